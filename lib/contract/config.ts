@@ -1,0 +1,137 @@
+/**
+ * The effective configuration: what server/setup hands to the launcher after every layer was merged and checked.
+ *
+ * Shapes only. The YAML schema, its defaults, its layers and its error messages live in server/setup/config; the
+ * parts of the server receive plain data of these types and parse nothing. No field here ever holds a secret:
+ * secrets are references (`file:`, `env:`, `fd:`).
+ *
+ * @see CAPABILITIES C5, C9, C19, C23; seed 002 "Configuration"
+ */
+
+/** How a secret is named: `file:/path`, `env:NAME` or `fd:N`. The value itself never appears in configuration. */
+export type SecretReference = `file:${string}` | `env:${string}` | `fd:${string}`;
+
+export type Preset = "development" | "production" | "test";
+export type ClientAuth = "required" | "optional" | "none";
+export type SyncMode = "full" | "normal" | "none";
+export type LogLevel = "trace" | "debug" | "info" | "warn" | "error";
+
+/** A TLS listener of the gateway. `port` 0 lets the system choose (tests); the chosen port is logged. */
+export interface TlsListener {
+  readonly host: string;
+  readonly port: number;
+  readonly clientAuth: ClientAuth;
+}
+
+/** A plaintext listener that only ever binds a loopback address. */
+export interface LoopbackListener {
+  readonly host: "127.0.0.1" | "::1";
+  readonly port: number;
+}
+
+export interface TlsFiles {
+  readonly certPath: string;
+  readonly keyPath: string;
+  /** Certificate authorities that client certificates must chain to. */
+  readonly caPath: string;
+  /** How often the files are read again, in seconds; 0 = never. */
+  readonly reloadSeconds: number;
+}
+
+/** A JWT key set file: a JWKS document, plus what tokens verified by it may claim. */
+export interface JwtKeySet {
+  readonly path: string;
+  readonly issuer: string;
+  readonly audience: string;
+  readonly leewaySeconds: number;
+  /** Roles a token of this set may carry; any other role in a token is ignored. */
+  readonly allowedRoles: readonly string[];
+  /** Namespaces a token of this set may reach; `["*"]` = all. A token's `namespaces` claim can only narrow this. */
+  readonly namespaces: readonly string[];
+}
+
+/** Who a verified client certificate is. Exactly one of the match fields is set. */
+export interface CertificateBinding {
+  readonly match: { readonly commonName: string } | { readonly fingerprintSha256: string } | { readonly sanUri: string };
+  readonly principal: string;
+  readonly roles: readonly string[];
+  readonly namespaces: readonly string[];
+}
+
+export interface NamespaceConfig {
+  readonly description: string;
+  readonly maxKeys: number;
+  /** CIDR ranges or single addresses; empty = everyone. */
+  readonly allowedIps: readonly string[];
+  readonly deniedIps: readonly string[];
+}
+
+/** What the gateway gets. */
+export interface GatewayConfig {
+  readonly preset: Preset;
+  readonly logLevel: LogLevel;
+  /** REST, gRPC, gRPC-Web, Connect on one TLS port (8443). */
+  readonly api: TlsListener | undefined;
+  /** gRPC port (50051) with TLS; the same protocols answer on it. */
+  readonly grpc: TlsListener | undefined;
+  /** Development preset only: plaintext gRPC/Connect/REST on loopback, acting as the development principal. */
+  readonly developmentGrpc: LoopbackListener | undefined;
+  /** Plain health listener (8080). In the development preset it also serves REST on loopback. */
+  readonly health: { readonly host: string; readonly port: number } | undefined;
+  readonly developmentRest: boolean;
+  readonly metrics: { readonly host: string; readonly port: number; readonly histograms: boolean; readonly buckets: readonly number[]; readonly collectionIntervalSeconds: number } | undefined;
+  readonly tls: TlsFiles | undefined;
+  readonly limits: {
+    readonly maxConnections: number;
+    readonly requestTimeoutSeconds: number;
+    readonly bodyBytes: number;
+    readonly maxInFlight: number;
+  };
+}
+
+export type UnsealConfig =
+  | { readonly method: "key"; readonly masterKey: SecretReference; readonly hmacKey: SecretReference | undefined }
+  | { readonly method: "passphrase"; readonly passphrase: SecretReference; readonly hmacKey: SecretReference | undefined }
+  | { readonly method: "none" };
+
+/** What the vault gets. Paths are absolute. */
+export interface VaultConfig {
+  readonly preset: Preset;
+  readonly logLevel: LogLevel;
+  readonly dataDir: string;
+  readonly storage: { readonly backend: "memory" | "sqlite"; readonly cacheSizeBytes: number; readonly wal: boolean; readonly syncMode: SyncMode };
+  readonly audit: { readonly path: string; readonly syncMode: SyncMode };
+  readonly unseal: UnsealConfig;
+  readonly minPassphraseLength: number;
+  readonly requireStrongPassphrase: boolean;
+  readonly auth: {
+    readonly keySets: readonly JwtKeySet[];
+    readonly keySetReloadSeconds: number;
+    readonly certificates: readonly CertificateBinding[];
+    /** PEM file of the authorities; the vault checks the certificate chain again. */
+    readonly caPath: string | undefined;
+    /** True only in the development preset: requests vouched as "development listener" act as this principal. */
+    readonly developmentPrincipal: string | undefined;
+  };
+  readonly rsaPkcs1Decryption: boolean;
+  readonly namespaces: Readonly<Record<string, NamespaceConfig>>;
+  readonly limits: { readonly maxInFlight: number; readonly poolJobs: number };
+}
+
+export interface LoggingConfig {
+  readonly level: LogLevel;
+  readonly format: "json" | "pretty";
+  readonly output: "console" | "file" | "both";
+  readonly filePath: string;
+  readonly maxFileSizeBytes: number;
+  readonly maxBackupFiles: number;
+}
+
+/** Everything, as setup prints it for the launcher. */
+export interface EffectiveConfig {
+  readonly gateway: GatewayConfig;
+  readonly vault: VaultConfig;
+  readonly logging: LoggingConfig;
+  /** Lines to show the operator once the server is ready (development preset: where the credentials are). */
+  readonly notices: readonly string[];
+}
