@@ -1,0 +1,79 @@
+/**
+ * What travels in a REQUEST frame between gateway and vault: the evidence, then the operation's own message.
+ *
+ *      u8 listener | u8 n, address | u8 n, request id | u16 n, bearer token | u16 n, client certificate DER | body
+ *
+ * The gateway writes what it saw and judges nothing; the vault reads it as untrusted input. `body` is the protobuf
+ * encoding of the operation's request message.
+ */
+import { MalformedFrame } from "./frame.ts";
+
+/** Which kind of listener took the request in. The vault trusts the gateway for this and records it as vouched. */
+export const LISTENER = Object.freeze({ tls: 1, development: 2 } as const);
+export type Listener = (typeof LISTENER)[keyof typeof LISTENER];
+
+export interface Evidence {
+  readonly listener: Listener;
+  /** Peer address as the gateway's socket saw it, IPv4 or IPv6 text. */
+  readonly address: string;
+  readonly requestId: string;
+  /** Bearer token as sent, or empty. */
+  readonly token: string;
+  /** Client certificate of a completed TLS handshake, or empty. */
+  readonly certificate: Buffer;
+}
+
+/** Longest bearer token in bytes. */
+export const MAX_TOKEN_BYTES = 16 * 1024;
+
+/** Evidence that does not change between requests of one connection, encoded once. */
+export function encodeCall(evidence: Evidence, body: Uint8Array): Buffer {
+  const { address, requestId, token, certificate } = evidence;
+  const bytes = Buffer.allocUnsafeSlow(7 + address.length + requestId.length + token.length + certificate.length + body.length);
+  let at = 0;
+  bytes[at++] = evidence.listener;
+  bytes[at++] = address.length;
+  at += bytes.latin1Write(address, at);
+  bytes[at++] = requestId.length;
+  at += bytes.latin1Write(requestId, at);
+  at = bytes.writeUInt16BE(token.length, at);
+  at += bytes.latin1Write(token, at);
+  at = bytes.writeUInt16BE(certificate.length, at);
+  bytes.set(certificate, at);
+  bytes.set(body, at + certificate.length);
+  return bytes;
+}
+
+export interface DecodedCall {
+  readonly evidence: Evidence;
+  /** The part of the payload that holds token and certificate, as a key for caches. */
+  readonly credentials: Buffer;
+  readonly body: Buffer;
+}
+
+/** @throws {MalformedFrame} when a length points outside the payload or the listener is unknown. */
+export function decodeCall(payload: Buffer): DecodedCall {
+  let at = 0;
+  const take = (bytes: number): Buffer => {
+    if (at + bytes > payload.length) throw new MalformedFrame("call is cut short");
+    const part = payload.subarray(at, at + bytes);
+    at += bytes;
+    return part;
+  };
+  const u8 = (): number => take(1)[0] as number;
+  const u16 = (): number => take(2).readUInt16BE(0);
+  const listener = u8();
+  if (listener !== LISTENER.tls && listener !== LISTENER.development) throw new MalformedFrame("unknown listener");
+  const address = take(u8()).latin1Slice();
+  const requestId = take(u8()).latin1Slice();
+  const credentialsFrom = at;
+  const tokenBytes = u16();
+  const token = take(tokenBytes);
+  const certificateBytes = u16();
+  const certificate = take(certificateBytes);
+  return {
+    evidence: { listener, address, requestId, token: token.latin1Slice(), certificate },
+    credentials: payload.subarray(credentialsFrom, at),
+    body: payload.subarray(at),
+  };
+}

@@ -1,0 +1,317 @@
+/**
+ * One end of a channel: many requests in flight in both directions over one socket.
+ *
+ * Writes of one turn of the event loop leave in one system call; buffers that carried payloads are zeroed once the
+ * kernel has them. Everything is bounded: payload size, requests in flight each way, bytes waiting to be written.
+ * A malformed frame, an unknown call id kind or a wrong greeting destroys this peer and nothing else. The socket is
+ * given: this file opens nothing.
+ */
+import type { Socket } from "node:net";
+import { HsmError, asHsmError } from "@keystead/contract/errors";
+import { FRAME, FrameReader, HEADER_BYTES, MAX_PAYLOAD_BYTES, MalformedFrame, PROTOCOL_VERSION, decodeFailure, encodeFailure, writeHeader, type Frame, type FrameType } from "./frame.ts";
+
+/** A request as the answering side sees it. */
+export interface IncomingCall {
+  readonly operation: number;
+  readonly payload: Buffer;
+  /** `performance.now()` value after which the answer is worthless; Infinity when there is none. */
+  readonly deadline: number;
+  /** Turns true when the caller cancelled or went away. */
+  cancelled: boolean;
+}
+
+/** Answers a request. The returned buffer belongs to the channel, which zeroes it once written. */
+export type Answer = (call: IncomingCall) => Buffer | Promise<Buffer>;
+
+export interface PeerOptions {
+  /** Answers requests of the other side; without it a request is malformed. */
+  readonly answer?: Answer;
+  /** Requests this side may have in flight, 1 to 65536. Default 4096. */
+  readonly maxInFlight?: number;
+  /** Largest payload in bytes. Default 16 MiB. */
+  readonly maxPayloadBytes?: number;
+  /** Bytes waiting for the other side before this side stops reading its requests. Default 32 MiB. */
+  readonly highWaterBytes?: number;
+  /** The side that was handed the descriptor speaks first (DESIGN §2 "Joining"). */
+  readonly speaksFirst: boolean;
+  /** Called once when the peer has ended, with the reason when it was a fault. */
+  readonly onEnd?: (reason: Error | undefined) => void;
+}
+
+interface Pending {
+  resolve(payload: Buffer): void;
+  reject(error: HsmError): void;
+  readonly deadline: number;
+}
+
+const SWEEP_INTERVAL_MS = 25;
+const SLAB_BYTES = 64 * 1024;
+
+export class Peer {
+  readonly #socket: Socket;
+  readonly #options: PeerOptions;
+  readonly #reader: FrameReader;
+  readonly #pending = new Map<number, Pending>();
+  readonly #answering = new Map<number, IncomingCall>();
+  readonly #maxInFlight: number;
+  readonly #highWaterBytes: number;
+  #queue: { type: FrameType; operation: number; callId: number; deadlineMs: number; payload: Buffer | undefined }[] = [];
+  #queuedBytes = 0;
+  #flushScheduled = false;
+  #nextCallId = 1;
+  #greeted = false;
+  #paused = false;
+  #ended = false;
+  #draining = false;
+  #sweep: NodeJS.Timeout | undefined;
+  #idleWaiters: (() => void)[] = [];
+  #freeSlab: Buffer | undefined = Buffer.alloc(SLAB_BYTES);
+
+  constructor(socket: Socket, options: PeerOptions) {
+    this.#socket = socket;
+    this.#options = options;
+    this.#reader = new FrameReader(options.maxPayloadBytes ?? MAX_PAYLOAD_BYTES);
+    this.#maxInFlight = options.maxInFlight ?? 4096;
+    this.#highWaterBytes = options.highWaterBytes ?? 32 * 1024 * 1024;
+    socket.on("data", (chunk: Buffer) => this.#receive(chunk));
+    socket.on("drain", () => this.#resumeIfRoom());
+    socket.on("error", (error) => this.#end(error));
+    socket.on("close", () => this.#end(undefined));
+    if (options.speaksFirst) this.#greet();
+  }
+
+  /** Requests of this side that have no answer yet. */
+  get inFlight(): number {
+    return this.#pending.size;
+  }
+
+  /** Requests of the other side that are being answered. */
+  get answering(): number {
+    return this.#answering.size;
+  }
+
+  /** True until the peer ended. */
+  get open(): boolean {
+    return !this.#ended;
+  }
+
+  /**
+   * Sends a request; resolves with the reply's payload.
+   *
+   * @param payload copied at the end of this turn of the event loop, not before: leave it alone until the reply.
+   * @param deadlineMs relative, 1 to 2^31-1 milliseconds.
+   * @throws {HsmError} what the other side answered; DEADLINE_EXCEEDED; PROVIDER_UNAVAILABLE when too many are in
+   *   flight (nothing was sent) or when the peer ended (the outcome is unknown: repeat with the same request id).
+   */
+  request(operation: number, payload: Buffer, deadlineMs: number, onCallId?: (cancel: () => void) => void): Promise<Buffer> {
+    if (this.#ended) return Promise.reject(new HsmError("PROVIDER_UNAVAILABLE", "the vault is not connected", { retryAfterSeconds: 1 }));
+    if (this.#pending.size >= this.#maxInFlight || this.#queuedBytes > this.#highWaterBytes || this.#socket.writableLength > this.#highWaterBytes) {
+      return Promise.reject(new HsmError("PROVIDER_UNAVAILABLE", "too many requests are in flight", { retryAfterSeconds: 1 }));
+    }
+    const callId = this.#nextCallId;
+    this.#nextCallId = callId === 0xffffffff ? 1 : callId + 1;
+    return new Promise<Buffer>((resolve, reject) => {
+      this.#pending.set(callId, { resolve, reject, deadline: performance.now() + deadlineMs });
+      this.#sweep ??= setInterval(() => this.#expire(), SWEEP_INTERVAL_MS).unref();
+      this.#send(FRAME.request, operation, callId, deadlineMs, payload);
+      onCallId?.(() => this.#cancel(callId));
+    });
+  }
+
+  /** Ends politely: refuses new work on both sides, resolves when nothing is in flight any more. */
+  async drain(): Promise<void> {
+    this.#draining = true;
+    if (!this.#ended) this.#send(FRAME.goaway, 0, 0, 0, undefined);
+    if (this.#pending.size + this.#answering.size > 0 && !this.#ended) {
+      await new Promise<void>((resolve) => this.#idleWaiters.push(resolve));
+    }
+    this.#flush();
+  }
+
+  /** Ends at once. Requests in flight are rejected. */
+  destroy(reason?: Error): void {
+    this.#end(reason);
+  }
+
+  #greet(): void {
+    this.#send(FRAME.hello, PROTOCOL_VERSION, 0, 0, undefined);
+  }
+
+  #cancel(callId: number): void {
+    const pending = this.#pending.get(callId);
+    if (pending === undefined) return;
+    this.#pending.delete(callId);
+    this.#send(FRAME.cancel, 0, callId, 0, undefined);
+    pending.reject(new HsmError("CANCELLED", "the caller went away"));
+    this.#wakeIfIdle();
+  }
+
+  #expire(): void {
+    const now = performance.now();
+    for (const [callId, pending] of this.#pending) {
+      if (pending.deadline > now) continue;
+      this.#pending.delete(callId);
+      this.#send(FRAME.cancel, 0, callId, 0, undefined);
+      pending.reject(new HsmError("DEADLINE_EXCEEDED", "no answer within the deadline; the outcome is unknown"));
+    }
+    if (this.#pending.size === 0) {
+      clearInterval(this.#sweep);
+      this.#sweep = undefined;
+      this.#wakeIfIdle();
+    }
+  }
+
+  #send(type: FrameType, operation: number, callId: number, deadlineMs: number, payload: Buffer | undefined): void {
+    if (this.#ended) return;
+    this.#queue.push({ type, operation, callId, deadlineMs, payload });
+    this.#queuedBytes += HEADER_BYTES + (payload?.length ?? 0);
+    if (this.#flushScheduled) return;
+    this.#flushScheduled = true;
+    setImmediate(() => this.#flush());
+  }
+
+  #flush(): void {
+    this.#flushScheduled = false;
+    const queue = this.#queue;
+    if (queue.length === 0 || this.#ended) return;
+    const bytes = this.#queuedBytes;
+    this.#queue = [];
+    this.#queuedBytes = 0;
+    let slab: Buffer;
+    if (bytes <= SLAB_BYTES && this.#freeSlab !== undefined) {
+      slab = this.#freeSlab;
+      this.#freeSlab = undefined;
+    } else {
+      slab = Buffer.allocUnsafeSlow(bytes);
+    }
+    let at = 0;
+    for (const { type, operation, callId, deadlineMs, payload } of queue) {
+      const payloadBytes = payload?.length ?? 0;
+      writeHeader(slab, at, type, 0, operation, callId, deadlineMs, payloadBytes);
+      at += HEADER_BYTES;
+      if (payload === undefined) continue;
+      slab.set(payload, at);
+      at += payloadBytes;
+      if (type === FRAME.reply) payload.fill(0);
+    }
+    this.#socket.write(at === slab.length ? slab : slab.subarray(0, at), () => {
+      slab.fill(0, 0, at);
+      if (slab.length === SLAB_BYTES) this.#freeSlab = slab;
+      this.#resumeIfRoom();
+    });
+    this.#pauseIfFull();
+  }
+
+  #pauseIfFull(): void {
+    if (this.#paused || this.#socket.writableLength <= this.#highWaterBytes) return;
+    this.#paused = true;
+    this.#socket.pause();
+  }
+
+  #resumeIfRoom(): void {
+    if (!this.#paused || this.#ended || this.#socket.writableLength > this.#highWaterBytes / 2) return;
+    if (this.#answering.size >= this.#maxInFlight) return;
+    this.#paused = false;
+    this.#socket.resume();
+  }
+
+  #receive(chunk: Buffer): void {
+    if (this.#ended) return;
+    try {
+      this.#reader.push(chunk, (frame) => this.#frame(frame));
+    } catch (error) {
+      this.#end(error instanceof Error ? error : new MalformedFrame("unreadable frame"));
+    }
+  }
+
+  #frame(frame: Frame): void {
+    if (this.#ended) return;
+    if (!this.#greeted) {
+      if (frame.type !== FRAME.hello || frame.operation !== PROTOCOL_VERSION) throw new MalformedFrame("no greeting");
+      this.#greeted = true;
+      if (!this.#options.speaksFirst) this.#greet();
+      return;
+    }
+    switch (frame.type) {
+      case FRAME.request: return this.#request(frame);
+      case FRAME.reply:
+      case FRAME.failure: {
+        const pending = this.#pending.get(frame.callId);
+        // An answer to a call that was cancelled or timed out meanwhile is dropped, and its bytes with it.
+        if (pending === undefined) { frame.payload.fill(0); return; }
+        this.#pending.delete(frame.callId);
+        if (frame.type === FRAME.reply) pending.resolve(frame.payload);
+        else pending.reject(decodeFailure(frame.payload));
+        this.#wakeIfIdle();
+        return;
+      }
+      case FRAME.cancel: {
+        const call = this.#answering.get(frame.callId);
+        if (call !== undefined) call.cancelled = true;
+        return;
+      }
+      case FRAME.goaway: return;
+      default: throw new MalformedFrame("greeted twice");
+    }
+  }
+
+  #request(frame: Frame): void {
+    const answer = this.#options.answer;
+    if (answer === undefined) throw new MalformedFrame("requests are not answered on this side");
+    if (this.#answering.has(frame.callId)) throw new MalformedFrame("call id in use");
+    if (this.#draining) {
+      this.#send(FRAME.failure, frame.operation, frame.callId, 0, encodeFailure(new HsmError("PROVIDER_UNAVAILABLE", "shutting down", { retryAfterSeconds: 1 })));
+      return;
+    }
+    const deadline = frame.deadlineMs === 0 ? Infinity : performance.now() + frame.deadlineMs;
+    const call: IncomingCall = { operation: frame.operation, payload: frame.payload, deadline, cancelled: false };
+    this.#answering.set(frame.callId, call);
+    if (this.#answering.size >= this.#maxInFlight && !this.#paused) {
+      this.#paused = true;
+      this.#socket.pause();
+    }
+    let result: Buffer | Promise<Buffer>;
+    try {
+      result = answer(call);
+    } catch (error) {
+      return this.#answered(frame, FRAME.failure, encodeFailure(asHsmError(error)));
+    }
+    if (result instanceof Promise) {
+      result.then(
+        (payload) => this.#answered(frame, FRAME.reply, payload),
+        (error: unknown) => this.#answered(frame, FRAME.failure, encodeFailure(asHsmError(error))),
+      );
+    } else {
+      this.#answered(frame, FRAME.reply, result);
+    }
+  }
+
+  #answered(frame: Frame, type: FrameType, payload: Buffer): void {
+    this.#answering.delete(frame.callId);
+    // The request may have carried a plaintext or a credential; nobody needs it any more.
+    frame.payload.fill(0);
+    this.#send(type, frame.operation, frame.callId, 0, payload);
+    this.#resumeIfRoom();
+    this.#wakeIfIdle();
+  }
+
+  #wakeIfIdle(): void {
+    if (this.#pending.size + this.#answering.size > 0) return;
+    for (const wake of this.#idleWaiters.splice(0)) wake();
+  }
+
+  #end(reason: Error | undefined): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    clearInterval(this.#sweep);
+    this.#socket.destroy();
+    for (const call of this.#answering.values()) call.cancelled = true;
+    for (const pending of this.#pending.values()) {
+      pending.reject(new HsmError("PROVIDER_UNAVAILABLE", "the connection between our processes was lost; the outcome is unknown, repeat with the same request id", { retryAfterSeconds: 1 }));
+    }
+    this.#pending.clear();
+    this.#answering.clear();
+    this.#wakeIfIdle();
+    this.#options.onEnd?.(reason);
+  }
+}

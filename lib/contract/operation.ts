@@ -1,0 +1,36 @@
+/**
+ * What an operation is: one row that every surface, the vault, the documentation and the tests read.
+ *
+ * The wire shape and the REST routes come from the row's method descriptor (proto/hsm/hsm.proto); the rest is here.
+ */
+import type { DescMethodUnary, DescMessage } from "@bufbuild/protobuf";
+import type { Permission } from "./permissions.ts";
+
+/** When the vault can do something. */
+export type Phase = "sealed" | "open" | "maintenance";
+
+export interface Operation<I extends DescMessage = DescMessage, O extends DescMessage = DescMessage> {
+  /** Name on gRPC, in the audit log and in metrics. */
+  readonly name: string;
+  /** Number in frames between gateway and vault; never reused. */
+  readonly number: number;
+  readonly method: DescMethodUnary<I, O>;
+  readonly permission: Permission;
+  readonly phases: readonly Phase[];
+  /** What it is about: one key, one namespace, or the whole server. */
+  readonly scope: "key" | "namespace" | "server";
+  /** `use` works with a key, `read` shows data about objects, `change` writes records. */
+  readonly effect: "use" | "read" | "change";
+  /** May be an item of Batch. */
+  readonly batchable: boolean;
+}
+
+/**
+ * Declares an operation row.
+ *
+ * @example
+ * export const sign = operation({ number: 8, method: HsmService.method.sign, permission: "crypto:sign", ... });
+ */
+export function operation<I extends DescMessage, O extends DescMessage>(row: Omit<Operation<I, O>, "name" | "batchable" | "phases"> & { readonly batchable?: boolean; readonly phases?: readonly Phase[] }): Operation<I, O> {
+  return Object.freeze({ batchable: false, phases: ["open"] as const, ...row, name: row.method.name });
+}

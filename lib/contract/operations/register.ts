@@ -1,0 +1,74 @@
+/**
+ * The operation table: one explicit line per operation, read by every surface, the monitor, the docs and the tests.
+ */
+import type { Operation } from "../operation.ts";
+import { generateKey } from "./generate-key.ts";
+import { importKey } from "./import-key.ts";
+import { getKey } from "./get-key.ts";
+import { getPublicKey } from "./get-public-key.ts";
+import { listKeys } from "./list-keys.ts";
+import { rotateKey } from "./rotate-key.ts";
+import { deleteKey } from "./delete-key.ts";
+import { sign } from "./sign.ts";
+import { verify } from "./verify.ts";
+import { encrypt } from "./encrypt.ts";
+import { decrypt } from "./decrypt.ts";
+import { generateMac } from "./generate-mac.ts";
+import { verifyMac } from "./verify-mac.ts";
+import { generateDataKey } from "./generate-data-key.ts";
+import { hash } from "./hash.ts";
+import { generateRandom } from "./generate-random.ts";
+import { batch } from "./batch.ts";
+import { createNamespace } from "./create-namespace.ts";
+import { listNamespaces } from "./list-namespaces.ts";
+import { getAuditLog } from "./get-audit-log.ts";
+import { getStatus } from "./get-status.ts";
+import { unseal } from "./unseal.ts";
+import { seal } from "./seal.ts";
+
+/** Every operation, in the order of its number. */
+export const OPERATIONS: readonly Operation[] = Object.freeze([
+  generateKey,
+  importKey,
+  getKey,
+  getPublicKey,
+  listKeys,
+  rotateKey,
+  deleteKey,
+  sign,
+  verify,
+  encrypt,
+  decrypt,
+  generateMac,
+  verifyMac,
+  generateDataKey,
+  hash,
+  generateRandom,
+  batch,
+  createNamespace,
+  listNamespaces,
+  getAuditLog,
+  getStatus,
+  unseal,
+  seal,
+] as unknown as Operation[]);
+
+const byNumber = new Map(OPERATIONS.map((row) => [row.number, row]));
+const byName = new Map(OPERATIONS.map((row) => [row.name, row]));
+
+/** The row with this frame number, or undefined. */
+export const operationByNumber = (number: number): Operation | undefined => byNumber.get(number);
+
+/** The row with this gRPC name, or undefined. */
+export const operationByName = (name: string): Operation | undefined => byName.get(name);
+
+/**
+ * Frame numbers above 60000 are questions of the gateway itself. They need no principal, change nothing, answer
+ * nothing about any tenant's keys, and are not operations: no surface offers them.
+ */
+export const SELF = Object.freeze({
+  /** Answers JSON {phase, ready, version, uptimeSeconds}. */
+  health: 60001,
+  /** Answers the vault's metrics in Prometheus text format. */
+  metrics: 60002,
+} as const);
