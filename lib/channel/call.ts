@@ -33,11 +33,11 @@ export function encodeCall(evidence: Evidence, body: Uint8Array): Buffer {
   let at = 0;
   bytes[at++] = evidence.listener;
   bytes[at++] = address.length;
-  at += bytes.latin1Write(address, at);
+  at += bytes.write(address, at, "latin1");
   bytes[at++] = requestId.length;
-  at += bytes.latin1Write(requestId, at);
+  at += bytes.write(requestId, at, "latin1");
   at = bytes.writeUInt16BE(token.length, at);
-  at += bytes.latin1Write(token, at);
+  at += bytes.write(token, at, "latin1");
   at = bytes.writeUInt16BE(certificate.length, at);
   bytes.set(certificate, at);
   bytes.set(body, at + certificate.length);
@@ -64,15 +64,15 @@ export function decodeCall(payload: Buffer): DecodedCall {
   const u16 = (): number => take(2).readUInt16BE(0);
   const listener = u8();
   if (listener !== LISTENER.tls && listener !== LISTENER.development) throw new MalformedFrame("unknown listener");
-  const address = take(u8()).latin1Slice();
-  const requestId = take(u8()).latin1Slice();
+  const address = take(u8()).toString("latin1");
+  const requestId = take(u8()).toString("latin1");
   const credentialsFrom = at;
   const tokenBytes = u16();
   const token = take(tokenBytes);
   const certificateBytes = u16();
   const certificate = take(certificateBytes);
   return {
-    evidence: { listener, address, requestId, token: token.latin1Slice(), certificate },
+    evidence: { listener, address, requestId, token: token.toString("latin1"), certificate },
     credentials: payload.subarray(credentialsFrom, at),
     body: payload.subarray(at),
   };
