@@ -20,7 +20,7 @@ const STAMP = join(MODULES, ".keystead-stamp");
 const LOCK = join(ROOT, ".keystead", "install.lock");
 /** After this long a lock without an owner's name is taken to be left over. */
 const STALE_MILLISECONDS = 10_000;
-const NPM_ARGUMENTS = ["ci", "--ignore-scripts", "--include=optional", "--include=dev", "--engine-strict=false", "--no-audit", "--no-fund"];
+const NPM_ARGUMENTS = ["ci", "--ignore-scripts", "--include=optional", "--include=dev", "--engine-strict=false", "--no-audit", "--no-fund", "--loglevel=error"];
 
 /** Text of a file, or undefined when it cannot be read. */
 function read(path) {
@@ -151,8 +151,8 @@ function fail(message) {
 
 /** Checks that the command can find its Node 26. */
 function checkNode() {
-  const result = spawnSync(process.execPath, [join(ROOT, "keystead.cjs"), "--run", "-e", "process.exit(Number(process.versions.node.split('.')[0]) < 26)"], { stdio: ["ignore", "ignore", "pipe"], encoding: "utf8" });
-  if (result.status !== 0) fail(`Node 26 did not arrive with the dependencies: ${result.stderr.trim() || `the one found is older`}`);
+  const result = spawnSync(process.execPath, [join(ROOT, "keystead.cjs"), "--run", "-e", "process.exit(process.versions.node.startsWith('26.') ? 0 : 1)"], { stdio: ["ignore", "ignore", "pipe"], encoding: "utf8" });
+  if (result.status !== 0) fail(`Node 26 did not arrive with the dependencies: ${result.stderr.trim() || "the one found is another version"}`);
 }
 
 function main() {
