@@ -1,0 +1,97 @@
+/**
+ * The forms a public key leaves in: SPKI PEM, SPKI DER, JWK; and the two digests that name it.
+ *
+ * Every function takes either half of a pair and looks only at the public one. This file must never export a
+ * private number: {@link publicHalf} comes first everywhere.
+ *
+ * @see RFC 5280 §4.1 (SPKI); RFC 7468 §13; RFC 7517; RFC 7638 (thumbprint); RFC 8037
+ */
+import { createPublicKey, hash, type KeyObject } from "node:crypto";
+import { ALGORITHMS, type AlgorithmName } from "@keystead/contract/algorithms";
+import { HsmError } from "@keystead/contract/errors";
+
+/** A public JWK as this file makes it. */
+export interface PublicJwk {
+  readonly kty: string;
+  readonly crv?: string;
+  readonly x?: string;
+  readonly y?: string;
+  readonly n?: string;
+  readonly e?: string;
+  /** JOSE name of the algorithm's default mechanism; a key may be used with others. */
+  readonly alg: string;
+  readonly use: "sig" | "enc";
+  /** RFC 7638 thumbprint with SHA-256, base64url. */
+  readonly kid: string;
+}
+
+/**
+ * The public half of either half. Parses nothing, but allocates: keep the result where it is needed often.
+ *
+ * @throws {HsmError} MECHANISM_NOT_SUPPORTED   `key` is a secret key
+ */
+export function publicHalf(key: KeyObject): KeyObject {
+  if (key.type === "public") return key;
+  if (key.type === "private") return createPublicKey(key);
+  throw new HsmError("MECHANISM_NOT_SUPPORTED", "a secret key has no public half");
+}
+
+/** SubjectPublicKeyInfo in DER. */
+export const publicKeyDer = (key: KeyObject): Buffer => publicHalf(key).export({ format: "der", type: "spki" });
+
+/** SubjectPublicKeyInfo in PEM ("-----BEGIN PUBLIC KEY-----"), ending in a line feed. */
+export const publicKeyPem = (key: KeyObject): string => publicHalf(key).export({ format: "pem", type: "spki" });
+
+/**
+ * The public JWK, with `alg`, `use` and the thumbprint as `kid`.
+ *
+ * @param use what it is published for, "sig" by default; "enc" is only for RSA
+ * @throws {HsmError} MECHANISM_NOT_SUPPORTED   `key` is a secret key
+ * @throws {HsmError} MECHANISM_PARAM_INVALID   the algorithm cannot encrypt, or is not of `key`
+ * @example
+ * publicKeyJwk(key, "ECDSA-P256"); // { kty: "EC", crv: "P-256", x, y, alg: "ES256", use: "sig", kid }
+ */
+export function publicKeyJwk(key: KeyObject, algorithm: AlgorithmName, use: "sig" | "enc" = "sig"): PublicJwk {
+  const { kty, crv, x, y, n, e } = publicHalf(key).export({ format: "jwk" });
+  const required = requiredMembers({ kty, crv, x, y, n, e });
+  const { family, jose } = ALGORITHMS[algorithm];
+  if (KTY[family] !== kty || jose === undefined) throw new HsmError("MECHANISM_PARAM_INVALID", "the key is not of that algorithm");
+  if (use === "enc" && family !== "rsa") throw new HsmError("MECHANISM_PARAM_INVALID", "only an RSA key can be published for encryption");
+  return { ...required, alg: use === "enc" ? "RSA-OAEP-256" : jose, use, kid: thumbprint(required) };
+}
+
+const KTY: Readonly<Record<string, string>> = { rsa: "RSA", ec: "EC", ed25519: "OKP" };
+
+/** The members RFC 7638 §3.2 (and RFC 8037 §2) hashes, in their order: by name. */
+const THUMBPRINT_MEMBERS: Readonly<Record<string, readonly ("crv" | "e" | "kty" | "n" | "x" | "y")[]>> = {
+  EC: ["crv", "kty", "x", "y"],
+  OKP: ["crv", "kty", "x"],
+  RSA: ["e", "kty", "n"],
+};
+
+type Members = { readonly kty?: string | undefined; readonly crv?: string | undefined; readonly x?: string | undefined; readonly y?: string | undefined; readonly n?: string | undefined; readonly e?: string | undefined };
+type RequiredMembers = { readonly kty: string; readonly crv?: string; readonly x?: string; readonly y?: string; readonly n?: string; readonly e?: string };
+
+function requiredMembers(jwk: Members): RequiredMembers {
+  const names = THUMBPRINT_MEMBERS[jwk.kty ?? ""];
+  if (names === undefined) throw new HsmError("MECHANISM_NOT_SUPPORTED", "a key of this type has no thumbprint here");
+  const entries = names.map((name) => {
+    const value = jwk[name];
+    if (typeof value !== "string") throw new HsmError("INVALID_REQUEST", `the JWK has no ${name}`);
+    return [name, value] as const;
+  });
+  return Object.fromEntries(entries) as RequiredMembers;
+}
+
+/**
+ * The RFC 7638 thumbprint: SHA-256 over the required members, base64url without padding.
+ *
+ * @throws {HsmError} INVALID_REQUEST           a required member is missing
+ * @throws {HsmError} MECHANISM_NOT_SUPPORTED   a `kty` other than EC, OKP, RSA
+ */
+export function thumbprint(jwk: Members): string {
+  return hash("sha256", JSON.stringify(requiredMembers(jwk)), "base64url");
+}
+
+/** SHA-256 over the SPKI DER, lower-case hexadecimal (64 digits): names a public key whatever form it is in. */
+export const fingerprint = (key: KeyObject): string => hash("sha256", publicKeyDer(key), "hex");

@@ -1,0 +1,119 @@
+/**
+ * The mechanism: what one key algorithm can do, as functions on bytes.
+ *
+ * Each file of `mechanisms/` exports one or more of these and `mechanisms/register.ts` names them all. A mechanism
+ * decides nothing about who may use a key: usages, lifecycle, policy and record-keeping belong to the vault. It must
+ * never keep a key, open a file, or let secret bytes into an error. Keys arrive as KeyObjects, parsed once by
+ * {@link Mechanism.load}; no operation parses a key.
+ *
+ * @see RFC 8017, RFC 8032, FIPS 186-5, NIST SP 800-38A, NIST SP 800-38D, RFC 2104
+ */
+import type { KeyObject } from "node:crypto";
+import type { AlgorithmName, DigestName } from "@keystead/contract/algorithms";
+
+/** Where an operation belongs: on the event loop ("inline"), or on libuv's thread pool ("pool"). */
+export type Cost = "inline" | "pool";
+
+/** What a signature request may choose. A mechanism refuses every parameter it does not read. */
+export interface SignatureParams {
+  /** Digest of the message. RSA: SHA-256 by default. ECDSA: by curve (256, 384, 512 bits). Ed25519: none may be given. */
+  readonly digest?: DigestName;
+  /** RSA only: RSASSA-PSS (default; salt as long as the digest) or RSASSA-PKCS1-v1_5. */
+  readonly scheme?: "pss" | "pkcs1";
+  /** ECDSA: ASN.1 DER (default) or r || s (IEEE P1363). Ed25519 and RSA have one form, called "raw". */
+  readonly format?: "der" | "raw";
+}
+
+/** Signs and verifies. The message is given whole; it is hashed here. */
+export interface Signer {
+  readonly cost: Cost;
+  /** Returns if `params` are ones this mechanism accepts. @throws {HsmError} MECHANISM_PARAM_INVALID otherwise */
+  check(params: SignatureParams): void;
+  /** The signature over `data`, made on the calling thread. @throws {HsmError} MECHANISM_PARAM_INVALID */
+  sign(key: KeyObject, data: Uint8Array, params: SignatureParams): Buffer;
+  /** As `sign`, on the thread pool. `data` must not change until the promise settles. */
+  signPooled(key: KeyObject, data: Uint8Array, params: SignatureParams): Promise<Buffer>;
+  /**
+   * Whether `signature` is this key's over `data`. A malformed signature is `false`, never an error.
+   * `publicKey` is the public KeyObject (`publicHalf`); @throws {HsmError} MECHANISM_PARAM_INVALID
+   */
+  verify(publicKey: KeyObject, data: Uint8Array, signature: Uint8Array, params: SignatureParams): boolean;
+  /** As `verify`, on the thread pool. */
+  verifyPooled(publicKey: KeyObject, data: Uint8Array, signature: Uint8Array, params: SignatureParams): Promise<boolean>;
+}
+
+/** What an encryption request may choose. A mechanism refuses every parameter it does not read. */
+export interface CipherParams {
+  /** AES-GCM only: bytes that are authenticated and not encrypted; the same are needed to decrypt. */
+  readonly additionalData?: Uint8Array;
+  /** RSA only: RSAES-OAEP (default) or RSAES-PKCS1-v1_5 (read the warning in mechanisms/rsa-cipher.ts). */
+  readonly scheme?: "oaep" | "pkcs1";
+  /** RSA-OAEP only: digest of the label and of MGF1, SHA-256 by default. */
+  readonly digest?: DigestName;
+  /** RSA-OAEP only: the label L of RFC 8017 §7.1, empty by default. */
+  readonly label?: Uint8Array;
+}
+
+/** What encryption makes and decryption takes. */
+export interface Ciphertext {
+  /** AES-GCM: ciphertext || 16-byte tag. AES-CBC: whole blocks. RSA: as long as the modulus. */
+  readonly ciphertext: Uint8Array;
+  /** AES-GCM: 12 bytes. AES-CBC: the 16-byte IV. RSA: empty. */
+  readonly nonce: Uint8Array;
+}
+
+/** Encrypts and decrypts. Nonces are drawn here, never taken from a caller. */
+export interface Cipher {
+  /** For inputs of a few KiB; what is longer the vault sends elsewhere by size. */
+  readonly cost: Cost;
+  /** Returns if `params` are ones this mechanism accepts. @throws {HsmError} MECHANISM_PARAM_INVALID otherwise */
+  check(params: CipherParams): void;
+  /**
+   * `plaintext` encrypted under a fresh random nonce. `key` is the secret key, or either half of an RSA pair.
+   * @throws {HsmError} MECHANISM_PARAM_INVALID; REQUEST_TOO_LARGE when RSA cannot carry so much
+   */
+  encrypt(key: KeyObject, plaintext: Uint8Array, params: CipherParams): { ciphertext: Buffer; nonce: Buffer };
+  /**
+   * The plaintext, on memory of its own; the caller wipes it.
+   * @throws {HsmError} DECRYPTION_FAILED   for every failure, with one constant detail; MECHANISM_PARAM_INVALID
+   */
+  decrypt(key: KeyObject, sealed: Ciphertext, params: CipherParams): Buffer;
+}
+
+/** Computes and checks message authentication codes. */
+export interface Macer {
+  readonly cost: Cost;
+  /** The full-length code over `data`. */
+  mac(key: KeyObject, data: Uint8Array): Buffer;
+  /** Whether `tag` is the full-length code over `data`; compared in constant time. A truncated tag is `false`. */
+  verify(key: KeyObject, data: Uint8Array, tag: Uint8Array): boolean;
+}
+
+/**
+ * How key material may arrive. "pkcs8" and "sec1" are DER, "pem" is PKCS#8, SEC1 or PKCS#1 text, "jwk" is JSON text,
+ * "raw" is a secret key's bytes, an Ed25519 seed (32 bytes) or an EC private scalar (big-endian, as long as the order).
+ */
+export type ImportFormat = "pkcs8" | "sec1" | "jwk" | "raw" | "pem";
+
+/** One key algorithm. Exactly what its usages in the contract's table need is present of signer, cipher and macer. */
+export interface Mechanism {
+  readonly algorithm: AlgorithmName;
+  /** A fresh key from OpenSSL's random generator, made on the thread pool. */
+  generate(): Promise<KeyObject>;
+  /**
+   * The key behind its stored form. The caller wipes `material` afterwards.
+   * @throws {HsmError} INTEGRITY_FAILURE   the material is not a key of this algorithm
+   */
+  load(material: Buffer): KeyObject;
+  /** The stored form: PKCS#8 DER of a private key, the bytes of a secret key. The caller wipes it. */
+  store(key: KeyObject): Buffer;
+  /**
+   * A key that came from outside, after these checks: algorithm, curve and exact size; nothing after the key's end;
+   * the private half belongs to any public half given with it; RSA numbers as RFC 8017 §3.2 relates them.
+   * @throws {HsmError} INVALID_REQUEST   for everything wrong, never with the material in it
+   */
+  importKey(format: ImportFormat, bytes: Uint8Array): KeyObject;
+  readonly signer?: Signer;
+  readonly cipher?: Cipher;
+  readonly macer?: Macer;
+}

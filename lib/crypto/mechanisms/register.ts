@@ -1,0 +1,46 @@
+/**
+ * The register: every mechanism there is, one explicit line each.
+ *
+ * There is no other way to become a mechanism. The type makes a row that the contract's table names and this file
+ * forgets a compile error; the suite beside this file checks that each has what its usages need.
+ */
+import type { AlgorithmName } from "@keystead/contract/algorithms";
+import { HsmError } from "@keystead/contract/errors";
+import type { Mechanism } from "../mechanism.ts";
+import { aes128Cbc, aes192Cbc, aes256Cbc } from "./aes-cbc.ts";
+import { aes128Gcm, aes192Gcm, aes256Gcm } from "./aes-gcm.ts";
+import { ecdsaP256, ecdsaP384, ecdsaP521 } from "./ecdsa.ts";
+import { ed25519 } from "./ed25519.ts";
+import { hmacSha256, hmacSha384, hmacSha512 } from "./hmac.ts";
+import { rsa2048, rsa3072, rsa4096 } from "./rsa.ts";
+
+export const mechanisms: Readonly<Record<AlgorithmName, Mechanism>> = Object.freeze({
+  "Ed25519": ed25519,
+  "ECDSA-P256": ecdsaP256,
+  "ECDSA-P384": ecdsaP384,
+  "ECDSA-P521": ecdsaP521,
+  "RSA-2048": rsa2048,
+  "RSA-3072": rsa3072,
+  "RSA-4096": rsa4096,
+  "AES-128-GCM": aes128Gcm,
+  "AES-192-GCM": aes192Gcm,
+  "AES-256-GCM": aes256Gcm,
+  "AES-128-CBC": aes128Cbc,
+  "AES-192-CBC": aes192Cbc,
+  "AES-256-CBC": aes256Cbc,
+  "HMAC-SHA-256": hmacSha256,
+  "HMAC-SHA-384": hmacSha384,
+  "HMAC-SHA-512": hmacSha512,
+});
+
+/**
+ * The mechanism of that name.
+ *
+ * @throws {HsmError} MECHANISM_NOT_SUPPORTED   there is none
+ * @example
+ * const key = await mechanismFor("Ed25519").generate();
+ */
+export function mechanismFor(name: AlgorithmName): Mechanism {
+  if (!Object.hasOwn(mechanisms, name)) throw new HsmError("MECHANISM_NOT_SUPPORTED", "there is no mechanism of that name");
+  return mechanisms[name];
+}
