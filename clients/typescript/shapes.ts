@@ -1,0 +1,280 @@
+/**
+ * The plain objects this client takes and gives: canonical algorithm names, Buffers and Dates instead of enum
+ * numbers, Uint8Arrays and protobuf timestamps. Field for field they are the messages of proto/hsm/hsm.proto.
+ */
+import type { AlgorithmName, DigestName, Usage } from "@keystead/contract/algorithms";
+import type { HsmError } from "@keystead/contract/errors";
+
+/** A canonical name, with completion in editors, or any accepted spelling of one. */
+export type AlgorithmSpelling = AlgorithmName | (string & {});
+export type DigestSpelling = DigestName | (string & {});
+
+export type KeyState = "active" | "deactivated" | "destroyed";
+/** How an ECDSA signature is written; `der` unless asked otherwise. */
+export type SignatureFormat = "der" | "raw";
+export type SignatureScheme = "pss" | "pkcs1";
+export type EncryptionScheme = "oaep" | "pkcs1";
+export type CiphertextFormat = "sealed" | "raw";
+export type PublicKeyFormat = "pem" | "jwk";
+export type KeyMaterialFormat = "pkcs8" | "sec1" | "jwk" | "raw" | "pem";
+export type SortOrder = "oldest_first" | "newest_first";
+
+export interface KeyVersion {
+  readonly version: number;
+  readonly state: KeyState;
+  readonly createdAt?: Date;
+  /** Made in the vault (true) or imported (false). */
+  readonly local: boolean;
+}
+
+/** What is known of a key. Never its material. */
+export interface Key {
+  readonly namespace: string;
+  readonly keyId: string;
+  readonly algorithm: AlgorithmName;
+  readonly state: KeyState;
+  /** Number of the current version, from 1. */
+  readonly version: number;
+  readonly usage: readonly Usage[];
+  readonly tags: readonly string[];
+  readonly description: string;
+  readonly createdAt?: Date;
+  readonly updatedAt?: Date;
+  readonly versions: readonly KeyVersion[];
+}
+
+/** Names one key. A missing namespace is the client's own, and failing that the credential's. */
+export interface KeyAddress {
+  readonly namespace?: string | undefined;
+  readonly keyId: string;
+}
+
+interface NewKey {
+  readonly namespace?: string | undefined;
+  /** Chosen by the vault (UUIDv7) when left out. */
+  readonly keyId?: string | undefined;
+  readonly algorithm: AlgorithmSpelling;
+  /** Everything the algorithm can do when left out. */
+  readonly usage?: readonly Usage[] | undefined;
+  readonly tags?: readonly string[] | undefined;
+  readonly description?: string | undefined;
+}
+
+export type GenerateKeyRequest = NewKey;
+export interface ImportKeyRequest extends NewKey {
+  readonly keyMaterial: Uint8Array;
+  readonly format: KeyMaterialFormat;
+}
+export interface NewKeyResponse {
+  readonly keyId: string;
+  readonly key: Key;
+  /** PEM of the public half; empty for secret keys. */
+  readonly publicKey: string;
+}
+export interface RotateKeyResponse extends NewKeyResponse {
+  /** The new version spelled as `id@vN`. */
+  readonly newKeyId: string;
+}
+export interface DeleteKeyResponse {
+  readonly keyId: string;
+  readonly key: Key;
+}
+
+export interface GetPublicKeyRequest extends KeyAddress {
+  readonly version?: number | undefined;
+  readonly format?: PublicKeyFormat | undefined;
+}
+export interface GetPublicKeyResponse {
+  readonly keyId: string;
+  readonly version: number;
+  readonly algorithm: AlgorithmName;
+  readonly publicKey: string;
+}
+
+export interface ListKeysRequest {
+  readonly namespace?: string | undefined;
+  readonly page?: number | undefined;
+  /** 1 to 1000; 50 when left out. */
+  readonly perPage?: number | undefined;
+  readonly pageToken?: string | undefined;
+  readonly algorithm?: AlgorithmSpelling | undefined;
+  readonly state?: KeyState | undefined;
+  /** Keys that carry all of these. */
+  readonly tags?: readonly string[] | undefined;
+}
+export interface ListKeysResponse {
+  readonly keys: readonly Key[];
+  readonly nextPageToken: string;
+  readonly total: number;
+  readonly page: number;
+  readonly perPage: number;
+}
+
+export interface SignRequest extends KeyAddress {
+  readonly data: Uint8Array;
+  readonly digest?: DigestSpelling | undefined;
+  readonly scheme?: SignatureScheme | undefined;
+  readonly format?: SignatureFormat | undefined;
+}
+export interface SignResponse {
+  readonly signature: Buffer;
+  readonly keyId: string;
+  readonly version: number;
+  readonly algorithm: AlgorithmName;
+}
+export interface VerifyRequest extends SignRequest {
+  readonly signature: Uint8Array;
+  /** 0 or left out: the current version first, then older ones. */
+  readonly version?: number | undefined;
+}
+/** `valid: false` is an answer, not an error. */
+export interface Verdict {
+  readonly valid: boolean;
+  readonly version: number;
+}
+
+export interface EncryptRequest extends KeyAddress {
+  readonly plaintext: Uint8Array;
+  readonly associatedData?: Uint8Array | undefined;
+  readonly scheme?: EncryptionScheme | undefined;
+  readonly digest?: DigestSpelling | undefined;
+  readonly format?: CiphertextFormat | undefined;
+}
+export interface EncryptResponse {
+  readonly ciphertext: Buffer;
+  /** Empty unless `format` was raw. */
+  readonly nonce: Buffer;
+  readonly keyId: string;
+  readonly version: number;
+}
+export interface DecryptRequest extends KeyAddress {
+  readonly ciphertext: Uint8Array;
+  readonly associatedData?: Uint8Array | undefined;
+  readonly scheme?: EncryptionScheme | undefined;
+  readonly digest?: DigestSpelling | undefined;
+  readonly format?: CiphertextFormat | undefined;
+  readonly nonce?: Uint8Array | undefined;
+  readonly version?: number | undefined;
+}
+export interface DecryptResponse {
+  readonly plaintext: Buffer;
+  readonly version: number;
+}
+
+export interface GenerateMacRequest extends KeyAddress {
+  readonly data: Uint8Array;
+}
+export interface GenerateMacResponse {
+  readonly mac: Buffer;
+  readonly keyId: string;
+  readonly version: number;
+}
+export interface VerifyMacRequest extends GenerateMacRequest {
+  readonly mac: Uint8Array;
+  readonly version?: number | undefined;
+}
+
+export interface GenerateDataKeyRequest extends KeyAddress {
+  /** 16, 24 or 32; 32 when left out. */
+  readonly sizeBytes?: number | undefined;
+  readonly associatedData?: Uint8Array | undefined;
+}
+export interface GenerateDataKeyResponse {
+  /** Wipe it (`fill(0)`) once used. */
+  readonly plaintext: Buffer;
+  readonly ciphertext: Buffer;
+  readonly keyId: string;
+  readonly version: number;
+}
+
+export interface HashRequest {
+  readonly algorithm: DigestSpelling;
+  readonly data: Uint8Array;
+}
+export interface HashResponse {
+  readonly digest: Buffer;
+  readonly algorithm: DigestName;
+}
+
+/** One item of a batch: exactly one of the fields. */
+export type BatchItem =
+  | { readonly sign: SignRequest }
+  | { readonly verify: VerifyRequest }
+  | { readonly encrypt: EncryptRequest }
+  | { readonly decrypt: DecryptRequest }
+  | { readonly generateMac: GenerateMacRequest };
+
+/** The answer to the item at the same place: exactly one of the fields. */
+export interface BatchResult {
+  readonly sign?: SignResponse;
+  readonly verify?: Verdict;
+  readonly encrypt?: EncryptResponse;
+  readonly decrypt?: DecryptResponse;
+  readonly generateMac?: GenerateMacResponse;
+  readonly error?: HsmError;
+}
+
+export interface Namespace {
+  readonly namespace: string;
+  readonly description: string;
+  readonly createdAt?: Date;
+  /** 0 = no limit. */
+  readonly maxKeys: number;
+}
+export interface CreateNamespaceRequest {
+  readonly namespace: string;
+  readonly description?: string | undefined;
+  readonly maxKeys?: number | undefined;
+}
+
+export interface GetAuditLogRequest {
+  readonly namespace?: string | undefined;
+  readonly pageSize?: number | undefined;
+  readonly pageToken?: string | undefined;
+  readonly keyId?: string | undefined;
+  readonly action?: string | undefined;
+  readonly order?: SortOrder | undefined;
+}
+export interface AuditEvent {
+  readonly sequence: bigint;
+  readonly time?: Date;
+  readonly namespace: string;
+  readonly principal: string;
+  readonly authentication: string;
+  readonly action: string;
+  readonly keyId: string;
+  readonly version: number;
+  readonly requestId: string;
+  readonly payloadSha256: string;
+  readonly decision: string;
+  readonly outcome: string;
+  readonly previousHash: string;
+  readonly hash: string;
+  readonly mac: string;
+  /** The event exactly as it stands in the log. */
+  readonly canonical: string;
+}
+export interface GetAuditLogResponse {
+  readonly events: readonly AuditEvent[];
+  readonly nextPageToken: string;
+}
+
+export interface Status {
+  readonly version: string;
+  readonly phase: string;
+  readonly uptimeSeconds: bigint;
+  readonly preset: string;
+  readonly auditSequence: bigint;
+  readonly auditSyncMode: string;
+  readonly auditIntegrity: string;
+  readonly store: string;
+  readonly isolation: string;
+  readonly memoryLocked: boolean;
+}
+export interface UnsealRequest {
+  readonly secret: Uint8Array;
+  readonly hmacKey?: Uint8Array | undefined;
+}
+export interface PhaseResponse {
+  readonly phase: string;
+}
