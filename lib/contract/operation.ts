@@ -4,6 +4,7 @@
  * The wire shape and the REST routes come from the row's method descriptor (proto/hsm/hsm.proto); the rest is here.
  */
 import type { DescMethodUnary, DescMessage } from "@bufbuild/protobuf";
+import type { Usage } from "./algorithms.ts";
 import type { Permission } from "./permissions.ts";
 
 /** When the vault can do something. */
@@ -21,6 +22,8 @@ export interface Operation<I extends DescMessage = DescMessage, O extends DescMe
   readonly scope: "key" | "namespace" | "server";
   /** `use` works with a key, `read` shows data about objects, `change` writes records. */
   readonly effect: "use" | "read" | "change";
+  /** The use of a key that this operation makes, when it makes one. */
+  readonly usage?: Usage;
   /** May be an item of Batch. */
   readonly batchable: boolean;
 }

@@ -7,5 +7,6 @@ export const decrypt = operation({
   permission: "crypto:decrypt",
   scope: "key",
   effect: "use",
+  usage: "decrypt",
   batchable: true,
 });

@@ -7,5 +7,6 @@ export const encrypt = operation({
   permission: "crypto:encrypt",
   scope: "key",
   effect: "use",
+  usage: "encrypt",
   batchable: true,
 });

@@ -7,4 +7,5 @@ export const generateDataKey = operation({
   permission: "crypto:data_key",
   scope: "key",
   effect: "use",
+  usage: "wrap_data_key",
 });

@@ -7,5 +7,6 @@ export const generateMac = operation({
   permission: "crypto:mac",
   scope: "key",
   effect: "use",
+  usage: "mac",
   batchable: true,
 });

@@ -7,5 +7,6 @@ export const sign = operation({
   permission: "crypto:sign",
   scope: "key",
   effect: "use",
+  usage: "sign",
   batchable: true,
 });

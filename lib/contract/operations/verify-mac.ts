@@ -7,4 +7,5 @@ export const verifyMac = operation({
   permission: "crypto:verify_mac",
   scope: "key",
   effect: "use",
+  usage: "verify_mac",
 });

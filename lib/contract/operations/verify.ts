@@ -7,5 +7,6 @@ export const verify = operation({
   permission: "crypto:verify",
   scope: "key",
   effect: "use",
+  usage: "verify",
   batchable: true,
 });

@@ -1,0 +1,122 @@
+/**
+ * The audit event and its line.
+ *
+ *      {"event":{...canonical JSON, RFC 8785...},"mac":"<64 hex>"}\n
+ *
+ * `event.previous` is the SHA-256 of the event before (64 zeros for the first), the event's own hash is SHA-256 over
+ * the canonical bytes of `event`, and `mac` is HMAC-SHA-256 of that hash under the audit key. Anybody can follow the
+ * chain; only the vault can extend it. Members stand in the order RFC 8785 sorts them, which is why this file can
+ * write them by template: a property test compares it with the general canonicaliser.
+ *
+ * @see DESIGN §8; CAPABILITIES C12, S1.53; RFC 8785
+ */
+import { createHmac, hash, timingSafeEqual, type KeyObject } from "node:crypto";
+
+/** One changed record, as the log anchors it. An empty digest means deleted. */
+export interface RecordAnchor {
+  readonly digest: string;
+  readonly name: string;
+}
+
+/** One item of a batch. */
+export interface EventItem {
+  readonly action: string;
+  readonly key: string;
+  readonly outcome: string;
+  readonly payload: string;
+}
+
+/** What happened; everything but the position in the chain. */
+export interface EventFields {
+  readonly action: string;
+  /** certificate, token, development listener, or none. */
+  readonly authentication: string;
+  readonly decision: "allow" | "refuse";
+  /** Only for Batch. */
+  readonly items?: readonly EventItem[];
+  readonly key: string;
+  readonly namespace: string;
+  /** OK or an error code. */
+  readonly outcome: string;
+  /** SHA-256 of the request body, hexadecimal; empty when there was none. */
+  readonly payload: string;
+  readonly principal: string;
+  /** Only for changes. */
+  readonly records?: readonly RecordAnchor[];
+  readonly request: string;
+  /** ISO 8601, milliseconds, UTC. */
+  readonly time: string;
+  /** Key version, 0 when none. */
+  readonly version: number;
+}
+
+/** An event in its place. */
+export interface ChainedEvent extends EventFields {
+  readonly previous: string;
+  readonly sequence: number;
+}
+
+/** `previous` of the first event. */
+export const GENESIS = "0".repeat(64);
+
+const text = JSON.stringify as (value: string) => string;
+const PLAIN = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/;
+const quoted = (value: string): string => (PLAIN.test(value) ? `"${value}"` : text(value.toWellFormed()));
+
+/** The canonical JSON of an event in its place. */
+export function canonicalEvent(fields: EventFields, previous: string, sequence: number): string {
+  const items = fields.items === undefined ? "" : `"items":[${fields.items.map((item) => `{"action":${quoted(item.action)},"key":${quoted(item.key)},"outcome":"${item.outcome}","payload":"${item.payload}"}`).join(",")}],`;
+  const records = fields.records === undefined ? "" : `"records":[${fields.records.map((record) => `{"digest":"${record.digest}","name":${quoted(record.name)}}`).join(",")}],`;
+  return `{"action":${quoted(fields.action)},"authentication":${quoted(fields.authentication)},"decision":"${fields.decision}",${items}"key":${quoted(fields.key)},"namespace":${quoted(fields.namespace)},"outcome":"${fields.outcome}","payload":"${fields.payload}","previous":"${previous}","principal":${quoted(fields.principal)},${records}"request":${quoted(fields.request)},"sequence":${sequence},"time":"${fields.time}","version":${fields.version}}`;
+}
+
+export interface SealedLine {
+  /** The finished line, newline included. */
+  readonly line: string;
+  /** SHA-256 of the event, hexadecimal: the next event's `previous`. */
+  readonly hash: string;
+}
+
+/** Puts an event in its place and seals it. */
+export function sealEvent(fields: EventFields, previous: string, sequence: number, macKey: KeyObject): SealedLine {
+  const canonical = canonicalEvent(fields, previous, sequence);
+  const digest = hash("sha256", canonical, "hex");
+  const mac = createHmac("sha256", macKey).update(digest, "hex").digest("hex");
+  return { line: `{"event":${canonical},"mac":"${mac}"}\n`, hash: digest };
+}
+
+const HEAD = '{"event":';
+const MAC_BYTES = 64;
+const TAIL_BYTES = ',"mac":""}'.length + MAC_BYTES;
+
+/** A line taken apart, nothing verified yet. */
+export interface ParsedLine {
+  readonly canonical: string;
+  readonly event: ChainedEvent;
+  readonly hash: string;
+  readonly mac: string;
+}
+
+/** Takes a line (without newline) apart, or undefined when it is no line of this log. */
+export function parseLine(line: string): ParsedLine | undefined {
+  if (!line.startsWith(HEAD) || line.length < HEAD.length + TAIL_BYTES) return undefined;
+  const cut = line.length - TAIL_BYTES;
+  const tail = line.slice(cut);
+  if (!tail.startsWith(',"mac":"') || !tail.endsWith('"}')) return undefined;
+  const mac = tail.slice(8, 8 + MAC_BYTES);
+  if (!/^[0-9a-f]{64}$/.test(mac)) return undefined;
+  const canonical = line.slice(HEAD.length, cut);
+  let event: ChainedEvent;
+  try {
+    event = JSON.parse(canonical) as ChainedEvent;
+  } catch {
+    return undefined;
+  }
+  if (event === null || typeof event !== "object" || typeof event.previous !== "string" || !Number.isSafeInteger(event.sequence)) return undefined;
+  return { canonical, event, hash: hash("sha256", canonical, "hex"), mac };
+}
+
+/** True when the MAC of a parsed line is this vault's. Constant time. */
+export function macMatches(parsed: ParsedLine, macKey: KeyObject): boolean {
+  return timingSafeEqual(createHmac("sha256", macKey).update(parsed.hash, "hex").digest(), Buffer.from(parsed.mac, "hex"));
+}

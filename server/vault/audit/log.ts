@@ -1,0 +1,295 @@
+/**
+ * The audit log: one chain, one writer, many waiters.
+ *
+ * `append` resolves when the event is durable, and with it the change it carries. Events that arrive while a batch is
+ * being written form the next batch, so that many requests share one sync (group commit):
+ *
+ * - a batch without a change: lines to the segment, fdatasync, waiters;
+ * - a batch with a change: one store transaction holds the changed records and every line of the batch; its commit is
+ *   the durable point; the lines then go to the segment and the waiters go on. A later fdatasync covers them.
+ *
+ * Any failure refuses every waiter of the batch (AUDIT_UNAVAILABLE). A failed sync, or a segment that cannot be
+ * brought back to its last good length, stops the log until the next start: after a failed fsync nobody knows what
+ * the disk holds.
+ *
+ * @see DESIGN §8 "Order"
+ */
+import type { KeyObject } from "node:crypto";
+import { HsmError, asHsmError } from "@keystead/contract/errors";
+import type { SyncMode } from "@keystead/contract/config";
+import type { OutboxLine, RecordWrite, Store } from "../stores/store.ts";
+import { recordName } from "../objects/record.ts";
+import { sealEvent, type EventFields } from "./event.ts";
+import { SEGMENT_BYTES, SegmentWriter } from "./segments.ts";
+import type { FileLayer } from "./file-layer.ts";
+import type { RecoveredLog } from "./recover.ts";
+
+/** Where an event came to stand. */
+export interface Receipt {
+  readonly sequence: number;
+  readonly hash: string;
+}
+
+interface Waiter {
+  readonly fields: EventFields;
+  readonly writes: readonly RecordWrite[];
+  resolve(receipt: Receipt): void;
+  reject(error: HsmError): void;
+}
+
+export interface AuditLogOptions {
+  readonly files: FileLayer;
+  readonly path: string;
+  readonly store: Store;
+  readonly macKey: KeyObject;
+  readonly syncMode: SyncMode;
+  /** Called once when the log has stopped for good. */
+  readonly onStopped?: (error: HsmError) => void;
+  readonly segmentBytes?: number;
+}
+
+/** Events of one batch, at most. */
+const BATCH_EVENTS = 4096;
+/** In `normal` mode, and after batches with changes: how long a written line may wait for its sync. */
+const LAZY_SYNC_MS = 50;
+
+export class AuditLog {
+  readonly #options: AuditLogOptions;
+  readonly #anchors: Map<string, string>;
+  #segment: SegmentWriter;
+  #sequence: number;
+  #hash: string;
+  #durableSequence: number;
+  #waiting: Waiter[] = [];
+  #flushing = false;
+  #scheduled = false;
+  #stopped: HsmError | undefined;
+  #lazySync: NodeJS.Timeout | undefined;
+  /** A lazy sync under way: its descriptor must not be closed meanwhile. */
+  #syncing: Promise<void> | undefined;
+  #idle: (() => void)[] = [];
+  /** Counts for metrics. */
+  readonly counters = { events: 0, batches: 0, syncs: 0, syncSeconds: 0 };
+
+  /** Continues a log that {@link recoverLog} brought to a good end. */
+  constructor(recovered: RecoveredLog, options: AuditLogOptions) {
+    this.#options = options;
+    this.#anchors = recovered.anchors;
+    this.#sequence = recovered.sequence;
+    this.#hash = recovered.hash;
+    this.#durableSequence = recovered.sequence;
+    this.#segment = recovered.segment ?? SegmentWriter.create(options.files, options.path, recovered.sequence + 1);
+  }
+
+  /** Sequence number of the last event that is durable and acknowledged. */
+  get sequence(): number {
+    return this.#sequence;
+  }
+
+  /** Digest the log last recorded for a record; empty when it was deleted, undefined when it never was there. */
+  anchor(name: string): string | undefined {
+    return this.#anchors.get(name);
+  }
+
+  /** Every anchored record. */
+  anchors(): ReadonlyMap<string, string> {
+    return this.#anchors;
+  }
+
+  /** The error that stopped the log, if it has. */
+  get stopped(): HsmError | undefined {
+    return this.#stopped;
+  }
+
+  /**
+   * Records an event, and applies the writes it is about, together.
+   *
+   * @returns when both are durable as the sync mode promises
+   * @throws {HsmError} AUDIT_UNAVAILABLE nothing happened, or the log has stopped; OBJECT_CHANGED the writes did not
+   *   apply, which is itself recorded.
+   */
+  append(fields: EventFields, writes: readonly RecordWrite[] = []): Promise<Receipt> {
+    if (this.#stopped !== undefined) return Promise.reject(this.#stopped);
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ fields, writes, resolve, reject });
+      this.#schedule();
+    });
+  }
+
+  /** Makes everything durable and closes the segment. Appends afterwards are refused. */
+  async close(): Promise<void> {
+    while (this.#flushing || this.#waiting.length > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
+    clearTimeout(this.#lazySync);
+    await this.#syncing;
+    const stoppedBefore = this.#stopped !== undefined;
+    this.#stopped ??= new HsmError("AUDIT_UNAVAILABLE", "the audit log is closed");
+    if (stoppedBefore) return;
+    this.#segment.close();
+    this.#options.store.setDurableSequence(this.#sequence);
+  }
+
+  #schedule(): void {
+    if (this.#flushing || this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      void this.#flushAll();
+    });
+  }
+
+  async #flushAll(): Promise<void> {
+    if (this.#flushing) return;
+    this.#flushing = true;
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting.length <= BATCH_EVENTS ? this.#waiting : this.#waiting.slice(0, BATCH_EVENTS);
+      this.#waiting = this.#waiting.length <= BATCH_EVENTS ? [] : this.#waiting.slice(BATCH_EVENTS);
+      await this.#flush(batch);
+    }
+    this.#flushing = false;
+    for (const wake of this.#idle.splice(0)) wake();
+  }
+
+  async #flush(batch: readonly Waiter[]): Promise<void> {
+    if (this.#stopped !== undefined) return refuse(batch, this.#stopped);
+    const receipts: Receipt[] = [];
+    const lines: string[] = [];
+    let sequence = this.#sequence;
+    let hash = this.#hash;
+    let changes = false;
+    for (const { fields, writes } of batch) {
+      const sealed = sealEvent(fields, hash, ++sequence, this.#options.macKey);
+      hash = sealed.hash;
+      lines.push(sealed.line);
+      receipts.push({ sequence, hash });
+      changes ||= writes.length > 0;
+    }
+    const bytes = Buffer.from(lines.join(""), "utf8");
+    try {
+      if (changes) this.#commit(batch, receipts, lines, bytes);
+      else await this.#write(bytes, sequence);
+    } catch (error) {
+      if (error instanceof HsmError && error.code === "OBJECT_CHANGED") return this.#separately(batch, error);
+      return refuse(batch, this.#stopped ?? unavailable(error));
+    }
+    this.#sequence = sequence;
+    this.#hash = hash;
+    this.counters.events += batch.length;
+    this.counters.batches += 1;
+    for (const [index, waiter] of batch.entries()) {
+      for (const write of waiter.writes) this.#anchors.set(recordName(write.key), write.digest);
+      waiter.resolve(receipts[index] as Receipt);
+    }
+    if (this.#segment.bytes >= (this.#options.segmentBytes ?? SEGMENT_BYTES)) await this.#roll();
+  }
+
+  /** Lines alone: segment first, then the sync the mode asks for. */
+  async #write(bytes: Buffer, sequence: number): Promise<void> {
+    try {
+      this.#segment.append(bytes);
+    } catch (error) {
+      this.#retract(0, error);
+      throw error;
+    }
+    const mode = this.#options.syncMode;
+    if (mode === "full") {
+      const before = performance.now();
+      try {
+        await this.#segment.sync();
+      } catch (error) {
+        throw this.#stop("a sync of the audit log failed", error);
+      }
+      this.counters.syncs += 1;
+      this.counters.syncSeconds += (performance.now() - before) / 1000;
+      this.#durableSequence = sequence;
+    } else if (mode === "normal") {
+      this.#syncLater();
+    }
+  }
+
+  /** Lines and records together: the store's transaction is the durable point. */
+  #commit(batch: readonly Waiter[], receipts: readonly Receipt[], lines: readonly string[], bytes: Buffer): void {
+    const { store, syncMode } = this.#options;
+    // The outbox must continue a durable log: lines that only the page cache holds are synced first.
+    if (syncMode !== "full" && this.#durableSequence < this.#sequence) this.#syncNow(this.#sequence);
+    const writes = batch.flatMap((waiter) => waiter.writes);
+    const outbox: OutboxLine[] = lines.map((line, index) => ({ sequence: (receipts[index] as Receipt).sequence, line: Buffer.from(line, "utf8") }));
+    store.commit(writes, outbox, Math.min(this.#durableSequence, this.#sequence));
+    try {
+      this.#segment.append(bytes);
+    } catch (error) {
+      // The change and its lines are durable in the store, so the waiters go on; recovery finishes the segment.
+      this.#stop("the audit log cannot be written", error);
+      return;
+    }
+    this.#syncLater();
+  }
+
+  /** A stale `expected` in a batch: each event on its own, and the one that failed recorded as refused. */
+  async #separately(batch: readonly Waiter[], error: HsmError): Promise<void> {
+    if (batch.length > 1) {
+      for (const waiter of batch) await this.#flush([waiter]);
+      return;
+    }
+    const [waiter] = batch as [Waiter];
+    const { records: _unapplied, ...fields } = waiter.fields;
+    await this.#flush([{ fields: { ...fields, decision: "refuse", outcome: error.code }, writes: [], resolve: () => waiter.reject(error), reject: waiter.reject }]);
+  }
+
+  #syncLater(): void {
+    if (this.#options.syncMode === "none") return;
+    this.#lazySync ??= setTimeout(() => {
+      this.#lazySync = undefined;
+      const upTo = this.#sequence;
+      if (this.#stopped !== undefined || this.#flushing) return this.#flushing ? this.#syncLater() : undefined;
+      this.#syncing = this.#segment.sync().then(
+        () => { this.#durableSequence = Math.max(this.#durableSequence, upTo); },
+        (error: unknown) => { this.#stop("a sync of the audit log failed", error); },
+      );
+    }, LAZY_SYNC_MS).unref();
+  }
+
+  #syncNow(upTo: number): void {
+    try {
+      this.#segment.syncNow();
+    } catch (error) {
+      throw this.#stop("a sync of the audit log failed", error);
+    }
+    this.#durableSequence = upTo;
+  }
+
+  async #roll(): Promise<void> {
+    await this.#syncing;
+    try {
+      this.#segment = this.#segment.roll(this.#sequence + 1);
+      this.#durableSequence = this.#sequence;
+    } catch (error) {
+      this.#stop("a new audit segment cannot be started", error);
+    }
+  }
+
+  /** After a write that failed halfway: back to the last good length, or stop. */
+  #retract(bytes: number, cause: unknown): void {
+    try {
+      this.#segment.retract(bytes);
+    } catch {
+      this.#stop("the audit log cannot be brought back to a good end", cause);
+    }
+  }
+
+  #stop(detail: string, cause: unknown): HsmError {
+    if (this.#stopped === undefined) {
+      this.#stopped = new HsmError("AUDIT_UNAVAILABLE", `${detail}; restart the vault`, { cause });
+      this.#options.onStopped?.(this.#stopped);
+    }
+    return this.#stopped;
+  }
+}
+
+function unavailable(error: unknown): HsmError {
+  const known = asHsmError(error);
+  return known.code === "INTERNAL" ? new HsmError("AUDIT_UNAVAILABLE", "the audit log cannot be written", { cause: error, retryAfterSeconds: 5 }) : known;
+}
+
+function refuse(batch: readonly Waiter[], error: HsmError): void {
+  for (const waiter of batch) waiter.reject(error);
+}

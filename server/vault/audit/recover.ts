@@ -1,0 +1,138 @@
+/**
+ * Brings a log to a good end after any kind of stop, before anything else is allowed.
+ *
+ * In order: find the tail, cut a torn line, append the outbox lines that the segment lacks byte for byte, sync, and
+ * rebuild the digests the log anchors. Only what was never acknowledged may be cut: everything up to the store's
+ * durable sequence must be there, and a line that does not verify before it is tampering, not a torn write.
+ *
+ * @see DESIGN §8 "Order": recovery
+ */
+import type { KeyObject } from "node:crypto";
+import { HsmError } from "@keystead/contract/errors";
+import type { Store } from "../stores/store.ts";
+import type { FileLayer } from "./file-layer.ts";
+import { GENESIS, macMatches, parseLine, type ParsedLine } from "./event.ts";
+import { SegmentWriter, listSegments, readLines, type SegmentName } from "./segments.ts";
+
+export interface RecoveredLog {
+  readonly sequence: number;
+  readonly hash: string;
+  readonly anchors: Map<string, string>;
+  /** The segment to go on with; undefined when the log is empty. */
+  readonly segment: SegmentWriter | undefined;
+  /** What was mended, for the operator's log. */
+  readonly cutBytes: number;
+  readonly replayedLines: number;
+}
+
+export interface RecoverOptions {
+  readonly files: FileLayer;
+  readonly path: string;
+  readonly store: Store;
+  readonly macKey: KeyObject;
+}
+
+const broken = (sequence: number, reason: string): HsmError =>
+  new HsmError("INTEGRITY_FAILURE", `audit log: event ${sequence}: ${reason}`);
+
+/** @throws {HsmError} INTEGRITY_FAILURE naming the first event that is missing or does not verify */
+export function recoverLog(options: RecoverOptions): RecoveredLog {
+  const { files, path, store, macKey } = options;
+  const segments = listSegments(files, path);
+  const anchors = new Map<string, string>();
+  for (const segment of segments.slice(0, -1)) collectAnchors(files, segment, macKey, anchors);
+  const outbox = store.outbox();
+  const last = segments.at(-1);
+  const tail = last === undefined ? { sequence: 0, hash: GENESIS, end: 0, cutBytes: 0 } : readTail(files, last, macKey, anchors, outbox, store.durableSequence());
+  if (tail.sequence < store.durableSequence()) throw broken(tail.sequence + 1, `missing; the store knows of ${store.durableSequence()} events`);
+  const segment = last === undefined ? undefined : SegmentWriter.resume(files, path, last.path, tail.end);
+  const missing = outbox.filter((line) => line.sequence > tail.sequence);
+  if (missing.length === 0) {
+    segment?.syncNow();
+    if (tail.sequence > store.durableSequence()) store.setDurableSequence(tail.sequence);
+    return { sequence: tail.sequence, hash: tail.hash, anchors, segment, cutBytes: tail.cutBytes, replayedLines: 0 };
+  }
+  const writer = segment ?? SegmentWriter.create(files, path, 1);
+  let { sequence, hash } = tail;
+  for (const { line } of missing) {
+    const parsed = parseLine(line.toString("utf8").slice(0, -1));
+    if (parsed === undefined || parsed.event.sequence !== sequence + 1 || parsed.event.previous !== hash || !macMatches(parsed, macKey)) {
+      throw broken(sequence + 1, "the store's copy does not continue the log");
+    }
+    anchorAll(parsed, anchors);
+    writer.append(line);
+    sequence += 1;
+    hash = parsed.hash;
+  }
+  writer.syncNow();
+  store.setDurableSequence(sequence);
+  return { sequence, hash, anchors, segment: writer, cutBytes: tail.cutBytes, replayedLines: missing.length };
+}
+
+function anchorAll(parsed: ParsedLine, anchors: Map<string, string>): void {
+  for (const record of parsed.event.records ?? []) anchors.set(record.name, record.digest);
+}
+
+/** Older segments: only the lines that anchor records are read here; the background pass verifies the rest. */
+function collectAnchors(files: FileLayer, segment: SegmentName, macKey: KeyObject, anchors: Map<string, string>): void {
+  const file = files.open(segment.path, "read");
+  try {
+    let sequence = segment.firstSequence - 1;
+    for (const { line, end } of readLines(file)) {
+      sequence += 1;
+      if (end === -1) throw broken(sequence, "the line is cut off");
+      if (!line.includes('"records":[')) continue;
+      const parsed = parseLine(line);
+      if (parsed === undefined || !macMatches(parsed, macKey)) throw broken(sequence, "the line does not verify");
+      anchorAll(parsed, anchors);
+    }
+  } finally {
+    file.close();
+  }
+}
+
+function readTail(files: FileLayer, segment: SegmentName, macKey: KeyObject, anchors: Map<string, string>, outbox: readonly { sequence: number; line: Buffer }[], durableSequence: number): { sequence: number; hash: string; end: number; cutBytes: number } {
+  const file = files.open(segment.path, "read");
+  const copies = new Map(outbox.map(({ sequence, line }) => [sequence, line.toString("utf8")]));
+  let sequence = segment.firstSequence - 1;
+  let hash: string | undefined;
+  let end = 0;
+  try {
+    const size = file.size();
+    for (const located of readLines(file)) {
+      const parsed = located.end === -1 ? undefined : parseLine(located.line);
+      const good = parsed !== undefined && parsed.event.sequence === sequence + 1 && (hash === undefined || parsed.event.previous === hash) && macMatches(parsed, macKey);
+      if (!good) {
+        if (sequence + 1 <= durableSequence) throw broken(sequence + 1, "the line does not verify");
+        return { sequence, hash: hash ?? previousHash(files, segment), end, cutBytes: size - end };
+      }
+      const copy = copies.get(sequence + 1);
+      if (copy !== undefined && copy !== `${located.line}\n`) throw broken(sequence + 1, "differs from the store's copy");
+      anchorAll(parsed, anchors);
+      sequence += 1;
+      hash = parsed.hash;
+      end = located.end;
+    }
+  } finally {
+    file.close();
+  }
+  return { sequence, hash: hash ?? previousHash(files, segment), end, cutBytes: 0 };
+}
+
+/** Hash of the event before an empty segment: the last line of the segment before it. */
+function previousHash(files: FileLayer, segment: SegmentName): string {
+  if (segment.firstSequence === 1) return GENESIS;
+  const path = segment.path.slice(0, -17);
+  const before = listSegments(files, path).filter((other) => other.firstSequence < segment.firstSequence).at(-1);
+  let hash: string | undefined;
+  if (before !== undefined) {
+    const file = files.open(before.path, "read");
+    try {
+      for (const { line, end } of readLines(file)) if (end !== -1) hash = parseLine(line)?.hash;
+    } finally {
+      file.close();
+    }
+  }
+  if (hash === undefined) throw broken(segment.firstSequence - 1, "the segment before is missing");
+  return hash;
+}

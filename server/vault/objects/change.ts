@@ -1,0 +1,29 @@
+/**
+ * A change that an operation prepared and the audit log has yet to make durable.
+ */
+import type { RecordWrite } from "../stores/store.ts";
+
+export interface Change {
+  readonly writes: readonly RecordWrite[];
+  /** Called exactly once: true when the change is durable, false when it did not happen. Frees the object. */
+  settle(durable: boolean): void;
+}
+
+/** Serialises the changes of one object: whoever holds the lock has the only change of it under way. */
+export class ObjectLocks {
+  readonly #tails = new Map<string, Promise<void>>();
+
+  /** Waits for the object; the result frees it and may be called more than once. */
+  async acquire(name: string): Promise<() => void> {
+    const before = this.#tails.get(name) ?? Promise.resolve();
+    let release!: () => void;
+    const mine = new Promise<void>((resolve) => (release = resolve));
+    const tail = before.then(() => mine);
+    this.#tails.set(name, tail);
+    await before;
+    return () => {
+      release();
+      if (this.#tails.get(name) === tail) this.#tails.delete(name);
+    };
+  }
+}

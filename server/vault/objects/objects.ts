@@ -1,0 +1,402 @@
+/**
+ * Managed objects: the only room where key material is opened, and only against a Grant.
+ *
+ * Open keys are kept as KeyObjects in a bounded cache; a KeyObject leaves this room only inside an {@link OpenKey},
+ * for the length of one operation. Changes are prepared here (sealed, numbered, with what they replace) and become
+ * real when the audit log has them durably: until then nobody sees them, and one object has one change at a time.
+ *
+ * @see DESIGN §3 "The life of one Sign", §7; NIST SP 800-57 Part 1 Rev. 5 §7 (states)
+ */
+import { createPublicKey, createSecretKey, randomFillSync, type KeyObject } from "node:crypto";
+import { ALGORITHMS, type AlgorithmName, type Usage } from "@keystead/contract/algorithms";
+import { HsmError } from "@keystead/contract/errors";
+import { publicKeyDer } from "@keystead/crypto/formats/public-key";
+import type { Mechanism } from "@keystead/crypto/mechanism";
+import { mechanismFor } from "@keystead/crypto/mechanisms/register";
+import { secretBuffer, wipe } from "@keystead/crypto/wipe";
+import { consumeGrant, type Grant } from "../grant.ts";
+import type { RecordWrite } from "../stores/store.ts";
+import type { KeyAttributes, KeyStateName, MaterialAttributes, NamespaceAttributes, VersionAttributes } from "./attributes.ts";
+import { ObjectLocks, type Change } from "./change.ts";
+import type { Hierarchy } from "./hierarchy.ts";
+import type { RecordKey } from "./record.ts";
+import type { CurrentRecord, VaultedRecords } from "./vaulted-records.ts";
+
+/** A key opened for one operation. */
+export interface OpenKey {
+  readonly keyId: string;
+  readonly algorithm: AlgorithmName;
+  readonly version: number;
+  readonly mechanism: Mechanism;
+  /** Private or secret key. Only providers/ may use it, only until the operation ends. */
+  readonly key: KeyObject;
+  /** The public half; undefined for secret keys. */
+  readonly publicKey: KeyObject | undefined;
+}
+
+/** A key as metadata. */
+export interface DescribedKey {
+  readonly namespace: string;
+  readonly keyId: string;
+  readonly attributes: KeyAttributes;
+}
+
+export interface DescribedNamespace {
+  readonly namespace: string;
+  readonly attributes: NamespaceAttributes;
+}
+
+/** What a new key is made of. */
+export interface NewKey {
+  readonly namespace: string;
+  readonly keyId: string;
+  readonly algorithm: AlgorithmName;
+  readonly usage: readonly Usage[];
+  readonly tags: readonly string[];
+  readonly description: string;
+  /** The key itself; stored, then forgotten. */
+  readonly key: KeyObject;
+  readonly local: boolean;
+}
+
+export interface KeyFilter {
+  readonly algorithm: AlgorithmName | undefined;
+  readonly state: KeyStateName | undefined;
+  readonly tags: readonly string[];
+}
+
+/** A change and what will be true after it. */
+export interface PreparedKey {
+  readonly described: DescribedKey;
+  readonly change: Change;
+}
+
+interface Entry {
+  readonly attributes: KeyAttributes;
+  readonly digest: string;
+  readonly generation: number;
+  /** Opened versions. */
+  readonly opened: Map<number, OpenKey>;
+}
+
+interface NamespaceEntry {
+  readonly attributes: NamespaceAttributes;
+  readonly kek: KeyObject;
+  /** Keys that are not destroyed; counted on first need. */
+  liveKeys: number | undefined;
+}
+
+export interface ObjectsOptions {
+  readonly records: VaultedRecords;
+  readonly hierarchy: Hierarchy;
+  /** Bytes the open-key cache may take. */
+  readonly cacheSizeBytes: number;
+  readonly now: () => number;
+}
+
+/** What a cached key is taken to weigh: KeyObject, DER, attributes, map entries. */
+const ENTRY_BYTES = 4096;
+/** Usages that make something new; only an active current version may. */
+const PRODUCING: ReadonlySet<Usage> = new Set<Usage>(["sign", "encrypt", "mac", "wrap_data_key"]);
+const PAGE = 500;
+
+export class Objects {
+  readonly #options: ObjectsOptions;
+  readonly #records: VaultedRecords;
+  readonly #entries = new Map<string, Entry>();
+  readonly #namespaces = new Map<string, NamespaceEntry>();
+  readonly #locks = new ObjectLocks();
+  readonly #maxEntries: number;
+  readonly counters = { cacheHits: 0, cacheMisses: 0 };
+
+  constructor(options: ObjectsOptions) {
+    this.#options = options;
+    this.#records = options.records;
+    this.#maxEntries = Math.max(16, Math.floor(options.cacheSizeBytes / ENTRY_BYTES));
+  }
+
+  /**
+   * Opens a key for the use its grant names. The grant is spent, whatever the answer.
+   *
+   * @param version 0 = the current one
+   * @throws {HsmError} OBJECT_NOT_FOUND; KEY_USAGE_FORBIDS; KEY_STATE_FORBIDS; INTEGRITY_FAILURE; PERMISSION_DENIED for a
+   *   spent grant
+   */
+  async open(grant: Grant, version = 0): Promise<OpenKey> {
+    const { namespace, keyId, usage } = consumeGrant(grant);
+    const entry = this.#entries.get(`${namespace}/${keyId}`) ?? await this.#load(namespace, keyId);
+    const wanted = version === 0 ? entry.attributes.current : version;
+    permit(entry.attributes, keyId, usage, wanted);
+    return entry.opened.get(wanted) ?? await this.#openVersion(namespace, keyId, entry, wanted);
+  }
+
+  /**
+   * Opens every version that may verify or decrypt, the current one first. One grant, one question.
+   *
+   * @throws {HsmError} as {@link open}
+   */
+  async openAll(grant: Grant): Promise<OpenKey[]> {
+    const { namespace, keyId, usage } = consumeGrant(grant);
+    const entry = this.#entries.get(`${namespace}/${keyId}`) ?? await this.#load(namespace, keyId);
+    permit(entry.attributes, keyId, usage, entry.attributes.current);
+    const usable = entry.attributes.versions.filter((version) => version.state !== "destroyed").map((version) => version.version).sort((a, b) => b - a);
+    return Promise.all(usable.map(async (version) => entry.opened.get(version) ?? await this.#openVersion(namespace, keyId, entry, version)));
+  }
+
+  /** @throws {HsmError} OBJECT_NOT_FOUND */
+  async describe(namespace: string, keyId: string): Promise<DescribedKey> {
+    const entry = this.#entries.get(`${namespace}/${keyId}`) ?? await this.#load(namespace, keyId);
+    return { namespace, keyId, attributes: entry.attributes };
+  }
+
+  /** @throws {HsmError} OBJECT_NOT_FOUND when there is no such namespace */
+  async describeNamespace(namespace: string): Promise<DescribedNamespace> {
+    return { namespace, attributes: (await this.#namespace(namespace)).attributes };
+  }
+
+  /** Every namespace, by name. */
+  async namespaces(): Promise<DescribedNamespace[]> {
+    const names = await this.#records.namespaces();
+    return Promise.all(names.map((name) => this.describeNamespace(name)));
+  }
+
+  /**
+   * Keys of a namespace that match, in id order, after `after`.
+   *
+   * @returns at most `limit` keys, and whether more follow
+   */
+  async list(namespace: string, filter: KeyFilter, after: string, limit: number): Promise<{ keys: DescribedKey[]; more: boolean }> {
+    const keys: DescribedKey[] = [];
+    for await (const described of this.#scan(namespace, after)) {
+      if (!matches(described.attributes, filter)) continue;
+      if (keys.length === limit) return { keys, more: true };
+      keys.push(described);
+    }
+    return { keys, more: false };
+  }
+
+  /** Number of keys that match. */
+  async count(namespace: string, filter: KeyFilter): Promise<number> {
+    let total = 0;
+    for await (const described of this.#scan(namespace, "")) if (matches(described.attributes, filter)) total += 1;
+    return total;
+  }
+
+  /** Prepares a new namespace with a key-encryption key of its own. @throws {HsmError} OBJECT_EXISTS */
+  async createNamespace(namespace: string, description: string, maxKeys: number): Promise<{ described: DescribedNamespace; change: Change }> {
+    const release = await this.#locks.acquire(`${namespace}//`);
+    const kek = secretBuffer(32);
+    try {
+      const key: RecordKey = { namespace, kind: "namespace", id: "", version: 0 };
+      const before = await this.#records.read<NamespaceAttributes>(key, this.#options.hierarchy.kek);
+      if (before !== undefined) throw new HsmError("OBJECT_EXISTS", `namespace '${namespace}' exists already`);
+      randomFillSync(kek);
+      const attributes: NamespaceAttributes = { description, createdAt: this.#options.now(), maxKeys };
+      const write = this.#records.write(key, { ...attributes }, kek, this.#options.hierarchy.kek, undefined);
+      const entry: NamespaceEntry = { attributes, kek: createSecretKey(kek), liveKeys: 0 };
+      return { described: { namespace, attributes }, change: this.#change([write], release, () => this.#namespaces.set(namespace, entry)) };
+    } catch (error) {
+      release();
+      throw error;
+    } finally {
+      wipe(kek);
+    }
+  }
+
+  /** Prepares a new key with one version. @throws {HsmError} OBJECT_EXISTS; OBJECT_NOT_FOUND (namespace); QUOTA_EXCEEDED */
+  async create(key: NewKey): Promise<PreparedKey> {
+    const space = await this.#namespace(key.namespace);
+    const release = await this.#locks.acquire(`${key.namespace}/${key.keyId}`);
+    try {
+      const headKey: RecordKey = { namespace: key.namespace, kind: "key", id: key.keyId, version: 0 };
+      if (await this.#records.read(headKey, space.kek) !== undefined) throw new HsmError("OBJECT_EXISTS", `key '${key.keyId}' exists already`);
+      space.liveKeys ??= await this.count(key.namespace, { algorithm: undefined, state: undefined, tags: [] });
+      if (space.attributes.maxKeys > 0 && space.liveKeys >= space.attributes.maxKeys) throw new HsmError("QUOTA_EXCEEDED", `namespace '${key.namespace}' may hold ${space.attributes.maxKeys} keys`);
+      const now = this.#options.now();
+      const version = versionOf(1, key.key, now, key.local);
+      const attributes: KeyAttributes = { algorithm: key.algorithm, state: "active", current: 1, usage: key.usage, tags: key.tags, description: key.description, createdAt: now, updatedAt: now, versions: [version] };
+      const head = this.#records.write(headKey, attributes as never, new Uint8Array(), space.kek, undefined);
+      const material = this.#material(key.namespace, key.keyId, 1, key.algorithm, key.key, space.kek);
+      // Counted now, so that two creations under way cannot both take the last place.
+      space.liveKeys += 1;
+      const change = this.#change([head, material], release, () => {
+        this.#remember(`${key.namespace}/${key.keyId}`, { attributes, digest: head.digest, generation: 1, opened: new Map() });
+      }, () => { space.liveKeys = (space.liveKeys ?? 1) - 1; });
+      return { described: { namespace: key.namespace, keyId: key.keyId, attributes }, change };
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  /** Prepares a new current version; the one before is deactivated. @throws {HsmError} KEY_STATE_FORBIDS; OBJECT_NOT_FOUND */
+  async rotate(namespace: string, keyId: string, generate: (algorithm: AlgorithmName) => Promise<KeyObject>): Promise<PreparedKey> {
+    const space = await this.#namespace(namespace);
+    const release = await this.#locks.acquire(`${namespace}/${keyId}`);
+    try {
+      const before = await this.#head(namespace, keyId, space.kek);
+      if (before.attributes.state !== "active") throw stateForbids(keyId, before.attributes.state);
+      const key = await generate(before.attributes.algorithm);
+      const now = this.#options.now();
+      const current = before.attributes.current + 1;
+      const attributes: KeyAttributes = {
+        ...before.attributes, current, updatedAt: now,
+        versions: [...before.attributes.versions.map((version) => (version.state === "active" ? { ...version, state: "deactivated" as const } : version)), versionOf(current, key, now, true)],
+      };
+      const head = this.#records.write({ namespace, kind: "key", id: keyId, version: 0 }, attributes as never, new Uint8Array(), space.kek, before);
+      const material = this.#material(namespace, keyId, current, attributes.algorithm, key, space.kek);
+      const opened = this.#entries.get(`${namespace}/${keyId}`)?.opened;
+      const change = this.#change([head, material], release, () => {
+        this.#remember(`${namespace}/${keyId}`, { attributes, digest: head.digest, generation: before.header.generation + 1, opened: new Map(opened) });
+      });
+      return { described: { namespace, keyId, attributes }, change };
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  /** Prepares the destruction of every version; the id stays taken. @throws {HsmError} KEY_STATE_FORBIDS; OBJECT_NOT_FOUND */
+  async destroy(namespace: string, keyId: string): Promise<PreparedKey> {
+    const space = await this.#namespace(namespace);
+    const release = await this.#locks.acquire(`${namespace}/${keyId}`);
+    try {
+      const before = await this.#head(namespace, keyId, space.kek);
+      if (before.attributes.state === "destroyed") throw stateForbids(keyId, "destroyed");
+      const attributes: KeyAttributes = {
+        ...before.attributes, state: "destroyed", updatedAt: this.#options.now(),
+        versions: before.attributes.versions.map((version) => ({ ...version, state: "destroyed" as const, publicKey: "" })),
+      };
+      const head = this.#records.write({ namespace, kind: "key", id: keyId, version: 0 }, attributes as never, new Uint8Array(), space.kek, before);
+      const removed = before.attributes.versions.flatMap(({ version }) => {
+        const key: RecordKey = { namespace, kind: "version", id: keyId, version };
+        const digest = this.#records.anchor(key);
+        return digest === undefined || digest === "" ? [] : [this.#records.remove(key, digest)];
+      });
+      const change = this.#change([head, ...removed], release, () => {
+        this.#entries.delete(`${namespace}/${keyId}`);
+        if (space.liveKeys !== undefined) space.liveKeys -= 1;
+      });
+      return { described: { namespace, keyId, attributes }, change };
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  /** Forgets every open key and namespace key. */
+  close(): void {
+    this.#entries.clear();
+    this.#namespaces.clear();
+  }
+
+  async #namespace(namespace: string): Promise<NamespaceEntry> {
+    const known = this.#namespaces.get(namespace);
+    if (known !== undefined) return known;
+    const record = await this.#records.read<NamespaceAttributes>({ namespace, kind: "namespace", id: "", version: 0 }, this.#options.hierarchy.kek);
+    if (record === undefined) throw new HsmError("OBJECT_NOT_FOUND", `no namespace '${namespace}'`);
+    const again = this.#namespaces.get(namespace);
+    if (again !== undefined) return again;
+    const entry: NamespaceEntry = { attributes: record.attributes, kek: createSecretKey(record.material), liveKeys: undefined };
+    wipe(record.material);
+    this.#namespaces.set(namespace, entry);
+    return entry;
+  }
+
+  async #head(namespace: string, keyId: string, kek: KeyObject): Promise<CurrentRecord<KeyAttributes>> {
+    const record = await this.#records.read<KeyAttributes>({ namespace, kind: "key", id: keyId, version: 0 }, kek);
+    if (record === undefined) throw new HsmError("OBJECT_NOT_FOUND", `no key '${keyId}' in namespace '${namespace}'`);
+    return record;
+  }
+
+  async #load(namespace: string, keyId: string): Promise<Entry> {
+    this.counters.cacheMisses += 1;
+    const space = await this.#namespace(namespace);
+    const record = await this.#head(namespace, keyId, space.kek);
+    const known = this.#entries.get(`${namespace}/${keyId}`);
+    if (known !== undefined && known.generation >= record.header.generation) return known;
+    const entry: Entry = { attributes: record.attributes, digest: record.digest, generation: record.header.generation, opened: new Map() };
+    this.#remember(`${namespace}/${keyId}`, entry);
+    return entry;
+  }
+
+  async #openVersion(namespace: string, keyId: string, entry: Entry, version: number): Promise<OpenKey> {
+    const { algorithm, versions } = entry.attributes;
+    const space = await this.#namespace(namespace);
+    const record = await this.#records.read<MaterialAttributes>({ namespace, kind: "version", id: keyId, version }, space.kek);
+    if (record === undefined || record.attributes.algorithm !== algorithm) throw new HsmError("INTEGRITY_FAILURE", `record ${namespace}/version/${keyId}/${version} does not fit its key`);
+    const mechanism = mechanismFor(algorithm);
+    const key = mechanism.load(record.material);
+    wipe(record.material);
+    const der = versions.find((candidate) => candidate.version === version)?.publicKey ?? "";
+    const publicKey = der === "" ? undefined : createPublicKey({ key: Buffer.from(der, "base64"), format: "der", type: "spki" });
+    const opened: OpenKey = { keyId, algorithm, version, mechanism, key, publicKey };
+    entry.opened.set(version, opened);
+    return opened;
+  }
+
+  #material(namespace: string, keyId: string, version: number, algorithm: AlgorithmName, key: KeyObject, kek: KeyObject): RecordWrite {
+    const material = mechanismFor(algorithm).store(key);
+    try {
+      return this.#records.write({ namespace, kind: "version", id: keyId, version }, { algorithm }, material, kek, undefined);
+    } finally {
+      wipe(material);
+    }
+  }
+
+  #change(writes: readonly RecordWrite[], release: () => void, apply: () => void, undo?: () => void): Change {
+    let settled = false;
+    return {
+      writes,
+      settle(durable) {
+        if (settled) return;
+        settled = true;
+        if (durable) apply();
+        else undo?.();
+        release();
+      },
+    };
+  }
+
+  #remember(name: string, entry: Entry): void {
+    this.#entries.delete(name);
+    this.#entries.set(name, entry);
+    if (this.#entries.size <= this.#maxEntries) return;
+    const oldest = this.#entries.keys().next().value;
+    if (oldest !== undefined) this.#entries.delete(oldest);
+  }
+
+  async *#scan(namespace: string, after: string): AsyncGenerator<DescribedKey> {
+    const space = await this.#namespace(namespace);
+    let last = after;
+    for (;;) {
+      const page = await this.#records.list<KeyAttributes>(namespace, "key", last, PAGE, space.kek);
+      for (const { id, record } of page) yield { namespace, keyId: id, attributes: record.attributes };
+      if (page.length < PAGE) return;
+      last = page.at(-1)?.id ?? last;
+    }
+  }
+}
+
+function versionOf(version: number, key: KeyObject, now: number, local: boolean): VersionAttributes {
+  return { version, state: "active", createdAt: now, local, publicKey: key.type === "secret" ? "" : publicKeyDer(key).toString("base64") };
+}
+
+function permit(attributes: KeyAttributes, keyId: string, usage: Usage, version: number): void {
+  if (!attributes.usage.includes(usage) || !(ALGORITHMS[attributes.algorithm].usages as readonly Usage[]).includes(usage)) {
+    throw new HsmError("KEY_USAGE_FORBIDS", `key '${keyId}' is not for '${usage}'`);
+  }
+  if (attributes.state === "destroyed") throw stateForbids(keyId, "destroyed");
+  const wanted = attributes.versions.find((candidate) => candidate.version === version);
+  if (wanted === undefined) throw new HsmError("OBJECT_NOT_FOUND", `key '${keyId}' has no version ${version}`);
+  if (wanted.state === "destroyed") throw stateForbids(keyId, "destroyed");
+  if (PRODUCING.has(usage) && (attributes.state !== "active" || wanted.state !== "active")) throw stateForbids(keyId, wanted.state);
+}
+
+const stateForbids = (keyId: string, state: KeyStateName): HsmError => new HsmError("KEY_STATE_FORBIDS", `key '${keyId}' is ${state}`);
+
+function matches(attributes: KeyAttributes, filter: KeyFilter): boolean {
+  if (filter.state === undefined ? attributes.state === "destroyed" : attributes.state !== filter.state) return false;
+  if (filter.algorithm !== undefined && attributes.algorithm !== filter.algorithm) return false;
+  return filter.tags.every((tag) => attributes.tags.includes(tag));
+}

@@ -1,0 +1,88 @@
+/**
+ * Records between the store and the vault's memory: every read is compared with the digest the audit log anchored,
+ * then authenticated, then opened; every write is sealed and given its next generation.
+ *
+ * A record that the log anchors and the store lacks, or that the store has and the log does not know, is an
+ * INTEGRITY_FAILURE, not "not found": restoring an old database must not look like a clean one.
+ */
+import type { KeyObject } from "node:crypto";
+import { HsmError } from "@keystead/contract/errors";
+import type { Json } from "@keystead/crypto/formats/canonical-json";
+import type { RecordWrite, Store } from "../stores/store.ts";
+import { openRecord, recordDigest, recordName, sealRecord, type OpenedRecord, type RecordKey } from "./record.ts";
+
+/** What the audit log last recorded for a record: its digest, empty when deleted, undefined when never there. */
+export type AnchorOf = (name: string) => string | undefined;
+
+/** An opened record with what is needed to replace it. */
+export interface CurrentRecord<A> extends OpenedRecord<A> {
+  readonly digest: string;
+}
+
+export class VaultedRecords {
+  readonly #store: Store;
+  readonly #macKey: KeyObject;
+  readonly #anchorOf: AnchorOf;
+  readonly #now: () => number;
+
+  constructor(store: Store, macKey: KeyObject, anchorOf: AnchorOf, now: () => number) {
+    this.#store = store;
+    this.#macKey = macKey;
+    this.#anchorOf = anchorOf;
+    this.#now = now;
+  }
+
+  /** The record, or undefined when both store and log agree that there is none. @throws {HsmError} INTEGRITY_FAILURE */
+  async read<A>(key: RecordKey, kek: KeyObject): Promise<CurrentRecord<A> | undefined> {
+    let bytes: Buffer | undefined;
+    try {
+      bytes = await this.#store.get(key);
+    } catch (error) {
+      if (error instanceof HsmError) throw error;
+      throw new HsmError("INTEGRITY_FAILURE", `record ${recordName(key)} cannot be read`, { cause: error });
+    }
+    return this.open<A>(key, bytes, kek);
+  }
+
+  /** As {@link read}, for bytes that came with a listing. */
+  open<A>(key: RecordKey, bytes: Buffer | undefined, kek: KeyObject): CurrentRecord<A> | undefined {
+    const anchored = this.#anchorOf(recordName(key));
+    if (bytes === undefined) {
+      if (anchored === undefined || anchored === "") return undefined;
+      throw new HsmError("INTEGRITY_FAILURE", `record ${recordName(key)} is missing`);
+    }
+    const digest = recordDigest(bytes);
+    if (digest !== anchored) throw new HsmError("INTEGRITY_FAILURE", `record ${recordName(key)} is not the one the audit log knows`);
+    return { ...openRecord<A>(key, bytes, kek, this.#macKey), digest };
+  }
+
+  /** Seals a record that replaces `before`, or is new. */
+  write(key: RecordKey, attributes: Json, material: Uint8Array, kek: KeyObject, before: CurrentRecord<unknown> | undefined): RecordWrite {
+    const sealed = sealRecord({ ...key, generation: (before?.header.generation ?? 0) + 1, time: this.#now() }, attributes, material, kek, this.#macKey);
+    return { key, expected: before?.digest, bytes: sealed.bytes, digest: sealed.digest };
+  }
+
+  /** Deletes a record. */
+  remove(key: RecordKey, digest: string): RecordWrite {
+    return { key, expected: digest, bytes: undefined, digest: "" };
+  }
+
+  /** The digest the log knows for a record. */
+  anchor(key: RecordKey): string | undefined {
+    return this.#anchorOf(recordName(key));
+  }
+
+  /** A page of records of one kind. */
+  async list<A>(namespace: string, kind: RecordKey["kind"], after: string, limit: number, kek: KeyObject): Promise<{ id: string; record: CurrentRecord<A> }[]> {
+    const rows = await this.#store.list(namespace, kind, after, limit);
+    return rows.map(({ id, bytes }) => {
+      const record = this.open<A>({ namespace, kind, id, version: 0 }, bytes, kek);
+      if (record === undefined) throw new HsmError("INTEGRITY_FAILURE", `record ${namespace}/${kind}/${id}/0 is not in the audit log`);
+      return { id, record };
+    });
+  }
+
+  namespaces(): Promise<string[]> {
+    return this.#store.namespaces();
+  }
+}
