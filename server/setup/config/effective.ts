@@ -1,0 +1,99 @@
+/** The merged and checked configuration as the plain data the launcher, the gateway and the vault receive. */
+import { availableParallelism } from "node:os";
+import { resolve } from "node:path";
+import type { CertificateBinding, EffectiveConfig, GatewayConfig, JwtKeySet, LoggingConfig, NamespaceConfig, TlsFiles, TlsListener, UnsealConfig, VaultConfig } from "@keystead/contract/config";
+import { type PathBase, absolutePath, absoluteReference } from "./paths.ts";
+import { LOOPBACK } from "./rules.ts";
+import type { ConfigTree } from "./schema.ts";
+
+/** A host that listeners on loopback can bind; 127.0.0.1 where the configured one is something else. */
+function loopback(host: string): "127.0.0.1" | "::1" {
+  return LOOPBACK.includes(host) ? (host as "127.0.0.1" | "::1") : "127.0.0.1";
+}
+
+function tlsFiles({ server }: ConfigTree, base: PathBase): TlsFiles | undefined {
+  const { tls_enabled, tls_cert_path: cert, tls_key_path: key, tls_ca_cert_path: ca } = server;
+  if (!tls_enabled || cert === undefined || key === undefined || ca === undefined) return undefined;
+  return { certPath: absolutePath(cert, base), keyPath: absolutePath(key, base), caPath: absolutePath(ca, base), reloadSeconds: server.tls_reload_seconds };
+}
+
+function gateway(config: ConfigTree, base: PathBase): GatewayConfig {
+  const { server, metrics, development } = config;
+  const tls = tlsFiles(config, base);
+  const listener = (port: number, clientAuth: TlsListener["clientAuth"] | undefined): TlsListener => ({ host: server.host, port, clientAuth: clientAuth ?? server.client_auth });
+  const plaintext = config.preset === "development" && development.plaintext;
+  return {
+    preset: config.preset,
+    logLevel: config.logging.level,
+    api: tls !== undefined && server.api_enabled ? listener(server.api_port, server.api_client_auth) : undefined,
+    grpc: tls !== undefined && server.grpc_enabled && !plaintext ? listener(server.port, server.grpc_client_auth) : undefined,
+    developmentGrpc: plaintext && server.grpc_enabled ? { host: loopback(server.host), port: server.port } : undefined,
+    health: server.health_enabled ? { host: server.health_host, port: server.health_port } : undefined,
+    developmentRest: plaintext,
+    metrics: metrics.enabled
+      ? { host: metrics.listen_addr, port: metrics.listen_port, histograms: metrics.enable_histograms, buckets: metrics.histogram_buckets, collectionIntervalSeconds: metrics.collection_interval_seconds }
+      : undefined,
+    tls,
+    limits: { maxConnections: server.max_connections, requestTimeoutSeconds: server.timeout_seconds, bodyBytes: server.body_bytes, maxInFlight: server.max_in_flight },
+  };
+}
+
+function unsealing({ unseal }: ConfigTree, base: PathBase): UnsealConfig {
+  const hmacKey = unseal.hmac_key === undefined ? undefined : absoluteReference(unseal.hmac_key, base);
+  const method = unseal.method ?? (unseal.passphrase === undefined ? "key" : "passphrase");
+  if (method === "key" && unseal.master_key !== undefined) return { method, masterKey: absoluteReference(unseal.master_key, base), hmacKey };
+  if (method === "passphrase" && unseal.passphrase !== undefined) return { method, passphrase: absoluteReference(unseal.passphrase, base), hmacKey };
+  return { method: "none" };
+}
+
+function keySet(entry: ConfigTree["auth"]["jwt"]["key_sets"][number], base: PathBase): JwtKeySet {
+  const { path, issuer, audience, leeway_seconds = 60, allowed_roles = [], namespaces = [] } = entry;
+  return { path: absolutePath(path, base), issuer, audience, leewaySeconds: leeway_seconds, allowedRoles: allowed_roles, namespaces };
+}
+
+function binding({ common_name, fingerprint_sha256, san_uri, principal, roles, namespaces }: ConfigTree["auth"]["certificates"][number]): CertificateBinding {
+  const match =
+    common_name !== undefined ? { commonName: common_name }
+    : fingerprint_sha256 !== undefined ? { fingerprintSha256: fingerprint_sha256.replaceAll(":", "").toLowerCase() }
+    : { sanUri: san_uri ?? "" };
+  return { match, principal, roles, namespaces };
+}
+
+function namespace({ description = "", max_keys = 10_000, access_control = {} }: ConfigTree["namespaces"][string]): NamespaceConfig {
+  return { description, maxKeys: max_keys, allowedIps: access_control.allowed_ips ?? [], deniedIps: access_control.denied_ips ?? [] };
+}
+
+function vault(config: ConfigTree, base: PathBase): VaultConfig {
+  const { storage, security, auth, crypto, server } = config;
+  const plaintext = config.preset === "development" && config.development.plaintext;
+  return {
+    preset: config.preset,
+    logLevel: config.logging.level,
+    dataDir: base.dataDir,
+    storage: { backend: storage.backend === "memory" ? "memory" : "sqlite", cacheSizeBytes: storage.cache_size_bytes, wal: storage.wal_enabled, syncMode: storage.sync_mode },
+    audit: { path: absolutePath(security.audit_log_path, base), syncMode: security.audit_sync_mode ?? storage.sync_mode },
+    unseal: unsealing(config, base),
+    minPassphraseLength: security.min_password_length,
+    requireStrongPassphrase: security.require_strong_passwords,
+    auth: {
+      keySets: auth.jwt.key_sets.map((entry) => keySet(entry, base)),
+      keySetReloadSeconds: auth.jwt.reload_seconds,
+      certificates: auth.certificates.map(binding),
+      caPath: tlsFiles(config, base)?.caPath,
+      developmentPrincipal: plaintext ? config.development.principal : undefined,
+    },
+    rsaPkcs1Decryption: crypto.rsa_pkcs1_decryption,
+    namespaces: Object.fromEntries(Object.entries(config.namespaces).map(([name, entry]) => [name, namespace(entry)])),
+    limits: { maxInFlight: server.max_in_flight, poolJobs: crypto.pool_jobs === 0 ? availableParallelism() : crypto.pool_jobs },
+  };
+}
+
+function logging({ logging: log }: ConfigTree, base: PathBase): LoggingConfig {
+  return { level: log.level, format: log.format, output: log.output, filePath: absolutePath(log.file_path, base), maxFileSizeBytes: log.max_file_size_bytes, maxBackupFiles: log.max_backup_files };
+}
+
+/** The effective configuration of a tree without mistakes; relative paths start at `cwd`. Notices are empty. */
+export function effectiveConfig(config: ConfigTree, cwd: string): EffectiveConfig {
+  const base: PathBase = { cwd, dataDir: resolve(cwd, config.storage.data_dir) };
+  return { gateway: gateway(config, base), vault: vault(config, base), logging: logging(config, base), notices: [] };
+}

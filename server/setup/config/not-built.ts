@@ -1,0 +1,27 @@
+/**
+ * Keys and values that the documents name and that have no effect yet. They are refused by name, because a setting
+ * that is accepted and does nothing would be a promise nobody keeps. Whoever builds the effect deletes the row.
+ */
+export interface NotBuilt {
+  /** Dotted key; `*` stands for any name. */
+  readonly key: string;
+  /** Values that do have their effect; without it every value is refused. */
+  readonly built?: readonly unknown[];
+  readonly problem: string;
+  readonly remedy: string;
+}
+
+const REMOVE = "remove the key";
+
+export const NOT_BUILT: readonly NotBuilt[] = [
+  { key: "security.session_timeout_seconds", problem: "sessions are not built, so nothing could time out", remedy: REMOVE },
+  { key: "security.max_auth_attempts", problem: "counting failed attempts is not built", remedy: REMOVE },
+  { key: "security.lockout_duration_seconds", problem: "lockouts are not built", remedy: REMOVE },
+  { key: "security.key_derivation_iterations", problem: "nothing uses PBKDF2 yet; passphrases go through Argon2id", remedy: REMOVE },
+  { key: "security.encryption_at_rest", built: [true], problem: "records are always sealed", remedy: "write true, or remove the key" },
+  { key: "security.encryption_algorithm", built: ["aes256gcm"], problem: "no other cipher is built", remedy: "write aes256gcm, or remove the key" },
+  { key: "security.audit_log_enabled", built: [true], problem: "no audit, no operation", remedy: "write true, or remove the key" },
+  { key: "storage.backend", built: ["memory", "sqlite"], problem: "this backend is not built", remedy: "write sqlite, or memory" },
+  { key: "metrics.format", built: ["prometheus"], problem: "no other format is built", remedy: "write prometheus, or remove the key" },
+  { key: "namespaces.*.access_control.max_concurrent_sessions", problem: "sessions are not built, so none could be counted", remedy: REMOVE },
+];

@@ -1,0 +1,76 @@
+/**
+ * Checks that what the configuration points at is there: secrets, certificates, key sets. In development and test the
+ * files below the data folder are made at the first start, so that they may be missing.
+ *
+ * @security a secret's value is never read; only that it exists and is not empty.
+ */
+import { X509Certificate } from "node:crypto";
+import { readFileSync, statSync } from "node:fs";
+import { sep } from "node:path";
+import type { EffectiveConfig, SecretReference } from "@keystead/contract/config";
+import type { Environment } from "./environment-layer.ts";
+import type { Finding } from "./rules.ts";
+
+/** What is wrong with a file, or undefined; `isMade` says that provisioning will make it. */
+function problemOfFile(path: string, isMade: (path: string) => boolean): string | undefined {
+  try {
+    const stat = statSync(path);
+    if (!stat.isFile()) return `${path} is not a file`;
+    return stat.size === 0 ? `${path} is empty` : undefined;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" && isMade(path)) return undefined;
+    return code === "ENOENT" ? `${path} does not exist` : `${path} cannot be read (${code})`;
+  }
+}
+
+/** What is wrong with a secret's reference, or undefined. Descriptors belong to the launcher and are not looked at. */
+function problemOfSecret(reference: SecretReference, env: Environment, isMade: (path: string) => boolean): string | undefined {
+  if (reference.startsWith("fd:")) return undefined;
+  if (reference.startsWith("file:")) return problemOfFile(reference.slice(5), isMade);
+  const name = reference.slice(4);
+  if (env[name] === undefined) return `the environment variable ${name} is not set`;
+  return env[name] === "" ? `the environment variable ${name} is empty` : undefined;
+}
+
+/** What is wrong with the content of a public file that exists, or undefined. */
+function problemOfContent(path: string, parse: (text: string) => unknown, what: string): string | undefined {
+  try {
+    parse(readFileSync(path, "utf8"));
+    return undefined;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "ENOENT" ? undefined : `${path} is not ${what}`;
+  }
+}
+
+function parseKeySet(text: string): void {
+  const document = JSON.parse(text) as { keys?: unknown } | null;
+  if (!Array.isArray(document?.keys)) throw new TypeError("no keys");
+}
+
+/** Everything that is missing, empty or not what it should be. */
+export function missingFiles(config: EffectiveConfig, env: Environment): readonly Finding[] {
+  const { gateway, vault } = config;
+  const findings: Finding[] = [];
+  const isMade = (path: string) => vault.preset !== "production" && path.startsWith(vault.dataDir + sep);
+  const note = (key: string, problem: string | undefined, remedy: string) => {
+    if (problem !== undefined) findings.push({ key, problem, remedy });
+  };
+  const publicFile = (key: string, path: string, parse: (text: string) => unknown, what: string) =>
+    note(key, problemOfFile(path, isMade) ?? problemOfContent(path, parse, what), `name ${what}`);
+
+  if (gateway.tls !== undefined) {
+    const certificate = (text: string) => new X509Certificate(text);
+    publicFile("server.tls_cert_path", gateway.tls.certPath, certificate, "a PEM file of the server certificate");
+    note("server.tls_key_path", problemOfFile(gateway.tls.keyPath, isMade), "name a PEM file of the server's private key");
+    publicFile("server.tls_ca_cert_path", gateway.tls.caPath, certificate, "a PEM file of certificate authorities");
+  }
+  vault.auth.keySets.forEach(({ path }, at) => publicFile(`auth.jwt.key_sets[${at}].path`, path, parseKeySet, "a JWKS file"));
+  const secret = (key: string, reference: SecretReference | undefined) => {
+    if (reference !== undefined) note(key, problemOfSecret(reference, env, isMade), "provide the secret where the reference points");
+  };
+  if (vault.unseal.method === "key") secret("unseal.master_key", vault.unseal.masterKey);
+  if (vault.unseal.method === "passphrase") secret("unseal.passphrase", vault.unseal.passphrase);
+  if (vault.unseal.method !== "none") secret("unseal.hmac_key", vault.unseal.hmacKey);
+  return findings;
+}

@@ -1,0 +1,158 @@
+/**
+ * Every configuration key there is, with its kind and its one-line description. The YAML file, the environment, the
+ * flags, the reference page and the shipped presets are all read against this one table.
+ *
+ * Keys that no preset sets are optional here; all others have a value in every preset (see presets.ts).
+ *
+ * @see seed 002 "Configuration"; CAPABILITIES S2.83-S2.98, C1, C5, C9, C23
+ */
+import { z } from "zod";
+import { KIND, key } from "./value-kinds.ts";
+
+export const ROLES = ["Administrator", "NamespaceAdmin", "Operator", "KeyAdmin", "KeyUser", "Service", "Auditor"] as const;
+
+const roles = z.array(z.enum(ROLES)).meta({ expects: `a list of roles out of ${ROLES.join(", ")}` });
+const clientAuth = KIND.oneOf("required", "optional", "none");
+const syncMode = KIND.oneOf("full", "normal", "none");
+
+const server = z.strictObject({
+  host: key(KIND.host, "Address the TLS listeners bind."),
+  port: key(KIND.port, "Port of gRPC (also Connect and gRPC-Web)."),
+  grpc_enabled: key(KIND.boolean, "Whether the gRPC port is opened."),
+  api_port: key(KIND.port, "Port of REST, gRPC, gRPC-Web and Connect together."),
+  api_enabled: key(KIND.boolean, "Whether the API port is opened."),
+  health_host: key(KIND.host, "Address of the plain health listener; loopback while development.plaintext is true."),
+  health_port: key(KIND.port, "Port of the plain health listener (/health/*)."),
+  health_enabled: key(KIND.boolean, "Whether the health listener is opened."),
+  max_connections: key(KIND.integer(1, 1_000_000), "Connections open at once; further ones are closed at once."),
+  timeout_seconds: key(KIND.seconds, "Longest time a request may take."),
+  body_bytes: key(KIND.integer(1024, 15_728_640), "Largest request body, in bytes."),
+  max_in_flight: key(KIND.integer(1, 1_000_000), "Requests worked on at once, in the gateway and in the vault."),
+  tls_enabled: key(KIND.boolean, "Whether the TLS listeners are opened; may be false in development and test only."),
+  tls_cert_path: key(KIND.path, "PEM file of the server certificate and its chain.").optional(),
+  tls_key_path: key(KIND.path, "PEM file of the server certificate's private key.").optional(),
+  tls_ca_cert_path: key(KIND.path, "PEM file of the authorities client certificates must chain to.").optional(),
+  tls_reload_seconds: key(KIND.seconds, "How often the TLS files are read again; 0 = never."),
+  client_auth: key(clientAuth, "Whether clients must show a certificate; none is for development only."),
+  api_client_auth: key(clientAuth, "The same for the API port alone; without it server.client_auth counts.").optional(),
+  grpc_client_auth: key(clientAuth, "The same for the gRPC port alone; without it server.client_auth counts.").optional(),
+});
+
+const storage = z.strictObject({
+  backend: key(KIND.oneOf("memory", "sqlite", "encrypted_file", "filesystem"), "Where sealed records are kept."),
+  data_dir: key(KIND.path, "Folder of the database and everything the vault writes."),
+  cache_size_bytes: key(KIND.integer(0, 68_719_476_736), "Memory the store may use as a page cache, in bytes."),
+  wal_enabled: key(KIND.boolean, "Whether the store uses a write-ahead log."),
+  sync_mode: key(syncMode, "full: durable before the reply; normal: survives a crash of the process; none: neither."),
+});
+
+const security = z.strictObject({
+  key_derivation_iterations: key(KIND.integer(1, 100_000_000), "Iterations of PBKDF2.").optional(),
+  encryption_at_rest: key(KIND.boolean, "Records are always sealed; only true is accepted."),
+  encryption_algorithm: key(KIND.name, "Cipher that seals records."),
+  session_timeout_seconds: key(KIND.seconds, "Idle time after which a session ends.").optional(),
+  max_auth_attempts: key(KIND.integer(1, 1_000_000), "Failed attempts before a lockout.").optional(),
+  lockout_duration_seconds: key(KIND.seconds, "How long a lockout lasts.").optional(),
+  audit_log_enabled: key(KIND.boolean, "Every operation is recorded; only true is accepted."),
+  audit_log_path: key(KIND.path, "Where the audit log's segments are kept."),
+  audit_sync_mode: key(syncMode, "sync_mode of the audit log; without it storage.sync_mode counts.").optional(),
+  require_strong_passwords: key(KIND.boolean, "Whether passphrases must mix kinds of characters."),
+  min_password_length: key(KIND.integer(4, 1024), "Shortest passphrase, in characters; at least 8 in production."),
+});
+
+const unseal = z.strictObject({
+  method: key(KIND.oneOf("key", "passphrase", "none"), "How the vault unseals itself; without it, what is set below decides. none: it starts sealed.").optional(),
+  master_key: key(KIND.reference, "Where the 32-byte root secret is (text form base64:... or hex:...).").optional(),
+  passphrase: key(KIND.reference, "Where the passphrase is, instead of master_key.").optional(),
+  hmac_key: key(KIND.reference, "Where an optional second secret is; it is mixed into the root.").optional(),
+});
+
+const keySet = z.strictObject({
+  path: key(KIND.path, "JWKS file."),
+  issuer: key(KIND.name, "Required iss of its tokens."),
+  audience: key(KIND.name, "Required aud of its tokens."),
+  leeway_seconds: key(KIND.seconds, "Clock difference forgiven; 60 without it.").optional(),
+  allowed_roles: key(roles, "Roles its tokens may carry; none without it.").optional(),
+  namespaces: key(KIND.names, "Namespaces its tokens may reach; [\"*\"] = all; none without it.").optional(),
+});
+
+const certificate = z
+  .strictObject({
+    common_name: key(KIND.name, "Subject common name to match.").optional(),
+    fingerprint_sha256: key(z.string().regex(/^(?:[0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}$/).meta({ expects: "64 hexadecimal digits, with or without colons" }), "SHA-256 of the DER certificate to match.").optional(),
+    san_uri: key(KIND.name, "URI subject alternative name to match (SPIFFE).").optional(),
+    principal: key(KIND.name, "Who the bearer is."),
+    roles: key(roles, "Roles of the principal."),
+    namespaces: key(KIND.names, "Namespaces the principal may reach; [\"*\"] = all."),
+  })
+  .refine((entry) => [entry.common_name, entry.fingerprint_sha256, entry.san_uri].filter((match) => match !== undefined).length === 1)
+  .meta({ expects: "an entry with exactly one of common_name, fingerprint_sha256, san_uri" });
+
+const auth = z.strictObject({
+  jwt: z.strictObject({
+    key_sets: key(z.array(keySet).meta({ expects: "a list of key sets, each with path, issuer and audience" }), "Key sets that verify bearer tokens."),
+    reload_seconds: key(KIND.seconds, "How often the key sets are read again; 0 = never."),
+  }),
+  certificates: key(z.array(certificate).meta({ expects: "a list of bindings, each with a match, principal, roles and namespaces" }), "Who the bearers of client certificates are."),
+});
+
+const crypto = z.strictObject({
+  rsa_pkcs1_decryption: key(KIND.boolean, "Whether RSA PKCS#1 v1.5 decryption is allowed (open to padding oracles; RUSTSEC-2023-0071)."),
+  pool_jobs: key(KIND.integer(0, 1024), "Costly operations run at once; 0 = one per processor."),
+});
+
+const logging = z.strictObject({
+  level: key(KIND.oneOf("trace", "debug", "info", "warn", "error"), "Least severe message that is logged."),
+  format: key(KIND.oneOf("json", "pretty"), "json: one object per line; pretty: for people."),
+  output: key(KIND.oneOf("console", "file", "both"), "Where log lines go."),
+  file_path: key(KIND.path, "Log file."),
+  max_file_size_bytes: key(KIND.integer(4096, 1_099_511_627_776), "Size at which the log file is rotated, in bytes."),
+  max_backup_files: key(KIND.integer(0, 10_000), "Rotated log files that are kept."),
+});
+
+const metrics = z.strictObject({
+  enabled: key(KIND.boolean, "Whether /metrics is served."),
+  format: key(KIND.name, "Format of /metrics."),
+  listen_addr: key(KIND.host, "Address of the metrics listener."),
+  listen_port: key(KIND.port, "Port of the metrics listener."),
+  collection_interval_seconds: key(KIND.seconds, "How often gauges are refreshed."),
+  enable_histograms: key(KIND.boolean, "Whether durations are histograms besides summaries."),
+  histogram_buckets: key(KIND.buckets, "Upper bounds of the duration histograms, in seconds."),
+});
+
+const namespace = z.strictObject({
+  description: key(KIND.text, "What the namespace is for.").optional(),
+  max_keys: key(KIND.integer(0, 1_000_000_000), "Keys it may hold; 10000 without it.").optional(),
+  access_control: z
+    .strictObject({
+      allowed_ips: key(KIND.addressRanges, "Client addresses that may use it; empty = all.").optional(),
+      denied_ips: key(KIND.addressRanges, "Client addresses that may not, whatever allowed_ips says.").optional(),
+      max_concurrent_sessions: key(KIND.integer(1, 1_000_000), "Sessions open at once.").optional(),
+    })
+    .optional(),
+});
+
+const development = z.strictObject({
+  plaintext: key(KIND.boolean, "Development preset only: gRPC and REST without TLS or login, on loopback addresses."),
+  principal: key(KIND.name, "Who callers of the plaintext listeners act as."),
+});
+
+const namespaceName = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/);
+
+/** The whole, after all layers are merged. */
+export const configSchema = z.strictObject({
+  preset: key(KIND.oneOf("development", "production", "test"), "Set of defaults the rest is read on top of; production without it."),
+  server,
+  storage,
+  security,
+  unseal,
+  auth,
+  crypto,
+  logging,
+  metrics,
+  namespaces: z.record(namespaceName, namespace).meta({ expects: "a section per namespace; its name has 1 to 63 of a-z, 0-9 and -, and does not begin with -" }),
+  development,
+});
+
+/** Every key with its value, durations in seconds, paths as written. */
+export type ConfigTree = z.output<typeof configSchema>;

@@ -1,0 +1,63 @@
+/**
+ * `keystead [setup]`: reads and checks the configuration, makes the local files of the development and test presets,
+ * prints the effective configuration as one JSON document, and ends.
+ *
+ * Arguments are those of `keystead server`. The document goes to descriptor 3 when the parent opened one, otherwise
+ * to standard output. `--validate` only checks; `--show` checks and prints for people; neither writes anything.
+ * Ends with 0, or with 2 after every mistake was printed on standard error.
+ */
+import { fstatSync, writeSync } from "node:fs";
+import { asHsmError } from "@keystead/contract/errors";
+import { loadConfig } from "./config/load.ts";
+import { sentence } from "./config/mistake.ts";
+import { provision } from "./provision/provision.ts";
+
+/** Descriptor 3 when it was handed in; Node's own descriptors are neither pipes nor files. */
+function outputDescriptor(): number {
+  try {
+    const stat = fstatSync(3);
+    return stat.isSocket() || stat.isFIFO() || stat.isFile() ? 3 : 1;
+  } catch {
+    return 1;
+  }
+}
+
+/** Writes all of a text, however the descriptor splits or delays it. */
+function writeAll(fd: number, text: string): void {
+  const bytes = Buffer.from(text, "utf8");
+  for (let at = 0; at < bytes.length; ) {
+    try {
+      at += writeSync(fd, bytes, at);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+    }
+  }
+}
+
+async function main(): Promise<number> {
+  process.title = "keystead [setup]";
+  const { purpose, config, mistakes } = loadConfig({ args: process.argv.slice(2), env: process.env, cwd: process.cwd() });
+  if (config === undefined) {
+    const count = mistakes.length === 1 ? "one mistake" : `${mistakes.length} mistakes`;
+    writeAll(2, `keystead: ${count} in the configuration\n${mistakes.map((mistake) => `  ${sentence(mistake)}\n`).join("")}`);
+    return 2;
+  }
+  if (purpose === "validate") {
+    writeAll(1, `The configuration is valid (preset ${config.vault.preset}).\n`);
+    return 0;
+  }
+  if (purpose === "show") {
+    writeAll(1, `${JSON.stringify(config, null, 2)}\n`);
+    return 0;
+  }
+  writeAll(outputDescriptor(), `${JSON.stringify(await provision(config))}\n`);
+  return 0;
+}
+
+process.exitCode = await main().catch((thrown: unknown) => {
+  const { detail, cause } = asHsmError(thrown);
+  const reason = cause instanceof Error ? ` (${(cause as NodeJS.ErrnoException).code ?? cause.message})` : "";
+  writeAll(2, `keystead: setup failed: ${detail}${reason}\n`);
+  return 2;
+});
