@@ -55,12 +55,19 @@ export function publicKeyJwk(key: KeyObject, algorithm: AlgorithmName, use: "sig
   const { kty, crv, x, y, n, e } = publicHalf(key).export({ format: "jwk" });
   const required = requiredMembers({ kty, crv, x, y, n, e });
   const { family, jose } = ALGORITHMS[algorithm];
-  if (KTY[family] !== kty || jose === undefined) throw new HsmError("MECHANISM_PARAM_INVALID", "the key is not of that algorithm");
+  if (jose === undefined || !isOf(algorithm, key)) throw new HsmError("MECHANISM_PARAM_INVALID", "the key is not of that algorithm");
   if (use === "enc" && family !== "rsa") throw new HsmError("MECHANISM_PARAM_INVALID", "only an RSA key can be published for encryption");
   return { ...required, alg: use === "enc" ? "RSA-OAEP-256" : jose, use, kid: thumbprint(required) };
 }
 
-const KTY: Readonly<Record<string, string>> = { rsa: "RSA", ec: "EC", ed25519: "OKP" };
+const CURVES: Readonly<Record<number, string>> = { 256: "prime256v1", 384: "secp384r1", 521: "secp521r1" };
+
+function isOf(algorithm: AlgorithmName, { asymmetricKeyType, asymmetricKeyDetails }: KeyObject): boolean {
+  const { family, sizeBits } = ALGORITHMS[algorithm];
+  if (asymmetricKeyType !== family) return false;
+  if (family === "rsa") return asymmetricKeyDetails?.modulusLength === sizeBits;
+  return family === "ed25519" || asymmetricKeyDetails?.namedCurve === CURVES[sizeBits];
+}
 
 /** The members RFC 7638 §3.2 (and RFC 8037 §2) hashes, in their order: by name. */
 const THUMBPRINT_MEMBERS: Readonly<Record<string, readonly ("crv" | "e" | "kty" | "n" | "x" | "y")[]>> = {

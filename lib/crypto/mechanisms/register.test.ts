@@ -1,0 +1,159 @@
+/**
+ * The contract every mechanism keeps, walked over the register.
+ */
+import assert from "node:assert/strict";
+import { createPublicKey, randomBytes, type KeyObject } from "node:crypto";
+import { test } from "node:test";
+import fc from "fast-check";
+import { ALGORITHM_NAMES, ALGORITHMS, DIGEST_NAMES, type AlgorithmName } from "@keystead/contract/algorithms";
+import type { Cipher, CipherParams, Macer, SignatureParams, Signer } from "../mechanism.ts";
+import { wipe } from "../wipe.ts";
+import { mechanismFor, mechanisms } from "./register.ts";
+
+const PARAM = { code: "MECHANISM_PARAM_INVALID" };
+const OPENSSL_DIGESTS = DIGEST_NAMES.filter((name) => name !== "BLAKE3");
+
+/** Every combination of parameters a family accepts, beginning with its default. */
+function signatureParams(family: string): SignatureParams[] {
+  if (family === "ed25519") return [{}, { format: "raw" }];
+  if (family === "ec") return [{}, { format: "der" }, ...OPENSSL_DIGESTS.flatMap((digest) => [{ digest }, { digest, format: "raw" } as const])];
+  return [{}, ...OPENSSL_DIGESTS.flatMap((digest) => [{ digest, scheme: "pss" } as const, { digest, scheme: "pkcs1" } as const])];
+}
+
+const REFUSED_SIGNATURE_PARAMS: Readonly<Record<string, readonly SignatureParams[]>> = {
+  ed25519: [{ digest: "SHA-512" }, { scheme: "pss" }, { format: "der" }],
+  ec: [{ scheme: "pss" }, { digest: "BLAKE3" }, { digest: "MD5" as "SHA-256" }, { format: "p1363" as "raw" }],
+  rsa: [{ digest: "BLAKE3" }, { digest: "SHA-1" as "SHA-256" }, { scheme: "raw" as "pss" }, { format: "der" }],
+};
+
+const REFUSED_CIPHER_PARAMS: Readonly<Record<string, readonly CipherParams[]>> = {
+  GCM: [{ scheme: "oaep" }, { digest: "SHA-256" }, { label: Buffer.alloc(1) }],
+  CBC: [{ additionalData: Buffer.alloc(0) }, { scheme: "oaep" }, { digest: "SHA-256" }, { label: Buffer.alloc(1) }],
+  RSA: [{ additionalData: Buffer.alloc(0) }, { digest: "BLAKE3" }, { scheme: "none" as "oaep" }, { scheme: "pkcs1", digest: "SHA-256" }, { scheme: "pkcs1", label: Buffer.alloc(1) }],
+};
+
+async function keepsSigner(family: string, signer: Signer, key: KeyObject): Promise<void> {
+  const publicKey = createPublicKey(key);
+  for (const params of signatureParams(family)) {
+    const what = JSON.stringify(params);
+    const data = randomBytes(100);
+    signer.check(params);
+    for (const signature of [signer.sign(key, data, params), await signer.signPooled(key, data, params)]) {
+      assert.equal(signer.verify(publicKey, data, signature, params), true, what);
+      assert.equal(await signer.verifyPooled(publicKey, data, signature, params), true, what);
+      assert.equal(signer.verify(publicKey, randomBytes(100), signature, params), false, what);
+      const bit = fc.sample(fc.integer({ min: 0, max: signature.byteLength * 8 - 1 }), 1)[0] ?? 0;
+      signature[bit >> 3] = (signature[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+      assert.equal(signer.verify(publicKey, data, signature, params), false, what);
+    }
+  }
+  await fc.assert(
+    fc.asyncProperty(fc.uint8Array({ maxLength: 600 }), fc.constantFrom(...signatureParams(family)), async (garbage, params) => {
+      assert.equal(signer.verify(publicKey, Buffer.from("data"), garbage, params), false);
+      assert.equal(await signer.verifyPooled(publicKey, Buffer.from("data"), garbage, params), false);
+    }),
+    { numRuns: 60 },
+  );
+  for (const params of REFUSED_SIGNATURE_PARAMS[family] ?? []) {
+    assert.throws(() => signer.check(params), PARAM);
+    assert.throws(() => signer.sign(key, Buffer.alloc(1), params), PARAM);
+    assert.throws(() => signer.verify(publicKey, Buffer.alloc(1), Buffer.alloc(1), params), PARAM);
+    await assert.rejects(signer.signPooled(key, Buffer.alloc(1), params), PARAM);
+    await assert.rejects(signer.verifyPooled(publicKey, Buffer.alloc(1), Buffer.alloc(1), params), PARAM);
+  }
+}
+
+function keepsCipher(kind: "GCM" | "CBC" | "RSA", cipher: Cipher, key: KeyObject, other: KeyObject): void {
+  const failures = new Set<string>();
+  const fails = (decrypt: () => Buffer): void =>
+    assert.throws(decrypt, (error: { code?: string; detail?: string }) => (failures.add(`${error.code}|${error.detail}`), true));
+  const maxLength = kind === "RSA" ? 190 : 5000;
+  const paramsOf = (extra: Uint8Array): CipherParams => (kind === "GCM" ? { additionalData: extra } : kind === "RSA" ? { label: extra } : {});
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength }), fc.uint8Array({ maxLength: 40 }), fc.nat(), (plaintext, extra, at) => {
+      const params = paramsOf(extra);
+      const sealed = cipher.encrypt(key, plaintext, params);
+      const opened = cipher.decrypt(key, sealed, params);
+      assert.deepEqual(new Uint8Array(opened), plaintext);
+      assert.equal(opened.buffer.byteLength, opened.byteLength, "plaintext on memory of its own");
+      fails(() => cipher.decrypt(key, { ...sealed, nonce: Buffer.alloc(5) }, params));
+      fails(() => cipher.decrypt(key, { ...sealed, ciphertext: sealed.ciphertext.subarray(1) }, params));
+      fails(() => cipher.decrypt(key, { ...sealed, ciphertext: Buffer.alloc(0) }, params));
+      if (kind === "CBC") return; // CBC does not notice most edits, and is documented so
+      fails(() => cipher.decrypt(other, sealed, params));
+      fails(() => cipher.decrypt(key, sealed, paramsOf(Buffer.concat([extra, Buffer.alloc(1)]))));
+      const edited = Buffer.from(sealed.ciphertext);
+      const bit = at % (edited.byteLength * 8);
+      edited[bit >> 3] = (edited[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+      fails(() => cipher.decrypt(key, { ...sealed, ciphertext: edited }, params));
+    }),
+    { numRuns: 30 },
+  );
+  assert.equal(failures.size, 1, `one refusal for every failure: ${[...failures].join()}`);
+  assert.match([...failures].join(), /^DECRYPTION_FAILED/);
+  for (const params of REFUSED_CIPHER_PARAMS[kind] ?? []) {
+    assert.throws(() => cipher.check(params), PARAM);
+    assert.throws(() => cipher.encrypt(key, Buffer.alloc(1), params), PARAM);
+    assert.throws(() => cipher.decrypt(key, { ciphertext: Buffer.alloc(32), nonce: Buffer.alloc(16) }, params), PARAM);
+  }
+  const nonces = new Set(Array.from({ length: 200 }, () => cipher.encrypt(key, Buffer.alloc(1), {})).map(({ nonce, ciphertext }) => `${nonce.toString("hex")}${ciphertext.toString("hex")}`));
+  assert.equal(nonces.size, 200);
+}
+
+function keepsMacer(macer: Macer, key: KeyObject, other: KeyObject): void {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 500 }), fc.nat(), (data, at) => {
+      const tag = macer.mac(key, data);
+      assert.equal(macer.verify(key, data, tag), true);
+      assert.equal(macer.verify(other, data, tag), false);
+      assert.equal(macer.verify(key, data, tag.subarray(0, -1)), false);
+      assert.equal(macer.verify(key, data, Buffer.concat([tag, Buffer.alloc(1)])), false);
+      assert.equal(macer.verify(key, data, Buffer.alloc(0)), false);
+      tag[at % tag.byteLength] = (tag[at % tag.byteLength] ?? 0) ^ 1;
+      assert.equal(macer.verify(key, data, tag), false);
+    }),
+  );
+}
+
+for (const name of ALGORITHM_NAMES) {
+  const mechanism = mechanismFor(name);
+  const row = ALGORITHMS[name];
+  const usages: readonly string[] = row.usages;
+
+  test(`${name}: offers exactly what its usages need`, () => {
+    assert.equal(mechanism.algorithm, name);
+    assert.equal(mechanism.signer !== undefined, usages.includes("sign"));
+    assert.equal(mechanism.cipher !== undefined, usages.includes("encrypt"));
+    assert.equal(mechanism.macer !== undefined, usages.includes("mac"));
+  });
+
+  test(`${name}: load inverts store, and refuses what is not its key`, async () => {
+    const key = await mechanism.generate();
+    const stored = mechanism.store(key);
+    assert.equal(stored.buffer.byteLength, stored.byteLength, "on memory of its own");
+    const loaded = mechanism.load(stored);
+    assert.ok(loaded.equals(key));
+    if (row.objectClass === "secret") assert.equal(stored.byteLength * 8, row.sizeBits);
+    assert.throws(() => mechanism.load(stored.subarray(1)), { code: "INTEGRITY_FAILURE" });
+    assert.throws(() => mechanism.load(Buffer.alloc(0)), { code: "INTEGRITY_FAILURE" });
+    wipe(stored);
+    assert.ok(loaded.equals(key), "the key does not hang on the buffer it came from");
+    const stranger = mechanisms[name === "ECDSA-P256" ? "ECDSA-P384" : "ECDSA-P256"];
+    const foreign = stranger.store(await stranger.generate());
+    assert.throws(() => mechanism.load(foreign), { code: "INTEGRITY_FAILURE" });
+  });
+
+  test(`${name}: does what it offers and refuses the rest`, async () => {
+    const [key, other] = [await mechanism.generate(), await mechanism.generate()];
+    assert.equal(key.equals(other), false);
+    if (mechanism.signer !== undefined) await keepsSigner(row.family, mechanism.signer, key);
+    if (mechanism.cipher !== undefined) keepsCipher(row.family === "rsa" ? "RSA" : name.endsWith("GCM") ? "GCM" : "CBC", mechanism.cipher, key, other);
+    if (mechanism.macer !== undefined) keepsMacer(mechanism.macer, key, other);
+  });
+}
+
+test("refuses a name that is not in the register", () => {
+  for (const name of ["RSA-1024", "toString", "__proto__"]) {
+    assert.throws(() => mechanismFor(name as AlgorithmName), { code: "MECHANISM_NOT_SUPPORTED" });
+  }
+});

@@ -1,0 +1,56 @@
+import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
+import { test } from "node:test";
+import { rsaNumbersAgree, type RsaNumbers } from "./rsa-numbers.ts";
+
+const FIELDS = ["n", "e", "d", "p", "q", "dp", "dq", "qi"] as const;
+
+function numbersOf(sizeBits: number): RsaNumbers {
+  const jwk = generateKeyPairSync("rsa", { modulusLength: sizeBits }).privateKey.export({ format: "jwk" });
+  return Object.fromEntries(FIELDS.map((field) => [field, Buffer.from(jwk[field] as string, "base64url")])) as unknown as RsaNumbers;
+}
+
+const toBig = (bytes: Uint8Array): bigint => BigInt(`0x${Buffer.from(bytes).toString("hex")}`);
+const toBytes = (value: bigint): Buffer => {
+  const text = value.toString(16);
+  return Buffer.from(text.padStart(text.length + (text.length % 2), "0"), "hex");
+};
+
+for (const sizeBits of [2048, 3072, 4096]) {
+  test(`the numbers of a fresh RSA-${sizeBits} key agree, and disagree once any is off by two`, () => {
+    const numbers = numbersOf(sizeBits);
+    assert.equal(rsaNumbersAgree(numbers), true);
+    for (const field of FIELDS) {
+      assert.equal(rsaNumbersAgree({ ...numbers, [field]: toBytes(toBig(numbers[field]) + 2n) }), false, field);
+    }
+  });
+}
+
+test("refuses p = q, swapped primes, numbers that are not reduced, and zeros", () => {
+  const numbers = numbersOf(2048);
+  const { p, q, dp, dq, qi } = numbers;
+  assert.equal(rsaNumbersAgree({ ...numbers, p: q, q: p }), false);
+  assert.equal(rsaNumbersAgree({ ...numbers, q: p, dq: dp, n: toBytes(toBig(p) ** 2n) }), false);
+  assert.equal(rsaNumbersAgree({ ...numbers, dp: toBytes(toBig(dp) + toBig(p) - 1n) }), false);
+  assert.equal(rsaNumbersAgree({ ...numbers, dq: toBytes(toBig(dq) + toBig(q) - 1n) }), false);
+  assert.equal(rsaNumbersAgree({ ...numbers, qi: toBytes(toBig(qi) + toBig(p)) }), false);
+  for (const field of FIELDS) assert.equal(rsaNumbersAgree({ ...numbers, [field]: Buffer.alloc(0) }), false, field);
+});
+
+test("accepts d modulo lcm(p - 1, q - 1) and modulo (p - 1)(q - 1)", () => {
+  const numbers = numbersOf(2048);
+  const [p1, q1, e] = [toBig(numbers.p) - 1n, toBig(numbers.q) - 1n, toBig(numbers.e)];
+  const phi = p1 * q1;
+  const lcm = phi / gcd(p1, q1);
+  for (const modulus of [phi, lcm]) assert.equal(rsaNumbersAgree({ ...numbers, d: toBytes(inverse(e, modulus)) }), true);
+});
+
+function gcd(a: bigint, b: bigint): bigint {
+  return b === 0n ? a : gcd(b, a % b);
+}
+
+function inverse(value: bigint, modulus: bigint): bigint {
+  let [a, b, x, y] = [value % modulus, modulus, 1n, 0n];
+  while (b !== 0n) [a, b, x, y] = [b, a % b, y, x - (a / b) * y];
+  return ((x % modulus) + modulus) % modulus;
+}
