@@ -78,6 +78,10 @@ export interface Cipher {
    * @throws {HsmError} DECRYPTION_FAILED   for every failure, with one constant detail; MECHANISM_PARAM_INVALID
    */
   decrypt(key: KeyObject, sealed: Ciphertext, params: CipherParams): Buffer;
+  /** As `encrypt`, on the thread pool; only RSA, whose public operation is cheap, stays on the calling thread. */
+  encryptPooled(key: KeyObject, plaintext: Uint8Array, params: CipherParams): Promise<{ ciphertext: Buffer; nonce: Buffer }>;
+  /** As `decrypt`, on the thread pool; only RSA with PKCS#1 v1.5 or SHA-3, which Node cannot do there, stays here. */
+  decryptPooled(key: KeyObject, sealed: Ciphertext, params: CipherParams): Promise<Buffer>;
 }
 
 /** Computes and checks message authentication codes. */

@@ -11,6 +11,7 @@ import { createCipheriv, createDecipheriv, randomFillSync } from "node:crypto";
 import type { AlgorithmName } from "@keystead/contract/algorithms";
 import type { Cipher, CipherParams, Mechanism } from "../mechanism.ts";
 import { copySecret, secretBuffer, wipe } from "../wipe.ts";
+import { decryptOnPool, encryptOnPool } from "./pooled-cipher.ts";
 import { decryptionFailed, paramInvalid } from "./refusals.ts";
 import { secretKeyMethods } from "./secret-key.ts";
 
@@ -19,6 +20,11 @@ export const CBC_BLOCK_BYTES = 16;
 function check({ additionalData, scheme, digest, label }: CipherParams): void {
   if (additionalData !== undefined) throw paramInvalid("AES-CBC cannot authenticate additional data; use AES-GCM");
   if (scheme !== undefined || digest !== undefined || label !== undefined) throw paramInvalid("AES-CBC takes no parameters");
+}
+
+function checkShape(ciphertext: Uint8Array, nonce: Uint8Array): void {
+  const whole = ciphertext.byteLength > 0 && ciphertext.byteLength % CBC_BLOCK_BYTES === 0;
+  if (!whole || nonce.byteLength !== CBC_BLOCK_BYTES) throw decryptionFailed();
 }
 
 function aesCbc(algorithm: AlgorithmName, name: "aes-128-cbc" | "aes-192-cbc" | "aes-256-cbc"): Mechanism {
@@ -35,8 +41,7 @@ function aesCbc(algorithm: AlgorithmName, name: "aes-128-cbc" | "aes-192-cbc" | 
     },
     decrypt(key, { ciphertext, nonce }, params) {
       check(params);
-      const whole = ciphertext.byteLength > 0 && ciphertext.byteLength % CBC_BLOCK_BYTES === 0;
-      if (!whole || nonce.byteLength !== CBC_BLOCK_BYTES) throw decryptionFailed();
+      checkShape(ciphertext, nonce);
       const inner = createDecipheriv(name, key, nonce).setAutoPadding(false);
       const padded = inner.update(ciphertext);
       try {
@@ -46,6 +51,16 @@ function aesCbc(algorithm: AlgorithmName, name: "aes-128-cbc" | "aes-192-cbc" | 
       } finally {
         wipe(padded);
       }
+    },
+    async encryptPooled(key, plaintext, params) {
+      check(params);
+      const nonce = randomFillSync(Buffer.allocUnsafeSlow(CBC_BLOCK_BYTES));
+      return { ciphertext: await encryptOnPool(key, { name: "AES-CBC", iv: nonce }, plaintext), nonce };
+    },
+    async decryptPooled(key, { ciphertext, nonce }, params) {
+      check(params);
+      checkShape(ciphertext, nonce);
+      return decryptOnPool(key, { name: "AES-CBC", iv: nonce }, ciphertext);
     },
   });
   return Object.freeze<Mechanism>({ ...secretKeyMethods(algorithm), cipher });

@@ -11,6 +11,7 @@ import { createCipheriv, createDecipheriv, randomFillSync, type KeyObject } from
 import type { AlgorithmName } from "@keystead/contract/algorithms";
 import type { Cipher, CipherParams, Mechanism } from "../mechanism.ts";
 import { wipe } from "../wipe.ts";
+import { decryptOnPool, encryptOnPool, type PooledAlgorithm } from "./pooled-cipher.ts";
 import { decryptionFailed, paramInvalid } from "./refusals.ts";
 import { secretKeyMethods } from "./secret-key.ts";
 
@@ -65,6 +66,10 @@ function check({ scheme, digest, label }: CipherParams): void {
   if (scheme !== undefined || digest !== undefined || label !== undefined) throw paramInvalid("AES-GCM takes additional data only");
 }
 
+const pooled = (nonce: Uint8Array, { additionalData = NO_DATA }: CipherParams): PooledAlgorithm => ({
+  name: "AES-GCM", iv: nonce, additionalData, tagLength: 8 * GCM_TAG_BYTES,
+});
+
 function aesGcm(algorithm: AlgorithmName, name: GcmName): Mechanism {
   const cipher: Cipher = Object.freeze<Cipher>({
     cost: "inline",
@@ -77,6 +82,16 @@ function aesGcm(algorithm: AlgorithmName, name: GcmName): Mechanism {
     decrypt(key, { ciphertext, nonce }, params) {
       check(params);
       return openWithNonce(name, key, nonce, ciphertext, params.additionalData ?? NO_DATA);
+    },
+    async encryptPooled(key, plaintext, params) {
+      check(params);
+      const nonce = randomFillSync(Buffer.allocUnsafeSlow(GCM_NONCE_BYTES));
+      return { ciphertext: await encryptOnPool(key, pooled(nonce, params), plaintext), nonce };
+    },
+    async decryptPooled(key, { ciphertext, nonce }, params) {
+      check(params);
+      if (nonce.byteLength !== GCM_NONCE_BYTES || ciphertext.byteLength < GCM_TAG_BYTES) throw decryptionFailed();
+      return decryptOnPool(key, pooled(nonce, params), ciphertext);
     },
   });
   return Object.freeze<Mechanism>({ ...secretKeyMethods(algorithm), cipher });

@@ -32,6 +32,16 @@ function accepts(name: AlgorithmName, format: ImportFormat, bytes: Uint8Array, e
   assert.ok(mechanismFor(name).importKey(format, bytes).equals(expected), `${name} ${format}`);
 }
 
+/** The key, or undefined when it was refused as it should be. */
+function attemptImport(name: AlgorithmName, der: Buffer): KeyObject | undefined {
+  try {
+    return mechanismFor(name).importKey("pkcs8", der);
+  } catch (error) {
+    assert.ok(error instanceof HsmError && error.code === "INVALID_REQUEST", String(error));
+    return undefined;
+  }
+}
+
 /** Every form OpenSSL writes of a key. */
 function forms(name: AlgorithmName): [ImportFormat, Buffer][] {
   const key = keyOf(name);
@@ -91,11 +101,9 @@ for (const name of PRIVATE) {
       fc.property(fc.nat(good.byteLength - 1), fc.integer({ min: 1, max: 255 }), (at, mask) => {
         const edited = Buffer.from(good);
         edited[at] = (edited[at] ?? 0) ^ mask;
-        try {
-          mechanismFor(name).importKey("pkcs8", edited);
-        } catch (error) {
-          assert.ok(error instanceof HsmError && error.code === "INVALID_REQUEST", String(error));
-        }
+        const imported = attemptImport(name, edited);
+        // An Ed25519 seed is any 32 bytes; every other key has a public half that an edit cannot follow.
+        if (imported !== undefined && name !== "Ed25519") assert.ok(imported.equals(keyOf(name)));
       }),
       { numRuns: 60 },
     );

@@ -63,7 +63,7 @@ async function keepsSigner(family: string, signer: Signer, key: KeyObject): Prom
   }
 }
 
-function keepsCipher(kind: "GCM" | "CBC" | "RSA", cipher: Cipher, key: KeyObject, other: KeyObject): void {
+async function keepsCipher(kind: "GCM" | "CBC" | "RSA", cipher: Cipher, key: KeyObject, other: KeyObject): Promise<void> {
   const failures = new Set<string>();
   const fails = (decrypt: () => Buffer): void =>
     assert.throws(decrypt, (error: { code?: string; detail?: string }) => (failures.add(`${error.code}|${error.detail}`), true));
@@ -89,15 +89,47 @@ function keepsCipher(kind: "GCM" | "CBC" | "RSA", cipher: Cipher, key: KeyObject
     }),
     { numRuns: 30 },
   );
+  const params = paramsOf(Buffer.from("extra"));
+  for (const length of [0, 1, 16, maxLength]) {
+    const plaintext = randomBytes(length);
+    const [here, there] = [cipher.encrypt(key, plaintext, params), await cipher.encryptPooled(key, plaintext, params)];
+    for (const sealed of [here, there]) {
+      assert.deepEqual(cipher.decrypt(key, sealed, params), plaintext);
+      const opened = await cipher.decryptPooled(key, sealed, params);
+      assert.deepEqual(opened, plaintext);
+      assert.equal(opened.buffer.byteLength, opened.byteLength, "plaintext on memory of its own");
+      const broken = [{ ...sealed, nonce: Buffer.alloc(5) }, { ...sealed, ciphertext: sealed.ciphertext.subarray(1) }, { ...sealed, ciphertext: Buffer.alloc(0) }];
+      if (kind !== "CBC") broken.push({ ...sealed, ciphertext: sealed.ciphertext.map((byte, i) => (i === 0 ? byte ^ 1 : byte)) as Buffer });
+      for (const each of broken) fails(await settled(cipher.decryptPooled(key, each, params)));
+    }
+  }
+  if (kind === "CBC") {
+    // A whole block of zeros as last plaintext block is never sound padding.
+    const { ciphertext, nonce } = cipher.encrypt(key, Buffer.alloc(32), params);
+    const noPadding = { ciphertext: ciphertext.subarray(0, 32), nonce };
+    fails(() => cipher.decrypt(key, noPadding, params));
+    fails(await settled(cipher.decryptPooled(key, noPadding, params)));
+  }
   assert.equal(failures.size, 1, `one refusal for every failure: ${[...failures].join()}`);
   assert.match([...failures].join(), /^DECRYPTION_FAILED/);
   for (const params of REFUSED_CIPHER_PARAMS[kind] ?? []) {
     assert.throws(() => cipher.check(params), PARAM);
     assert.throws(() => cipher.encrypt(key, Buffer.alloc(1), params), PARAM);
+    await assert.rejects(cipher.encryptPooled(key, Buffer.alloc(1), params), PARAM);
+    await assert.rejects(cipher.decryptPooled(key, { ciphertext: Buffer.alloc(32), nonce: Buffer.alloc(16) }, params), PARAM);
     assert.throws(() => cipher.decrypt(key, { ciphertext: Buffer.alloc(32), nonce: Buffer.alloc(16) }, params), PARAM);
   }
   const nonces = new Set(Array.from({ length: 200 }, () => cipher.encrypt(key, Buffer.alloc(1), {})).map(({ nonce, ciphertext }) => `${nonce.toString("hex")}${ciphertext.toString("hex")}`));
   assert.equal(nonces.size, 200);
+}
+
+/** A function that does what the promise did: returns its value or throws its error. */
+async function settled<T>(promise: Promise<T>): Promise<() => T> {
+  const [outcome] = await Promise.allSettled([promise]);
+  return () => {
+    if (outcome.status === "rejected") throw outcome.reason;
+    return outcome.value;
+  };
 }
 
 function keepsMacer(macer: Macer, key: KeyObject, other: KeyObject): void {
@@ -147,7 +179,7 @@ for (const name of ALGORITHM_NAMES) {
     const [key, other] = [await mechanism.generate(), await mechanism.generate()];
     assert.equal(key.equals(other), false);
     if (mechanism.signer !== undefined) await keepsSigner(row.family, mechanism.signer, key);
-    if (mechanism.cipher !== undefined) keepsCipher(row.family === "rsa" ? "RSA" : name.endsWith("GCM") ? "GCM" : "CBC", mechanism.cipher, key, other);
+    if (mechanism.cipher !== undefined) await keepsCipher(row.family === "rsa" ? "RSA" : name.endsWith("GCM") ? "GCM" : "CBC", mechanism.cipher, key, other);
     if (mechanism.macer !== undefined) keepsMacer(mechanism.macer, key, other);
   });
 }

@@ -13,7 +13,8 @@ import { constants, privateDecrypt, publicEncrypt, type KeyObject } from "node:c
 import { DIGESTS, type DigestName } from "@keystead/contract/algorithms";
 import { HsmError } from "@keystead/contract/errors";
 import { opensslDigest } from "../digest.ts";
-import type { Cipher, CipherParams } from "../mechanism.ts";
+import type { Cipher, CipherParams, Ciphertext } from "../mechanism.ts";
+import { decryptOnPool } from "./pooled-cipher.ts";
 import { decryptionFailed, paramInvalid } from "./refusals.ts";
 
 const NO_NONCE_BYTES = 0;
@@ -46,6 +47,13 @@ export const maxPlaintextBytes = (modulusBytes: number, params: CipherParams): n
 
 const modulusBytesOf = (key: KeyObject): number => (key.asymmetricKeyDetails?.modulusLength ?? 0) / 8;
 
+/** The digests for which WebCrypto has RSA-OAEP. */
+const POOLED_DIGESTS: readonly DigestName[] = ["SHA-256", "SHA-384", "SHA-512"];
+
+function checkShape(key: KeyObject, { ciphertext, nonce }: Ciphertext): void {
+  if (nonce.byteLength !== NO_NONCE_BYTES || ciphertext.byteLength !== modulusBytesOf(key)) throw decryptionFailed();
+}
+
 /** Cipher of every RSA mechanism. */
 export const rsaCipher: Cipher = Object.freeze<Cipher>({
   cost: "pool",
@@ -56,13 +64,21 @@ export const rsaCipher: Cipher = Object.freeze<Cipher>({
     if (plaintext.byteLength > longest) throw new HsmError("REQUEST_TOO_LARGE", `with these parameters this key encrypts at most ${longest} bytes`);
     return { ciphertext: publicEncrypt({ key, ...options }, plaintext), nonce: Buffer.alloc(NO_NONCE_BYTES) };
   },
-  decrypt(key, { ciphertext, nonce }, params) {
+  decrypt(key, sealed, params) {
     const { options } = choose(params);
-    if (nonce.byteLength !== NO_NONCE_BYTES || ciphertext.byteLength !== modulusBytesOf(key)) throw decryptionFailed();
+    checkShape(key, sealed);
     try {
-      return privateDecrypt({ key, ...options }, ciphertext);
+      return privateDecrypt({ key, ...options }, sealed.ciphertext);
     } catch {
       throw decryptionFailed();
     }
+  },
+  encryptPooled: async (key, plaintext, params) => rsaCipher.encrypt(key, plaintext, params),
+  async decryptPooled(key, sealed, params) {
+    choose(params);
+    const { scheme = "oaep", digest = "SHA-256", label } = params;
+    if (scheme !== "oaep" || !POOLED_DIGESTS.includes(digest)) return rsaCipher.decrypt(key, sealed, params);
+    checkShape(key, sealed);
+    return decryptOnPool(key, { name: "RSA-OAEP", hash: digest, ...(label === undefined ? {} : { label }) }, sealed.ciphertext);
   },
 });
