@@ -73,9 +73,9 @@ function dispatch(command, args) {
   return part("clients/cli/main.ts", args);
 }
 
-/** The server, or only the check of its configuration. */
+/** The server, or only the check of its configuration or the list of its flags. */
 function serve(args) {
-  if (args.includes("--validate")) return part("server/setup/main.ts", args, { server: true });
+  if (args.some((word) => word === "--validate" || word === "--help" || word === "-h")) return part("server/setup/main.ts", args, { server: true });
   return part("server/launcher/main.ts", args, { flags: LAUNCHER_FLAGS, server: true });
 }
 

@@ -8,6 +8,7 @@
  */
 import { fstatSync, writeSync } from "node:fs";
 import { asHsmError } from "@keystead/contract/errors";
+import { readCommandLine, serverHelp } from "./config/flag-layer.ts";
 import { loadConfig } from "./config/load.ts";
 import { sentence } from "./config/mistake.ts";
 import { provision } from "./provision/provision.ts";
@@ -37,6 +38,10 @@ function writeAll(fd: number, text: string): void {
 
 async function main(): Promise<number> {
   process.title = "keystead [setup]";
+  if (readCommandLine(process.argv.slice(2)).purpose === "help") {
+    writeAll(1, serverHelp());
+    return 0;
+  }
   const { purpose, config, mistakes } = loadConfig({ args: process.argv.slice(2), env: process.env, cwd: process.cwd() });
   if (config === undefined) {
     const count = mistakes.length === 1 ? "one mistake" : `${mistakes.length} mistakes`;

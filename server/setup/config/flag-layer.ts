@@ -31,7 +31,7 @@ export const FLAGS: Readonly<Record<string, string>> = {
 };
 
 /** What the process is to do with the configuration. */
-export type Purpose = "start" | "validate" | "show";
+export type Purpose = "start" | "validate" | "show" | "help";
 
 export interface CommandLine {
   readonly purpose: Purpose;
@@ -53,14 +53,18 @@ export function readCommandLine(args: readonly string[]): CommandLine {
 
   for (let at = 0; at < args.length; at++) {
     const argument = args[at] ?? "";
+    if (argument === "--help" || argument === "-h") {
+      purpose = "help";
+      continue;
+    }
     if (!argument.startsWith("--")) {
       complain("command line", "there is a word that belongs to no flag", `the flags are ${Object.keys(FLAGS).join(", ")}, --config, --set, --validate`);
       continue;
     }
     const equals = argument.indexOf("=");
     const flag = equals < 0 ? argument : argument.slice(0, equals);
-    if (flag === "--validate" || flag === "--show") {
-      purpose = flag === "--show" ? "show" : "validate";
+    if (argument === "--validate" || argument === "--show") {
+      if (purpose !== "help") purpose = flag === "--show" ? "show" : "validate";
       continue;
     }
     if (flag !== "--config" && flag !== "--set" && !Object.hasOwn(FLAGS, flag)) {
@@ -95,4 +99,15 @@ export function readCommandLine(args: readonly string[]): CommandLine {
     return { source: found === undefined ? "command line" : `flag ${found[1]}` };
   };
   return { purpose, configPath, layer: { tree, placeOf }, mistakes };
+}
+
+/** What \`keystead server --help\` prints. */
+export function serverHelp(): string {
+  const flags: [string, string][] = [
+    ["--config FILE", "configuration file (YAML)"],
+    ["--validate", "check the configuration, say every mistake, and end"],
+    ["--set KEY=VALUE", "set any key"],
+    ...Object.entries(FLAGS).map(([flag, key]): [string, string] => [`${flag} ${key.startsWith("unseal.") ? "REFERENCE" : "VALUE"}`, key]),
+  ];
+  return ["Usage: keystead server [flags]", "       keystead dev [flags]          the same with the development preset", "", ...flags.map(([flag, meaning]) => `  ${flag.padEnd(26)}${meaning}`), "", "A REFERENCE is file:/path, env:NAME or fd:N.", ""].join("\n");
 }

@@ -18,7 +18,7 @@ import { missingFiles } from "./referenced-files.ts";
 import { type Finding, brokenRules } from "./rules.ts";
 import { configSchema } from "./schema.ts";
 import type { KeyPath } from "./schema-walk.ts";
-import { type Tree, overlay, valueAt } from "./tree.ts";
+import { type Tree, overlay, valueAt, withoutValue } from "./tree.ts";
 import { readYamlLayer } from "./yaml-layer.ts";
 
 export interface Surroundings {
@@ -35,13 +35,13 @@ export type Loaded =
 const DEFAULT_FILES = ["default.yaml", "default.yml", "default.json"] as const;
 
 /** The layers that people wrote, lowest first, and what could not be read. */
-function readLayers(configPath: string | undefined, { env, cwd }: Surroundings): { layers: Layer[]; mistakes: Mistake[] } {
+function readLayers(configPath: string | undefined, { env, cwd }: Surroundings): { layers: Layer[]; mistakes: Mistake[]; unreadable: boolean } {
   const found = DEFAULT_FILES.map((name) => join(cwd, "config", name)).filter((path) => existsSync(path));
   const mistakes: Mistake[] = found.slice(1).map((path) => ({ place: { source: relative(cwd, path) }, key: "", problem: "there is another config/default.* beside it", remedy: "keep one" }));
   const files = [...found.slice(0, 1), ...(configPath === undefined ? [] : [resolve(cwd, configPath)])].map((path) => readYamlLayer(path));
   const environment = readEnvironmentLayers(env);
   const layers = [...files.flatMap(({ layer }) => (layer === undefined ? [] : [layer])), ...environment.layers];
-  return { layers, mistakes: [...mistakes, ...files.flatMap((file) => file.mistakes), ...environment.mistakes] };
+  return { layers, unreadable: files.some(({ layer }) => layer === undefined), mistakes: [...mistakes, ...files.flatMap((file) => file.mistakes), ...environment.mistakes] };
 }
 
 /** The preset that the highest layer names; production without any. */
@@ -58,6 +58,12 @@ function merge(lower: Tree, upper: Tree): Tree {
   return overlay({ ...lower, unseal: Object.fromEntries(unseal) }, upper);
 }
 
+/** The layer without the keys it has wrong, so that everything else can still be checked together. */
+function withoutMistakes(layer: Layer): Layer {
+  const wrong = checkLayer(layer).map(({ path }) => path);
+  return { ...layer, tree: wrong.reduce((tree, path) => withoutValue(tree, path), layer.tree) };
+}
+
 /** `auth.jwt.key_sets[0].path` as a path. */
 function pathOf(key: string): KeyPath {
   return key.split(/[.[\]]+/).filter((name) => name !== "").map((name) => (/^[0-9]+$/.test(name) ? Number(name) : name));
@@ -72,17 +78,19 @@ export function loadConfig(surroundings: Surroundings): Loaded {
   const mistakes = [...commandLine.mistakes, ...read.mistakes, ...layers.flatMap((layer) => checkLayer(layer))];
 
   const preset = presetOf(layers);
+  // Without the content of a file, or without its preset, what keys mean together cannot be told.
+  if (read.unreadable || mistakes.some(({ key }) => key === "preset")) return { purpose, config: undefined, mistakes };
   const presetLayers = PRESET_LAYERS[preset].map((tree): Layer => ({ tree, placeOf: () => ({ source: `preset ${preset}` }) }));
-  const all = [...presetLayers, ...layers];
+  const all = [...presetLayers, ...layers.map((layer) => withoutMistakes(layer))];
   const merged = configSchema.safeParse(all.reduce<Tree>((below, { tree }) => merge(below, tree), {}));
   const located = (findings: readonly Finding[]) => findings.map((found): Mistake => ({ ...found, place: placeOfEffective(all, pathOf(found.key)) }));
   if (!merged.success) {
-    // Values that are only wrong together with another layer's; those wrong by themselves were found above.
-    if (mistakes.length === 0) mistakes.push(...located(merged.error.issues.map(({ path, message }) => ({ key: dotted(path as KeyPath), problem: message, remedy: "correct it" }))));
-    return { purpose, config: undefined, mistakes };
+    const findings = merged.error.issues.map(({ path, message }) => ({ key: dotted(path as KeyPath), problem: message, remedy: "correct it" }));
+    return { purpose, config: undefined, mistakes: [...mistakes, ...located(findings)] };
   }
-  mistakes.push(...located(brokenRules(merged.data)));
   const config = effectiveConfig(merged.data, surroundings.cwd);
-  mistakes.push(...located(missingFiles(config, surroundings.env)).filter(({ key }) => !mistakes.some((mistake) => mistake.key === key)));
+  for (const mistake of located([...brokenRules(merged.data), ...missingFiles(config, surroundings.env)])) {
+    if (!mistakes.some(({ key }) => key === mistake.key)) mistakes.push(mistake);
+  }
   return mistakes.length === 0 ? { purpose, config, mistakes: [] } : { purpose, config: undefined, mistakes };
 }

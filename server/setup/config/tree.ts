@@ -38,3 +38,13 @@ export function withValue(tree: Tree, path: readonly string[], value: unknown): 
   const replaced = rest.length === 0 ? value : withValue(isTree(below) ? below : {}, rest, value);
   return Object.fromEntries([...Object.entries(tree).filter(([name]) => name !== first), [first, replaced]]);
 }
+
+/** The tree without what is at a path; of a list the whole is taken, since the rest of it means something else. */
+export function withoutValue(tree: Tree, path: readonly (string | number)[]): Tree {
+  const [first, second] = path;
+  if (first === undefined || typeof first === "number" || !Object.hasOwn(tree, first)) return tree;
+  const rest = Object.entries(tree).filter(([name]) => name !== first);
+  const below = tree[first];
+  if (second === undefined || typeof second === "number" || !isTree(below)) return Object.fromEntries(rest);
+  return Object.fromEntries([...rest, [first, withoutValue(below, path.slice(1))]]);
+}
