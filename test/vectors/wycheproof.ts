@@ -5,9 +5,12 @@
  * say so; under CI=true that is a failure. Each suite asserts how many cases it ran, so none can be silently empty.
  */
 import assert from "node:assert/strict";
+import { hash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 
+/** What every file must be, in the format of sha256sum(1). */
+const SUMS = readFileSync(new URL("wycheproof.sha256", import.meta.url), "utf8");
 const FOLDER = new URL("../../../shared/vectors/wycheproof/", import.meta.url);
 
 export interface Case {
@@ -45,7 +48,9 @@ export function wycheproof(
   options: { readonly applies?: (group: Group, item: Case) => boolean; readonly acceptable?: boolean } = {},
 ): void {
   test(`Wycheproof ${file}`, { skip }, () => {
-    const { testGroups } = JSON.parse(readFileSync(new URL(file, FOLDER), "utf8")) as { testGroups: Group[] };
+    const text = readFileSync(new URL(file, FOLDER));
+    assert.ok(SUMS.includes(`${hash("sha256", text)}  ${file}\n`), `${file} is not the version these suites were counted from`);
+    const { testGroups } = JSON.parse(text.toString()) as { testGroups: Group[] };
     let count = 0;
     const wrong: string[] = [];
     for (const group of testGroups) {

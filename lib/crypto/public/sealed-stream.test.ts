@@ -144,6 +144,28 @@ test("refuses wrong sizes and foreign files", async () => {
   await assert.rejects(readHeader([]), { code: "INVALID_REQUEST" });
 });
 
+test("closes its source when it refuses, and when the reader stops early", async () => {
+  let closed = 0;
+  async function* source(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+    try {
+      for (const piece of split(bytes, [1000])) yield piece;
+    } finally {
+      closed++;
+    }
+  }
+  await assert.rejects(readHeader(source(Buffer.alloc(5000))), { code: "INVALID_REQUEST" });
+  assert.equal(closed, 1);
+  const sealed = await seal([randomBytes(3 * CHUNK_BYTES)]);
+  await assert.rejects(open(source(flipped(sealed, (HEADER + 1) * 8))), failed);
+  assert.equal(closed, 2);
+  const { header, body } = await readHeader(source(sealed));
+  for await (const piece of openStream(KEY, header, body)) {
+    assert.equal(piece.byteLength, CHUNK_BYTES);
+    break;
+  }
+  assert.equal(closed, 3);
+});
+
 test("an empty chunk after a full one is refused even when it is authentic", async () => {
   // Sealed by hand with the same primitives: chunk 0 not last, then an empty last chunk.
   const { sealWithNonce } = await import("../mechanisms/aes-gcm.ts");

@@ -102,10 +102,15 @@ export function decodeHeader(bytes: Uint8Array): { header: SealedHeader; headerB
 export async function readHeader(source: ByteSource): Promise<{ header: SealedHeader; body: AsyncGenerator<Uint8Array> }> {
   const pieces = pull(source);
   let gathered: Uint8Array = NO_BYTES;
-  for (let next = await pieces.next(); next.done !== true; next = await pieces.next()) {
-    gathered = gathered.byteLength === 0 ? next.value : Buffer.concat([gathered, next.value]);
-    const decoded = decodeHeader(gathered);
-    if (decoded !== undefined) return { header: decoded.header, body: after(gathered.subarray(decoded.headerBytes), pieces) };
+  try {
+    for (let next = await pieces.next(); next.done !== true; next = await pieces.next()) {
+      gathered = gathered.byteLength === 0 ? next.value : Buffer.concat([gathered, next.value]);
+      const decoded = decodeHeader(gathered);
+      if (decoded !== undefined) return { header: decoded.header, body: after(gathered.subarray(decoded.headerBytes), pieces) };
+    }
+  } catch (error) {
+    await pieces.return(undefined); // closes the source
+    throw error;
   }
   throw new HsmError("INVALID_REQUEST", "the sealed stream ends inside its header");
 }
