@@ -24,6 +24,8 @@ const SEED_BYTES = 32;
 /** DER length of RFC 8410 keys: without (version 1) and with (version 2) the public key. */
 const PKCS8_BYTES = 48;
 const PKCS8_V2_BYTES = 83;
+/** `[1] IMPLICIT BIT STRING` of 33 bytes, no unused bits. */
+const PUBLIC_KEY_FIELD = Buffer.from("812100", "hex");
 
 export const ed25519: Mechanism = Object.freeze<Mechanism>({
   algorithm: "Ed25519",
@@ -57,9 +59,7 @@ export const ed25519: Mechanism = Object.freeze<Mechanism>({
  */
 function checkPublicHalf(key: KeyObject, der: Buffer): void {
   if (der.byteLength === PKCS8_BYTES) return;
-  const stated = der.subarray(-SEED_BYTES);
-  if (der.byteLength !== PKCS8_V2_BYTES || der[4] !== 1) throw keyRefused("PKCS#8 with attributes is not accepted");
-  if (!createPublicKey(key).export({ format: "raw-public" }).equals(stated)) {
-    throw keyRefused("the public half does not match the private half");
-  }
+  if (der.byteLength !== PKCS8_V2_BYTES) throw keyRefused("PKCS#8 with attributes is not accepted");
+  const own = Buffer.concat([PUBLIC_KEY_FIELD, createPublicKey(key).export({ format: "raw-public" })]);
+  if (!own.equals(der.subarray(PKCS8_BYTES))) throw keyRefused("the public half does not match the private half");
 }

@@ -145,6 +145,8 @@ test("Ed25519: a version 2 PKCS#8 is accepted with its own public key and refuse
     Buffer.concat([Buffer.from("3051020101", "hex"), pkcs8(mine).subarray(5), Buffer.from("812100", "hex"), Buffer.from(jwk(publicOf)["x"] ?? "", "base64url")]);
   accepts("Ed25519", "pkcs8", v2(mine), mine);
   refuses("Ed25519", "pkcs8", v2(theirs), /public half/);
+  const attribute = Buffer.concat([v2(mine).subarray(0, 48), Buffer.from("a02100", "hex"), v2(mine).subarray(51)]);
+  refuses("Ed25519", "pkcs8", attribute);
   refuses("Ed25519", "raw", Buffer.alloc(31), /32 bytes/);
   refuses("Ed25519", "pkcs8", pkcs8(generateKeyPairSync("x25519").privateKey));
 });
