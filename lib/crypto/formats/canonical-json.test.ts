@@ -63,7 +63,7 @@ let deep: unknown = 1;
 for (let i = 0; i <= MAX_DEPTH; i++) deep = [deep];
 
 const REFUSED: readonly (readonly [what: string, value: unknown])[] = [
-  ["undefined", undefined], ["an undefined member", { a: undefined }], ["a hole", [1, , 2]], ["a function", { a: () => 1 }], ["a symbol", Symbol("a")],
+  ["undefined", undefined], ["an undefined member", { a: undefined }], ["a hole", Array(3)], ["a function", { a: () => 1 }], ["a symbol", Symbol("a")],
   ["a bigint", 1n], ["NaN", NaN], ["infinity", [-Infinity]], ["1E30 of the RFC's own example", 1e30], ["2^53", 2 ** 53], ["-2^53", -(2 ** 53)],
   ["a lone surrogate", "\ud800"], ["a lone surrogate in a name", { "\udead": 1 }], ["a Date", new Date(0)], ["a Map", new Map()],
   ["a Buffer", Buffer.from("a")], ["a class instance", new (class A { a = 1; })()], ["a boxed number", Object(1)], ["a cycle", CYCLE], ["too deep", deep],

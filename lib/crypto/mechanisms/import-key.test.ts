@@ -159,6 +159,7 @@ test("RSA: refuses RSA-PSS keys, small and even exponents, odd sizes and numbers
   }
   refuses("RSA-2048", "pkcs8", pkcs8(generateKeyPairSync("rsa", { modulusLength: 2056 }).privateKey), /2048 bits/);
   const [mine, theirs] = pairOf("RSA-2048").map(jwk);
+  refuses("RSA-2048", "jwk", json({ ...mine, e: "AQAC" }), /exponent must be odd/);
   for (const member of ["d", "p", "q", "dp", "dq", "qi"]) refuses("RSA-2048", "jwk", json({ ...mine, [member]: theirs?.[member] }));
   refuses("RSA-2048", "raw", Buffer.alloc(256, 1), /pkcs8, jwk or pem/);
 });
