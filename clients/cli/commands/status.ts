@@ -1,0 +1,31 @@
+/** `keystead status`: phase, version and health of the server. */
+import type { Command } from "commander";
+import { leaf, type Run } from "../command-tree.ts";
+
+const ISOLATION: Readonly<Record<string, string>> = {
+  own_users: "each part runs as its own user",
+  permission_model_only: "all parts share one user; Node's permission model is the only wall between them",
+};
+
+export function status(root: Command, run: Run): void {
+  leaf(root, run, {
+    usage: "status",
+    summary: "Show whether the server is up, open and sound",
+    examples: ["keystead status", "keystead status --json"],
+    body: async (context) => {
+      const now = await (await context.connect()).getStatus();
+      await context.print(now, () =>
+        context.facts([
+          ["version", now.version],
+          ["phase", now.phase],
+          ["preset", now.preset],
+          ["uptime", `${now.uptimeSeconds} s`],
+          ["store", now.store],
+          ["audit log", `${now.auditSequence} events, sync ${now.auditSyncMode}, ${now.auditIntegrity}`],
+          ["isolation", ISOLATION[now.isolation] ?? now.isolation],
+          ["memory locked", now.memoryLocked ? "yes" : "no"],
+        ]),
+      );
+    },
+  });
+}

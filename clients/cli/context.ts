@@ -1,0 +1,39 @@
+/** What a command's body works with: the shell, the options every command has, the server, and the two ways to print. */
+import type { Keystead, KeysteadOptions } from "@keystead/client/client";
+import type { GlobalOptions } from "./global-options.ts";
+import { jsonText } from "./json-text.ts";
+import { resolveSettings } from "./settings.ts";
+import { write, type Shell } from "./shell.ts";
+import { colours, renderFacts, renderTable } from "./table.ts";
+
+export interface Context {
+  readonly shell: Shell;
+  readonly options: GlobalOptions;
+  /** The client; made at the first call and closed when the command is done. `extra` settings win over the options. */
+  connect(extra?: Partial<KeysteadOptions>): Promise<Keystead>;
+  /** Prints `value` as JSON with --json, and what `forPeople` says otherwise. */
+  print(value: unknown, forPeople: () => string): Promise<void>;
+  table(heading: readonly string[], rows: readonly (readonly string[])[]): string;
+  facts(facts: readonly (readonly [name: string, value: string])[]): string;
+  /** A remark on stderr; never part of the result. */
+  note(text: string): Promise<void>;
+}
+
+/** Runs `body` with a context and closes the connection afterwards, whatever happened. */
+export async function withContext<T>(shell: Shell, options: GlobalOptions, body: (context: Context) => Promise<T>): Promise<T> {
+  let client: Promise<Keystead> | undefined;
+  const colour = colours(shell, shell.stdout);
+  try {
+    return await body({
+      shell,
+      options,
+      connect: (extra) => (client ??= Promise.try(() => shell.createClient({ ...resolveSettings(options, shell), ...extra }))),
+      print: (value, forPeople) => write(shell.stdout, options.json === true ? jsonText(value) : forPeople()),
+      table: (heading, rows) => renderTable(heading, rows, colour),
+      facts: (facts) => renderFacts(facts, colour),
+      note: (text) => write(shell.stderr, `${text}\n`),
+    });
+  } finally {
+    (await client?.catch(() => undefined))?.close();
+  }
+}

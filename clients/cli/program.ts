@@ -1,0 +1,81 @@
+/**
+ * The whole command line: the register of commands, one line each, and how a line is run and its failures told.
+ */
+import { Command, CommanderError } from "commander";
+import { VERSION } from "@keystead/client/names";
+import type { Run } from "./command-tree.ts";
+import { reportFailure } from "./error-report.ts";
+import { addGlobalOptions, type GlobalOptions } from "./global-options.ts";
+import { write, type Shell } from "./shell.ts";
+import { audit } from "./commands/audit.ts";
+import { batch } from "./commands/batch.ts";
+import { completion } from "./commands/completion.ts";
+import { dataKey } from "./commands/data-key.ts";
+import { decrypt } from "./commands/decrypt.ts";
+import { config, dev, server, store } from "./commands/dispatched.ts";
+import { encrypt } from "./commands/encrypt.ts";
+import { hash } from "./commands/hash.ts";
+import { init } from "./commands/init.ts";
+import { keys } from "./commands/keys.ts";
+import { mac } from "./commands/mac.ts";
+import { namespaces } from "./commands/namespaces.ts";
+import { random } from "./commands/random.ts";
+import { seal } from "./commands/seal.ts";
+import { sign } from "./commands/sign.ts";
+import { status } from "./commands/status.ts";
+import { token } from "./commands/token-mint.ts";
+import { unseal } from "./commands/unseal.ts";
+import { verify } from "./commands/verify.ts";
+
+/** The commands under their headings in `--help`. */
+const REGISTER: readonly (readonly [heading: string, commands: readonly ((root: Command, run: Run) => void)[]])[] = [
+  ["Server:", [dev, server, init, config, status, seal, unseal]],
+  ["Keys:", [keys, namespaces]],
+  ["Use of keys:", [sign, verify, encrypt, decrypt, mac, dataKey, batch]],
+  ["Without a key:", [hash, random]],
+  ["Proof:", [audit, store]],
+  ["This program:", [token, completion]],
+];
+
+const EXIT_STATUS = `
+Exit status:
+  0  done                        5  no such key or namespace
+  1  signature or MAC not valid  6  the key's state or use forbids it, or it exists
+  2  the command or request is   7  decryption failed
+     wrong                       8  limit or quota reached
+  3  authentication failed       9  server sealed, unreachable or too slow
+  4  not permitted              10  integrity failure or internal error
+`;
+
+/** The command tree. `run` gets the exit status of the body that runs. */
+export function createProgram(run: Run): Command {
+  const root = addGlobalOptions(new Command("keystead"))
+    .description("Keystead, a software HSM: keys that never leave the vault, and a record of every use.")
+    .version(VERSION, "--version", "print the version")
+    .configureHelp({ showGlobalOptions: true })
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => run.shell.stdout.write(text), writeErr: (text) => run.shell.stderr.write(text), getOutHasColors: () => false, getErrHasColors: () => false })
+    .addHelpText("after", EXIT_STATUS)
+    .addHelpText("after", "Examples:\n  $ keystead keys create Ed25519 --id release\n  $ keystead sign release --in app.tar --out app.tar.sig");
+  for (const [heading, commands] of REGISTER) {
+    root.commandsGroup(heading);
+    for (const add of commands) add(root, run);
+  }
+  return root;
+}
+
+/** Runs one command line (without `node` and the program's name) and returns its exit status. Never throws. */
+export async function runProgram(args: readonly string[], shell: Shell): Promise<number> {
+  const run: Run = { shell, exit: 0 };
+  const root = createProgram(run);
+  try {
+    await root.parseAsync(args, { from: "user" });
+    return run.exit;
+  } catch (thrown) {
+    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2;
+    if ((thrown as NodeJS.ErrnoException).code === "EPIPE") return 0; // the reader of stdout had enough
+    const { text, exit } = await reportFailure(thrown, root.opts<GlobalOptions>().json === true);
+    await write(shell.stderr, text);
+    return exit;
+  }
+}
