@@ -2,7 +2,7 @@
  * What importKey accepts and, mostly, refuses, over the register.
  */
 import assert from "node:assert/strict";
-import { generateKeyPairSync, randomBytes, type KeyObject } from "node:crypto";
+import { generateKeyPairSync, generatePrimeSync, randomBytes, type KeyObject } from "node:crypto";
 import { test } from "node:test";
 import fc from "fast-check";
 import { ALGORITHM_NAMES, ALGORITHMS, type AlgorithmName } from "@keystead/contract/algorithms";
@@ -163,6 +163,32 @@ test("RSA: refuses RSA-PSS keys, small and even exponents, odd sizes and numbers
   for (const member of ["d", "p", "q", "dp", "dq", "qi"]) refuses("RSA-2048", "jwk", json({ ...mine, [member]: theirs?.[member] }));
   refuses("RSA-2048", "raw", Buffer.alloc(256, 1), /pkcs8, jwk or pem/);
 });
+
+test("RSA: refuses a key whose p is composite, although all its numbers agree", () => {
+  const prime = (bits: number): bigint => generatePrimeSync(bits, { bigint: true });
+  const e = 65537n;
+  for (;;) {
+    const [p, q] = [prime(512) * prime(512), prime(1024)];
+    if (p >> 1023n !== 1n || (p * q) >> 2047n !== 1n || (p - 1n) % e === 0n) continue;
+    const d = inverse(e, (p - 1n) * (q - 1n));
+    if (d === undefined) continue;
+    const numbers = { n: p * q, e, d, p, q, dp: d % (p - 1n), dq: d % (q - 1n), qi: inverse(q, p) ?? 0n };
+    const text = Object.entries(numbers).map(([name, value]) => [name, toBytes(value).toString("base64url")]);
+    refuses("RSA-2048", "jwk", json({ kty: "RSA", ...Object.fromEntries(text) }), /does not sign/);
+    break;
+  }
+});
+
+function toBytes(value: bigint): Buffer {
+  const text = value.toString(16);
+  return Buffer.from(text.padStart(text.length + (text.length % 2), "0"), "hex");
+}
+
+function inverse(value: bigint, modulus: bigint): bigint | undefined {
+  let [a, b, x, y] = [value % modulus, modulus, 1n, 0n];
+  while (b !== 0n) [a, b, x, y] = [b, a % b, y, x - (a / b) * y];
+  return a === 1n ? ((x % modulus) + modulus) % modulus : undefined;
+}
 
 test("RSA: accepts a larger odd exponent", () => {
   const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048, publicExponent: 0x1000001 + 2 });

@@ -63,12 +63,11 @@ function checkNumbers(key: KeyObject): void {
   }
 }
 
-/** RSAPrivateKey of RFC 8017 App. A.1.2, version two-prime (0), as views of `der`. */
+/** RSAPrivateKey of RFC 8017 App. A.1.2 as OpenSSL wrote it, as views of `der`; a tenth element would be further primes. */
 function readNumbers(der: Buffer): RsaNumbers | undefined {
   const elements = readSequence(der);
   if (elements?.length !== 9) return undefined;
-  const [version, n, e, d, p, q, dp, dq, qi] = elements.map((element) => unsignedInteger(der, element));
-  if (version?.byteLength !== 0) return undefined;
+  const [, n, e, d, p, q, dp, dq, qi] = elements.map((element) => unsignedInteger(der, element));
   if (!n || !e || !d || !p || !q || !dp || !dq || !qi) return undefined;
   return { n, e, d, p, q, dp, dq, qi };
 }
