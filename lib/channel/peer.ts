@@ -20,7 +20,10 @@ export interface IncomingCall {
   cancelled: boolean;
 }
 
-/** Answers a request. The returned buffer belongs to the channel, which zeroes it once written. */
+/**
+ * Answers a request. The returned buffer belongs to the channel, which zeroes it once written. Throwing
+ * {@link MalformedFrame} at once ends the peer; any other error is answered.
+ */
 export type Answer = (call: IncomingCall) => Buffer | Promise<Buffer>;
 
 export interface PeerOptions {
@@ -274,6 +277,8 @@ export class Peer {
     try {
       result = answer(call);
     } catch (error) {
+      // A call whose envelope cannot be read comes from a broken peer, not from a client.
+      if (error instanceof MalformedFrame) throw error;
       return this.#answered(frame, FRAME.failure, encodeFailure(asHsmError(error)));
     }
     if (result instanceof Promise) {

@@ -18,8 +18,11 @@ export interface Operation<I extends DescMessage = DescMessage, O extends DescMe
   readonly method: DescMethodUnary<I, O>;
   readonly permission: Permission;
   readonly phases: readonly Phase[];
-  /** What it is about: one key, one namespace, or the whole server. */
-  readonly scope: "key" | "namespace" | "server";
+  /**
+   * What it is about: one key, one namespace (the principal's own when the request names none), whatever the request
+   * names or all within the principal's reach, or the whole server.
+   */
+  readonly scope: "key" | "namespace" | "reach" | "server";
   /** `use` works with a key, `read` shows data about objects, `change` writes records. */
   readonly effect: "use" | "read" | "change";
   /** The use of a key that this operation makes, when it makes one. */

@@ -5,6 +5,6 @@ export const createNamespace = operation({
   number: 18,
   method: HsmService.method.createNamespace,
   permission: "namespace:create",
-  scope: "server",
+  scope: "reach",
   effect: "change",
 });

@@ -5,6 +5,6 @@ export const getAuditLog = operation({
   number: 20,
   method: HsmService.method.getAuditLog,
   permission: "audit:view",
-  scope: "namespace",
+  scope: "reach",
   effect: "read",
 });

@@ -119,14 +119,15 @@ export class Objects {
    * Opens a key for the use its grant names. The grant is spent, whatever the answer.
    *
    * @param version 0 = the current one
+   * @param noSuchVersion what to say when the key has no such version; for decryption that must look like any failure
    * @throws {HsmError} OBJECT_NOT_FOUND; KEY_USAGE_FORBIDS; KEY_STATE_FORBIDS; INTEGRITY_FAILURE; PERMISSION_DENIED for a
    *   spent grant
    */
-  async open(grant: Grant, version = 0): Promise<OpenKey> {
+  async open(grant: Grant, version = 0, noSuchVersion?: () => HsmError): Promise<OpenKey> {
     const { namespace, keyId, usage } = consumeGrant(grant);
-    const entry = this.#entries.get(`${namespace}/${keyId}`) ?? await this.#load(namespace, keyId);
+    const entry = this.#cached(namespace, keyId) ?? await this.#load(namespace, keyId);
     const wanted = version === 0 ? entry.attributes.current : version;
-    permit(entry.attributes, keyId, usage, wanted);
+    permit(entry.attributes, keyId, usage, wanted, noSuchVersion);
     return entry.opened.get(wanted) ?? await this.#openVersion(namespace, keyId, entry, wanted);
   }
 
@@ -137,7 +138,7 @@ export class Objects {
    */
   async openAll(grant: Grant): Promise<OpenKey[]> {
     const { namespace, keyId, usage } = consumeGrant(grant);
-    const entry = this.#entries.get(`${namespace}/${keyId}`) ?? await this.#load(namespace, keyId);
+    const entry = this.#cached(namespace, keyId) ?? await this.#load(namespace, keyId);
     permit(entry.attributes, keyId, usage, entry.attributes.current);
     const usable = entry.attributes.versions.filter((version) => version.state !== "destroyed").map((version) => version.version).sort((a, b) => b - a);
     return Promise.all(usable.map(async (version) => entry.opened.get(version) ?? await this.#openVersion(namespace, keyId, entry, version)));
@@ -290,6 +291,12 @@ export class Objects {
     this.#namespaces.clear();
   }
 
+  #cached(namespace: string, keyId: string): Entry | undefined {
+    const entry = this.#entries.get(`${namespace}/${keyId}`);
+    if (entry !== undefined) this.counters.cacheHits += 1;
+    return entry;
+  }
+
   async #namespace(namespace: string): Promise<NamespaceEntry> {
     const known = this.#namespaces.get(namespace);
     if (known !== undefined) return known;
@@ -313,6 +320,8 @@ export class Objects {
     this.counters.cacheMisses += 1;
     const space = await this.#namespace(namespace);
     const record = await this.#head(namespace, keyId, space.kek);
+    // A change may have become durable while the record was read: then what was read is not remembered.
+    if (this.#records.anchor({ namespace, kind: "key", id: keyId, version: 0 }) !== record.digest) return this.#load(namespace, keyId);
     const known = this.#entries.get(`${namespace}/${keyId}`);
     if (known !== undefined && known.generation >= record.header.generation) return known;
     const entry: Entry = { attributes: record.attributes, digest: record.digest, generation: record.header.generation, opened: new Map() };
@@ -382,13 +391,13 @@ function versionOf(version: number, key: KeyObject, now: number, local: boolean)
   return { version, state: "active", createdAt: now, local, publicKey: key.type === "secret" ? "" : publicKeyDer(key).toString("base64") };
 }
 
-function permit(attributes: KeyAttributes, keyId: string, usage: Usage, version: number): void {
+function permit(attributes: KeyAttributes, keyId: string, usage: Usage, version: number, noSuchVersion?: () => HsmError): void {
   if (!attributes.usage.includes(usage) || !(ALGORITHMS[attributes.algorithm].usages as readonly Usage[]).includes(usage)) {
     throw new HsmError("KEY_USAGE_FORBIDS", `key '${keyId}' is not for '${usage}'`);
   }
   if (attributes.state === "destroyed") throw stateForbids(keyId, "destroyed");
   const wanted = attributes.versions.find((candidate) => candidate.version === version);
-  if (wanted === undefined) throw new HsmError("OBJECT_NOT_FOUND", `key '${keyId}' has no version ${version}`);
+  if (wanted === undefined) throw noSuchVersion?.() ?? new HsmError("OBJECT_NOT_FOUND", `key '${keyId}' has no version ${version}`);
   if (wanted.state === "destroyed") throw stateForbids(keyId, "destroyed");
   if (PRODUCING.has(usage) && (attributes.state !== "active" || wanted.state !== "active")) throw stateForbids(keyId, wanted.state);
 }

@@ -1,0 +1,127 @@
+/**
+ * Evidence in, Principal out, or one uniform refusal.
+ *
+ * A verified credential is remembered by its exact bytes until it expires or the key sets change, so that a token is
+ * verified once and not per request. When a token and a certificate come together both must hold, and the token says
+ * who it is.
+ */
+import type { X509Certificate } from "node:crypto";
+import type { CertificateBinding } from "@keystead/contract/config";
+import { HsmError } from "@keystead/contract/errors";
+import { LISTENER, type DecodedCall } from "@keystead/channel/call";
+import { findRole, permissionsOf } from "../authorize/roles.ts";
+import { bindingFor, verifyCertificate } from "./certificate.ts";
+import type { Principal } from "./principal.ts";
+import { verifyToken, type LoadedKeySet } from "./token.ts";
+
+export interface AuthenticatorOptions {
+  readonly authorities: readonly X509Certificate[];
+  readonly certificates: readonly CertificateBinding[];
+  readonly keySets: readonly LoadedKeySet[];
+  /** Set only in the development preset. */
+  readonly developmentPrincipal: string | undefined;
+  readonly now: () => number;
+}
+
+const CACHE_ENTRIES = 4096;
+/** A certificate's verdict is looked at again after this long, in milliseconds. */
+const CERTIFICATE_RECHECK_MS = 60_000;
+const FOREVER = Number.MAX_SAFE_INTEGER;
+
+/** The one answer to everybody who is not let in. */
+export const notAuthenticated = (): HsmError => new HsmError("UNAUTHENTICATED", "authentication failed");
+
+export class Authenticator {
+  readonly #options: AuthenticatorOptions;
+  readonly #cache = new Map<string, Principal>();
+  readonly #development: Principal | undefined;
+  #keySets: readonly LoadedKeySet[];
+  /** Failures, for metrics. */
+  readonly counters = { failures: 0, tokenFailures: 0, cacheHits: 0, cacheMisses: 0 };
+
+  constructor(options: AuthenticatorOptions) {
+    this.#options = options;
+    this.#keySets = options.keySets;
+    this.#development = options.developmentPrincipal === undefined ? undefined : principal(options.developmentPrincipal, "development listener", ["Administrator"], ["*"], FOREVER);
+  }
+
+  /** New key sets from now on; every remembered verdict is forgotten. */
+  replaceKeySets(keySets: readonly LoadedKeySet[]): void {
+    this.#keySets = keySets;
+    this.#cache.clear();
+  }
+
+  /** A remembered principal, without waiting; undefined when it must be verified. */
+  remembered(call: DecodedCall): Principal | undefined {
+    if (call.evidence.listener === LISTENER.development && call.credentials.length === 4) return this.#development;
+    const name = call.credentials.toString("latin1");
+    const known = this.#cache.get(name);
+    if (known === undefined) return undefined;
+    if (known.validUntil > this.#options.now()) {
+      this.counters.cacheHits += 1;
+      return known;
+    }
+    this.#cache.delete(name);
+    return undefined;
+  }
+
+  /** @throws {HsmError} UNAUTHENTICATED */
+  async authenticate(call: DecodedCall): Promise<Principal> {
+    this.counters.cacheMisses += 1;
+    // Taken before anything is awaited: the payload is wiped when the call ends.
+    const name = call.credentials.toString("latin1");
+    const keySets = this.#keySets;
+    const found = await this.#verify(call);
+    if (found === undefined) {
+      this.counters.failures += 1;
+      if (call.evidence.token !== "") this.counters.tokenFailures += 1;
+      throw notAuthenticated();
+    }
+    if (keySets === this.#keySets) this.#remember(name, found);
+    return found;
+  }
+
+  async #verify({ evidence }: DecodedCall): Promise<Principal | undefined> {
+    const now = this.#options.now();
+    let certified: Principal | undefined;
+    if (evidence.certificate.length > 0) {
+      certified = this.#certified(evidence.certificate, now);
+      if (certified === undefined) return undefined;
+    }
+    if (evidence.token === "") return certified;
+    const token = await verifyToken(evidence.token, this.#keySets, now);
+    if (token === undefined) return undefined;
+    const canonical = new Set(token.keySet.allowedRoles.flatMap((role) => findRole(role) ?? []));
+    const roles = token.roles.flatMap((role) => findRole(role) ?? []).filter((role) => canonical.has(role));
+    return principal(`jwt:${token.issuer}:${token.subject}`, "token", roles, token.namespaces, token.expiresAt);
+  }
+
+  #certified(der: Buffer, now: number): Principal | undefined {
+    const certificate = verifyCertificate(der, this.#options.authorities, now);
+    if (certificate === undefined) return undefined;
+    const binding = bindingFor(certificate, this.#options.certificates);
+    if (binding === undefined) return undefined;
+    return principal(`cert:${binding.principal}`, "certificate", binding.roles, binding.namespaces, Math.min(certificate.validToDate.getTime(), now + CERTIFICATE_RECHECK_MS));
+  }
+
+  #remember(name: string, found: Principal): void {
+    if (found.validUntil <= this.#options.now()) return;
+    if (this.#cache.size >= CACHE_ENTRIES) {
+      const oldest = this.#cache.keys().next().value;
+      if (oldest !== undefined) this.#cache.delete(oldest);
+    }
+    this.#cache.set(name, found);
+  }
+}
+
+/** The principal of a ceremony that the server itself performs, such as making the configured namespaces. */
+export const ceremonyPrincipal = (name: string, roles: readonly string[]): Principal => principal(`ceremony:${name}`, "ceremony", roles, ["*"], FOREVER);
+
+function principal(id: string, method: Principal["method"], roles: readonly string[], namespaces: readonly string[], validUntil: number): Principal {
+  const reach = namespaces.includes("*") ? "all" : new Set(namespaces);
+  const canonical = roles.flatMap((role) => findRole(role) ?? []);
+  return Object.freeze({
+    id, method, roles: canonical, permissions: permissionsOf(canonical), namespaces: reach,
+    defaultNamespace: reach === "all" || reach.has("default") ? "default" : ([...reach][0] ?? "default"), validUntil,
+  });
+}

@@ -1,0 +1,136 @@
+/**
+ * Bearer tokens: JWTs verified against key set files.
+ *
+ * The key decides the algorithm, never the token's header: each key of a set is used with exactly one algorithm of
+ * HS256, RS256, ES256, EdDSA, so `none` and "HS256 with a public key" have nowhere to go. `exp`, `iss`, `aud`, `sub`,
+ * `jti` are required. A token's roles and namespaces count only as far as its key set's configuration allows.
+ *
+ * @see RFC 7519, RFC 8725 (JWT best current practices); CAPABILITIES S1.27, C3
+ */
+import { createPublicKey, createSecretKey, type KeyObject } from "node:crypto";
+import { jwtVerify, type JWK, type JWTPayload } from "jose";
+import type { JwtKeySet } from "@keystead/contract/config";
+import { HsmError } from "@keystead/contract/errors";
+import { secretBuffer, wipe } from "@keystead/crypto/wipe";
+
+interface VerificationKey {
+  readonly kid: string | undefined;
+  readonly algorithm: string;
+  readonly key: KeyObject;
+}
+
+/** A key set with its keys. */
+export interface LoadedKeySet {
+  readonly config: JwtKeySet;
+  readonly keys: readonly VerificationKey[];
+}
+
+/** What a verified token says, cut down to what its key set allows. */
+export interface TokenIdentity {
+  readonly issuer: string;
+  readonly subject: string;
+  /** Roles as claimed; the key set's `allowedRoles` decides which count. */
+  readonly roles: readonly string[];
+  readonly namespaces: readonly string[];
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number;
+  /** The set whose key verified the token. */
+  readonly keySet: JwtKeySet;
+}
+
+/** Longest life of a token that is accepted, in seconds: a day. */
+const MAX_LIFE_SECONDS = 86_400;
+
+function algorithmOf(jwk: JWK): string | undefined {
+  if (jwk.kty === "oct") return "HS256";
+  if (jwk.kty === "RSA") return "RS256";
+  if (jwk.kty === "EC" && jwk.crv === "P-256") return "ES256";
+  if (jwk.kty === "OKP" && jwk.crv === "Ed25519") return "EdDSA";
+  return undefined;
+}
+
+/** Reads a JWKS document. @throws {HsmError} INVALID_REQUEST saying which key is wrong, never showing it */
+export function parseKeySet(text: string, config: JwtKeySet): LoadedKeySet {
+  let document: { keys?: JWK[] };
+  try {
+    document = JSON.parse(text) as typeof document;
+  } catch {
+    throw new HsmError("INVALID_REQUEST", `${config.path} is not JSON`);
+  }
+  if (!Array.isArray(document?.keys)) throw new HsmError("INVALID_REQUEST", `${config.path} is not a JWK set`);
+  return { config, keys: document.keys.map((jwk, index) => verificationKey(jwk, index, config)) };
+}
+
+function verificationKey(jwk: JWK, index: number, config: JwtKeySet): VerificationKey {
+  const wrong = (what: string): HsmError => new HsmError("INVALID_REQUEST", `${config.path}: key ${index}: ${what}`);
+  const algorithm = algorithmOf(jwk);
+  if (algorithm === undefined) throw wrong("only oct, RSA, P-256 and Ed25519 keys verify tokens");
+  if (jwk.alg !== undefined && jwk.alg !== algorithm) throw wrong(`alg must be ${algorithm}`);
+  if (jwk.use !== undefined && jwk.use !== "sig") throw wrong("use must be sig");
+  if ("d" in jwk) throw wrong("a private key does not belong in a key set; keep the public half");
+  if (algorithm !== "HS256") {
+    const key = createPublicKey({ key: jwk as never, format: "jwk" });
+    if (algorithm === "RS256" && (key.asymmetricKeyDetails?.modulusLength ?? 0) < 2048) throw wrong("RSA keys must have 2048 bits or more");
+    return { kid: jwk.kid, algorithm, key };
+  }
+  const encoded = Buffer.from(typeof jwk.k === "string" ? jwk.k : "", "base64url");
+  const secret = secretBuffer(encoded.length);
+  encoded.copy(secret);
+  wipe(encoded);
+  if (secret.length < 32) throw wrong("HS256 secrets must have 32 bytes or more");
+  const key = createSecretKey(secret);
+  wipe(secret);
+  return { kid: jwk.kid, algorithm, key };
+}
+
+/**
+ * Verifies a token against the sets; undefined for every failure.
+ *
+ * @param now milliseconds since the epoch
+ */
+export async function verifyToken(token: string, sets: readonly LoadedKeySet[], now: number): Promise<TokenIdentity | undefined> {
+  const header = protectedHeader(token);
+  if (header === undefined) return undefined;
+  for (const set of sets) {
+    for (const { kid, algorithm, key } of set.keys) {
+      if (algorithm !== header.alg || (header.kid !== undefined && kid !== header.kid)) continue;
+      try {
+        const { payload } = await jwtVerify(token, key, {
+          algorithms: [algorithm], issuer: set.config.issuer, audience: set.config.audience,
+          clockTolerance: set.config.leewaySeconds, currentDate: new Date(now), requiredClaims: ["sub", "exp", "iss", "aud", "jti"],
+        });
+        const identity = identityOf(payload, set.config, now);
+        if (identity !== undefined) return identity;
+      } catch {
+        // One answer for every reason: the next key, and in the end nobody.
+      }
+    }
+  }
+  return undefined;
+}
+
+function protectedHeader(token: string): { alg: string; kid: string | undefined } | undefined {
+  const [first] = token.split(".", 1) as [string];
+  try {
+    const header = JSON.parse(Buffer.from(first, "base64url").toString("utf8")) as Record<string, unknown>;
+    if (typeof header["alg"] !== "string" || "crit" in header) return undefined;
+    const kid = header["kid"];
+    if (kid !== undefined && typeof kid !== "string") return undefined;
+    return { alg: header["alg"], kid };
+  } catch {
+    return undefined;
+  }
+}
+
+const strings = (value: unknown): string[] => (Array.isArray(value) ? value.filter((item): item is string => typeof item === "string") : typeof value === "string" ? [value] : []);
+
+function identityOf(payload: JWTPayload, config: JwtKeySet, now: number): TokenIdentity | undefined {
+  const { sub, jti, exp } = payload;
+  if (typeof sub !== "string" || sub === "" || sub.length > 256 || typeof jti !== "string" || jti === "" || jti.length > 256 || typeof exp !== "number") return undefined;
+  if (exp * 1000 > now + (MAX_LIFE_SECONDS + config.leewaySeconds) * 1000) return undefined;
+  const claimed = [...strings(payload["roles"]), ...strings(payload["role"])];
+  const namespaces = strings(payload["namespaces"]);
+  const allowed = config.namespaces;
+  const reach = namespaces.length === 0 ? [...allowed] : allowed.includes("*") ? namespaces : namespaces.filter((name) => allowed.includes(name));
+  return { issuer: config.issuer, subject: sub, roles: claimed, namespaces: reach, expiresAt: (exp + config.leewaySeconds) * 1000, keySet: config };
+}

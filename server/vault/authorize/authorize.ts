@@ -1,0 +1,77 @@
+/**
+ * The decision: may this principal do this here? Rules in order, the first refusal stands, no rule says maybe.
+ *
+ * 1 the namespace is within the principal's reach · 2 a role carries the permission · 3 the namespace admits the
+ * client's address. The answer to a namespace out of reach is the same whether it exists or not.
+ *
+ * @see DESIGN §3; CAPABILITIES C1, C2, S2.96
+ */
+import { BlockList, isIPv4 } from "node:net";
+import type { NamespaceConfig } from "@keystead/contract/config";
+import { HsmError } from "@keystead/contract/errors";
+import type { Operation } from "@keystead/contract/operation";
+import type { Principal } from "../authenticate/principal.ts";
+import { issueGrant, type Grant } from "../grant.ts";
+
+/** What the decision is about. */
+export interface Question {
+  readonly principal: Principal;
+  readonly operation: Operation;
+  /** Empty for operations about the server, or about everything within reach. */
+  readonly namespace: string;
+  readonly keyId: string;
+  /** Client address as the gateway saw it. */
+  readonly address: string;
+}
+
+interface AddressRule {
+  readonly allowed: BlockList | undefined;
+  readonly denied: BlockList | undefined;
+}
+
+export class Authorizer {
+  readonly #addressRules = new Map<string, AddressRule>();
+
+  /** @throws {TypeError} for a range that is no address or CIDR (configuration is checked before) */
+  constructor(namespaces: Readonly<Record<string, NamespaceConfig>>) {
+    for (const [name, { allowedIps, deniedIps }] of Object.entries(namespaces)) {
+      if (allowedIps.length + deniedIps.length > 0) this.#addressRules.set(name, { allowed: blockList(allowedIps), denied: blockList(deniedIps) });
+    }
+  }
+
+  /**
+   * Decides.
+   *
+   * @returns the Grant that opens the key, for operations that use one
+   * @throws {HsmError} PERMISSION_DENIED, one detail for every reason
+   */
+  decide({ principal, operation, namespace, keyId, address }: Question): Grant | undefined {
+    if (namespace !== "" && principal.namespaces !== "all" && !principal.namespaces.has(namespace)) throw denied(operation);
+    if (!principal.permissions.has(operation.permission)) throw denied(operation);
+    const rule = this.#addressRules.get(namespace);
+    if (rule !== undefined && !admits(rule, address)) throw denied(operation);
+    if (operation.usage === undefined) return undefined;
+    return issueGrant({ principal: principal.id, operation: operation.name, namespace, keyId, usage: operation.usage });
+  }
+}
+
+const denied = (operation: Operation): HsmError => new HsmError("PERMISSION_DENIED", `${operation.name} is not permitted here`);
+
+function admits(rule: AddressRule, address: string): boolean {
+  const plain = address.startsWith("::ffff:") && isIPv4(address.slice(7)) ? address.slice(7) : address;
+  const family = isIPv4(plain) ? "ipv4" : "ipv6";
+  if (rule.denied?.check(plain, family) === true) return false;
+  return rule.allowed === undefined || rule.allowed.check(plain, family);
+}
+
+function blockList(ranges: readonly string[]): BlockList | undefined {
+  if (ranges.length === 0) return undefined;
+  const list = new BlockList();
+  for (const range of ranges) {
+    const [address, bits] = range.split("/") as [string, string | undefined];
+    const family = isIPv4(address) ? "ipv4" : "ipv6";
+    if (bits === undefined) list.addAddress(address, family);
+    else list.addSubnet(address, Number(bits), family);
+  }
+  return list;
+}

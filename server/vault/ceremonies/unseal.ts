@@ -1,0 +1,65 @@
+/**
+ * The unseal ceremony: from the operator's secret to a vault that can work.
+ *
+ * In order: open (or, once, make) the root key; recover the audit log; wire records and objects to it. Nothing is
+ * served before all of it succeeded.
+ */
+import { HsmError } from "@keystead/contract/errors";
+import type { SyncMode } from "@keystead/contract/config";
+import { AuditLog } from "../audit/log.ts";
+import type { FileLayer } from "../audit/file-layer.ts";
+import { listSegments } from "../audit/segments.ts";
+import { recoverLog } from "../audit/recover.ts";
+import { createVault, openVault, type Hierarchy, type UnsealSecret } from "../objects/hierarchy.ts";
+import { Objects } from "../objects/objects.ts";
+import { VaultedRecords } from "../objects/vaulted-records.ts";
+import type { Store } from "../stores/store.ts";
+import type { HeaderPlace } from "./header-file.ts";
+
+/** What an open vault has and a sealed one has not. */
+export interface OpenVault {
+  readonly hierarchy: Hierarchy;
+  readonly log: AuditLog;
+  readonly objects: Objects;
+  /** True when this ceremony made the vault. */
+  readonly created: boolean;
+  /** What recovery mended. */
+  readonly cutBytes: number;
+  readonly replayedLines: number;
+}
+
+export interface UnsealOptions {
+  readonly header: HeaderPlace;
+  readonly store: Store;
+  readonly files: FileLayer;
+  readonly auditPath: string;
+  readonly syncMode: SyncMode;
+  readonly cacheSizeBytes: number;
+  readonly now: () => number;
+  readonly onLogStopped: (error: HsmError) => void;
+}
+
+/**
+ * Opens the vault, making it on first use. The secret is wiped.
+ *
+ * @throws {HsmError} UNAUTHENTICATED wrong secret; INTEGRITY_FAILURE header, log or store do not fit each other
+ */
+export async function unseal(secret: UnsealSecret, options: UnsealOptions): Promise<OpenVault> {
+  const { header, store, files, auditPath } = options;
+  const known = header.read();
+  let hierarchy: Hierarchy;
+  if (known === undefined) {
+    const used = (await store.namespaces()).length > 0 || store.durableSequence() > 0 || listSegments(files, auditPath).length > 0;
+    if (used) throw new HsmError("INTEGRITY_FAILURE", "vault.json is missing beside existing data; restore it from a backup");
+    const made = createVault(secret, new Date(options.now()));
+    header.write(made.header);
+    hierarchy = made.hierarchy;
+  } else {
+    hierarchy = openVault(known, secret);
+  }
+  const recovered = recoverLog({ files, path: auditPath, store, macKey: hierarchy.auditMacKey });
+  const log = new AuditLog(recovered, { files, path: auditPath, store, macKey: hierarchy.auditMacKey, syncMode: options.syncMode, onStopped: options.onLogStopped });
+  const records = new VaultedRecords(store, hierarchy.recordMacKey, (name) => log.anchor(name), options.now);
+  const objects = new Objects({ records, hierarchy, cacheSizeBytes: options.cacheSizeBytes, now: options.now });
+  return { hierarchy, log, objects, created: known === undefined, cutBytes: recovered.cutBytes, replayedLines: recovered.replayedLines };
+}

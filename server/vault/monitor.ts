@@ -1,0 +1,264 @@
+/**
+ * The monitor: the one door into the vault.
+ *
+ * Every request of a person, every ceremony and every duty goes through {@link Monitor.perform}, in this order: is the
+ * row allowed in this phase; who is asking; is the message understood and valid; is it permitted; perform; record,
+ * durably; answer. A refusal at any step is recorded like a success. Without a record there is no answer.
+ *
+ * Authentication comes before the message is parsed, so that a stranger reaches no parser and learns nothing.
+ *
+ * @see DESIGN §3 "The life of one Sign"; README.privsep of OpenSSH for the idea
+ */
+import { create, fromBinary, toBinary, type DescMessage, type Message, type MessageShape } from "@bufbuild/protobuf";
+import { hash } from "node:crypto";
+import type { IncomingCall } from "@keystead/channel/peer";
+import { decodeCall, type DecodedCall } from "@keystead/channel/call";
+import { HsmError, asHsmError } from "@keystead/contract/errors";
+import type { Logger } from "@keystead/contract/logging";
+import type { Operation, Phase } from "@keystead/contract/operation";
+import { operationByNumber, SELF } from "@keystead/contract/operations/register";
+import { validatorFor } from "@keystead/contract/validate";
+import { wipe } from "@keystead/crypto/wipe";
+import type { EventFields } from "./audit/event.ts";
+import { notAuthenticated, type Authenticator } from "./authenticate/authenticate.ts";
+import type { Principal } from "./authenticate/principal.ts";
+import type { Authorizer } from "./authorize/authorize.ts";
+import type { OpenVault } from "./ceremonies/unseal.ts";
+import type { Context, Handler, ItemResult, Result } from "./operations/handler.ts";
+import { HANDLERS } from "./operations/register.ts";
+
+/** What a request carries besides its message. */
+export interface Circumstances {
+  readonly principal: Principal;
+  readonly requestId: string;
+  /** Client address; empty for ceremonies. */
+  readonly address: string;
+  /** `performance.now()` after which the answer is worthless. */
+  readonly deadline: number;
+  readonly cancelled: () => boolean;
+}
+
+/** Told of every finished operation, for metrics. */
+export type Observer = (operation: Operation, namespace: string, outcome: string, seconds: number) => void;
+
+/** The parts the monitor works with while the vault is open. */
+export interface OpenParts {
+  readonly vault: OpenVault;
+  readonly context: Context;
+}
+
+export interface MonitorOptions {
+  readonly authenticator: Authenticator;
+  readonly authorizer: Authorizer;
+  readonly log: Logger;
+  readonly observe: Observer;
+  /** Questions of the gateway itself: health and metrics. */
+  readonly self: (question: number) => Buffer;
+  /** Ceremonies that change the phase; they stand outside the handlers because they outlive the parts. */
+  readonly ceremonies: ReadonlyMap<number, Handler>;
+  /** What handlers see while nothing is open: status only. */
+  readonly closedContext: Context;
+}
+
+const EMPTY = Buffer.alloc(0);
+
+/** What is known of a request so far; becomes its audit event. */
+interface Draft {
+  keyId: string;
+  namespace: string;
+  version: number;
+  decision: "allow" | "refuse";
+  payload: string;
+}
+
+export class Monitor {
+  readonly #options: MonitorOptions;
+  #parts: OpenParts | undefined;
+  #maintenance: HsmError | undefined;
+
+  constructor(options: MonitorOptions) {
+    this.#options = options;
+  }
+
+  get phase(): Phase {
+    if (this.#maintenance !== undefined) return "maintenance";
+    return this.#parts === undefined ? "sealed" : "open";
+  }
+
+  get parts(): OpenParts | undefined {
+    return this.#parts;
+  }
+
+  /** The vault is open from now on. */
+  open(parts: OpenParts): void {
+    this.#parts = parts;
+  }
+
+  /** The vault is sealed from now on. */
+  close(): void {
+    this.#parts = undefined;
+    this.#maintenance = undefined;
+  }
+
+  /** Stops every operation until the vault is started again: the log or the store cannot be trusted. */
+  stop(reason: HsmError): void {
+    this.#maintenance ??= reason;
+  }
+
+  /** Answers a frame of the gateway. @throws {MalformedFrame} at once, when its envelope cannot be read */
+  answer(call: IncomingCall): Buffer | Promise<Buffer> {
+    if (call.operation === SELF.health || call.operation === SELF.metrics) return this.#options.self(call.operation);
+    const operation = operationByNumber(call.operation);
+    if (operation === undefined) throw new HsmError("OPERATION_NOT_SUPPORTED", "there is no such operation");
+    return this.#request(operation, decodeCall(call.payload), call);
+  }
+
+  async #request(operation: Operation, decoded: DecodedCall, call: IncomingCall): Promise<Buffer> {
+    const { evidence, body } = decoded;
+    const draft: Draft = { keyId: "", namespace: "", version: 0, decision: "refuse", payload: hash("sha256", body, "hex") };
+    const started = performance.now();
+    let principal: Principal;
+    try {
+      principal = this.#options.authenticator.remembered(decoded) ?? await this.#options.authenticator.authenticate(decoded);
+    } catch (error) {
+      const refusal = error instanceof HsmError ? error : notAuthenticated();
+      await this.#record(operation, draft, refusal.code, { id: "", method: "none" }, evidence.requestId);
+      this.#options.observe(operation, "", refusal.code, (performance.now() - started) / 1000);
+      throw refusal;
+    }
+    const about: Circumstances = { principal, requestId: evidence.requestId, address: evidence.address, deadline: call.deadline, cancelled: () => call.cancelled };
+    const reply = await this.#perform(operation, () => parse(operation, body), about, draft, started);
+    return reply;
+  }
+
+  /** Performs an operation for a principal that is already known: the entrance of ceremonies and duties. */
+  perform<I extends DescMessage>(operation: Operation<I>, request: MessageShape<I>, about: Circumstances): Promise<Buffer> {
+    const draft: Draft = { keyId: "", namespace: "", version: 0, decision: "refuse", payload: hash("sha256", toBinary(operation.method.input, request), "hex") };
+    return this.#perform(operation as unknown as Operation, () => checked(operation as unknown as Operation, request), about, draft, performance.now());
+  }
+
+  async #perform(operation: Operation, read: () => MessageShape<DescMessage>, about: Circumstances, draft: Draft, started: number): Promise<Buffer> {
+    const { principal } = about;
+    let result: Result<DescMessage> | undefined;
+    try {
+      this.#allowInPhase(operation);
+      const request = read();
+      const named = request as { namespace?: string; keyId?: string };
+      draft.keyId = named.keyId ?? "";
+      draft.namespace = operation.scope === "server" ? "" : named.namespace || (operation.scope === "reach" ? "" : principal.defaultNamespace);
+      const question = { principal, operation, namespace: draft.namespace, keyId: draft.keyId, address: about.address };
+      const grant = this.#options.authorizer.decide(question);
+      draft.decision = "allow";
+      this.#stillWanted(about);
+      const handler = this.#options.ceremonies.get(operation.number) ?? HANDLERS.get(operation.number);
+      if (handler === undefined) throw new HsmError("OPERATION_NOT_SUPPORTED", `${operation.name} is not built`);
+      const context = this.#parts?.context ?? this.#options.closedContext;
+      const space = draft.namespace;
+      const item = operation.name === "Batch" ? (row: Operation, message: MessageShape<DescMessage>): Promise<ItemResult> => this.#item(row, message, space, about, context) : undefined;
+      result = await handler.run({ operation, principal, namespace: space, request, grant, run: { principal: principal.id, batch: false }, ...(item === undefined ? {} : { item }) }, context);
+      draft.keyId = result.keyId ?? draft.keyId;
+      draft.namespace = result.namespace ?? draft.namespace;
+      draft.version = result.version ?? 0;
+      await this.#record(operation, draft, "OK", principal, about.requestId, result);
+      result.change?.settle(true);
+      this.#options.observe(operation, draft.namespace, "OK", (performance.now() - started) / 1000);
+      return encode(operation, result);
+    } catch (thrown) {
+      const error = asHsmError(thrown);
+      const performed = result !== undefined;
+      result?.change?.settle(false);
+      if (result !== undefined) wipe(...result.secrets ?? []);
+      if (error.code === "INTERNAL" || error.code === "INTEGRITY_FAILURE") this.#options.log.error("operation failed", { operation: operation.name, requestId: about.requestId }, error);
+      // What failed while being recorded cannot be recorded; everything else is.
+      if (!performed) await this.#record(operation, draft, error.code, principal, about.requestId);
+      this.#options.observe(operation, draft.decision === "allow" ? draft.namespace : "", error.code, (performance.now() - started) / 1000);
+      throw error;
+    }
+  }
+
+  /** One item of a batch: its own decision and outcome; the batch's event carries both. */
+  async #item(operation: Operation, message: MessageShape<DescMessage>, batchNamespace: string, about: Circumstances, context: Context): Promise<ItemResult> {
+    const started = performance.now();
+    const { principal } = about;
+    const request = message as MessageShape<DescMessage> & { namespace: string; keyId: string };
+    const namespace = request.namespace || batchNamespace;
+    const payload = hash("sha256", payloadOf(request), "hex");
+    const event = (outcome: string): ItemResult["event"] => ({ action: operation.name, key: `${namespace}/${request.keyId}`, outcome, payload });
+    try {
+      if (!operation.batchable) throw new HsmError("INVALID_REQUEST", `${operation.name} cannot be part of a batch`);
+      const grant = this.#options.authorizer.decide({ principal, operation, namespace, keyId: request.keyId, address: about.address });
+      const handler = HANDLERS.get(operation.number) as Handler;
+      const result = await handler.run({ operation, principal, namespace, request, grant, run: { principal: principal.id, batch: true } }, context);
+      this.#options.observe(operation, namespace, "OK", (performance.now() - started) / 1000);
+      return { event: event("OK"), reply: result.reply, error: undefined };
+    } catch (thrown) {
+      const error = asHsmError(thrown);
+      if (error.code === "INTERNAL" || error.code === "INTEGRITY_FAILURE") this.#options.log.error("batch item failed", { operation: operation.name, requestId: about.requestId }, error);
+      this.#options.observe(operation, "", error.code, (performance.now() - started) / 1000);
+      return { event: event(error.code), reply: undefined, error: { code: error.code, number: error.number, detail: error.detail } };
+    }
+  }
+
+  #allowInPhase(operation: Operation): void {
+    const phase = this.phase;
+    if (operation.phases.includes(phase)) return;
+    if (phase === "maintenance") throw this.#maintenance as HsmError;
+    if (phase === "sealed") throw new HsmError("VAULT_SEALED", "the vault is sealed", { retryAfterSeconds: 5 });
+    throw new HsmError("INVALID_REQUEST", `${operation.name} is not possible while the vault is ${phase}`);
+  }
+
+  #stillWanted(about: Circumstances): void {
+    if (about.cancelled()) throw new HsmError("CANCELLED", "the caller went away");
+    if (performance.now() > about.deadline) throw new HsmError("DEADLINE_EXCEEDED", "the deadline passed before the operation began");
+  }
+
+  async #record(operation: Operation, draft: Draft, outcome: string, principal: { readonly id: string; readonly method: string }, requestId: string, result?: Result<DescMessage>): Promise<void> {
+    const log = this.#parts?.vault.log;
+    if (log === undefined || log.stopped !== undefined) {
+      // Sealed, or stopped: only rows of those phases get here with OK, and they go to the operator's log.
+      this.#options.log.info("not in the audit log", { operation: operation.name, principal: principal.id, outcome, requestId, phase: this.phase });
+      if (outcome === "OK" && !operation.phases.includes("sealed") && !operation.phases.includes("maintenance")) throw log?.stopped ?? new HsmError("AUDIT_UNAVAILABLE", "there is no audit log");
+      return;
+    }
+    const writes = result?.change?.writes ?? [];
+    const fields: EventFields = {
+      action: operation.name, authentication: principal.method, decision: draft.decision, key: draft.keyId, namespace: draft.namespace,
+      outcome, payload: draft.payload, principal: principal.id, request: requestId, time: new Date().toISOString(), version: draft.version,
+      ...(result?.items === undefined ? {} : { items: result.items }),
+      ...(writes.length === 0 ? {} : { records: writes.map((write) => ({ digest: write.digest, name: `${write.key.namespace}/${write.key.kind}/${write.key.id}/${write.key.version}` })) }),
+    };
+    await log.append(fields, writes);
+  }
+}
+
+/** The request message, understood whole. @throws {HsmError} INVALID_REQUEST */
+function parse(operation: Operation, body: Buffer): MessageShape<DescMessage> {
+  let request: MessageShape<DescMessage>;
+  try {
+    request = fromBinary(operation.method.input, body);
+  } catch {
+    throw new HsmError("INVALID_REQUEST", "the message cannot be read");
+  }
+  return checked(operation, request);
+}
+
+function checked<M extends Message>(operation: Operation, request: M): M {
+  const [unknown] = request.$unknown ?? [];
+  if (unknown !== undefined) throw new HsmError("INVALID_REQUEST", `unknown field number ${unknown.no}`);
+  const violations = validatorFor(operation.method.input)(request);
+  const [first] = violations;
+  if (first !== undefined) throw new HsmError("INVALID_REQUEST", violations.slice(0, 8).map((violation) => `${violation.field}: ${violation.message}`).join("; "));
+  return request;
+}
+
+function encode(operation: Operation, result: Result<DescMessage>): Buffer {
+  const bytes = toBinary(operation.method.output, create(operation.method.output, result.reply));
+  if (result.secrets !== undefined) wipe(...result.secrets);
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** What an item's digest covers: its data, whatever its kind calls it. */
+function payloadOf(request: object): Uint8Array {
+  const { data, plaintext, ciphertext } = request as { data?: Uint8Array; plaintext?: Uint8Array; ciphertext?: Uint8Array };
+  return data ?? plaintext ?? ciphertext ?? EMPTY;
+}

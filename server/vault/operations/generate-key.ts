@@ -1,0 +1,19 @@
+import { algorithmName } from "@keystead/contract/enum-names";
+import { HsmError } from "@keystead/contract/errors";
+import { generateKey as operation } from "@keystead/contract/operations/generate-key";
+import { handler } from "./handler.ts";
+import { currentPublicKeyPem, keyMessage } from "./key-message.ts";
+import { newKeyId, newKeyUsage } from "./new-key.ts";
+
+/** Makes a key; it is usable when the reply leaves, and its making is in the log before that. */
+export const generateKey = handler(operation, async ({ namespace, request, run }, { objects, provider }) => {
+  const algorithm = algorithmName(request.algorithm);
+  if (algorithm === undefined) throw new HsmError("INVALID_REQUEST", "algorithm is missing");
+  const usage = newKeyUsage(algorithm, request.usage);
+  const keyId = request.keyId === "" ? newKeyId(Date.now()) : request.keyId;
+  // Looked at before the work of making a key; the creation itself checks again under the object's lock.
+  await objects.describeNamespace(namespace);
+  const key = await provider.generate(algorithm, run);
+  const { described, change } = await objects.create({ namespace, keyId, algorithm, usage, tags: [...new Set(request.tags)], description: request.description, key, local: true });
+  return { reply: { keyId, key: keyMessage(described), publicKey: currentPublicKeyPem(described) }, keyId, version: 1, change };
+});

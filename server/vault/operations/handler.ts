@@ -1,0 +1,105 @@
+/**
+ * What an operation's handler is given and what it gives back.
+ *
+ * A handler performs; it decides nothing (authorize/ has), records nothing (the monitor does) and knows no store. It
+ * returns its reply and, when it changes something, the prepared change, which becomes real with its audit event.
+ */
+import type { DescMessage, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import type { Operation } from "@keystead/contract/operation";
+import type { EventItem } from "../audit/event.ts";
+import type { Principal } from "../authenticate/principal.ts";
+import type { Grant } from "../grant.ts";
+import type { Change } from "../objects/change.ts";
+import type { Objects } from "../objects/objects.ts";
+import type { Run, SoftwareProvider } from "../providers/software.ts";
+
+/** A position in the audit log to read from, and what to look for. */
+export interface AuditQuery {
+  /** undefined = every namespace. */
+  readonly namespaces: ReadonlySet<string> | undefined;
+  readonly keyId: string;
+  readonly action: string;
+  readonly newestFirst: boolean;
+  /** Sequence to continue from, exclusive; 0 = the start (or the end, newest first). */
+  readonly after: number;
+  readonly limit: number;
+}
+
+export interface StatusFacts {
+  readonly phase: string;
+  readonly uptimeSeconds: number;
+  readonly preset: string;
+  readonly auditSequence: number;
+  readonly auditSyncMode: string;
+  readonly auditIntegrity: string;
+  readonly store: string;
+  readonly isolation: string;
+  readonly memoryLocked: boolean;
+}
+
+/** The vault as handlers see it. */
+export interface Context {
+  readonly objects: Objects;
+  readonly provider: SoftwareProvider;
+  readonly rsaPkcs1Decryption: boolean;
+  readAudit(query: AuditQuery): Promise<{ events: readonly AuditRow[]; next: number | undefined }>;
+  status(): StatusFacts;
+}
+
+/** One line of the log, taken apart. */
+export interface AuditRow {
+  readonly canonical: string;
+  readonly hash: string;
+  readonly mac: string;
+}
+
+/** One authorised request. */
+export interface Invocation<I extends DescMessage = DescMessage> {
+  readonly operation: Operation;
+  readonly principal: Principal;
+  /** Resolved: never empty for operations about a namespace or a key. */
+  readonly namespace: string;
+  readonly request: MessageShape<I>;
+  /** Opens the key, once; present for operations that use one. */
+  readonly grant: Grant | undefined;
+  readonly run: Run;
+  /** Performs one item of a batch: its own decision, its own result. Present only for Batch. */
+  readonly item?: (operation: Operation, request: MessageShape<DescMessage>) => Promise<ItemResult>;
+}
+
+export interface ItemResult {
+  readonly event: EventItem;
+  /** The reply, or what went wrong. */
+  readonly reply: MessageInitShape<DescMessage> | undefined;
+  readonly error: { readonly code: string; readonly number: number; readonly detail: string } | undefined;
+}
+
+export interface Result<O extends DescMessage> {
+  readonly reply: MessageInitShape<O>;
+  /** For the audit event, when the request did not say. */
+  readonly keyId?: string;
+  readonly namespace?: string;
+  readonly version?: number;
+  readonly change?: Change;
+  readonly items?: readonly EventItem[];
+  /** Buffers to wipe once the reply is encoded. */
+  readonly secrets?: readonly Uint8Array[];
+}
+
+/** Performs one operation. */
+export interface Handler<I extends DescMessage = DescMessage, O extends DescMessage = DescMessage> {
+  readonly operation: Operation<I, O>;
+  run(invocation: Invocation<I>, context: Context): Promise<Result<O>>;
+}
+
+/** Ties a handler to its row, with both message types. */
+export const handler = <I extends DescMessage, O extends DescMessage>(
+  operation: Operation<I, O>,
+  run: (invocation: Invocation<I>, context: Context) => Promise<Result<O>>,
+): Handler<I, O> => Object.freeze({ operation, run });
+
+/** The grant of an operation that uses a key; its absence is a fault of the table. */
+export function grantOf(invocation: { readonly grant: Grant | undefined; readonly operation: Operation }): Grant {
+  if (invocation.grant === undefined) throw new TypeError(`${invocation.operation.name} uses a key but its row has no usage`);
+  return invocation.grant;
+}

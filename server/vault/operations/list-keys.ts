@@ -1,0 +1,38 @@
+import { algorithmName } from "@keystead/contract/enum-names";
+import { HsmError } from "@keystead/contract/errors";
+import { listKeys as operation } from "@keystead/contract/operations/list-keys";
+import type { DescribedKey, KeyFilter } from "../objects/objects.ts";
+import { handler } from "./handler.ts";
+import { keyMessage, stateName } from "./key-message.ts";
+
+const DEFAULT_PER_PAGE = 50;
+
+/** Keys by id: page by number, or by cursor, which stays right while keys come and go. */
+export const listKeys = handler(operation, async ({ namespace, request }, { objects }) => {
+  if (request.page > 0 && request.pageToken !== "") throw new HsmError("INVALID_REQUEST", "page and page_token exclude each other");
+  const perPage = request.perPage === 0 ? DEFAULT_PER_PAGE : request.perPage;
+  const filter: KeyFilter = { algorithm: algorithmName(request.algorithm), state: stateName(request.state), tags: request.tags };
+  const total = await objects.count(namespace, filter);
+  let after = cursor(request.pageToken);
+  if (request.page > 1) {
+    const skipped = await objects.list(namespace, filter, "", (request.page - 1) * perPage);
+    const last = skipped.keys.at(-1);
+    if (last === undefined || !skipped.more) return { reply: { keys: [], total, page: request.page, perPage } };
+    after = last.keyId;
+  }
+  const { keys, more } = await objects.list(namespace, filter, after, perPage);
+  const last: DescribedKey | undefined = keys.at(-1);
+  return {
+    reply: {
+      keys: keys.map(keyMessage), total, perPage,
+      page: request.pageToken === "" ? Math.max(1, request.page) : 0,
+      nextPageToken: more && last !== undefined ? Buffer.from(last.keyId, "utf8").toString("base64url") : "",
+    },
+  };
+});
+
+function cursor(token: string): string {
+  const after = Buffer.from(token, "base64url").toString("utf8");
+  if (!/^[A-Za-z0-9._-]{0,128}$/.test(after)) throw new HsmError("INVALID_REQUEST", "page_token is not one of ours");
+  return after;
+}

@@ -1,0 +1,27 @@
+/**
+ * What GenerateKey and ImportKey share: the id, the usages and the reply of a key that is new.
+ */
+import { randomFillSync } from "node:crypto";
+import { ALGORITHMS, type AlgorithmName, type Usage as UsageName } from "@keystead/contract/algorithms";
+import { HsmError } from "@keystead/contract/errors";
+import type { Usage } from "@keystead/contract/generated/hsm/hsm_pb";
+import { usageNames } from "./key-message.ts";
+
+/** A UUIDv7 (RFC 9562 §5.7): sorts by time, so that generated ids list in the order they were made. */
+export function newKeyId(nowMs: number): string {
+  const bytes = randomFillSync(Buffer.alloc(16));
+  bytes.writeUIntBE(nowMs, 0, 6);
+  bytes[6] = 0x70 | ((bytes[6] as number) & 0x0f);
+  bytes[8] = 0x80 | ((bytes[8] as number) & 0x3f);
+  const hex = bytes.toString("hex");
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
+
+/** The usages of a new key: those asked for, or all the algorithm has. @throws {HsmError} INVALID_REQUEST */
+export function newKeyUsage(algorithm: AlgorithmName, asked: readonly Usage[]): readonly UsageName[] {
+  const possible: readonly UsageName[] = ALGORITHMS[algorithm].usages;
+  const usage = usageNames(asked);
+  const wrong = usage.find((name) => !possible.includes(name));
+  if (wrong !== undefined) throw new HsmError("INVALID_REQUEST", `${algorithm} keys cannot be for '${wrong}'; possible: ${possible.join(", ")}`);
+  return usage.length === 0 ? possible : usage;
+}
