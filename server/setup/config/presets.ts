@@ -36,16 +36,25 @@ const BASE: Tree = {
 /** Issuer and audience of tokens signed by the key that provisioning makes. */
 export const LOCAL_TOKENS = { issuer: "keystead-local", audience: "keystead" } as const;
 
+/** Files below the data folder that provisioning makes and the presets point at. */
+export const PROVISIONED_FILES = {
+  authority: "tls/ca.pem",
+  serverCertificate: "tls/server.pem",
+  serverKey: "tls/server-key.pem",
+  masterKey: "unseal/master.key",
+  keySet: "auth/jwks.json",
+} as const;
+
 /** What development and test share: files that provisioning makes below the data folder. */
 const PROVISIONED: Tree = {
   server: {
-    host: "127.0.0.1", health_host: "127.0.0.1", client_auth: "optional", tls_cert_path: "{data_dir}/tls/server.pem",
-    tls_key_path: "{data_dir}/tls/server-key.pem", tls_ca_cert_path: "{data_dir}/tls/ca.pem",
+    host: "127.0.0.1", health_host: "127.0.0.1", client_auth: "optional", tls_cert_path: `{data_dir}/${PROVISIONED_FILES.serverCertificate}`,
+    tls_key_path: `{data_dir}/${PROVISIONED_FILES.serverKey}`, tls_ca_cert_path: `{data_dir}/${PROVISIONED_FILES.authority}`,
   },
   security: { audit_log_path: "{data_dir}/audit", require_strong_passwords: false, min_password_length: 4 },
-  unseal: { master_key: "file:{data_dir}/unseal/master.key" },
+  unseal: { master_key: `file:{data_dir}/${PROVISIONED_FILES.masterKey}` },
   auth: {
-    jwt: { key_sets: [{ path: "{data_dir}/auth/jwks.json", ...LOCAL_TOKENS, leeway_seconds: 60, allowed_roles: ["Administrator", "NamespaceAdmin", "Operator", "KeyAdmin", "KeyUser", "Service", "Auditor"], namespaces: ["*"] }] },
+    jwt: { key_sets: [{ path: `{data_dir}/${PROVISIONED_FILES.keySet}`, ...LOCAL_TOKENS, leeway_seconds: 60, allowed_roles: ["Administrator", "NamespaceAdmin", "Operator", "KeyAdmin", "KeyUser", "Service", "Auditor"], namespaces: ["*"] }] },
     certificates: [{ common_name: "admin", principal: "admin", roles: ["Administrator"], namespaces: ["*"] }],
   },
   logging: { output: "console", file_path: "{data_dir}/logs/hsm.log" },

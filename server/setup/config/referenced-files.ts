@@ -1,14 +1,15 @@
 /**
  * Checks that what the configuration points at is there: secrets, certificates, key sets. In development and test the
- * files below the data folder are made at the first start, so that they may be missing.
+ * files that provisioning makes or mends may be missing or damaged; the unseal secret may only be missing.
  *
  * @security a secret's value is never read; only that it exists and is not empty.
  */
 import { X509Certificate } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
-import { sep } from "node:path";
+import { join } from "node:path";
 import type { EffectiveConfig, SecretReference } from "@keystead/contract/config";
 import type { Environment } from "./environment-layer.ts";
+import { PROVISIONED_FILES } from "./presets.ts";
 import type { Finding } from "./rules.ts";
 
 /** What is wrong with a file, or undefined; `isMade` says that provisioning will make it. */
@@ -52,17 +53,18 @@ function parseKeySet(text: string): void {
 export function missingFiles(config: EffectiveConfig, env: Environment): readonly Finding[] {
   const { gateway, vault } = config;
   const findings: Finding[] = [];
-  const isMade = (path: string) => vault.preset !== "production" && path.startsWith(vault.dataDir + sep);
+  const made = new Set(vault.preset === "production" ? [] : Object.values(PROVISIONED_FILES).map((name) => join(vault.dataDir, name)));
+  const isMade = (path: string) => made.has(path);
   const note = (key: string, problem: string | undefined, remedy: string) => {
     if (problem !== undefined) findings.push({ key, problem, remedy });
   };
   const publicFile = (key: string, path: string, parse: (text: string) => unknown, what: string) =>
-    note(key, problemOfFile(path, isMade) ?? problemOfContent(path, parse, what), `name ${what}`);
+    note(key, isMade(path) ? undefined : (problemOfFile(path, isMade) ?? problemOfContent(path, parse, what)), `name ${what}`);
 
   if (gateway.tls !== undefined) {
     const certificate = (text: string) => new X509Certificate(text);
     publicFile("server.tls_cert_path", gateway.tls.certPath, certificate, "a PEM file of the server certificate");
-    note("server.tls_key_path", problemOfFile(gateway.tls.keyPath, isMade), "name a PEM file of the server's private key");
+    note("server.tls_key_path", isMade(gateway.tls.keyPath) ? undefined : problemOfFile(gateway.tls.keyPath, isMade), "name a PEM file of the server's private key");
     publicFile("server.tls_ca_cert_path", gateway.tls.caPath, certificate, "a PEM file of certificate authorities");
   }
   vault.auth.keySets.forEach(({ path }, at) => publicFile(`auth.jwt.key_sets[${at}].path`, path, parseKeySet, "a JWKS file"));

@@ -54,7 +54,7 @@ export function parseYamlLayer(text: string, source: string): ReadFile {
     return { source, line, column: col };
   };
   try {
-    const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, strict: true, stringKeys: true, uniqueKeys: true, logLevel: "silent" });
+    const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, strict: true, stringKeys: true, uniqueKeys: true, logLevel: "error" });
     const problems = [...document.errors, ...document.warnings];
     if (problems.length > 0) {
       const mistakes = problems.map(({ code, pos }): Mistake => {

@@ -9,7 +9,7 @@ import { randomFillSync } from "node:crypto";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import type { EffectiveConfig } from "@keystead/contract/config";
-import { LOCAL_TOKENS } from "../config/presets.ts";
+import { LOCAL_TOKENS, PROVISIONED_FILES } from "../config/presets.ts";
 import { createFile, ensureFolder, readIfPresent, replaceFile } from "./durable-file.ts";
 import { ensureAuthority, ensureLeaf } from "./local-authority.ts";
 import { noticesOf } from "./notices.ts";
@@ -54,16 +54,17 @@ export async function provision(config: EffectiveConfig): Promise<EffectiveConfi
   if (config.vault.preset === "production") return config;
   const data = config.vault.dataDir;
   for (const folder of [data, ...["unseal", "tls", "auth", "credentials"].map((name) => join(data, name))]) ensureFolder(folder);
+  const made = (file: keyof typeof PROVISIONED_FILES) => join(data, PROVISIONED_FILES[file]);
   const credentials = (name: string) => join(data, "credentials", name);
 
-  ensureMasterKey(join(data, "unseal", "master.key"));
-  const authority = { certPath: join(data, "tls", "ca.pem"), keyPath: join(data, "tls", "ca-key.pem") };
+  ensureMasterKey(made("masterKey"));
+  const authority = { certPath: made("authority"), keyPath: join(data, "tls", "ca-key.pem") };
   await ensureAuthority(authority);
-  await ensureLeaf({ certPath: join(data, "tls", "server.pem"), keyPath: join(data, "tls", "server-key.pem"), commonName: "localhost", purpose: "server", names: serverNames() }, authority);
+  await ensureLeaf({ certPath: made("serverCertificate"), keyPath: made("serverKey"), commonName: "localhost", purpose: "server", names: serverNames() }, authority);
   await ensureLeaf({ certPath: credentials("admin.pem"), keyPath: credentials("admin-key.pem"), commonName: "admin", purpose: "client", names: [] }, authority);
   const authorityPem = readIfPresent(authority.certPath) ?? "";
   if (readIfPresent(credentials("ca.pem")) !== authorityPem) replaceFile(credentials("ca.pem"), authorityPem);
-  await ensureTokenKey(credentials("token-key.pem"), join(data, "auth", "jwks.json"));
+  await ensureTokenKey(credentials("token-key.pem"), made("keySet"));
 
   const profile: Profile = {
     endpoint: `https://localhost:${config.gateway.api?.port ?? config.gateway.grpc?.port ?? 0}`,

@@ -1,0 +1,165 @@
+/**
+ * Every key of the schema has a row here that changes it and observes the effect in the effective configuration,
+ * or the refusal by name. A key without a row fails the suite.
+ */
+import assert from "node:assert/strict";
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import type { EffectiveConfig } from "@keystead/contract/config";
+import { ensureAuthority } from "../provision/local-authority.ts";
+import { loadConfig } from "./load.ts";
+import { NOT_BUILT } from "./not-built.ts";
+import { allKeys } from "./schema-walk.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "keystead-keys-"));
+after(() => rmSync(folder, { recursive: true, force: true }));
+writeFileSync(join(folder, "secret"), "hex:00");
+mkdirSync(join(folder, "data"));
+await ensureAuthority({ certPath: join(folder, "data/c.pem"), keyPath: join(folder, "data/k.pem") });
+copyFileSync(join(folder, "data/c.pem"), join(folder, "data/a.pem"));
+writeFileSync(join(folder, "data/k.json"), '{"keys":[]}');
+
+/** Key, other keys it needs, value, how to see it, what is seen. */
+interface Row {
+  readonly key: string;
+  readonly value: string;
+  readonly sees: (config: EffectiveConfig) => unknown;
+  readonly expected: unknown;
+  readonly with?: readonly string[];
+}
+
+const row = (key: string, value: string, sees: Row["sees"], expected: unknown, needs: readonly string[] = []): Row => ({ key, value, sees, expected, with: needs });
+const NO_PLAINTEXT = ["development.plaintext=false"];
+const SET = (entry: string) => `[{path: "{data_dir}/k.json", issuer: i, audience: a, ${entry}}]`;
+const CERTIFICATE = (entry: string) => `[{common_name: c, principal: p, roles: [], namespaces: [], ${entry}}]`;
+const keySets = (config: EffectiveConfig) => config.vault.auth.keySets;
+const bindings = (config: EffectiveConfig) => config.vault.auth.certificates;
+
+const ROWS: readonly Row[] = [
+  row("preset", "test", (c) => [c.gateway.preset, c.vault.preset, c.vault.storage.backend], ["test", "test", "memory"]),
+  row("server.host", "0.0.0.0", (c) => c.gateway.api?.host, "0.0.0.0"),
+  row("server.port", "1234", (c) => c.gateway.grpc?.port, 1234, NO_PLAINTEXT),
+  row("server.grpc_enabled", "false", (c) => c.gateway.developmentGrpc, undefined),
+  row("server.api_port", "1234", (c) => c.gateway.api?.port, 1234),
+  row("server.api_enabled", "false", (c) => c.gateway.api, undefined),
+  row("server.health_host", "::1", (c) => c.gateway.health?.host, "::1"),
+  row("server.health_port", "1234", (c) => c.gateway.health?.port, 1234),
+  row("server.health_enabled", "false", (c) => c.gateway.health, undefined),
+  row("server.max_connections", "7", (c) => c.gateway.limits.maxConnections, 7),
+  row("server.timeout_seconds", "500ms", (c) => c.gateway.limits.requestTimeoutSeconds, 0.5),
+  row("server.body_bytes", "2048", (c) => c.gateway.limits.bodyBytes, 2048),
+  row("server.max_in_flight", "9", (c) => [c.gateway.limits.maxInFlight, c.vault.limits.maxInFlight], [9, 9]),
+  row("server.tls_enabled", "false", (c) => [c.gateway.tls, c.gateway.api, c.vault.auth.caPath], [undefined, undefined, undefined]),
+  row("server.tls_cert_path", "{data_dir}/c.pem", (c) => c.gateway.tls?.certPath, join(folder, "data/c.pem")),
+  row("server.tls_key_path", "{data_dir}/k.pem", (c) => c.gateway.tls?.keyPath, join(folder, "data/k.pem")),
+  row("server.tls_ca_cert_path", "{data_dir}/a.pem", (c) => [c.gateway.tls?.caPath, c.vault.auth.caPath], [join(folder, "data/a.pem"), join(folder, "data/a.pem")]),
+  row("server.tls_reload_seconds", "2h", (c) => c.gateway.tls?.reloadSeconds, 7200),
+  row("server.client_auth", "none", (c) => [c.gateway.api?.clientAuth, c.gateway.grpc?.clientAuth], ["none", "none"], NO_PLAINTEXT),
+  row("server.api_client_auth", "required", (c) => [c.gateway.api?.clientAuth, c.gateway.grpc?.clientAuth], ["required", "optional"], NO_PLAINTEXT),
+  row("server.grpc_client_auth", "required", (c) => [c.gateway.api?.clientAuth, c.gateway.grpc?.clientAuth], ["optional", "required"], NO_PLAINTEXT),
+  row("storage.backend", "memory", (c) => c.vault.storage.backend, "memory"),
+  row("storage.data_dir", "elsewhere", (c) => [c.vault.dataDir, c.vault.audit.path], [join(folder, "elsewhere"), join(folder, "elsewhere/audit")]),
+  row("storage.cache_size_bytes", "4096", (c) => c.vault.storage.cacheSizeBytes, 4096),
+  row("storage.wal_enabled", "false", (c) => c.vault.storage.wal, false),
+  row("storage.sync_mode", "normal", (c) => [c.vault.storage.syncMode, c.vault.audit.syncMode], ["normal", "normal"]),
+  row("security.audit_log_path", "log", (c) => c.vault.audit.path, join(folder, "log")),
+  row("security.audit_sync_mode", "none", (c) => [c.vault.storage.syncMode, c.vault.audit.syncMode], ["full", "none"]),
+  row("security.require_strong_passwords", "true", (c) => c.vault.requireStrongPassphrase, true),
+  row("security.min_password_length", "20", (c) => c.vault.minPassphraseLength, 20),
+  row("unseal.method", "none", (c) => c.vault.unseal, { method: "none" }),
+  row("unseal.master_key", "file:secret", (c) => c.vault.unseal, { method: "key", masterKey: `file:${join(folder, "secret")}`, hmacKey: undefined }),
+  row("unseal.passphrase", "fd:5", (c) => c.vault.unseal, { method: "passphrase", passphrase: "fd:5", hmacKey: undefined }),
+  row("unseal.hmac_key", "file:secret", (c) => c.vault.unseal.method === "key" && c.vault.unseal.hmacKey, `file:${join(folder, "secret")}`),
+  row("auth.jwt.key_sets", "[]", keySets, []),
+  row("auth.jwt.key_sets[].path", SET(""), (c) => keySets(c)[0]?.path, join(folder, "data/k.json")),
+  row("auth.jwt.key_sets[].issuer", SET("").replace("issuer: i", "issuer: other"), (c) => keySets(c)[0]?.issuer, "other"),
+  row("auth.jwt.key_sets[].audience", SET("").replace("audience: a", "audience: other"), (c) => keySets(c)[0]?.audience, "other"),
+  row("auth.jwt.key_sets[].leeway_seconds", SET("leeway_seconds: 5m"), (c) => keySets(c)[0]?.leewaySeconds, 300),
+  row("auth.jwt.key_sets[].allowed_roles", SET("allowed_roles: [Auditor]"), (c) => keySets(c)[0]?.allowedRoles, ["Auditor"]),
+  row("auth.jwt.key_sets[].namespaces", SET("namespaces: [x]"), (c) => keySets(c)[0]?.namespaces, ["x"]),
+  row("auth.jwt.reload_seconds", "90", (c) => c.vault.auth.keySetReloadSeconds, 90),
+  row("auth.certificates", "[]", bindings, []),
+  row("auth.certificates[].common_name", CERTIFICATE(""), (c) => bindings(c)[0]?.match, { commonName: "c" }),
+  row("auth.certificates[].fingerprint_sha256", CERTIFICATE("").replace("common_name: c", `fingerprint_sha256: "${"AB:".repeat(31)}AB"`), (c) => bindings(c)[0]?.match, { fingerprintSha256: "ab".repeat(32) }),
+  row("auth.certificates[].san_uri", CERTIFICATE("").replace("common_name: c", "san_uri: spiffe://x/y"), (c) => bindings(c)[0]?.match, { sanUri: "spiffe://x/y" }),
+  row("auth.certificates[].principal", CERTIFICATE("").replace("principal: p", "principal: other"), (c) => bindings(c)[0]?.principal, "other"),
+  row("auth.certificates[].roles", CERTIFICATE("").replace("roles: []", "roles: [KeyUser]"), (c) => bindings(c)[0]?.roles, ["KeyUser"]),
+  row("auth.certificates[].namespaces", CERTIFICATE("").replace("namespaces: []", "namespaces: [x]"), (c) => bindings(c)[0]?.namespaces, ["x"]),
+  row("crypto.rsa_pkcs1_decryption", "true", (c) => c.vault.rsaPkcs1Decryption, true),
+  row("crypto.pool_jobs", "77", (c) => c.vault.limits.poolJobs, 77),
+  row("logging.level", "trace", (c) => [c.gateway.logLevel, c.vault.logLevel, c.logging.level], ["trace", "trace", "trace"]),
+  row("logging.format", "json", (c) => c.logging.format, "json"),
+  row("logging.output", "both", (c) => c.logging.output, "both"),
+  row("logging.file_path", "x.log", (c) => c.logging.filePath, join(folder, "x.log")),
+  row("logging.max_file_size_bytes", "5000", (c) => c.logging.maxFileSizeBytes, 5000),
+  row("logging.max_backup_files", "3", (c) => c.logging.maxBackupFiles, 3),
+  row("metrics.enabled", "false", (c) => c.gateway.metrics, undefined),
+  row("metrics.listen_addr", "::1", (c) => c.gateway.metrics?.host, "::1"),
+  row("metrics.listen_port", "1234", (c) => c.gateway.metrics?.port, 1234),
+  row("metrics.collection_interval_seconds", "5m", (c) => c.gateway.metrics?.collectionIntervalSeconds, 300),
+  row("metrics.enable_histograms", "false", (c) => c.gateway.metrics?.histograms, false),
+  row("metrics.histogram_buckets", "0.5,2", (c) => c.gateway.metrics?.buckets, [0.5, 2]),
+  row("namespaces.*.description", "About", (c) => c.vault.namespaces["team-a"]?.description, "About"),
+  row("namespaces.*.max_keys", "5", (c) => c.vault.namespaces["team-a"]?.maxKeys, 5),
+  row("namespaces.*.access_control.allowed_ips", "10.0.0.0/8,::1", (c) => c.vault.namespaces["team-a"]?.allowedIps, ["10.0.0.0/8", "::1"]),
+  row("namespaces.*.access_control.denied_ips", "10.0.0.1", (c) => c.vault.namespaces["team-a"]?.deniedIps, ["10.0.0.1"]),
+  row("development.plaintext", "false", (c) => [c.gateway.developmentGrpc, c.gateway.developmentRest, c.vault.auth.developmentPrincipal, c.gateway.grpc?.port], [undefined, false, undefined, 50051]),
+  row("development.principal", "me", (c) => c.vault.auth.developmentPrincipal, "me"),
+];
+
+/** A value outside what is built, for keys of the table not-built.ts. */
+const REFUSED: Readonly<Record<string, string>> = {
+  "security.session_timeout_seconds": "3600",
+  "security.max_auth_attempts": "5",
+  "security.lockout_duration_seconds": "300",
+  "security.key_derivation_iterations": "100000",
+  "security.encryption_at_rest": "false",
+  "security.encryption_algorithm": "chacha20poly1305",
+  "security.audit_log_enabled": "false",
+  "storage.backend": "encrypted_file",
+  "metrics.format": "statsd",
+  "namespaces.*.access_control.max_concurrent_sessions": "100",
+};
+
+/** Loads the development preset with some keys set. */
+function load(...sets: readonly string[]) {
+  return loadConfig({ args: ["--preset", "development", "--data-dir", "data", ...sets.flatMap((set) => ["--set", set])], env: {}, cwd: folder });
+}
+
+const withoutFlag = (args: readonly string[], key: string) => (key === "preset" ? args.slice(2) : key === "storage.data_dir" ? args.slice(0, 2) : args);
+
+test("every key of the schema has a row that observes it or a row that is refused", () => {
+  const covered = new Set([...ROWS.map(({ key }) => key), ...Object.keys(REFUSED)]);
+  assert.deepEqual(allKeys().map(({ key }) => key).filter((key) => !covered.has(key)), []);
+  assert.deepEqual([...covered].filter((key) => !allKeys().some((known) => known.key === key)), []);
+});
+
+for (const { key, value, sees, expected, with: needs = [] } of ROWS) {
+  test(`${key} changes the effective configuration`, () => {
+    const path = key.replace(/\[\].*$/, "").replace("*", "team-a");
+    const before = load(...needs);
+    const args = withoutFlag(["--preset", "development", "--data-dir", "data"], key);
+    const loaded = loadConfig({ args: [...args, ...[...needs, `${path}=${value}`].flatMap((set) => ["--set", set])], env: {}, cwd: folder });
+    assert.deepEqual(loaded.mistakes, []);
+    assert.ok(loaded.config !== undefined && before.config !== undefined);
+    assert.deepEqual(sees(loaded.config), expected);
+    assert.notDeepEqual(sees(before.config), expected, "the row would also pass without the key");
+  });
+}
+
+test("every key and value that is not built has a row and is refused by name", () => {
+  assert.deepEqual(Object.keys(REFUSED).sort(), NOT_BUILT.map(({ key }) => key).sort());
+  for (const [key, value] of Object.entries(REFUSED)) {
+    const path = key.replace("*", "default");
+    const { mistakes } = load(`${path}=${value}`);
+    assert.deepEqual(mistakes.map((mistake) => [mistake.key, mistake.problem.startsWith("refused: ")]), [[path, true]], key);
+  }
+});
+
+test("values that are built are accepted by keys of the same table", () => {
+  for (const { key, built = [] } of NOT_BUILT) for (const value of built) assert.deepEqual(load(`${key}=${String(value)}`).mistakes, [], key);
+});
+
+test("without crypto.pool_jobs there is one job per processor", () => assert.equal(load().config?.vault.limits.poolJobs, availableParallelism()));
