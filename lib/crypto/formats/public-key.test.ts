@@ -36,6 +36,7 @@ for (const algorithm of ["Ed25519", "ECDSA-P256", "ECDSA-P384", "ECDSA-P521", "R
 test("an RSA key can be published for encryption, no other can", async () => {
   const rsa = await mechanismFor("RSA-2048").generate();
   assert.equal(publicKeyJwk(rsa, "RSA-2048", "enc").alg, "RSA-OAEP-256");
+  assert.throws(() => publicKeyJwk(rsa, "RSA-4096"), { code: "MECHANISM_PARAM_INVALID" });
   const p256 = await mechanismFor("ECDSA-P256").generate();
   assert.throws(() => publicKeyJwk(p256, "ECDSA-P256", "enc"), { code: "MECHANISM_PARAM_INVALID" });
   assert.throws(() => publicKeyJwk(p256, "RSA-2048"), { code: "MECHANISM_PARAM_INVALID" });

@@ -23,12 +23,12 @@ export interface RsaNumbers {
 }
 
 /**
- * True when n = p·q with p ≠ q both half as long as n, e·dp ≡ 1 and d ≡ dp (mod p−1), the same for q, and
- * q·qi ≡ 1 (mod p). From these e·d ≡ 1 modulo lcm(p−1, q−1) follows.
+ * True when n = p·q with both half as long as n, e·dp ≡ 1 and d ≡ dp (mod p−1), the same for q, and q·qi ≡ 1 (mod p).
+ * From these follow p ≠ q and e·d ≡ 1 modulo lcm(p−1, q−1).
  */
 export function rsaNumbersAgree({ n, e, d, p, q, dp, dq, qi }: RsaNumbers): boolean {
   const half = n.byteLength / 2;
-  if (p.byteLength !== half || q.byteLength !== half || isEven(p) || isEven(q) || compare(p, q) === 0) return false;
+  if (p.byteLength !== half || q.byteLength !== half || isEven(p) || isEven(q)) return false;
   if (d.byteLength > n.byteLength || dp.byteLength > half || dq.byteLength > half || qi.byteLength > half) return false;
   return (
     withWiped(multiply(p, q), (product) => compare(product, n) === 0) &&
