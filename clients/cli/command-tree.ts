@@ -54,7 +54,9 @@ export function leaf<O>(parent: Command, run: Run, declaration: Declaration<O>):
 
 /** Adds a command that only holds others. */
 export function group(parent: Command, name: string, summary: string): Command {
-  return parent.command(name).summary(summary).description(`${summary}.`);
+  const command = parent.command(name).summary(summary).description(`${summary}.`);
+  const firsts = (): string => command.commands.flatMap((child) => examplesOf(child).slice(0, 1)).map((line) => `  $ ${line}\n`).join("");
+  return command.addHelpText("after", () => `\nExamples:\n${firsts()}`);
 }
 
 /** Declares `--in`, for data that travels in one request. */
