@@ -1,0 +1,171 @@
+/**
+ * The launcher, `keystead`: starts the parts, joins their descriptors, starts them again, and ends them in order.
+ *
+ * It holds no secret, listens on nothing and parses nothing but setup's one JSON document. It imports Node alone.
+ *
+ *      setup (once) ─► effective configuration
+ *      vault ◄─ fd 3 ─► gateway          joined by passing one end of a pipe this process made
+ *
+ * @see DESIGN §2 "Joining"
+ */
+import { spawn, type ChildProcess } from "node:child_process";
+import { availableParallelism } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import type { Readable } from "node:stream";
+import { LogWriter, type LoggingConfig } from "./log-writer.ts";
+import { FIRST_PASSED, pipeOf, startPart, type PartOptions } from "./part.ts";
+import { USERS, giveFile, giveFolder, letThrough, readableByOthers, showFile } from "./users.ts";
+import { gatewayFlags, setupFlags, vaultFlags } from "./walls.ts";
+
+/** What this process reads of the effective configuration; the rest is passed on unread. */
+interface Effective {
+  readonly gateway: { readonly tls?: { readonly certPath: string; readonly keyPath: string; readonly caPath: string } };
+  readonly vault: {
+    readonly preset: string;
+    readonly dataDir: string;
+    readonly storage: { readonly backend: string };
+    readonly audit: { readonly path: string };
+    readonly unseal: { readonly masterKey?: string; readonly hmacKey?: string; readonly passphrase?: string };
+    readonly auth: { readonly caPath?: string; readonly keySets: readonly { readonly path: string }[] };
+  };
+  readonly logging: LoggingConfig;
+  readonly notices: readonly string[];
+}
+
+const ROOT = resolve(import.meta.dirname, "../..");
+const DRAIN_GATEWAY_MS = 8_000;
+const DRAIN_VAULT_MS = 1_500;
+const BACKOFF_FIRST_MS = 100;
+const BACKOFF_LAST_MS = 10_000;
+/** A part that lived this long begins its back-off anew. */
+const HEALTHY_MS = 30_000;
+/** Exit status of a vault that will not work however often it is started: configuration, lock, links. */
+const EXIT_CONFIG = 78;
+
+process.title = "keystead";
+
+const config = await readConfiguration();
+if (config !== undefined) run(config);
+
+/** Runs setup and takes its document; on a mistake setup has said what is wrong and this process ends like it. */
+async function readConfiguration(): Promise<Effective | undefined> {
+  const child = spawn(process.execPath, [...setupFlags(), join(ROOT, "server/setup/main.ts"), ...process.argv.slice(2)], { stdio: ["ignore", "inherit", "inherit", "pipe"] });
+  const chunks: Buffer[] = [];
+  (child.stdio[3] as Readable).on("data", (chunk: Buffer) => chunks.push(chunk));
+  const code = await new Promise<number>((done) => child.once("close", (status) => done(status ?? 70)));
+  if (code !== 0) {
+    process.exitCode = code;
+    return undefined;
+  }
+  return JSON.parse(Buffer.concat(chunks).toString("utf8")) as Effective;
+}
+
+function run({ gateway: gatewayConfig, vault: vaultConfig, logging, notices }: Effective): void {
+  const log = new LogWriter(logging);
+  const say = (level: string, message: string, fields: Record<string, string | number> = {}): void => log.write(JSON.stringify({ time: new Date().toISOString(), level, part: "launcher", message, ...fields }));
+  const ownUsers = process.getuid?.() === 0 && [process.execPath, join(ROOT, "package.json"), join(ROOT, "lib"), join(ROOT, "node_modules")].every(readableByOthers);
+  if (process.getuid?.() === 0 && !ownUsers) say("warn", "other users cannot read this installation, so every part runs as root; only Node's permission model separates them");
+  const tlsFiles = gatewayConfig.tls === undefined ? [] : [gatewayConfig.tls.certPath, gatewayConfig.tls.keyPath, gatewayConfig.tls.caPath];
+  const secrets = [vaultConfig.unseal.masterKey, vaultConfig.unseal.hmacKey, vaultConfig.unseal.passphrase].filter((reference) => reference !== undefined);
+  const named = (kind: string): string[] => secrets.filter((reference) => reference.startsWith(`${kind}:`)).map((reference) => reference.slice(kind.length + 1));
+  const vaultFiles = [...vaultConfig.auth.keySets.map(({ path }) => path), ...(vaultConfig.auth.caPath === undefined ? [] : [vaultConfig.auth.caPath]), ...named("file")];
+  const inMemory = vaultConfig.storage.backend === "memory";
+  const folders = inMemory ? [] : [vaultConfig.dataDir, dirname(vaultConfig.audit.path)];
+  const descriptors = [...new Set(named("fd").map(Number))];
+
+  const vaultOptions: PartOptions = {
+    name: "vault", node: process.execPath, main: join(ROOT, "server/vault/main.ts"), flags: vaultFlags(ROOT, folders, vaultFiles),
+    env: { UV_THREADPOOL_SIZE: String(availableParallelism() + 2), ...Object.fromEntries(named("env").map((name) => [name, process.env[name] ?? ""])) },
+    user: ownUsers ? USERS.vault : undefined, descriptors, onLine: (line) => log.write(line),
+  };
+  const gatewayOptions: PartOptions = {
+    name: "gateway", node: process.execPath, main: join(ROOT, "server/gateway/main.ts"), flags: gatewayFlags(ROOT, tlsFiles),
+    env: {}, user: ownUsers ? USERS.gateway : undefined, descriptors: [], onLine: (line) => log.write(line),
+  };
+  if (ownUsers) {
+    for (const folder of folders) giveFolder(folder, USERS.vault, 0o711);
+    for (const file of named("file")) giveFile(file, USERS.vault);
+    for (const file of [...tlsFiles, ...vaultFiles]) letThrough(dirname(file));
+    for (const file of [...vaultFiles.filter((path) => !named("file").includes(path)), ...tlsFiles]) showFile(file);
+    if (gatewayConfig.tls !== undefined) giveFile(gatewayConfig.tls.keyPath, USERS.gateway);
+  }
+
+  let vault: ChildProcess | undefined;
+  let gateway: ChildProcess | undefined;
+  let stopping = false;
+  let announced = false;
+  const ready = new Set<string>();
+  const failures = { vault: 0, gateway: 0 };
+
+  const start = (name: "vault" | "gateway", pipe?: import("node:net").Socket): ChildProcess => {
+    const options = name === "vault" ? vaultOptions : gatewayOptions;
+    const child = startPart(options, pipe);
+    const startedAt = Date.now();
+    child.on("error", (error) => say("error", `${name} cannot be started`, { detail: error.message }));
+    child.on("message", (message: { kind: string; addresses?: object; phase?: string }) => {
+      if (message.kind === "peer-ended" && name === "vault" && !stopping) gateway?.kill("SIGKILL");
+      if (message.kind !== "ready") return;
+      ready.add(name);
+      say("info", `${name} is ready`, { ...(message.phase === undefined ? {} : { phase: message.phase }), ...(message.addresses === undefined ? {} : { addresses: JSON.stringify(message.addresses) }) });
+      if (announced || ready.size < 2) return;
+      announced = true;
+      for (const notice of notices) process.stderr.write(`${notice}\n`);
+    });
+    child.once("exit", (code, signal) => {
+      ready.delete(name);
+      if (name === "vault") vault = undefined;
+      else gateway = undefined;
+      if (stopping) return;
+      if (name === "vault" && code === EXIT_CONFIG) return void stop(EXIT_CONFIG);
+      failures[name] = Date.now() - startedAt > HEALTHY_MS ? 1 : failures[name] + 1;
+      const delayMs = Math.min(BACKOFF_LAST_MS, BACKOFF_FIRST_MS * 2 ** (failures[name] - 1));
+      say("error", `${name} ended; it is started again`, { code: code ?? 0, signal: signal ?? "", delayMs });
+      setTimeout(() => { if (!stopping) restart(name); }, delayMs);
+    });
+    return child;
+  };
+
+  const startVault = (speaksFirst: boolean): void => {
+    vault = start("vault");
+    vault.send({ kind: "start", config: vaultConfig, speaksFirst, ownUsers, descriptors: Object.fromEntries(descriptors.map((fd, index) => [String(fd), FIRST_PASSED + index])) });
+  };
+  const startGateway = (pipe: import("node:net").Socket | undefined, speaksFirst: boolean): void => {
+    gateway = start("gateway", pipe);
+    gateway.send({ kind: "start", config: gatewayConfig, speaksFirst });
+  };
+  /** The side that runs is handed the new side's pipe and speaks first. When neither runs, both start afresh. */
+  const restart = (name: "vault" | "gateway"): void => {
+    if (name === "vault") {
+      startVault(false);
+      if (gateway === undefined) return;
+      gateway.send({ kind: "join" }, pipeOf(vault as ChildProcess));
+      return;
+    }
+    if (vault === undefined) return void setTimeout(() => { if (!stopping && gateway === undefined) restart("gateway"); }, BACKOFF_FIRST_MS);
+    startGateway(undefined, false);
+    vault.send({ kind: "join" }, pipeOf(gateway as unknown as ChildProcess));
+  };
+
+  const ended = (child: ChildProcess | undefined, limitMs: number): Promise<void> => new Promise((done) => {
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return done();
+    const timer = setTimeout(() => { say("warn", "a part did not end in time and is killed"); child.kill("SIGKILL"); }, limitMs);
+    child.once("exit", () => { clearTimeout(timer); done(); });
+    if (child.connected) child.send({ kind: "drain" });
+    else child.kill("SIGTERM");
+  });
+  const stop = async (code: number): Promise<void> => {
+    if (stopping) return;
+    stopping = true;
+    await ended(gateway, DRAIN_GATEWAY_MS);
+    await ended(vault, DRAIN_VAULT_MS);
+    say("info", "stopped");
+    await log.flush();
+    process.exit(code);
+  };
+  process.on("SIGTERM", () => void stop(0));
+  process.on("SIGINT", () => void stop(0));
+  process.on("SIGHUP", () => void stop(0));
+
+  startVault(false);
+  startGateway(pipeOf(vault as unknown as ChildProcess), true);
+}

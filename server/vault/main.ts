@@ -1,0 +1,254 @@
+/**
+ * The vault process, `keystead [vault]`: wires the rooms together and does nothing itself.
+ *
+ * Order at start: walls, configuration from the launcher, lock, store, authentication, unseal, channel. Order at
+ * stop: no new requests, those under way answered, log and store closed. The process has no network, starts nothing
+ * and loads no native code; what it is told comes over two descriptors, the launcher's and the gateway's.
+ */
+import child_process from "node:child_process";
+import { mkdirSync, readFileSync, statSync } from "node:fs";
+import { secureHeapUsed } from "node:crypto";
+import { Socket } from "node:net";
+import { join } from "node:path";
+import { create } from "@bufbuild/protobuf";
+import { Peer } from "@keystead/channel/peer";
+import type { VaultConfig } from "@keystead/contract/config";
+import { HsmError, asHsmError } from "@keystead/contract/errors";
+import { CreateNamespaceRequestSchema } from "@keystead/contract/generated/hsm/hsm_pb";
+import { createLogger } from "@keystead/contract/logging";
+import { createNamespace } from "@keystead/contract/operations/create-namespace";
+import { SELF } from "@keystead/contract/operations/register";
+import { VERSION } from "@keystead/contract/version";
+import { systemFiles } from "./audit/file-layer.ts";
+import { memoryFiles } from "./audit/memory-files.ts";
+import { readEvents } from "./audit/read.ts";
+import { Authenticator, ceremonyPrincipal } from "./authenticate/authenticate.ts";
+import { parseAuthorities } from "./authenticate/certificate.ts";
+import { parseKeySet, type LoadedKeySet } from "./authenticate/token.ts";
+import { Authorizer } from "./authorize/authorize.ts";
+import { headerFile, headerInMemory } from "./ceremonies/header-file.ts";
+import { phaseCeremonies } from "./ceremonies/phase-changes.ts";
+import { configuredSecret, requireStrength, type PassedDescriptors } from "./ceremonies/secret.ts";
+import { unseal, type OpenVault } from "./ceremonies/unseal.ts";
+import { verifyEverything } from "./duties/verify-everything.ts";
+import { Measurements } from "./duties/measure.ts";
+import { Monitor } from "./monitor.ts";
+import type { UnsealSecret } from "./objects/hierarchy.ts";
+import type { Context, StatusFacts } from "./operations/handler.ts";
+import { SoftwareProvider } from "./providers/software.ts";
+import { lockFolder } from "./stores/lock.ts";
+import { memoryStore } from "./stores/memory.ts";
+import { sqliteStore } from "./stores/sqlite.ts";
+import { refuseLinks, requireWalls } from "./walls.ts";
+
+/** What the launcher sends first. */
+interface StartMessage {
+  readonly kind: "start";
+  readonly config: VaultConfig;
+  /** True when the gateway runs already and this side was handed nothing: it speaks first (DESIGN §2). */
+  readonly speaksFirst: boolean;
+  /** Each process has a user of its own. */
+  readonly ownUsers: boolean;
+  readonly descriptors: PassedDescriptors;
+}
+
+process.title = "keystead [vault]";
+// The only function that adopts a channel from the environment; nothing here may ever fork.
+delete (child_process as { _forkChild?: unknown })._forkChild;
+
+process.on("SIGINT", () => undefined);
+process.once("message", (message: StartMessage) => {
+  start(message).catch((error: unknown) => {
+    const known = asHsmError(error);
+    process.stderr.write(`keystead [vault]: ${known.detail}${known.cause instanceof Error ? `: ${known.cause.message}` : ""}\n`);
+    process.exit(known.code === "INTERNAL" ? 70 : 78);
+  });
+});
+
+async function start({ config, speaksFirst, ownUsers, descriptors }: StartMessage): Promise<void> {
+  const log = createLogger({ part: "vault", version: VERSION, level: config.logLevel, write: (line) => process.stdout.write(line) });
+  process.on("uncaughtException", (error) => {
+    log.error("uncaught; the vault stops", {}, error);
+    process.exit(70);
+  });
+  requireWalls();
+  const inMemory = config.storage.backend === "memory";
+  const startedAt = performance.now();
+  const now = (): number => Date.now();
+  let lock: { release(): void } | undefined;
+  if (!inMemory) {
+    mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
+    refuseLinks(config.dataDir);
+    lock = lockFolder(join(config.dataDir, "vault.lock"));
+  }
+  const store = inMemory ? memoryStore() : sqliteStore({ path: join(config.dataDir, "keystead.db"), wal: config.storage.wal, syncMode: config.storage.syncMode });
+  const files = inMemory ? memoryFiles() : systemFiles;
+  const header = inMemory ? headerInMemory() : headerFile(config.dataDir);
+  const provider = new SoftwareProvider(config.limits.poolJobs);
+  const authenticator = new Authenticator({
+    authorities: config.auth.caPath === undefined ? [] : parseAuthorities(readFileSync(config.auth.caPath, "utf8")),
+    certificates: config.auth.certificates, keySets: loadKeySets(config), developmentPrincipal: config.auth.developmentPrincipal, now,
+  });
+  const measurements = new Measurements();
+  let integrity = "not verified yet";
+
+  const status = (): StatusFacts => ({
+    phase: monitor.phase, uptimeSeconds: (performance.now() - startedAt) / 1000, preset: config.preset,
+    auditSequence: monitor.parts?.vault.log.sequence ?? 0, auditSyncMode: config.audit.syncMode, auditIntegrity: integrity, store: store.name,
+    isolation: ownUsers ? "own_users" : "permission_model_only", memoryLocked: secureHeapUsed().total > 0,
+  });
+  const contextOf = (vault: OpenVault | undefined): Context => ({
+    get objects() {
+      if (vault === undefined) throw new HsmError("VAULT_SEALED", "the vault is sealed");
+      return vault.objects;
+    },
+    provider, rsaPkcs1Decryption: config.rsaPkcs1Decryption, status,
+    async readAudit(query) {
+      const { events, next } = await readEvents({
+        files, path: config.audit.path, upTo: vault?.log.sequence ?? 0, newestFirst: query.newestFirst, after: query.after, limit: query.limit,
+        matches: ({ event }) => (query.namespaces === undefined || query.namespaces.has(event.namespace)) && (query.keyId === "" || event.key === query.keyId) && (query.action === "" || event.action === query.action),
+      });
+      return { events, next };
+    },
+  });
+
+  const open = async (secret: UnsealSecret): Promise<void> => {
+    if (secret.method === "passphrase" && header.read() === undefined) requireStrength(secret.secret, { minLength: config.minPassphraseLength, strong: config.requireStrongPassphrase });
+    const vault = await unseal(secret, {
+      header, store, files, auditPath: config.audit.path, syncMode: config.audit.syncMode, cacheSizeBytes: config.storage.cacheSizeBytes, now,
+      onLogStopped: (error) => { log.error("the audit log stopped", {}, error); monitor.stop(error); },
+    });
+    if (vault.cutBytes > 0 || vault.replayedLines > 0) log.warn("the audit log was mended after an unclean stop", { cutBytes: vault.cutBytes, replayedLines: vault.replayedLines });
+    monitor.open({ vault, context: contextOf(vault) });
+    measurements.watch(vault, provider, authenticator);
+    await makeNamespaces(monitor, vault, config);
+    log.info("unsealed", { vaultId: vault.hierarchy.vaultId, created: vault.created, events: vault.log.sequence });
+    void verifyInBackground(vault);
+  };
+  const closeParts = async (): Promise<void> => {
+    const parts = monitor.parts;
+    monitor.close();
+    await parts?.vault.log.close();
+    parts?.vault.objects.close();
+  };
+  const verifyInBackground = async (vault: OpenVault): Promise<void> => {
+    integrity = "verifying";
+    const report = await verifyEverything({
+      files, auditPath: config.audit.path, store, auditMacKey: vault.hierarchy.auditMacKey, recordMacKey: vault.hierarchy.recordMacKey,
+      upTo: vault.log.sequence, anchors: vault.log.anchors(), pause: () => new Promise((resolve) => setImmediate(resolve)),
+    });
+    if (monitor.parts?.vault !== vault) return;
+    integrity = report.problems.length === 0 ? "verified" : `broken: ${report.problems[0]}`;
+    for (const problem of report.problems) {
+      measurements.integrityViolation();
+      log.error("integrity violation", { problem });
+    }
+    if (report.problems.length > 0) monitor.stop(new HsmError("INTEGRITY_FAILURE", report.problems[0] as string));
+    else log.info("log and store verified", { events: report.log.events, records: report.records });
+  };
+
+  const monitor: Monitor = new Monitor({
+    authenticator, authorizer: new Authorizer(config.namespaces), log, closedContext: contextOf(undefined),
+    observe: (operation, namespace, outcome, seconds) => measurements.operation(operation, namespace, outcome, seconds),
+    self: (question) => (question === SELF.health
+      ? Buffer.from(JSON.stringify({ phase: monitor.phase, ready: monitor.phase === "open", version: VERSION, uptimeSeconds: Math.floor((performance.now() - startedAt) / 1000) }), "utf8")
+      : Buffer.from(measurements.render(), "utf8")),
+    ceremonies: phaseCeremonies({
+      method: config.unseal.method === "passphrase" ? "passphrase" : "key",
+      open,
+      closeSoon: () => { setImmediate(() => void closeParts()); },
+    }),
+  });
+
+  try {
+    const secret = configuredSecret(config.unseal, descriptors);
+    if (secret === undefined) log.warn("the vault starts sealed");
+    else await open(secret);
+  } catch (error) {
+    const known = asHsmError(error);
+    log.error("the vault could not be opened", {}, known);
+    integrity = known.detail;
+    if (known.code === "INTEGRITY_FAILURE") {
+      measurements.integrityViolation();
+      monitor.stop(known);
+    }
+  }
+  if (secureHeapUsed().total === 0) log.warn("private keys are not in locked memory; raise LimitMEMLOCK");
+
+  let peer: Peer | undefined;
+  const join_ = (socket: Socket, first: boolean): void => {
+    peer?.destroy();
+    const joined: Peer = new Peer(socket, {
+      answer: (call) => monitor.answer(call), speaksFirst: first, maxInFlight: config.limits.maxInFlight,
+      onEnd: (reason) => {
+        if (reason !== undefined) log.error("the gateway was cut off", {}, reason);
+        if (peer === joined) process.send?.({ kind: "peer-ended" });
+      },
+    });
+    peer = joined;
+  };
+  let stopping = false;
+  const stop = async (): Promise<void> => {
+    if (stopping) return;
+    stopping = true;
+    await peer?.drain();
+    await closeParts();
+    store.close();
+    lock?.release();
+    log.info("stopped");
+    // Written before the pipe closes: exit waits for nothing.
+    process.stdout.write("", () => process.exit(0));
+  };
+  process.on("message", (message: { kind: string }, handle: unknown) => {
+    if (message.kind === "drain") return void stop();
+    if (message.kind !== "join" || !isPipe(handle)) return destroyHandle(handle);
+    join_(handle, true);
+  });
+  process.on("disconnect", () => void stop());
+  process.on("SIGTERM", () => void stop());
+  join_(new Socket({ fd: 3, readable: true, writable: true }), speaksFirst);
+  const reload = config.auth.keySetReloadSeconds;
+  if (reload > 0 && config.auth.keySets.length > 0) watchKeySets(config, authenticator, log, reload);
+  process.send?.({ kind: "ready", phase: monitor.phase });
+}
+
+/** The namespaces of the configuration, made on first sight, through the same door as everybody's. */
+async function makeNamespaces(monitor: Monitor, vault: OpenVault, config: VaultConfig): Promise<void> {
+  const known = new Set((await vault.objects.namespaces()).map(({ namespace }) => namespace));
+  for (const [namespace, { description, maxKeys }] of Object.entries(config.namespaces)) {
+    if (known.has(namespace)) continue;
+    await monitor.perform(createNamespace, create(CreateNamespaceRequestSchema, { namespace, description, maxKeys }), {
+      principal: ceremonyPrincipal("configuration", ["Administrator"]), requestId: "configuration", address: "", deadline: Infinity, cancelled: () => false,
+    });
+  }
+}
+
+function loadKeySets(config: VaultConfig): LoadedKeySet[] {
+  return config.auth.keySets.map((set) => parseKeySet(readFileSync(set.path, "utf8"), set));
+}
+
+/** Reads the key sets again when a file changed; a broken file leaves the old ones in force. */
+function watchKeySets(config: VaultConfig, authenticator: Authenticator, log: ReturnType<typeof createLogger>, seconds: number): void {
+  const stamp = (): string => config.auth.keySets.map(({ path }) => { const { mtimeMs, size, ino } = statSync(path); return `${mtimeMs}/${size}/${ino}`; }).join();
+  let seen = stamp();
+  setInterval(() => {
+    try {
+      const current = stamp();
+      if (current === seen) return;
+      authenticator.replaceKeySets(loadKeySets(config));
+      seen = current;
+      log.info("token key sets reloaded");
+    } catch (error) {
+      log.warn("token key sets could not be reloaded; the old ones stay in force", { detail: asHsmError(error).detail });
+    }
+  }, seconds * 1000).unref();
+}
+
+/** A pipe the launcher made; nothing else is ever accepted. */
+function isPipe(handle: unknown): handle is Socket {
+  return handle instanceof Socket && (handle as unknown as { _handle?: { constructor: { name: string } } })._handle?.constructor.name === "Pipe";
+}
+
+function destroyHandle(handle: unknown): void {
+  (handle as { destroy?: () => void } | undefined)?.destroy?.();
+}
