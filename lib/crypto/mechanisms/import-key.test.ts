@@ -147,6 +147,8 @@ test("Ed25519: a version 2 PKCS#8 is accepted with its own public key and refuse
   refuses("Ed25519", "pkcs8", v2(theirs), /public half/);
   const attribute = Buffer.concat([v2(mine).subarray(0, 48), Buffer.from("a02100", "hex"), v2(mine).subarray(51)]);
   refuses("Ed25519", "pkcs8", attribute);
+  const noAttributes = Buffer.concat([Buffer.from("3030", "hex"), pkcs8(mine).subarray(2), Buffer.from("a000", "hex")]);
+  refuses("Ed25519", "pkcs8", noAttributes, /attributes/);
   refuses("Ed25519", "raw", Buffer.alloc(31), /32 bytes/);
   refuses("Ed25519", "pkcs8", pkcs8(generateKeyPairSync("x25519").privateKey));
 });

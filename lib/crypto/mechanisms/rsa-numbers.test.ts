@@ -34,6 +34,18 @@ test("refuses p = q, swapped primes and zeros", () => {
   for (const field of FIELDS) assert.equal(rsaNumbersAgree({ ...numbers, [field]: Buffer.alloc(0) }), false, field);
 });
 
+test("refuses an even factor although everything else agrees", () => {
+  const { q, e } = numbersOf(2048);
+  const [Q, E] = [toBig(q), toBig(e)];
+  let P = (1n << 1024n) - 2n;
+  while (gcd(P - 1n, E) !== 1n || gcd(P - 1n, Q - 1n) !== 1n || gcd(P, Q) !== 1n) P -= 2n;
+  const d = inverse(E, (P - 1n) * (Q - 1n));
+  const made = { n: P * Q, e: E, d, p: P, q: Q, dp: d % (P - 1n), dq: d % (Q - 1n), qi: inverse(Q, P) };
+  const numbers = Object.fromEntries(Object.entries(made).map(([name, value]) => [name, toBytes(value)])) as unknown as RsaNumbers;
+  assert.equal(numbers.n.byteLength, 256);
+  assert.equal(rsaNumbersAgree(numbers), false);
+});
+
 test("refuses dp, dq and qi that are not reduced", () => {
   const moduli = { dp: ({ p }) => toBig(p) - 1n, dq: ({ q }) => toBig(q) - 1n, qi: ({ p }) => toBig(p) } as const satisfies Record<string, (numbers: RsaNumbers) => bigint>;
   for (const field of ["dp", "dq", "qi"] as const) {

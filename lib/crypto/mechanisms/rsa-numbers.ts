@@ -47,9 +47,8 @@ function exponentsAgree(prime: Uint8Array, e: Uint8Array, d: Uint8Array, part: U
   return withWiped(
     order,
     () =>
-      compare(part, order) < 0 &&
       withWiped(multiply(e, part), (product) => withWiped(modulo(product, order), isOne)) &&
-      withWiped(modulo(d, order), (rest) => compare(rest, part) === 0),
+      withWiped(modulo(d, order), (rest) => compare(rest, part) === 0), // so part is reduced
   );
 }
 
