@@ -1,5 +1,5 @@
 /** Bytes in: a file, stdin, or words on the command line; whole within a limit, or as a stream of any size. */
-import { open } from "node:fs/promises";
+import { open, type FileHandle } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { ByteSource } from "@keystead/client/file-encryption";
 import { HsmError } from "@keystead/client/names";
@@ -9,11 +9,41 @@ import { usageError } from "./usage-error.ts";
 /** The largest request body any server accepts (server.body_bytes), less 64 KiB for the request around the data. */
 export const LARGEST_DATA_BYTES = 15_728_640 - 65_536;
 
+const PIECE_BYTES = 256 * 1024;
+
 export interface OpenSource {
+  /** Each piece may be overwritten when the next is asked for. */
   readonly bytes: ByteSource;
   /** Known for plain files only. */
   readonly sizeBytes: number | undefined;
   close(): Promise<void>;
+}
+
+/** Outside node's shared pool: it may hold a secret. */
+function copyOf(piece: Uint8Array): Buffer {
+  const copy = Buffer.allocUnsafeSlow(piece.byteLength);
+  copy.set(piece);
+  return copy;
+}
+
+/**
+ * The file from its beginning, through one buffer used again and again: a gigabyte would otherwise be a gigabyte of
+ * garbage. The first piece has a buffer of its own, so that a reader may gather a header.
+ */
+async function* pieces(handle: FileHandle): AsyncGenerator<Buffer> {
+  const buffer = Buffer.allocUnsafeSlow(PIECE_BYTES);
+  let first = true;
+  try {
+    for (;;) {
+      const { bytesRead } = await handle.read(buffer, 0, PIECE_BYTES, null);
+      if (bytesRead === 0) return;
+      const piece = buffer.subarray(0, bytesRead);
+      yield first ? copyOf(piece) : piece;
+      first = false;
+    }
+  } finally {
+    buffer.fill(0);
+  }
 }
 
 /** Opens `--in`: a path, or `-` (also when left out) for stdin. A terminal is refused unless `-` was written. */
@@ -29,7 +59,7 @@ export async function openSource(path: string | undefined, shell: Shell): Promis
     throw usageError(`${path} is a folder; pack it first (for example with tar)`);
   }
   return {
-    bytes: handle.createReadStream({ autoClose: false, highWaterMark: 256 * 1024 }),
+    bytes: pieces(handle),
     sizeBytes: facts.isFile() ? facts.size : undefined,
     close: () => handle.close(),
   };
@@ -45,14 +75,21 @@ export async function readWhole(path: string | undefined, shell: Shell): Promise
   try {
     const tooLarge = () => new HsmError("REQUEST_TOO_LARGE", `the data is larger than the ${LARGEST_DATA_BYTES} bytes that fit in one request`);
     if (source.sizeBytes !== undefined && source.sizeBytes > LARGEST_DATA_BYTES) throw tooLarge();
-    const pieces: Uint8Array[] = [];
+    const copies: Buffer[] = [];
     let total = 0;
     for await (const piece of source.bytes) {
       total += piece.byteLength;
       if (total > LARGEST_DATA_BYTES) throw tooLarge();
-      pieces.push(piece);
+      copies.push(copyOf(piece));
     }
-    return Buffer.concat(pieces, total);
+    const whole = Buffer.allocUnsafeSlow(total);
+    let at = 0;
+    for (const copy of copies) {
+      whole.set(copy, at);
+      at += copy.byteLength;
+      copy.fill(0); // it may have been a key or a plaintext
+    }
+    return whole;
   } finally {
     await source.close();
   }

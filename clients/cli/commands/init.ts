@@ -12,6 +12,9 @@ interface Options {
   readonly force?: boolean;
 }
 
+/** One word for a shell. */
+const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
+
 export function init(root: Command, run: Run): void {
   leaf<Options>(root, run, {
     usage: "init",
@@ -29,11 +32,13 @@ export function init(root: Command, run: Run): void {
       const folder = resolve(shell.cwd, options.folder);
       checkTarget(options, shell);
       await writeTarget(options, [Buffer.from(startingConfig({ folder, administrator: options.administrator }), "utf8")], shell);
+      const file = quoted(options.out);
+      const secrets = `${folder}/unseal`;
       const steps = [
-        `make the root secret:          install -d -m 700 '${folder}/unseal' && (umask 077; head -c 32 /dev/urandom > '${folder}/unseal/master.key')`,
+        `make the root secret:          install -d -m 700 ${quoted(secrets)} && (umask 077; head -c 32 /dev/urandom > ${quoted(`${secrets}/master.key`)})`,
         `put the certificates in place: ${folder}/tls/server-cert.pem, server-key.pem, ca-cert.pem`,
-        `check the configuration:       keystead config validate --config '${options.out}'`,
-        `start the server:              keystead server --config '${options.out}'`,
+        `check the configuration:       keystead config validate --config ${file}`,
+        `start the server:              keystead server --config ${file}`,
         "keep a copy of the root secret in a safe place: without it every key is lost",
       ];
       if (options.out === "-") return;

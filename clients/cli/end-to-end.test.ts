@@ -1,0 +1,191 @@
+/** The `keystead` command against a real development server: three processes, TLS with client certificates, SQLite, the audit log. */
+import assert from "node:assert/strict";
+import { spawn, type ChildProcess } from "node:child_process";
+import { verify as checkSignature, createPublicKey } from "node:crypto";
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type AddressInfo } from "node:net";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { newFolder } from "./recording-shell.ts";
+
+const COMMAND = join(import.meta.dirname, "../../keystead.cjs");
+const READY_MS = 60_000;
+const folder = newFolder();
+const data = join(folder, "data");
+let server: ChildProcess;
+let serverSaid = "";
+let plaintextGrpc = "";
+
+/** A port nobody listens on at this moment. The profile names the port, so the system cannot choose it later. */
+async function freePort(): Promise<number> {
+  const probe = createServer();
+  await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
+  const { port } = probe.address() as AddressInfo;
+  await new Promise((resolve) => probe.close(resolve));
+  return port;
+}
+
+interface Answer {
+  readonly exit: number | null;
+  readonly out: Buffer;
+  readonly err: string;
+}
+
+/** Runs `keystead` as a person would in `folder`, where ./data is the server's folder. */
+async function keystead(args: readonly string[], { stdin = "", env = {} }: { stdin?: string | Buffer; env?: Record<string, string> } = {}): Promise<Answer> {
+  const child = spawn(process.execPath, [COMMAND, ...args], { cwd: folder, env: { ...process.env, HOME: folder, ...env } });
+  const out: Buffer[] = [];
+  let err = "";
+  child.stdout.on("data", (piece: Buffer) => out.push(piece));
+  child.stderr.on("data", (piece: Buffer) => (err += piece.toString("utf8")));
+  child.stdin.on("error", () => {}).end(stdin);
+  const exit = await new Promise<number | null>((resolve) => child.once("close", resolve));
+  return { exit, out: Buffer.concat(out), err };
+}
+
+/** The same with --json, which must succeed. */
+async function json(...args: string[]): Promise<Record<string, never>> {
+  const { exit, out, err } = await keystead([...args, "--json"]);
+  assert.equal(exit, 0, `${args.join(" ")}: ${err}`);
+  return JSON.parse(out.toString("utf8"));
+}
+
+before(async () => {
+  const [grpc, api, health, metrics] = [await freePort(), await freePort(), await freePort(), await freePort()];
+  plaintextGrpc = `http://127.0.0.1:${grpc}`;
+  server = spawn(process.execPath, [COMMAND, "dev", "--data-dir", data, "--port", `${grpc}`, "--api-port", `${api}`, "--health-port", `${health}`, "--metrics-port", `${metrics}`], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
+  const hear = (piece: Buffer) => (serverSaid = (serverSaid + piece.toString("utf8")).slice(-20_000));
+  server.stdout?.on("data", hear);
+  server.stderr?.on("data", hear);
+  const deadline = Date.now() + READY_MS;
+  for (;;) {
+    assert.equal(server.exitCode, null, `the server ended:\n${serverSaid}`);
+    const { exit, out } = await keystead(["status", "--json", "--timeout", "2s"]);
+    if (exit === 0 && JSON.parse(out.toString()).phase === "open") return;
+    assert.ok(Date.now() < deadline, `the server is not ready:\n${serverSaid}`);
+    await sleep(200);
+  }
+}, { timeout: READY_MS + 10_000 });
+
+after(async () => {
+  if (server.exitCode === null) {
+    const ended = new Promise((resolve) => server.once("exit", resolve));
+    server.kill("SIGTERM");
+    await ended;
+  }
+  rmSync(folder, { recursive: true, force: true });
+});
+
+test("a key is made, listed, shown, rotated and destroyed", async () => {
+  assert.equal((await json("keys", "create", "ed25519", "--id", "life", "--tag", "team:a", "--description", "a test"))["key_id"], "life");
+  assert.equal((await keystead(["keys", "create", "Ed25519", "--id", "life"])).exit, 6);
+  const list = (await json("keys", "list", "--tag", "team:a")) as unknown as { keys: { key_id: string; algorithm: string }[]; total: number };
+  assert.deepEqual(list.keys.map((key) => [key.key_id, key.algorithm]), [["life", "Ed25519"]]);
+  assert.match((await keystead(["keys", "list"])).out.toString(), /^KEY +ALGORITHM[^\n]*\nlife +Ed25519 +active +1/);
+  assert.equal((await json("keys", "rotate", "life"))["new_key_id"], "life@v2");
+  assert.deepEqual(((await json("keys", "show", "life")) as unknown as { versions: { state: string }[] }).versions.map((version) => version.state).sort(), ["active", "deactivated"]);
+  assert.equal((await keystead(["keys", "delete", "life", "--yes"])).exit, 0);
+  assert.notEqual((await keystead(["sign", "life", "x"])).exit, 0);
+  assert.equal((await keystead(["keys", "show", "nobody"])).exit, 5);
+});
+
+test("a signature verifies here and with OpenSSL, and a changed file does not", async () => {
+  await json("keys", "create", "ECDSA-P256", "--id", "signer");
+  const file = Buffer.from("the file that is signed");
+  writeFileSync(join(folder, "file"), file);
+  assert.equal((await keystead(["sign", "signer", "--in", "file", "--out", "file.sig"])).exit, 0);
+  assert.equal((await keystead(["verify", "signer", "--in", "file", "--signature-file", "file.sig"])).exit, 0);
+  assert.equal((await keystead(["verify", "signer", "--in", "-", "--signature-file", "file.sig"], { stdin: "another file" })).exit, 1);
+  const pem = (await keystead(["keys", "public", "signer"])).out.toString();
+  assert.ok(checkSignature("sha256", file, createPublicKey(pem), readFileSync(join(folder, "file.sig"))));
+  const raw = await keystead(["sign", "signer", "--in", "file", "--format", "raw", "--out", "-"]);
+  assert.ok(checkSignature("sha256", file, { key: createPublicKey(pem), dsaEncoding: "ieee-p1363" }, raw.out));
+});
+
+test("files and small data are encrypted and decrypted, and a changed byte is refused", async () => {
+  await json("keys", "create", "AES-256-GCM", "--id", "vaulted");
+  const plain = Buffer.alloc(3_000_000, "keystead ");
+  writeFileSync(join(folder, "plain"), plain);
+  assert.equal((await keystead(["encrypt", "vaulted", "--in", "plain", "--out", "sealed"])).exit, 0);
+  assert.equal((await keystead(["decrypt", "vaulted", "--in", "sealed", "--out", "back"])).exit, 0);
+  assert.deepEqual(readFileSync(join(folder, "back")), plain);
+  const sealed = readFileSync(join(folder, "sealed"));
+  for (const at of [60, 1_000_000, sealed.length - 1]) {
+    writeFileSync(join(folder, "changed"), sealed.with(at, (sealed[at] ?? 0) ^ 0x40));
+    assert.equal((await keystead(["decrypt", "vaulted", "--in", "changed", "--out", "lost"])).exit, 7, `byte ${at}`);
+  }
+  const { out } = await keystead(["encrypt", "vaulted", "--direct", "--associated-data", "v1"], { stdin: "small" });
+  assert.equal((await keystead(["decrypt", "vaulted", "--direct", "--associated-data", "v1"], { stdin: out })).out.toString(), "small");
+  assert.equal((await keystead(["decrypt", "vaulted", "--direct"], { stdin: out })).exit, 7);
+});
+
+test("MACs, digests, random bytes, data keys and batches", async () => {
+  await json("keys", "create", "HMAC-SHA-256", "--id", "mac");
+  const value = (await keystead(["mac", "mac", "hello", "--hex"])).out.toString().trim();
+  assert.equal((await keystead(["mac", "verify", "mac", "hello", "--hex", "--mac", value])).exit, 0);
+  assert.equal((await keystead(["mac", "verify", "mac", "hallo", "--hex", "--mac", value])).exit, 1);
+  assert.equal((await keystead(["hash", "abc"])).out.toString(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\n");
+  assert.equal((await keystead(["random", "40", "--out", "-"])).out.length, 40);
+  await json("keys", "create", "AES-256-GCM", "--id", "wrapper");
+  const dataKey = (await json("data-key", "wrapper")) as unknown as { plaintext: string; ciphertext: string };
+  assert.equal((await keystead(["decrypt", "wrapper", "--direct"], { stdin: dataKey.ciphertext })).out.toString("base64"), dataKey.plaintext);
+  const items = [{ generate_mac: { key_id: "mac", text: "hello" } }, { sign: { key_id: "absent", text: "hello" } }];
+  const batch = await keystead(["batch", "-", "--json"], { stdin: JSON.stringify({ items }) });
+  const { results } = JSON.parse(batch.out.toString());
+  assert.equal(Buffer.from(results[0].generate_mac.mac, "base64").toString("hex"), value);
+  assert.deepEqual([results[1].error.code, batch.exit], ["OBJECT_NOT_FOUND", 5]);
+});
+
+test("a minted token is enough, within its role and namespace", async () => {
+  await json("namespaces", "create", "tenant");
+  await json("keys", "create", "Ed25519", "--id", "theirs", "--namespace", "tenant");
+  await json("keys", "create", "Ed25519", "--id", "ours");
+  const profile = JSON.parse(readFileSync(join(data, "credentials/profile.json"), "utf8"));
+  const minted = await keystead(["token", "mint", "--subject", "build", "--role", "KeyUser", "--namespace", "tenant"]);
+  assert.equal(minted.exit, 0, minted.err);
+  writeFileSync(join(folder, "bearer.json"), JSON.stringify({ endpoint: profile.endpoint, ca: profile.ca }));
+  const asBearer = (...args: string[]) => keystead([...args, "--profile", "bearer.json", "--token", "env:BEARER"], { env: { BEARER: minted.out.toString().trim() } });
+  const signed = await asBearer("sign", "theirs", "x", "--namespace", "tenant");
+  assert.equal(signed.exit, 0, signed.err);
+  assert.notEqual((await asBearer("sign", "ours", "x", "--namespace", "default")).exit, 0);
+  assert.equal((await asBearer("keys", "create", "Ed25519", "--namespace", "tenant")).exit, 4);
+  assert.equal((await keystead(["keys", "list", "--profile", "bearer.json"])).exit, 3);
+  assert.equal((await keystead(["keys", "list", "--profile", "bearer.json", "--token", "env:BEARER"], { env: { BEARER: "e30.e30.x" } })).exit, 3);
+});
+
+test("the plaintext listener of the development preset answers too", async () => {
+  const { exit, err } = await keystead(["status", "--endpoint", plaintextGrpc]);
+  assert.equal(exit, 0, err);
+});
+
+test("every use is in the audit log, under the request id that was given, refusals too", async () => {
+  await json("keys", "create", "Ed25519", "--id", "watched");
+  assert.equal((await keystead(["sign", "watched", "x", "--request-id", "ticket-1"])).exit, 0);
+  assert.notEqual((await keystead(["encrypt", "watched", "--direct", "--request-id", "ticket-2"], { stdin: "x" })).exit, 0);
+  const { events } = (await json("audit", "tail", "--key", "watched")) as unknown as { events: { action: string; request_id: string; outcome: string }[] };
+  const of = (id: string) => events.filter((event) => event.request_id === id).map((event) => [event.action, event.outcome === "OK"]);
+  assert.deepEqual(of("ticket-1"), [["Sign", true]]);
+  assert.deepEqual(of("ticket-2"), [["Encrypt", false]]);
+});
+
+test("a sealed vault refuses, says what to do, and opens again with its secret", async () => {
+  await json("keys", "create", "Ed25519", "--id", "resting");
+  assert.equal((await json("seal", "--yes"))["phase"], "sealed");
+  const refused = await keystead(["sign", "resting", "x"]);
+  assert.equal(refused.exit, 9);
+  assert.match(refused.err, /keystead unseal --secret REF/);
+  const opened = await keystead(["unseal", "--secret", `file:${join(data, "unseal/master.key")}`]);
+  assert.equal(opened.exit, 0, opened.err);
+  assert.equal((await keystead(["sign", "resting", "x"])).exit, 0);
+});
+
+test("the configuration that init writes is valid once its files are in place", async () => {
+  assert.equal((await keystead(["init", "--out", "made.yaml", "--folder", "made"])).exit, 0);
+  mkdirSync(join(folder, "made/tls"), { recursive: true });
+  mkdirSync(join(folder, "made/unseal"), { mode: 0o700 });
+  for (const [from, to] of [["server.pem", "server-cert.pem"], ["server-key.pem", "server-key.pem"], ["ca.pem", "ca-cert.pem"]] as const) cpSync(join(data, "tls", from), join(folder, "made/tls", to));
+  writeFileSync(join(folder, "made/unseal/master.key"), Buffer.alloc(32, 3), { mode: 0o600 });
+  const { exit, err } = await keystead(["config", "validate", "--config", "made.yaml"]);
+  assert.equal(exit, 0, err);
+});
