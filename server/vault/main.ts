@@ -122,6 +122,7 @@ async function start({ config, speaksFirst, ownUsers, descriptors }: StartMessag
     monitor.open({ vault, context: contextOf(vault) });
     measurements.watch(vault, provider, authenticator);
     await makeNamespaces(monitor, vault, config);
+    for (const { namespace } of await vault.objects.namespaces()) await vault.objects.takeCensus(namespace);
     log.info("unsealed", { vaultId: vault.hierarchy.vaultId, created: vault.created, events: vault.log.sequence });
     void verifyInBackground(vault);
   };

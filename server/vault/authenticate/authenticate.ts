@@ -81,6 +81,14 @@ export class Authenticator {
     return found;
   }
 
+  /** Remembered credentials that are still valid, by default namespace, for metrics. */
+  census(): (readonly [{ namespace: string }, number])[] {
+    const now = this.#options.now();
+    const counts = new Map<string, number>();
+    for (const { defaultNamespace, validUntil } of this.#cache.values()) if (validUntil > now) counts.set(defaultNamespace, (counts.get(defaultNamespace) ?? 0) + 1);
+    return [...counts].map(([namespace, count]) => [{ namespace }, count] as const);
+  }
+
   async #verify({ evidence }: DecodedCall): Promise<Principal | undefined> {
     const now = this.#options.now();
     let certified: Principal | undefined;

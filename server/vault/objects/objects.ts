@@ -82,8 +82,8 @@ interface Entry {
 interface NamespaceEntry {
   readonly attributes: NamespaceAttributes;
   readonly kek: KeyObject;
-  /** Keys that are not destroyed; counted on first need. */
-  liveKeys: number | undefined;
+  /** Keys by `algorithm/state`; counted on first need, kept up to date afterwards. */
+  census: Map<string, number> | undefined;
 }
 
 export interface ObjectsOptions {
@@ -194,7 +194,7 @@ export class Objects {
       randomFillSync(kek);
       const attributes: NamespaceAttributes = { description, createdAt: this.#options.now(), maxKeys };
       const write = this.#records.write(key, { ...attributes }, kek, this.#options.hierarchy.kek, undefined);
-      const entry: NamespaceEntry = { attributes, kek: createSecretKey(kek), liveKeys: 0 };
+      const entry: NamespaceEntry = { attributes, kek: createSecretKey(kek), census: new Map() };
       return { described: { namespace, attributes }, change: this.#change([write], release, () => this.#namespaces.set(namespace, entry)) };
     } catch (error) {
       release();
@@ -211,18 +211,19 @@ export class Objects {
     try {
       const headKey: RecordKey = { namespace: key.namespace, kind: "key", id: key.keyId, version: 0 };
       if (await this.#records.read(headKey, space.kek) !== undefined) throw new HsmError("OBJECT_EXISTS", `key '${key.keyId}' exists already`);
-      space.liveKeys ??= await this.count(key.namespace, { algorithm: undefined, state: undefined, tags: [] });
-      if (space.attributes.maxKeys > 0 && space.liveKeys >= space.attributes.maxKeys) throw new HsmError("QUOTA_EXCEEDED", `namespace '${key.namespace}' may hold ${space.attributes.maxKeys} keys`);
+      const census = space.census ??= await this.#census(key.namespace);
+      if (space.attributes.maxKeys > 0 && living(census) >= space.attributes.maxKeys) throw new HsmError("QUOTA_EXCEEDED", `namespace '${key.namespace}' may hold ${space.attributes.maxKeys} keys`);
       const now = this.#options.now();
       const version = versionOf(1, key.key, now, key.local);
       const attributes: KeyAttributes = { algorithm: key.algorithm, state: "active", current: 1, usage: key.usage, tags: key.tags, description: key.description, createdAt: now, updatedAt: now, versions: [version] };
       const head = this.#records.write(headKey, attributes as never, new Uint8Array(), space.kek, undefined);
       const material = this.#material(key.namespace, key.keyId, 1, key.algorithm, key.key, space.kek);
       // Counted now, so that two creations under way cannot both take the last place.
-      space.liveKeys += 1;
+      const counted = `${key.algorithm}/active`;
+      adjust(census, counted, 1);
       const change = this.#change([head, material], release, () => {
         this.#remember(`${key.namespace}/${key.keyId}`, { attributes, digest: head.digest, generation: 1, opened: new Map() });
-      }, () => { space.liveKeys = (space.liveKeys ?? 1) - 1; });
+      }, () => adjust(census, counted, -1));
       return { described: { namespace: key.namespace, keyId: key.keyId, attributes }, change };
     } catch (error) {
       release();
@@ -276,7 +277,9 @@ export class Objects {
       });
       const change = this.#change([head, ...removed], release, () => {
         this.#entries.delete(`${namespace}/${keyId}`);
-        if (space.liveKeys !== undefined) space.liveKeys -= 1;
+        if (space.census === undefined) return;
+        adjust(space.census, `${attributes.algorithm}/${before.attributes.state}`, -1);
+        adjust(space.census, `${attributes.algorithm}/destroyed`, 1);
       });
       return { described: { namespace, keyId, attributes }, change };
     } catch (error) {
@@ -285,10 +288,32 @@ export class Objects {
     }
   }
 
+  /** Keys of every namespace used so far, for metrics. */
+  *census(): Generator<readonly [{ namespace: string; algorithm: string; state: string }, number]> {
+    for (const [namespace, { census }] of this.#namespaces) {
+      for (const [counted, keys] of census ?? []) {
+        const [algorithm, state] = counted.split("/") as [string, string];
+        yield [{ namespace, algorithm, state }, keys];
+      }
+    }
+  }
+
+  /** Counts the keys of a namespace once, so that {@link census} knows it. */
+  async takeCensus(namespace: string): Promise<void> {
+    const space = await this.#namespace(namespace);
+    space.census ??= await this.#census(namespace);
+  }
+
   /** Forgets every open key and namespace key. */
   close(): void {
     this.#entries.clear();
     this.#namespaces.clear();
+  }
+
+  async #census(namespace: string): Promise<Map<string, number>> {
+    const census = new Map<string, number>();
+    for await (const { attributes } of this.#scan(namespace, "")) adjust(census, `${attributes.algorithm}/${attributes.state}`, 1);
+    return census;
   }
 
   #cached(namespace: string, keyId: string): Entry | undefined {
@@ -304,7 +329,7 @@ export class Objects {
     if (record === undefined) throw new HsmError("OBJECT_NOT_FOUND", `no namespace '${namespace}'`);
     const again = this.#namespaces.get(namespace);
     if (again !== undefined) return again;
-    const entry: NamespaceEntry = { attributes: record.attributes, kek: createSecretKey(record.material), liveKeys: undefined };
+    const entry: NamespaceEntry = { attributes: record.attributes, kek: createSecretKey(record.material), census: undefined };
     wipe(record.material);
     this.#namespaces.set(namespace, entry);
     return entry;
@@ -385,6 +410,16 @@ export class Objects {
       last = page.at(-1)?.id ?? last;
     }
   }
+}
+
+function adjust(census: Map<string, number>, counted: string, by: number): void {
+  census.set(counted, (census.get(counted) ?? 0) + by);
+}
+
+function living(census: ReadonlyMap<string, number>): number {
+  let keys = 0;
+  for (const [counted, number] of census) if (!counted.endsWith("/destroyed")) keys += number;
+  return keys;
 }
 
 function versionOf(version: number, key: KeyObject, now: number, local: boolean): VersionAttributes {

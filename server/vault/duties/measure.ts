@@ -1,0 +1,75 @@
+/**
+ * The vault's metrics: what the monitor tells, and what the open parts can be asked.
+ *
+ * Labels are operation names, namespaces that were decided on, and outcomes: nothing a stranger can invent.
+ */
+import { MetricsRegistry } from "@keystead/contract/metrics";
+import type { Operation } from "@keystead/contract/operation";
+import type { Authenticator } from "../authenticate/authenticate.ts";
+import type { OpenVault } from "../ceremonies/unseal.ts";
+import type { SoftwareProvider } from "../providers/software.ts";
+
+const DEFAULT_BUCKETS = [0.001, 0.01, 0.1, 1, 10];
+
+export class Measurements {
+  readonly #registry = new MetricsRegistry();
+  readonly #operations = this.#registry.counter("hsm_operations_total", "Operations by outcome; result is success or the error code in lower case.", ["operation", "namespace", "result"]);
+  readonly #durations;
+  readonly #events = this.#registry.counter("hsm_audit_events_total", "Events in the audit log since start.", ["event_type", "result"]);
+  #violations = 0;
+  #vault: OpenVault | undefined;
+  #provider: SoftwareProvider | undefined;
+  #authenticator: Authenticator | undefined;
+
+  /** @param buckets upper bounds in seconds */
+  constructor(buckets: readonly number[] = DEFAULT_BUCKETS) {
+    const registry = this.#registry;
+    this.#durations = registry.histogram("hsm_operation_duration_seconds", "Time from frame to answer, audit included.", buckets, ["operation"]);
+    registry.gauge("hsm_keys_total", "Keys by namespace, algorithm and state, of namespaces used since start.", () => this.#vault?.objects.census() ?? []);
+    registry.gauge("hsm_active_sessions", "Verified credentials that are still valid, by their default namespace.", () => this.#authenticator?.census() ?? []);
+    registry.observedCounter("hsm_audit_integrity_violations_total", "Findings of the verification of log and store.", () => this.#violations);
+    registry.observedCounter("hsm_key_cache_hits_total", "Keys found open.", () => this.#vault?.objects.counters.cacheHits ?? 0);
+    registry.observedCounter("hsm_key_cache_misses_total", "Keys that had to be opened.", () => this.#vault?.objects.counters.cacheMisses ?? 0);
+    registry.observedCounter("hsm_auth_failures_total", "Credentials refused.", () => this.#authenticator?.counters.failures ?? 0);
+    registry.observedCounter("hsm_auth_jwt_failure_total", "Bearer tokens refused.", () => this.#authenticator?.counters.tokenFailures ?? 0);
+    registry.observedCounter("hsm_audit_batches_total", "Group commits.", () => this.#vault?.log.counters.batches ?? 0);
+    registry.observedCounter("hsm_audit_syncs_total", "Syncs waited for.", () => this.#vault?.log.counters.syncs ?? 0);
+    registry.observedCounter("hsm_audit_sync_seconds_total", "Seconds spent in those syncs.", () => this.#vault?.log.counters.syncSeconds ?? 0);
+    registry.gauge("hsm_pool_waiting", "Jobs waiting for the thread pool.", () => this.#provider?.waiting ?? 0);
+    registry.gauge("hsm_process_resident_memory_bytes", "Resident memory.", () => [[{ part: "vault" }, process.memoryUsage.rss()] as const]);
+  }
+
+  /** Looks at these parts from now on. */
+  watch(vault: OpenVault, provider: SoftwareProvider, authenticator: Authenticator): void {
+    this.#vault = vault;
+    this.#provider = provider;
+    this.#authenticator = authenticator;
+  }
+
+  /** Told of every finished operation. */
+  operation(operation: Operation, namespace: string, outcome: string, seconds: number): void {
+    const result = outcome === "OK" ? "success" : outcome.toLowerCase();
+    const name = labelOf(operation.name);
+    this.#operations(name, namespace, result).add();
+    this.#events(name, result).add();
+    this.#durations(name).observe(seconds);
+  }
+
+  integrityViolation(): void {
+    this.#violations += 1;
+  }
+
+  /** Prometheus text. */
+  render(): string {
+    return this.#registry.render();
+  }
+}
+
+const labels = new Map<string, string>();
+
+/** `GenerateKey` as `generate_key`. */
+function labelOf(name: string): string {
+  let label = labels.get(name);
+  if (label === undefined) labels.set(name, (label = name.replaceAll(/(?<=[a-z])(?=[A-Z])/g, "_").toLowerCase()));
+  return label;
+}

@@ -1,0 +1,48 @@
+/**
+ * What the tests use besides npm packages: found, or installed from its registry. With CI=true a missing one fails;
+ * elsewhere the tests that need it say so and skip.
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync } from "node:fs";
+import { delimiter, join } from "node:path";
+
+/** A program, and how to get it. */
+interface Need {
+  readonly command: string;
+  /** Debian package. */
+  readonly apt?: string;
+  /** Go module path, installed into .keystead/bin. */
+  readonly go?: string;
+}
+
+const NEEDS: readonly Need[] = [
+  { command: "openssl", apt: "openssl" },
+  { command: "curl", apt: "curl" },
+  { command: "strace", apt: "strace" },
+  { command: "grpcurl", go: "github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3" },
+];
+
+const found = (command: string, path: string): boolean => path.split(delimiter).some((folder) => existsSync(join(folder, command)));
+
+/** Installs what is missing and can be had. @returns the PATH the tests run with */
+export function installTestNeeds(root: string): { path: string } {
+  const bin = join(root, ".keystead/bin");
+  const path = [bin, process.env["PATH"] ?? ""].join(delimiter);
+  const missing = NEEDS.filter(({ command }) => !found(command, path));
+  const packages = missing.flatMap(({ apt }) => apt ?? []);
+  if (packages.length > 0 && process.getuid?.() === 0 && found("apt-get", path)) {
+    spawnSync("apt-get", ["update", "-qq"], { stdio: "inherit" });
+    spawnSync("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...packages], { stdio: "inherit", env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" } });
+  }
+  for (const { go } of missing) {
+    if (go === undefined || !found("go", path)) continue;
+    mkdirSync(bin, { recursive: true });
+    spawnSync("go", ["install", go], { stdio: "inherit", env: { ...process.env, GOBIN: bin, GOFLAGS: "-mod=mod" } });
+  }
+  const still = NEEDS.filter(({ command }) => !found(command, path)).map(({ command }) => command);
+  if (still.length > 0) {
+    process.stderr.write(`missing for tests: ${still.join(", ")}\n`);
+    if (process.env["CI"] === "true") process.exit(1);
+  }
+  return { path };
+}
