@@ -15,7 +15,8 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 
 /** The Node and npm of the machine, not the ones of this test. */
 const PATH = (process.env["PATH"] ?? "").split(":").filter((path) => !path.includes("node_modules")).join(":");
-const env = { PATH, HOME: process.env["HOME"] ?? folder, npm_config_update_notifier: "false" };
+const inherited = Object.entries(process.env).filter(([name]) => !/^(?:npm_|NODE_|HSM_|APP__|FERROHSM_|KEYSTEAD_)/.test(name) || name === "NODE_EXTRA_CA_CERTS");
+const env = { ...Object.fromEntries(inherited), PATH, npm_config_update_notifier: "false" };
 
 /** Copies what git tracks, as a clone would have it. */
 function clone(name: string): string {
