@@ -13,9 +13,9 @@ import { availableParallelism } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import type { Readable } from "node:stream";
 import { LogWriter, type LoggingConfig } from "./log-writer.ts";
-import { FIRST_PASSED, pipeOf, startPart, type PartOptions } from "./part.ts";
+import { FIRST_PASSED, confined, pipeOf, startPart, type PartOptions } from "./part.ts";
 import { USERS, giveFile, giveFolder, letThrough, readableByOthers, showFile } from "./users.ts";
-import { gatewayFlags, setupFlags, vaultFlags } from "./walls.ts";
+import { SETUP_FLAGS, gatewayFlags, vaultFlags } from "./walls.ts";
 
 /** What this process reads of the effective configuration; the rest is passed on unread. */
 interface Effective {
@@ -49,7 +49,7 @@ if (config !== undefined) run(config);
 
 /** Runs setup and takes its document; on a mistake setup has said what is wrong and this process ends like it. */
 async function readConfiguration(): Promise<Effective | undefined> {
-  const child = spawn(process.execPath, [...setupFlags(), join(ROOT, "server/setup/main.ts"), ...process.argv.slice(2)], { stdio: ["ignore", "inherit", "inherit", "pipe"] });
+  const child = spawn(...confined(process.execPath, [...SETUP_FLAGS, join(ROOT, "server/setup/main.ts"), ...process.argv.slice(2)]), { stdio: ["ignore", "inherit", "inherit", "pipe"] });
   const chunks: Buffer[] = [];
   (child.stdio[3] as Readable).on("data", (chunk: Buffer) => chunks.push(chunk));
   const code = await new Promise<number>((done) => child.once("close", (status) => done(status ?? 70)));

@@ -20,15 +20,21 @@ export interface PartOptions {
   readonly onLine: (line: string) => void;
 }
 
-/** Core files are switched off for good before node begins: a core of the vault would hold keys. */
-const NO_CORE = 'ulimit -c 0 || exit 71; exec "$@"';
+/**
+ * Core files are switched off for good before node begins: a core of the vault would hold keys. Node puts the
+ * launcher's own permissions into every child's NODE_OPTIONS, where they would widen the child's walls: taken out.
+ */
+const CONFINED = 'ulimit -c 0 || exit 71; unset NODE_OPTIONS; exec "$@"';
+
+/** The words that run node confined, whatever the launcher itself may do. */
+export const confined = (node: string, argv: readonly string[]): [string, string[]] => ["/bin/sh", ["-c", CONFINED, "sh", node, ...argv]];
 
 /** First descriptor passed on besides the pipe (3) and the IPC channel (4). */
 export const FIRST_PASSED = 5;
 
 /** Starts a part. `pipe` is another part's end, handed over as descriptor 3; without it a new pipe is made. */
 export function startPart(options: PartOptions, pipe: Socket | undefined): ChildProcess {
-  const child = spawn("/bin/sh", ["-c", NO_CORE, "sh", options.node, ...options.flags, options.main], {
+  const child = spawn(...confined(options.node, [...options.flags, options.main]), {
     stdio: ["ignore", "pipe", "pipe", pipe ?? "pipe", "ipc", ...options.descriptors],
     env: { ...options.env },
     ...(options.user === undefined ? {} : options.user),

@@ -25,5 +25,8 @@ export function gatewayFlags(root: string, files: readonly string[]): string[] {
   return [...SHARED, "--allow-net", ...code(root, "gateway"), `--allow-fs-read=${root}/proto/*`, ...files.map((file) => `--allow-fs-read=${file}`)];
 }
 
-/** Setup reads and writes where the configuration says; it opens no socket and starts nothing. */
-export const setupFlags = (): string[] => ["--permission", "--allow-fs-read=*", "--allow-fs-write=*", "--no-addons", "--disable-proto=throw", "--disable-warning=ExperimentalWarning"];
+/**
+ * Setup reads and writes where the configuration says and ends. It runs without the permission model, under which Node
+ * has no fsync: the keys it makes must survive a power failure.
+ */
+export const SETUP_FLAGS: readonly string[] = ["--no-addons", "--disable-proto=throw", "--disable-warning=ExperimentalWarning"];

@@ -26,7 +26,6 @@ import { Authenticator, ceremonyPrincipal } from "./authenticate/authenticate.ts
 import { parseAuthorities } from "./authenticate/certificate.ts";
 import { parseKeySet, type LoadedKeySet } from "./authenticate/token.ts";
 import { Authorizer } from "./authorize/authorize.ts";
-import { headerFile, headerInMemory } from "./ceremonies/header-file.ts";
 import { phaseCeremonies } from "./ceremonies/phase-changes.ts";
 import { configuredSecret, requireStrength, type PassedDescriptors } from "./ceremonies/secret.ts";
 import { unseal, type OpenVault } from "./ceremonies/unseal.ts";
@@ -83,7 +82,6 @@ async function start({ config, speaksFirst, ownUsers, descriptors }: StartMessag
   }
   const store = inMemory ? memoryStore() : sqliteStore({ path: join(config.dataDir, "keystead.db"), wal: config.storage.wal, syncMode: config.storage.syncMode });
   const files = inMemory ? memoryFiles() : systemFiles;
-  const header = inMemory ? headerInMemory() : headerFile(config.dataDir);
   const provider = new SoftwareProvider(config.limits.poolJobs);
   const authenticator = new Authenticator({
     authorities: config.auth.caPath === undefined ? [] : parseAuthorities(readFileSync(config.auth.caPath, "utf8")),
@@ -113,9 +111,9 @@ async function start({ config, speaksFirst, ownUsers, descriptors }: StartMessag
   });
 
   const open = async (secret: UnsealSecret): Promise<void> => {
-    if (secret.method === "passphrase" && header.read() === undefined) requireStrength(secret.secret, { minLength: config.minPassphraseLength, strong: config.requireStrongPassphrase });
+    if (secret.method === "passphrase" && store.header() === undefined) requireStrength(secret.secret, { minLength: config.minPassphraseLength, strong: config.requireStrongPassphrase });
     const vault = await unseal(secret, {
-      header, store, files, auditPath: config.audit.path, syncMode: config.audit.syncMode, cacheSizeBytes: config.storage.cacheSizeBytes, now,
+      store, files, auditPath: config.audit.path, syncMode: config.audit.syncMode, cacheSizeBytes: config.storage.cacheSizeBytes, now,
       onLogStopped: (error) => { log.error("the audit log stopped", {}, error); monitor.stop(error); },
     });
     if (vault.cutBytes > 0 || vault.replayedLines > 0) log.warn("the audit log was mended after an unclean stop", { cutBytes: vault.cutBytes, replayedLines: vault.replayedLines });

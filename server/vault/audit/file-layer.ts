@@ -1,20 +1,27 @@
 /**
  * The few file operations the log needs, as a value: so that a test can put a layer underneath that loses everything
- * not synced, fails, or fills up. Production uses {@link systemFiles}.
+ * not made durable, fails, or fills up. Production uses {@link systemFiles}.
+ *
+ * Node switches fsync and fdatasync off under its permission model, so durability comes with the write itself: a
+ * descriptor opened with O_DSYNC returns from a write when data and size are on the disk, which is what write and
+ * fdatasync would have done (open(2)). Folders are made durable by SQLite, whose code the permission model does not
+ * reach: it syncs the folder when it makes a journal there.
  */
-import { closeSync, fdatasync, fdatasyncSync, fsyncSync, ftruncateSync, fstatSync, mkdirSync, openSync, readSync, readdirSync, writeSync } from "node:fs";
-import { dirname } from "node:path";
+import { closeSync, constants, ftruncateSync, fstatSync, mkdirSync, openSync, readSync, readdirSync, write, writeSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 
 export interface LogFile {
   size(): number;
   /** Fills `target` from `position`; returns the bytes read (less at the end). */
   read(target: Buffer, position: number): number;
-  /** Writes all of `bytes` at `position` or throws. */
+  /** Writes all of `bytes` at `position` or throws. Not durable. */
   write(bytes: Buffer, position: number): void;
   truncate(size: number): void;
-  /** Resolves when everything written is on the disk. */
-  sync(): Promise<void>;
-  syncNow(): void;
+  /** Resolves when all of `bytes` is at `position` and on the disk. */
+  writeDurable(bytes: Buffer, position: number): Promise<void>;
+  /** As {@link writeDurable}, on this thread. */
+  writeDurableNow(bytes: Buffer, position: number): void;
   close(): void;
 }
 
@@ -22,7 +29,7 @@ export interface FileLayer {
   /** Names in a folder; an empty list when it does not exist. */
   list(folder: string): string[];
   open(path: string, mode: "read" | "append"): LogFile;
-  /** Makes a created or removed name in `folder` durable. */
+  /** Makes created names in `folder` durable. */
   syncFolder(folder: string): void;
   ensureFolder(folder: string): void;
 }
@@ -38,45 +45,59 @@ export const systemFiles: FileLayer = {
     }
   },
   open(path, mode) {
-    const fd = openSync(path, mode === "read" ? "r" : "a+", 0o600);
-    // "a+" makes the file but always writes at the end; positioned writes need a plain descriptor.
-    if (mode === "read") return systemFile(fd);
-    closeSync(fd);
-    return systemFile(openSync(path, "r+"));
+    if (mode === "read") return systemFile(openSync(path, constants.O_RDONLY), undefined);
+    const plain = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
+    return systemFile(plain, openSync(path, constants.O_WRONLY | constants.O_DSYNC));
   },
   syncFolder(folder) {
-    const fd = openSync(folder, "r");
+    const database = new DatabaseSync(join(folder, "folder-sync.db"), { allowExtension: false, defensive: true, timeout: 1_000, limits: { attach: 0 } });
     try {
-      fsyncSync(fd);
+      database.exec("PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL; CREATE TABLE IF NOT EXISTS synced (one INTEGER PRIMARY KEY, times INTEGER NOT NULL) STRICT;");
+      database.exec("INSERT INTO synced VALUES (1, 1) ON CONFLICT DO UPDATE SET times = times + 1");
     } finally {
-      closeSync(fd);
+      database.close();
     }
   },
   ensureFolder(folder) {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    this.syncFolder(dirname(folder));
   },
 };
 
-function systemFile(fd: number): LogFile {
+function systemFile(plain: number, durable: number | undefined): LogFile {
+  const synced = (): number => {
+    if (durable === undefined) throw new TypeError("the file was opened for reading");
+    return durable;
+  };
   return {
-    size: () => fstatSync(fd).size,
+    size: () => fstatSync(plain).size,
     read(target, position) {
       let done = 0;
       while (done < target.length) {
-        const read = readSync(fd, target, done, target.length - done, position + done);
+        const read = readSync(plain, target, done, target.length - done, position + done);
         if (read === 0) break;
         done += read;
       }
       return done;
     },
-    write(bytes, position) {
-      let done = 0;
-      while (done < bytes.length) done += writeSync(fd, bytes, done, bytes.length - done, position + done);
+    write: (bytes, position) => writeAll(plain, bytes, position),
+    truncate: (size) => ftruncateSync(plain, size),
+    writeDurable: (bytes, position) => new Promise((resolve, reject) => {
+      const go = (done: number): void => write(synced(), bytes, done, bytes.length - done, position + done, (error, written) => {
+        if (error !== null) reject(error);
+        else if (done + written < bytes.length) go(done + written);
+        else resolve();
+      });
+      go(0);
+    }),
+    writeDurableNow: (bytes, position) => writeAll(synced(), bytes, position),
+    close() {
+      closeSync(plain);
+      if (durable !== undefined) closeSync(durable);
     },
-    truncate: (size) => ftruncateSync(fd, size),
-    sync: () => new Promise((resolve, reject) => fdatasync(fd, (error) => (error === null ? resolve() : reject(error)))),
-    syncNow: () => fdatasyncSync(fd),
-    close: () => closeSync(fd),
   };
+}
+
+function writeAll(fd: number, bytes: Buffer, position: number): void {
+  let done = 0;
+  while (done < bytes.length) done += writeSync(fd, bytes, done, bytes.length - done, position + done);
 }

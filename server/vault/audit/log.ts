@@ -4,13 +4,12 @@
  * `append` resolves when the event is durable, and with it the change it carries. Events that arrive while a batch is
  * being written form the next batch, so that many requests share one sync (group commit):
  *
- * - a batch without a change: lines to the segment, fdatasync, waiters;
+ * - a batch without a change: one durable write of its lines to the segment, waiters;
  * - a batch with a change: one store transaction holds the changed records and every line of the batch; its commit is
- *   the durable point; the lines then go to the segment and the waiters go on. A later fdatasync covers them.
+ *   the durable point; the lines then go to the segment and the waiters go on. A later durable write covers them.
  *
- * Any failure refuses every waiter of the batch (AUDIT_UNAVAILABLE). A failed sync, or a segment that cannot be
- * brought back to its last good length, stops the log until the next start: after a failed fsync nobody knows what
- * the disk holds.
+ * Any failure refuses every waiter of the batch (AUDIT_UNAVAILABLE). A failed write, unless the disk is only full,
+ * stops the log until the next start: after that nobody knows what the disk holds.
  *
  * @see DESIGN §8 "Order"
  */
@@ -65,8 +64,6 @@ export class AuditLog {
   #scheduled = false;
   #stopped: HsmError | undefined;
   #lazySync: NodeJS.Timeout | undefined;
-  /** A lazy sync under way: its descriptor must not be closed meanwhile. */
-  #syncing: Promise<void> | undefined;
   #idle: (() => void)[] = [];
   /** Counts for metrics. */
   readonly counters = { events: 0, batches: 0, syncs: 0, syncSeconds: 0 };
@@ -120,7 +117,6 @@ export class AuditLog {
   async close(): Promise<void> {
     while (this.#flushing || this.#waiting.length > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
     clearTimeout(this.#lazySync);
-    await this.#syncing;
     const stoppedBefore = this.#stopped !== undefined;
     this.#stopped ??= new HsmError("AUDIT_UNAVAILABLE", "the audit log is closed");
     if (stoppedBefore) return;
@@ -179,25 +175,23 @@ export class AuditLog {
       for (const write of waiter.writes) this.#anchors.set(recordName(write.key), write.digest);
       waiter.resolve(receipts[index] as Receipt);
     }
-    if (this.#segment.bytes >= (this.#options.segmentBytes ?? SEGMENT_BYTES)) await this.#roll();
+    if (this.#segment.bytes >= (this.#options.segmentBytes ?? SEGMENT_BYTES)) this.#roll();
   }
 
-  /** Lines alone: segment first, then the sync the mode asks for. */
+  /** Lines alone: written as durably as the mode asks for. */
   async #write(bytes: Buffer, sequence: number): Promise<void> {
+    const mode = this.#options.syncMode;
+    const before = performance.now();
     try {
-      this.#segment.append(bytes);
+      if (mode === "full") await this.#segment.appendDurable(bytes);
+      else this.#segment.append(bytes, mode === "normal");
     } catch (error) {
-      this.#retract(0, error);
+      // A full disk took nothing and can be tried again; any other failure leaves unknown what the disk holds.
+      if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw this.#stop("the audit log cannot be written", error);
+      this.#retract(error);
       throw error;
     }
-    const mode = this.#options.syncMode;
     if (mode === "full") {
-      const before = performance.now();
-      try {
-        await this.#segment.sync();
-      } catch (error) {
-        throw this.#stop("a sync of the audit log failed", error);
-      }
       this.counters.syncs += 1;
       this.counters.syncSeconds += (performance.now() - before) / 1000;
       this.#durableSequence = sequence;
@@ -209,13 +203,13 @@ export class AuditLog {
   /** Lines and records together: the store's transaction is the durable point. */
   #commit(batch: readonly Waiter[], receipts: readonly Receipt[], lines: readonly string[], bytes: Buffer): void {
     const { store, syncMode } = this.#options;
-    // The outbox must continue a durable log: lines that only the page cache holds are synced first.
-    if (syncMode !== "full" && this.#durableSequence < this.#sequence) this.#syncNow(this.#sequence);
+    // The outbox must continue a durable log: lines that only the page cache holds go first.
+    if (syncMode === "normal" && this.#durableSequence < this.#sequence) this.#syncNow();
     const writes = batch.flatMap((waiter) => waiter.writes);
     const outbox: OutboxLine[] = lines.map((line, index) => ({ sequence: (receipts[index] as Receipt).sequence, line: Buffer.from(line, "utf8") }));
-    store.commit(writes, outbox, Math.min(this.#durableSequence, this.#sequence));
+    store.commit(writes, outbox, this.#durableSequence);
     try {
-      this.#segment.append(bytes);
+      this.#segment.append(bytes, syncMode !== "none");
     } catch (error) {
       // The change and its lines are durable in the store, so the waiters go on; recovery finishes the segment.
       this.#stop("the audit log cannot be written", error);
@@ -235,30 +229,31 @@ export class AuditLog {
     await this.#flush([{ fields: { ...fields, decision: "refuse", outcome: error.code }, writes: [], resolve: () => waiter.reject(error), reject: waiter.reject }]);
   }
 
+  /** Lines that wait in the page cache do not wait long, whether or not more events come. */
   #syncLater(): void {
     if (this.#options.syncMode === "none") return;
     this.#lazySync ??= setTimeout(() => {
       this.#lazySync = undefined;
-      const upTo = this.#sequence;
-      if (this.#stopped !== undefined || this.#flushing) return this.#flushing ? this.#syncLater() : undefined;
-      this.#syncing = this.#segment.sync().then(
-        () => { this.#durableSequence = Math.max(this.#durableSequence, upTo); },
-        (error: unknown) => { this.#stop("a sync of the audit log failed", error); },
-      );
+      if (this.#stopped !== undefined) return;
+      if (this.#flushing) return this.#syncLater();
+      try {
+        this.#syncNow();
+      } catch {
+        // Stopped, and everybody knows.
+      }
     }, LAZY_SYNC_MS).unref();
   }
 
-  #syncNow(upTo: number): void {
+  #syncNow(): void {
     try {
       this.#segment.syncNow();
     } catch (error) {
-      throw this.#stop("a sync of the audit log failed", error);
+      throw this.#stop("the audit log cannot be made durable", error);
     }
-    this.#durableSequence = upTo;
+    this.#durableSequence = this.#sequence;
   }
 
-  async #roll(): Promise<void> {
-    await this.#syncing;
+  #roll(): void {
     try {
       this.#segment = this.#segment.roll(this.#sequence + 1);
       this.#durableSequence = this.#sequence;
@@ -268,9 +263,9 @@ export class AuditLog {
   }
 
   /** After a write that failed halfway: back to the last good length, or stop. */
-  #retract(bytes: number, cause: unknown): void {
+  #retract(cause: unknown): void {
     try {
-      this.#segment.retract(bytes);
+      this.#segment.retract();
     } catch {
       this.#stop("the audit log cannot be brought back to a good end", cause);
     }

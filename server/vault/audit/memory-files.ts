@@ -11,25 +11,26 @@ export function memoryFiles(): FileLayer {
     open(path): LogFile {
       const file = files.get(path) ?? { bytes: Buffer.alloc(0), size: 0 };
       files.set(path, file);
+      const write = (bytes: Buffer, position: number): void => {
+        const end = position + bytes.length;
+        if (end > file.bytes.length) {
+          const grown = Buffer.alloc(Math.max(end, file.bytes.length * 2));
+          file.bytes.copy(grown);
+          file.bytes = grown;
+        }
+        bytes.copy(file.bytes, position);
+        file.size = Math.max(file.size, end);
+      };
       return {
         size: () => file.size,
         read: (target, position) => file.bytes.copy(target, 0, Math.min(position, file.size), Math.min(position + target.length, file.size)),
-        write(bytes, position) {
-          const end = position + bytes.length;
-          if (end > file.bytes.length) {
-            const grown = Buffer.alloc(Math.max(end, file.bytes.length * 2));
-            file.bytes.copy(grown);
-            file.bytes = grown;
-          }
-          bytes.copy(file.bytes, position);
-          file.size = Math.max(file.size, end);
-        },
+        write,
         truncate(size) {
           if (size < file.size) file.bytes.fill(0, size);
           file.size = size;
         },
-        sync: () => Promise.resolve(),
-        syncNow: () => undefined,
+        writeDurable: (bytes, position) => Promise.resolve(write(bytes, position)),
+        writeDurableNow: write,
         close: () => undefined,
       };
     },

@@ -1,7 +1,7 @@
 /**
  * Brings a log to a good end after any kind of stop, before anything else is allowed.
  *
- * In order: find the tail, cut a torn line, append the outbox lines that the segment lacks byte for byte, sync, and
+ * In order: find the tail, cut a torn line, append the outbox lines that the segment lacks byte for byte, make all of it durable, and
  * rebuild the digests the log anchors. Only what was never acknowledged may be cut: everything up to the store's
  * durable sequence must be there, and a line that does not verify before it is tampering, not a torn write.
  *
@@ -43,9 +43,9 @@ export function recoverLog(options: RecoverOptions): RecoveredLog {
   for (const segment of segments.slice(0, -1)) collectAnchors(files, segment, macKey, anchors);
   const outbox = store.outbox();
   const last = segments.at(-1);
-  const tail = last === undefined ? { sequence: 0, hash: GENESIS, end: 0, cutBytes: 0 } : readTail(files, last, macKey, anchors, outbox, store.durableSequence());
+  const tail = last === undefined ? { sequence: 0, hash: GENESIS, end: 0, durableEnd: 0, cutBytes: 0 } : readTail(files, last, macKey, anchors, outbox, store.durableSequence());
   if (tail.sequence < store.durableSequence()) throw broken(tail.sequence + 1, `missing; the store knows of ${store.durableSequence()} events`);
-  const segment = last === undefined ? undefined : SegmentWriter.resume(files, path, last.path, tail.end);
+  const segment = last === undefined ? undefined : SegmentWriter.resume(files, path, last.path, tail.end, tail.durableEnd);
   const missing = outbox.filter((line) => line.sequence > tail.sequence);
   if (missing.length === 0) {
     segment?.syncNow();
@@ -91,12 +91,14 @@ function collectAnchors(files: FileLayer, segment: SegmentName, macKey: KeyObjec
   }
 }
 
-function readTail(files: FileLayer, segment: SegmentName, macKey: KeyObject, anchors: Map<string, string>, outbox: readonly { sequence: number; line: Buffer }[], durableSequence: number): { sequence: number; hash: string; end: number; cutBytes: number } {
+function readTail(files: FileLayer, segment: SegmentName, macKey: KeyObject, anchors: Map<string, string>, outbox: readonly { sequence: number; line: Buffer }[], durableSequence: number): { sequence: number; hash: string; end: number; durableEnd: number; cutBytes: number } {
   const file = files.open(segment.path, "read");
   const copies = new Map(outbox.map(({ sequence, line }) => [sequence, line.toString("utf8")]));
   let sequence = segment.firstSequence - 1;
   let hash: string | undefined;
   let end = 0;
+  // Where the lines begin that may be in the page cache only.
+  let durableEnd = 0;
   try {
     const size = file.size();
     for (const located of readLines(file)) {
@@ -104,7 +106,7 @@ function readTail(files: FileLayer, segment: SegmentName, macKey: KeyObject, anc
       const good = parsed !== undefined && parsed.event.sequence === sequence + 1 && (hash === undefined || parsed.event.previous === hash) && macMatches(parsed, macKey);
       if (!good) {
         if (sequence + 1 <= durableSequence) throw broken(sequence + 1, "the line does not verify");
-        return { sequence, hash: hash ?? previousHash(files, segment), end, cutBytes: size - end };
+        return { sequence, hash: hash ?? previousHash(files, segment), end, durableEnd, cutBytes: size - end };
       }
       const copy = copies.get(sequence + 1);
       if (copy !== undefined && copy !== `${located.line}\n`) throw broken(sequence + 1, "differs from the store's copy");
@@ -112,11 +114,12 @@ function readTail(files: FileLayer, segment: SegmentName, macKey: KeyObject, anc
       sequence += 1;
       hash = parsed.hash;
       end = located.end;
+      if (sequence <= durableSequence) durableEnd = end;
     }
   } finally {
     file.close();
   }
-  return { sequence, hash: hash ?? previousHash(files, segment), end, cutBytes: 0 };
+  return { sequence, hash: hash ?? previousHash(files, segment), end, durableEnd, cutBytes: 0 };
 }
 
 /** Hash of the event before an empty segment: the last line of the segment before it. */

@@ -10,11 +10,10 @@ import { AuditLog } from "../audit/log.ts";
 import type { FileLayer } from "../audit/file-layer.ts";
 import { listSegments } from "../audit/segments.ts";
 import { recoverLog } from "../audit/recover.ts";
-import { createVault, openVault, type Hierarchy, type UnsealSecret } from "../objects/hierarchy.ts";
+import { createVault, openVault, parseHeader, type Hierarchy, type UnsealSecret } from "../objects/hierarchy.ts";
 import { Objects } from "../objects/objects.ts";
 import { VaultedRecords } from "../objects/vaulted-records.ts";
 import type { Store } from "../stores/store.ts";
-import type { HeaderPlace } from "./header-file.ts";
 
 /** What an open vault has and a sealed one has not. */
 export interface OpenVault {
@@ -29,7 +28,6 @@ export interface OpenVault {
 }
 
 export interface UnsealOptions {
-  readonly header: HeaderPlace;
   readonly store: Store;
   readonly files: FileLayer;
   readonly auditPath: string;
@@ -45,14 +43,15 @@ export interface UnsealOptions {
  * @throws {HsmError} UNAUTHENTICATED wrong secret; INTEGRITY_FAILURE header, log or store do not fit each other
  */
 export async function unseal(secret: UnsealSecret, options: UnsealOptions): Promise<OpenVault> {
-  const { header, store, files, auditPath } = options;
-  const known = header.read();
+  const { store, files, auditPath } = options;
+  const text = store.header();
+  const known = text === undefined ? undefined : parseHeader(text);
   let hierarchy: Hierarchy;
   if (known === undefined) {
     const used = (await store.namespaces()).length > 0 || store.durableSequence() > 0 || listSegments(files, auditPath).length > 0;
-    if (used) throw new HsmError("INTEGRITY_FAILURE", "vault.json is missing beside existing data; restore it from a backup");
+    if (used) throw new HsmError("INTEGRITY_FAILURE", "the vault header is missing beside existing data; restore the key store from a backup");
     const made = createVault(secret, new Date(options.now()));
-    header.write(made.header);
+    store.setHeader(JSON.stringify(made.header));
     hierarchy = made.hierarchy;
   } else {
     hierarchy = openVault(known, secret);

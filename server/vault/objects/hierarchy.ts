@@ -2,7 +2,7 @@
  * The key hierarchy under the root key, and the vault header that seals the root key itself.
  *
  *      unseal secret (32 raw bytes, or passphrase by Argon2id) [+ second secret]
- *        └─ HKDF ─► seals the random root key in vault.json
+ *        └─ HKDF ─► seals the random root key in the vault header
  *             root key ─ HKDF ─► KEK           seals namespace KEKs, which seal key versions
  *                              ► record MAC key HMAC-SHA-384 over every stored record
  *                              ► audit MAC key  HMAC-SHA-256 over every audit event
@@ -16,7 +16,7 @@ import { argon2Sync, createCipheriv, createDecipheriv, createSecretKey, hkdfSync
 import { HsmError } from "@keystead/contract/errors";
 import { secretBuffer, wipe } from "@keystead/crypto/wipe";
 
-/** vault.json: what is needed, beside the unseal secret, to open the vault. Nothing in it is secret. */
+/** The vault header: what is needed, beside the unseal secret, to open the vault. Nothing in it is secret. */
 export interface VaultHeader {
   readonly format: 1;
   readonly vaultId: string;
@@ -139,7 +139,7 @@ export function openVault(header: VaultHeader, unseal: UnsealSecret): Hierarchy 
   }
 }
 
-/** A header read from disk, checked for shape. @throws {HsmError} INTEGRITY_FAILURE */
+/** A header read from the store, checked for shape. @throws {HsmError} INTEGRITY_FAILURE */
 export function parseHeader(text: string): VaultHeader {
   let value: unknown;
   try {
@@ -152,6 +152,6 @@ export function parseHeader(text: string): VaultHeader {
   const fits = header !== undefined && header !== null && header.format === 1 && typeof header.vaultId === "string" && typeof header.salt === "string"
     && typeof header.sealedRoot === "string" && typeof header.secondSecret === "boolean" && (header.method === "key" || header.method === "passphrase")
     && (argon2 === undefined || (argon2.memoryKiB >= 8 && argon2.memoryKiB <= 1024 * 1024 && argon2.passes >= 1 && argon2.passes <= 64 && argon2.parallelism >= 1 && argon2.parallelism <= 16));
-  if (!fits) throw new HsmError("INTEGRITY_FAILURE", "vault.json is damaged");
+  if (!fits) throw new HsmError("INTEGRITY_FAILURE", "the vault header is damaged");
   return header;
 }

@@ -10,6 +10,7 @@ export function memoryStore(): Store {
   const records = new Map<string, Buffer>();
   let lines: OutboxLine[] = [];
   let durable = 0;
+  let header: string | undefined;
   const sorted = (): string[] => [...records.keys()].sort((a, b) => (a < b ? -1 : 1));
   const keyOf = (name: string): RecordKey => parseRecordName(name) as RecordKey;
   return {
@@ -48,6 +49,10 @@ export function memoryStore(): Store {
     setDurableSequence(sequence) {
       durable = Math.max(durable, sequence);
       lines = lines.filter((line) => line.sequence > durable);
+    },
+    header: () => header,
+    setHeader(text) {
+      header = text;
     },
     close() {
       records.clear();

@@ -30,6 +30,7 @@ const SCHEMA = `
   ) WITHOUT ROWID, STRICT;
   CREATE TABLE IF NOT EXISTS audit_outbox (sequence INTEGER PRIMARY KEY, line BLOB NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID, STRICT;
+  CREATE TABLE IF NOT EXISTS header (one INTEGER PRIMARY KEY CHECK (one = 1), text TEXT NOT NULL) STRICT;
 `;
 
 /** Opens the database, making it when it is missing. @throws {HsmError} INTEGRITY_FAILURE when it is no database. */
@@ -96,6 +97,10 @@ export function sqliteStore(options: SqliteStoreOptions): Store {
         dequeue.run(sequence);
         raise.run(sequence);
       });
+    },
+    header: () => (database.prepare("SELECT text FROM header").get() as { text: string } | undefined)?.text,
+    setHeader(text) {
+      database.prepare("INSERT INTO header VALUES (1, ?) ON CONFLICT DO UPDATE SET text = excluded.text").run(text);
     },
     close() {
       database.close();

@@ -57,5 +57,11 @@ export interface Store {
   /** Raises {@link durableSequence} and forgets outbox lines up to it; durable when this returns. */
   setDurableSequence(sequence: number): void;
 
+  /** The vault's header text, or undefined before a vault was made here. */
+  header(): string | undefined;
+
+  /** Keeps the header; durable when this returns. */
+  setHeader(text: string): void;
+
   close(): void;
 }
