@@ -6,6 +6,7 @@
  * The gateway writes what it saw and judges nothing; the vault reads it as untrusted input. `body` is the protobuf
  * encoding of the operation's request message.
  */
+import { HsmError } from "@keystead/contract/errors";
 import { MalformedFrame } from "./frame.ts";
 
 /** Which kind of listener took the request in. The vault trusts the gateway for this and records it as vouched. */
@@ -26,9 +27,17 @@ export interface Evidence {
 /** Longest bearer token in bytes. */
 export const MAX_TOKEN_BYTES = 16 * 1024;
 
-/** Evidence that does not change between requests of one connection, encoded once. */
+/**
+ * The payload of a REQUEST.
+ *
+ * @security what does not fit its length field is refused: a length that wrapped would let a client's request id be
+ *   read as somebody's token or certificate
+ * @throws {HsmError} REQUEST_TOO_LARGE
+ */
 export function encodeCall(evidence: Evidence, body: Uint8Array): Buffer {
   const { address, requestId, token, certificate } = evidence;
+  if (address.length > 255 || requestId.length > 255) throw new HsmError("REQUEST_TOO_LARGE", "the address or the request id is longer than 255 bytes");
+  if (token.length > MAX_TOKEN_BYTES || certificate.length > 0xffff) throw new HsmError("REQUEST_TOO_LARGE", "the credential is too long");
   const bytes = Buffer.allocUnsafeSlow(7 + address.length + requestId.length + token.length + certificate.length + body.length);
   let at = 0;
   bytes[at++] = evidence.listener;
