@@ -69,7 +69,8 @@ const u32 = (bytes: Buffer, at: number): number =>
  * Cuts a byte stream into frames, whatever the chunk boundaries.
  *
  * A frame that lies within one chunk is handed out as a view of it; one that spans chunks is assembled in memory
- * of its own, never larger than the length its header announced, and that length is checked before allocation.
+ * of its own, never larger than the length its header announced, and that length is checked before allocation. The
+ * chunks belong to the reader: what it copied out of them is zeroed.
  */
 export class FrameReader {
   readonly #maxPayloadBytes: number;
@@ -94,6 +95,8 @@ export class FrameReader {
       if (this.#body !== undefined) {
         const take = Math.min(this.#body.length - this.#bodyBytes, chunk.length - at);
         chunk.copy(this.#body, this.#bodyBytes, at, at + take);
+        // Whoever receives the frame wipes the assembled payload and does not know of this copy.
+        chunk.fill(0, at, at + take);
         this.#bodyBytes += take;
         at += take;
         if (this.#bodyBytes < this.#body.length) return;
