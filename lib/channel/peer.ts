@@ -68,6 +68,9 @@ export class Peer {
   #draining = false;
   #sweep: NodeJS.Timeout | undefined;
   #idleWaiters: (() => void)[] = [];
+  /** Writes the kernel has not taken whole. */
+  #writing = 0;
+  #writtenWaiters: (() => void)[] = [];
   #freeSlab: Buffer | undefined = Buffer.alloc(SLAB_BYTES);
 
   constructor(socket: Socket, options: PeerOptions) {
@@ -108,6 +111,7 @@ export class Peer {
    */
   request(operation: number, payload: Buffer, deadlineMs: number, onCallId?: (cancel: () => void) => void): Promise<Buffer> {
     if (this.#ended) return Promise.reject(new HsmError("PROVIDER_UNAVAILABLE", "the vault is not connected", { retryAfterSeconds: 1 }));
+    if (this.#draining) return Promise.reject(new HsmError("PROVIDER_UNAVAILABLE", "shutting down", { retryAfterSeconds: 1 }));
     if (this.#pending.size >= this.#maxInFlight || this.#queuedBytes > this.#highWaterBytes || this.#socket.writableLength > this.#highWaterBytes) {
       return Promise.reject(new HsmError("PROVIDER_UNAVAILABLE", "too many requests are in flight", { retryAfterSeconds: 1 }));
     }
@@ -121,7 +125,10 @@ export class Peer {
     });
   }
 
-  /** Ends politely: refuses new work on both sides, resolves when nothing is in flight any more. */
+  /**
+   * Ends politely: refuses new work on both sides, resolves when nothing is in flight any more and every answer is with
+   * the kernel, so that the process may exit.
+   */
   async drain(): Promise<void> {
     this.#draining = true;
     if (!this.#ended) this.#send(FRAME.goaway, 0, 0, 0, undefined);
@@ -129,6 +136,7 @@ export class Peer {
       await new Promise<void>((resolve) => this.#idleWaiters.push(resolve));
     }
     this.#flush();
+    if (this.#writing > 0 && !this.#ended) await new Promise<void>((resolve) => this.#writtenWaiters.push(resolve));
   }
 
   /** Ends at once. Requests in flight are rejected. */
@@ -144,9 +152,17 @@ export class Peer {
     const pending = this.#pending.get(callId);
     if (pending === undefined) return;
     this.#pending.delete(callId);
-    this.#send(FRAME.cancel, 0, callId, 0, undefined);
+    this.#withdraw(callId);
     pending.reject(new HsmError("CANCELLED", "the caller went away"));
     this.#wakeIfIdle();
+  }
+
+  /** Takes a request back, or tells the other side. An unsent one must not leave: its caller may wipe it from now on. */
+  #withdraw(callId: number): void {
+    const unsent = this.#queue.findIndex((queued) => queued.type === FRAME.request && queued.callId === callId);
+    if (unsent === -1) return this.#send(FRAME.cancel, 0, callId, 0, undefined);
+    const [taken] = this.#queue.splice(unsent, 1);
+    this.#queuedBytes -= HEADER_BYTES + (taken?.payload?.length ?? 0);
   }
 
   #expire(): void {
@@ -154,7 +170,7 @@ export class Peer {
     for (const [callId, pending] of this.#pending) {
       if (pending.deadline > now) continue;
       this.#pending.delete(callId);
-      this.#send(FRAME.cancel, 0, callId, 0, undefined);
+      this.#withdraw(callId);
       pending.reject(new HsmError("DEADLINE_EXCEEDED", "no answer within the deadline; the outcome is unknown"));
     }
     if (this.#pending.size === 0) {
@@ -165,7 +181,10 @@ export class Peer {
   }
 
   #send(type: FrameType, operation: number, callId: number, deadlineMs: number, payload: Buffer | undefined): void {
-    if (this.#ended) return;
+    if (this.#ended) {
+      if (type === FRAME.reply) payload?.fill(0);
+      return;
+    }
     this.#queue.push({ type, operation, callId, deadlineMs, payload });
     this.#queuedBytes += HEADER_BYTES + (payload?.length ?? 0);
     if (this.#flushScheduled) return;
@@ -177,6 +196,8 @@ export class Peer {
     this.#flushScheduled = false;
     const queue = this.#queue;
     if (queue.length === 0 || this.#ended) return;
+    // The other side knows no frame before its greeting was answered: until then everything waits.
+    if (!this.#greeted && !this.#options.speaksFirst) return;
     const bytes = this.#queuedBytes;
     this.#queue = [];
     this.#queuedBytes = 0;
@@ -197,8 +218,11 @@ export class Peer {
       at += payloadBytes;
       if (type === FRAME.reply) payload.fill(0);
     }
+    this.#writing += 1;
     this.#socket.write(at === slab.length ? slab : slab.subarray(0, at), () => {
       slab.fill(0, 0, at);
+      this.#writing -= 1;
+      if (this.#writing === 0) for (const wake of this.#writtenWaiters.splice(0)) wake();
       if (slab.length === SLAB_BYTES) this.#freeSlab = slab;
       this.#resumeIfRoom();
     });
@@ -232,7 +256,10 @@ export class Peer {
     if (!this.#greeted) {
       if (frame.type !== FRAME.hello || frame.operation !== PROTOCOL_VERSION) throw new MalformedFrame("no greeting");
       this.#greeted = true;
-      if (!this.#options.speaksFirst) this.#greet();
+      if (this.#options.speaksFirst) return;
+      const held = this.#queue.splice(0);
+      this.#greet();
+      this.#queue.push(...held);
       return;
     }
     switch (frame.type) {
@@ -242,9 +269,11 @@ export class Peer {
         const pending = this.#pending.get(frame.callId);
         // An answer to a call that was cancelled or timed out meanwhile is dropped, and its bytes with it.
         if (pending === undefined) { frame.payload.fill(0); return; }
+        // Decoded before it is taken off the list: what cannot be decoded ends the peer, and with it every call listed.
+        const failure = frame.type === FRAME.failure ? decodeFailure(frame.payload) : undefined;
         this.#pending.delete(frame.callId);
-        if (frame.type === FRAME.reply) pending.resolve(frame.payload);
-        else pending.reject(decodeFailure(frame.payload));
+        if (failure === undefined) pending.resolve(frame.payload);
+        else pending.reject(failure);
         this.#wakeIfIdle();
         return;
       }
@@ -316,7 +345,9 @@ export class Peer {
     }
     this.#pending.clear();
     this.#answering.clear();
+    for (const { type, payload } of this.#queue.splice(0)) if (type === FRAME.reply) payload?.fill(0);
     this.#wakeIfIdle();
+    for (const wake of this.#writtenWaiters.splice(0)) wake();
     this.#options.onEnd?.(reason);
   }
 }
