@@ -30,7 +30,7 @@ const blobs = fc.constantFrom(0, 1, 16, 17, 1024, 1025, 16384, 16385, 65536, 655
 /** Any message of a type: values on both sides of every rule the contract has. */
 function arbitrary(desc: DescMessage, depth = 0): fc.Arbitrary<Message> {
   const fields = desc.fields.filter((field) => field.oneof === undefined).map((field): [string, fc.Arbitrary<unknown>] => {
-    const one = field.message !== undefined ? arbitrary(field.message, depth + 1)
+    const one: fc.Arbitrary<unknown> = field.message !== undefined ? arbitrary(field.message, depth + 1)
       : field.enum !== undefined ? fc.constantFrom(0, 1, 2, 3, 7, 16, 17, -1, 1000)
       : field.scalar === 9 ? names : field.scalar === 12 ? blobs : numbers;
     if (field.fieldKind !== "list") return [field.localName, one];
