@@ -32,17 +32,26 @@ export function memoryStore(): Store {
       }
     },
     commit(writes: readonly RecordWrite[], outboxLines: readonly OutboxLine[], durableSequence: number): void {
-      for (const { key, expected } of writes) {
-        const bytes = records.get(recordName(key));
-        const digest = bytes === undefined ? undefined : recordDigest(bytes);
-        if (digest !== expected) throw new HsmError("OBJECT_CHANGED", `record ${recordName(key)} was changed meanwhile`);
+      // Each write sees those before it in the same commit; nothing is kept until all of them hold.
+      const changed = new Map<string, Buffer | undefined>();
+      for (const { key, expected, bytes } of writes) {
+        const name = recordName(key);
+        const now = changed.has(name) ? changed.get(name) : records.get(name);
+        if ((now === undefined ? undefined : recordDigest(now)) !== expected) throw new HsmError("OBJECT_CHANGED", `record ${name} was changed meanwhile`);
+        changed.set(name, bytes === undefined ? undefined : Buffer.from(bytes));
       }
-      for (const { key, bytes } of writes) {
-        if (bytes === undefined) records.delete(recordName(key));
-        else records.set(recordName(key), Buffer.from(bytes));
+      const raised = Math.max(durable, durableSequence);
+      const kept = new Map(lines.filter((line) => line.sequence > raised).map((line) => [line.sequence, line]));
+      for (const line of outboxLines) {
+        if (kept.has(line.sequence)) throw new TypeError(`audit line ${line.sequence} is in the outbox already`);
+        kept.set(line.sequence, line);
       }
-      durable = Math.max(durable, durableSequence);
-      lines = [...lines.filter((line) => line.sequence > durable), ...outboxLines];
+      for (const [name, bytes] of changed) {
+        if (bytes === undefined) records.delete(name);
+        else records.set(name, bytes);
+      }
+      durable = raised;
+      lines = [...kept.values()].sort((a, b) => a.sequence - b.sequence);
     },
     outbox: () => [...lines],
     durableSequence: () => durable,
