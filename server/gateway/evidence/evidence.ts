@@ -1,0 +1,36 @@
+/**
+ * What the gateway saw of a caller, for the vault to judge. Nothing is judged here.
+ *
+ * Malformed credentials are not dropped: a bearer token that cannot be one is passed on as a token that will fail, so
+ * that a wrong credential is never treated as no credential.
+ */
+import { MAX_TOKEN_BYTES, type Evidence } from "@keystead/channel/call";
+import type { Exchange } from "../transports/exchange.ts";
+
+const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
+const TOKEN = /^[\x21-\x7e]*$/;
+/** Stands for a credential that was sent and cannot be passed on; no key verifies it. */
+const UNUSABLE = "unusable";
+
+const prefix = Math.floor(Math.random() * 0xffffffff).toString(16).padStart(8, "0");
+let counter = 0;
+
+/** The caller's request id when it is well-formed, otherwise a new one that is unique on this server. */
+export function requestIdOf(exchange: Exchange): string {
+  const given = exchange.header("x-request-id");
+  if (given !== undefined && REQUEST_ID.test(given)) return given;
+  counter += 1;
+  return `${prefix}-${Date.now().toString(36)}-${counter.toString(36)}`;
+}
+
+export function evidenceOf(exchange: Exchange, requestId: string): Evidence {
+  const { listener, address, certificate } = exchange.connection;
+  return { listener, address, requestId, token: tokenOf(exchange.header("authorization")), certificate };
+}
+
+function tokenOf(authorization: string | undefined): string {
+  if (authorization === undefined) return "";
+  if (!/^bearer /i.test(authorization)) return UNUSABLE;
+  const token = authorization.slice(7).trim();
+  return token !== "" && token.length <= MAX_TOKEN_BYTES && TOKEN.test(token) ? token : UNUSABLE;
+}

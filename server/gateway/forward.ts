@@ -1,0 +1,54 @@
+/**
+ * From a surface to the vault and back: admission, evidence, one frame each way.
+ */
+import { encodeCall, type Evidence } from "@keystead/channel/call";
+import { asHsmError, type HsmError } from "@keystead/contract/errors";
+import type { Operation } from "@keystead/contract/operation";
+import type { Admission } from "./admission.ts";
+import { evidenceOf } from "./evidence/evidence.ts";
+import type { GatewayMeasurements } from "./measure.ts";
+import type { Exchange } from "./transports/exchange.ts";
+import type { VaultLink } from "./vault-link.ts";
+
+/** What a surface forwards. */
+export interface Forwarded {
+  readonly operation: Operation;
+  readonly requestId: string;
+  /** The request message, protobuf. It is wiped. */
+  readonly body: Uint8Array;
+  /** What the caller asked for, in milliseconds. */
+  readonly deadlineMs: number | undefined;
+}
+
+/** Forwards one request; the reply is the response message, protobuf. @throws {HsmError} */
+export type Forward = (exchange: Exchange, request: Forwarded) => Promise<Buffer>;
+
+/** The gateway's parts, as surfaces use them. */
+export interface Desk {
+  readonly forward: Forward;
+  readonly bodyBytes: number;
+  readonly measurements: GatewayMeasurements;
+  /** Asks the vault a question of the gateway's own (SELF). */
+  ask(question: number): Promise<Buffer>;
+}
+
+export function forwarder(link: VaultLink, admission: Admission): Forward {
+  return async (exchange, { operation, requestId, body, deadlineMs }) => {
+    admission.enter();
+    try {
+      const evidence: Evidence = evidenceOf(exchange, requestId);
+      const call = encodeCall(evidence, body);
+      body.fill(0);
+      try {
+        return await link.request(operation.number, call, admission.deadlineMs(deadlineMs), (cancel) => exchange.onAbort(cancel));
+      } finally {
+        call.fill(0);
+      }
+    } finally {
+      admission.leave();
+    }
+  };
+}
+
+/** The error behind anything thrown, for surfaces. */
+export const refusalOf = (thrown: unknown): HsmError => asHsmError(thrown);

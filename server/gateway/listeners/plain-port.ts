@@ -1,0 +1,74 @@
+/**
+ * A plaintext port: HTTP/1.1, and HTTP/2 with prior knowledge told apart by its first three bytes ("PRI").
+ *
+ * @see RFC 9113 §3.4
+ */
+import { createServer, type Socket } from "node:net";
+import type { Listener } from "@keystead/channel/call";
+import type { Connection, Dispatch } from "../transports/exchange.ts";
+import { http1Exchanges } from "../transports/http1.ts";
+import { http2Exchanges } from "../transports/http2.ts";
+import { Connections, closePort, listen, type Port } from "./port.ts";
+
+/** How long a client may take to send its first three bytes. */
+const PREFACE_MS = 5_000;
+const PREFACE = "PRI";
+const NO_CERTIFICATE = Buffer.alloc(0);
+
+export interface PlainPortOptions {
+  readonly host: string;
+  readonly port: number;
+  /** What requests of this port are vouched as. */
+  readonly listener: Listener;
+  readonly dispatch: Dispatch;
+  readonly maxConnections: number;
+  readonly requestTimeoutSeconds: number;
+  /** HTTP/2 too. */
+  readonly http2: boolean;
+}
+
+/** Opens a plaintext port. */
+export async function plainPort(options: PlainPortOptions): Promise<Port> {
+  const connections = new Connections();
+  const known = new WeakMap<Socket, Connection>();
+  const connectionOf = (socket: Socket): Connection => {
+    let connection = known.get(socket);
+    if (connection === undefined) known.set(socket, (connection = { listener: options.listener, address: socket.remoteAddress ?? "", certificate: NO_CERTIFICATE }));
+    return connection;
+  };
+  const http1 = http1Exchanges(options.dispatch, connectionOf, options);
+  const http2 = http2Exchanges(options.dispatch, connectionOf);
+  connections.watch(http2);
+  const server = createServer({ noDelay: true, pauseOnConnect: false }, (socket) => {
+    connections.add(socket);
+    socket.on("error", () => socket.destroy());
+    if (options.http2) chooseProtocol(socket, (isHttp2) => (isHttp2 ? http2 : http1).emit("connection", socket));
+    else http1.emit("connection", socket);
+  });
+  server.maxConnections = options.maxConnections;
+  const address = await listen(server, options.host, options.port);
+  return {
+    address,
+    connections: () => connections.count,
+    close: () => closePort(server, http1, connections),
+  };
+}
+
+/** Looks at the first bytes, puts them back, and says what they are. */
+function chooseProtocol(socket: Socket, chosen: (isHttp2: boolean) => void): void {
+  const timer = setTimeout(() => socket.destroy(), PREFACE_MS);
+  let held: Buffer = Buffer.alloc(0);
+  const look = (): void => {
+    const chunk = socket.read() as Buffer | null;
+    if (chunk === null) return;
+    held = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
+    const seen = held.toString("latin1", 0, PREFACE.length);
+    if (held.length < PREFACE.length && PREFACE.startsWith(seen)) return;
+    clearTimeout(timer);
+    socket.off("readable", look);
+    socket.unshift(held);
+    chosen(seen === PREFACE);
+  };
+  socket.once("close", () => clearTimeout(timer));
+  socket.on("readable", look);
+}

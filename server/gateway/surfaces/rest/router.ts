@@ -1,0 +1,74 @@
+/**
+ * Finds the route of a path: a tree of segments, literal before field.
+ */
+import type { DescField } from "@bufbuild/protobuf";
+import { restRoutes, type RestRoute } from "@keystead/contract/routes";
+import { HsmError } from "@keystead/contract/errors";
+
+interface Node {
+  readonly literals: Map<string, Node>;
+  field: Node | undefined;
+  readonly routes: Map<string, RestRoute>;
+}
+
+const node = (): Node => ({ literals: new Map(), field: undefined, routes: new Map() });
+
+export interface Match {
+  readonly route: RestRoute;
+  /** Values of the path's fields, percent-decoded. */
+  readonly values: readonly (readonly [DescField, string])[];
+}
+
+/** A path that exists, with the methods it has. */
+export interface Methods {
+  readonly allowed: readonly string[];
+}
+
+export class Router {
+  readonly #root = node();
+
+  constructor(routes: readonly RestRoute[] = restRoutes()) {
+    for (const route of routes) {
+      let at = this.#root;
+      for (const segment of route.segments) {
+        if (typeof segment === "string") {
+          let next = at.literals.get(segment);
+          if (next === undefined) at.literals.set(segment, (next = node()));
+          at = next;
+        } else {
+          at = at.field ??= node();
+        }
+      }
+      at.routes.set(route.method, route);
+    }
+  }
+
+  /** @throws {HsmError} INVALID_REQUEST when a segment's percent-encoding is broken */
+  find(method: string, path: string): Match | Methods | undefined {
+    const segments = path.slice(1).split("/");
+    const found = descend(this.#root, segments, 0);
+    if (found === undefined) return undefined;
+    const route = found.routes.get(method === "HEAD" ? "GET" : method);
+    if (route === undefined) return { allowed: [...found.routes.keys()] };
+    const values = route.segments.flatMap((segment, index) => (typeof segment === "string" ? [] : [[segment, decoded(segments[index] as string)] as const]));
+    return { route, values };
+  }
+}
+
+function descend(at: Node, segments: readonly string[], index: number): Node | undefined {
+  const segment = segments[index];
+  if (segment === undefined) return at.routes.size > 0 ? at : undefined;
+  const literal = at.literals.get(segment);
+  const found = literal === undefined ? undefined : descend(literal, segments, index + 1);
+  if (found !== undefined) return found;
+  return at.field === undefined || segment === "" ? undefined : descend(at.field, segments, index + 1);
+}
+
+function decoded(segment: string): string {
+  if (!segment.includes("%")) return segment;
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    throw new HsmError("INVALID_REQUEST", "the path is not well-formed");
+  }
+}

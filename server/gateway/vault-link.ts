@@ -1,0 +1,58 @@
+/**
+ * The line to the vault: one peer at a time, replaced when the launcher hands over a new one.
+ */
+import { Socket } from "node:net";
+import { Peer } from "@keystead/channel/peer";
+import { HsmError } from "@keystead/contract/errors";
+import type { Logger } from "@keystead/contract/logging";
+
+export class VaultLink {
+  readonly #log: Logger;
+  readonly #maxInFlight: number;
+  #peer: Peer | undefined;
+
+  constructor(log: Logger, maxInFlight: number) {
+    this.#log = log;
+    this.#maxInFlight = maxInFlight;
+  }
+
+  /** Talks over this socket from now on. */
+  join(socket: Socket, speaksFirst: boolean): void {
+    const before = this.#peer;
+    const peer: Peer = new Peer(socket, {
+      speaksFirst, maxInFlight: this.#maxInFlight,
+      onEnd: (reason) => {
+        if (this.#peer !== peer) return;
+        this.#peer = undefined;
+        this.#log.warn("the vault is not connected", reason === undefined ? {} : { detail: reason.message });
+      },
+    });
+    this.#peer = peer;
+    before?.destroy();
+  }
+
+  get inFlight(): number {
+    return this.#peer?.inFlight ?? 0;
+  }
+
+  get connected(): boolean {
+    return this.#peer !== undefined;
+  }
+
+  /** @throws {HsmError} what the vault answered; PROVIDER_UNAVAILABLE when there is none */
+  request(operation: number, payload: Buffer, deadlineMs: number, onCall?: (cancel: () => void) => void): Promise<Buffer> {
+    if (this.#peer === undefined) return Promise.reject(new HsmError("PROVIDER_UNAVAILABLE", "the vault is not connected; nothing was done", { retryAfterSeconds: 1 }));
+    return this.#peer.request(operation, payload, deadlineMs, onCall);
+  }
+
+  async drain(): Promise<void> {
+    await this.#peer?.drain();
+  }
+}
+
+/** A pipe the launcher made; anything else is destroyed and refused. */
+export function acceptPipe(handle: unknown): Socket | undefined {
+  if (handle instanceof Socket && (handle as unknown as { _handle?: { constructor: { name: string } } })._handle?.constructor.name === "Pipe") return handle;
+  (handle as { destroy?: () => void } | undefined)?.destroy?.();
+  return undefined;
+}
