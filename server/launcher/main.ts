@@ -73,10 +73,17 @@ function run({ gateway: gatewayConfig, vault: vaultConfig, logging, notices }: E
   const folders = inMemory ? [] : [vaultConfig.dataDir, dirname(vaultConfig.audit.path)];
   const descriptors = [...new Set(named("fd").map(Number))];
 
+  let vault: ChildProcess | undefined;
+  let gateway: ChildProcess | undefined;
   const vaultOptions: PartOptions = {
     name: "vault", node: process.execPath, main: join(ROOT, "server/vault/main.ts"), flags: vaultFlags(ROOT, folders, vaultFiles),
     env: { UV_THREADPOOL_SIZE: String(availableParallelism() + 2), ...Object.fromEntries(named("env").map((name) => [name, process.env[name] ?? ""])) },
-    user: ownUsers ? USERS.vault : undefined, descriptors, onLine: (line) => log.write(line),
+    user: ownUsers ? USERS.vault : undefined, descriptors,
+    onLine(line) {
+      // OpenSSL says so on standard error, before any code of ours runs.
+      if (line.includes("Unable to memory map openssl secure heap")) vault?.send({ kind: "memory-not-locked" });
+      else log.write(line);
+    },
   };
   const gatewayOptions: PartOptions = {
     name: "gateway", node: process.execPath, main: join(ROOT, "server/gateway/main.ts"), flags: gatewayFlags(ROOT, tlsFiles),
@@ -90,8 +97,6 @@ function run({ gateway: gatewayConfig, vault: vaultConfig, logging, notices }: E
     if (gatewayConfig.tls !== undefined) giveFile(gatewayConfig.tls.keyPath, USERS.gateway);
   }
 
-  let vault: ChildProcess | undefined;
-  let gateway: ChildProcess | undefined;
   let stopping = false;
   let announced = false;
   const ready = new Set<string>();

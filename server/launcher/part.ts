@@ -23,8 +23,9 @@ export interface PartOptions {
 /**
  * Core files are switched off for good before node begins: a core of the vault would hold keys. Node puts the
  * launcher's own permissions into every child's NODE_OPTIONS, where they would widen the child's walls: taken out.
+ * Where the system allows it, 256 MiB may be locked in memory, for the secure heap.
  */
-const CONFINED = 'ulimit -c 0 || exit 71; unset NODE_OPTIONS; exec "$@"';
+const CONFINED = 'ulimit -c 0 || exit 71; ulimit -l 262144 2>/dev/null; unset NODE_OPTIONS; exec "$@"';
 
 /** The words that run node confined, whatever the launcher itself may do. */
 export const confined = (node: string, argv: readonly string[]): [string, string[]] => ["/bin/sh", ["-c", CONFINED, "sh", node, ...argv]];

@@ -35,16 +35,14 @@ export function giveFile(path: string, user: PartUser): void {
   chmodSync(path, 0o600);
 }
 
-/** Gives a folder and everything in it to a part. Links are left alone: the vault refuses to start over them. */
+/** Gives a folder and the files directly in it to a part; folders inside stay as they are. Links are left alone. */
 export function giveFolder(path: string, user: PartUser, mode: number): void {
   mkdirSync(path, { recursive: true, mode });
   if (lstatSync(path).isSymbolicLink()) return;
   chownSync(path, user.uid, user.gid);
   chmodSync(path, mode);
   for (const entry of readdirSync(path, { withFileTypes: true })) {
-    const inner = join(path, entry.name);
-    if (entry.isDirectory()) giveFolder(inner, user, 0o700);
-    else if (entry.isFile()) chownSync(inner, user.uid, user.gid);
+    if (entry.isFile()) giveFile(join(path, entry.name), user);
   }
 }
 

@@ -56,7 +56,14 @@ process.title = "keystead [vault]";
 delete (child_process as { _forkChild?: unknown })._forkChild;
 
 process.on("SIGINT", () => undefined);
-process.once("message", (message: StartMessage) => {
+/** Whether private keys are in locked memory; the launcher hears it when they are not. */
+let memoryLocked = true;
+process.on("message", (message: { kind: string }) => {
+  if (message.kind === "memory-not-locked") memoryLocked = false;
+});
+process.on("message", function begin(message: StartMessage) {
+  if (message.kind !== "start") return;
+  process.off("message", begin);
   start(message).catch((error: unknown) => {
     const known = asHsmError(error);
     process.stderr.write(`keystead [vault]: ${known.detail}${known.cause instanceof Error ? `: ${known.cause.message}` : ""}\n`);
@@ -93,7 +100,7 @@ async function start({ config, speaksFirst, ownUsers, descriptors }: StartMessag
   const status = (): StatusFacts => ({
     phase: monitor.phase, uptimeSeconds: (performance.now() - startedAt) / 1000, preset: config.preset,
     auditSequence: monitor.parts?.vault.log.sequence ?? 0, auditSyncMode: config.audit.syncMode, auditIntegrity: integrity, store: store.name,
-    isolation: ownUsers ? "own_users" : "permission_model_only", memoryLocked: secureHeapUsed().total > 0,
+    isolation: ownUsers ? "own_users" : "permission_model_only", memoryLocked: memoryLocked && secureHeapUsed() !== undefined,
   });
   const contextOf = (vault: OpenVault | undefined): Context => ({
     get objects() {
@@ -172,7 +179,7 @@ async function start({ config, speaksFirst, ownUsers, descriptors }: StartMessag
       monitor.stop(known);
     }
   }
-  if (secureHeapUsed().total === 0) log.warn("private keys are not in locked memory; raise LimitMEMLOCK");
+  if (!memoryLocked) log.warn("private keys are not in locked memory; raise LimitMEMLOCK");
 
   let peer: Peer | undefined;
   const join_ = (socket: Socket, first: boolean): void => {

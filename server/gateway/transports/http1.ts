@@ -82,7 +82,10 @@ class Http1Exchange implements Exchange {
     const extra = this.#request.complete || !this.hasBody ? {} : { connection: "close" };
     response.writeHead(status, { ...headers, ...extra, "content-length": body?.length ?? 0 } as never);
     if (body === undefined || this.method === "HEAD") response.end();
-    else response.end(body, () => body.fill(0));
+    else {
+      response.once("close", () => body.fill(0));
+      response.end(body);
+    }
   }
 
   start(status: number, headers: HeaderValues): void {

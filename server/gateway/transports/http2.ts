@@ -37,6 +37,12 @@ export function http2Exchanges(dispatch: Dispatch, connectionOf: (socket: Socket
   return server;
 }
 
+/** Zeroes a body once its stream is closed: 'finish' comes while nghttp2 still holds the bytes. */
+function wipedOnClose(stream: ServerHttp2Stream, body: Buffer): Buffer {
+  stream.once("close", () => body.fill(0));
+  return body;
+}
+
 class Http2Exchange implements Exchange {
   readonly connection: Connection;
   readonly http2 = true;
@@ -85,14 +91,14 @@ class Http2Exchange implements Exchange {
     if (stream.destroyed || stream.closed || stream.headersSent) return void body?.fill(0);
     if (trailers === undefined) {
       stream.respond({ ":status": status, ...headers } as never, { endStream: body === undefined });
-      if (body !== undefined) stream.end(body, () => body.fill(0));
+      if (body !== undefined) stream.end(wipedOnClose(stream, body));
       return;
     }
     this.#trailers = trailers;
     stream.once("wantTrailers", () => this.#sendTrailers());
     stream.respond({ ":status": status, ...headers } as never, { waitForTrailers: true });
     if (body === undefined) stream.end();
-    else stream.end(body, () => body.fill(0));
+    else stream.end(wipedOnClose(stream, body));
   }
 
   start(status: number, headers: HeaderValues): void {
