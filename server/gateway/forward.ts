@@ -28,6 +28,8 @@ export interface Desk {
   readonly forward: Forward;
   readonly bodyBytes: number;
   readonly measurements: GatewayMeasurements;
+  /** Aborted when the gateway begins to end: streams that have no end of their own end then. */
+  readonly stopping: AbortSignal;
   /** Asks the vault a question of the gateway's own (SELF). */
   ask(question: number): Promise<Buffer>;
 }

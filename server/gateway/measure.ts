@@ -12,10 +12,13 @@ export interface GatewayFacts {
   readonly vaultConnected: () => boolean;
 }
 
+/** The delay of a timer of this length is measured; what exceeds it is lag. */
+const LAG_RESOLUTION_MS = 20;
+
 export class GatewayMeasurements {
   readonly #registry = new MetricsRegistry();
   readonly #requests = this.#registry.counter("hsm_gateway_requests_total", "Requests by surface and outcome.", ["surface", "code"]);
-  readonly #delay = monitorEventLoopDelay({ resolution: 20 });
+  readonly #delay = monitorEventLoopDelay({ resolution: LAG_RESOLUTION_MS });
 
   constructor(facts: GatewayFacts) {
     const registry = this.#registry;
@@ -24,11 +27,15 @@ export class GatewayMeasurements {
     registry.gauge("hsm_gateway_connections", "Open connections.", facts.connections);
     registry.gauge("hsm_vault_connected", "1 while the vault is connected.", () => (facts.vaultConnected() ? 1 : 0));
     registry.gauge("hsm_event_loop_lag_seconds", "99th percentile of the event loop's lag since the last reading.", () => {
-      const lag = this.#delay.percentile(99) / 1e9;
+      const lag = Math.max(0, this.#delay.percentile(99) / 1e9 - LAG_RESOLUTION_MS / 1e3);
       this.#delay.reset();
       return [[{ part: "gateway" }, lag] as const];
     });
-    registry.gauge("hsm_gateway_resident_memory_bytes", "Resident memory of the gateway.", () => process.memoryUsage.rss());
+    registry.gauge("hsm_process_resident_memory_bytes", "Resident memory.", () => [[{ part: "gateway" }, process.memoryUsage.rss()] as const]);
+    registry.gauge("hsm_process_cpu_seconds_total", "Processor time used since start.", () => {
+      const { user, system } = process.cpuUsage();
+      return [[{ part: "gateway" }, (user + system) / 1e6] as const];
+    });
     this.#delay.enable();
   }
 
@@ -39,5 +46,10 @@ export class GatewayMeasurements {
 
   render(): string {
     return this.#registry.render();
+  }
+
+  /** Stops watching the event loop. */
+  close(): void {
+    this.#delay.disable();
   }
 }

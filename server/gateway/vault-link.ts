@@ -45,6 +45,11 @@ export class VaultLink {
     return this.#peer.request(operation, payload, deadlineMs, onCall);
   }
 
+  /** Ends the line at once. */
+  destroy(): void {
+    this.#peer?.destroy();
+  }
+
   async drain(): Promise<void> {
     await this.#peer?.drain();
   }

@@ -51,6 +51,7 @@ export async function plainPort(options: PlainPortOptions): Promise<Port> {
     address,
     connections: () => connections.count,
     close: () => closePort(server, http1, connections),
+    destroy: () => connections.destroy(),
   };
 }
 

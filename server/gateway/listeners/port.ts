@@ -12,6 +12,8 @@ export interface Port {
   connections(): number;
   /** Takes no new connections, asks the old ones to end after their requests; resolves when the last has. */
   close(): Promise<void>;
+  /** Ends every connection at once. */
+  destroy(): void;
 }
 
 /** Starts listening. @returns the bound address as host:port */
@@ -53,6 +55,11 @@ export class Connections {
       this.#sessions.add(session);
       session.once("close", () => this.#sessions.delete(session));
     });
+  }
+
+  /** Ends every connection at once. */
+  destroy(): void {
+    for (const socket of this.#sockets) socket.destroy();
   }
 
   get count(): number {

@@ -24,6 +24,7 @@ export class TlsContexts {
   readonly #files: TlsFiles;
   readonly #log: Logger;
   readonly #servers: Server[] = [];
+  readonly #timer: NodeJS.Timeout | undefined;
   #current: { readonly cert: Buffer; readonly key: Buffer; readonly ca: Buffer };
 
   /** @throws when the files cannot be used at all */
@@ -31,7 +32,7 @@ export class TlsContexts {
     this.#files = files;
     this.#log = log;
     this.#current = this.#read();
-    if (files.reloadSeconds > 0) setInterval(() => this.reload(), files.reloadSeconds * 1000).unref();
+    if (files.reloadSeconds > 0) this.#timer = setInterval(() => this.reload(), files.reloadSeconds * 1000).unref();
   }
 
   /** Gives a server the current files, now and whenever they change. */
@@ -40,6 +41,12 @@ export class TlsContexts {
     this.#servers.push(server);
   }
 
+  /** Reads the files no more. */
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** Reads the files and puts them in force when they changed and fit together. */
   reload(): void {
     try {
       const read = this.#read();
@@ -94,6 +101,7 @@ export async function tlsPort({ listener, contexts, dispatch, maxConnections, re
     address,
     connections: () => connections.count,
     close: () => closePort(server, http1, connections),
+    destroy: () => connections.destroy(),
   };
 }
 

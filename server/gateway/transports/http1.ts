@@ -14,11 +14,14 @@ export interface Http1Limits {
   readonly requestTimeoutSeconds: number;
 }
 
+const HEADERS_MS = 10_000;
+
 /** An HTTP/1.1 server without a port: sockets are handed to it. */
 export function http1Exchanges(dispatch: Dispatch, connectionOf: (socket: Socket) => Connection, limits: Http1Limits): Server {
   const connections = new WeakMap<Socket, Connection>();
+  const requestTimeout = limits.requestTimeoutSeconds * 1000;
   const server = createServer({
-    headersTimeout: 10_000, requestTimeout: limits.requestTimeoutSeconds * 1000, keepAliveTimeout: 65_000, connectionsCheckingInterval: 2_000,
+    headersTimeout: Math.min(HEADERS_MS, requestTimeout), requestTimeout, keepAliveTimeout: 65_000, connectionsCheckingInterval: 2_000,
     maxHeaderSize: 32 * 1024, insecureHTTPParser: false, noDelay: true,
   });
   server.maxHeadersCount = 64;
@@ -27,6 +30,8 @@ export function http1Exchanges(dispatch: Dispatch, connectionOf: (socket: Socket
     if (connection === undefined) connections.set(request.socket, (connection = connectionOf(request.socket)));
     dispatch(new Http1Exchange(request, response, connection));
   });
+  // Node watches its timeouts only on a server that listens; this one never does, so it is told that it did.
+  server.emit("listening");
   server.on("upgrade", (_request, socket) => socket.destroy());
   server.on("connect", (_request, socket) => socket.destroy());
   return server;
@@ -58,7 +63,8 @@ class Http1Exchange implements Exchange {
   }
 
   get chunks(): AsyncIterable<Buffer> {
-    return this.#request;
+    // Leaving the loop early must not destroy the request: an answer is still to come.
+    return this.#request.iterator({ destroyOnReturn: false });
   }
 
   get started(): boolean {

@@ -69,7 +69,8 @@ class Http2Exchange implements Exchange {
   }
 
   get chunks(): AsyncIterable<Buffer> {
-    return this.#stream;
+    // Leaving the loop early must not destroy the stream: an answer is still to come.
+    return this.#stream.iterator({ destroyOnReturn: false });
   }
 
   get started(): boolean {

@@ -3,7 +3,7 @@
  */
 import type { Desk } from "../../forward.ts";
 import type { Exchange } from "../../transports/exchange.ts";
-import { healthCheck, healthWatch } from "./health-service.ts";
+import { healthCheck, healthList, healthWatch } from "./health-service.ts";
 import { reflectV1, reflectV1Alpha } from "./reflection.ts";
 
 /** A method as a transformation of message streams. Ends when the client goes away. */
@@ -15,6 +15,7 @@ export function streamingService(desk: Desk): (path: string) => StreamingMethod 
     ["/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", reflectV1],
     ["/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", reflectV1Alpha],
     ["/grpc.health.v1.Health/Check", healthCheck(desk)],
+    ["/grpc.health.v1.Health/List", healthList(desk)],
     ["/grpc.health.v1.Health/Watch", healthWatch(desk)],
   ]);
   return (path) => methods.get(path);

@@ -33,7 +33,8 @@ export function healthSurface(desk: Desk): Dispatch {
   let begun = false;
   const answer = async (exchange: Exchange): Promise<void> => {
     if (exchange.method !== "GET" && exchange.method !== "HEAD") return exchange.respond(405, { ...SAFE_HEADERS, allow: "GET, HEAD" });
-    const vault = await vaultHealth(desk);
+    // Live says that this process answers; it must not wait for another one.
+    const vault = exchange.path === "/health/live" ? undefined : await vaultHealth(desk);
     begun ||= vault !== undefined;
     const good = exchange.path === "/health/live" || (exchange.path === "/health/startup" ? begun : vault?.ready === true);
     const body = exchange.path === "/healthz"

@@ -43,25 +43,34 @@ export class Router {
     }
   }
 
-  /** @throws {HsmError} INVALID_REQUEST when a segment's percent-encoding is broken */
+  /**
+   * The route, or the methods of the path when it has no such method. `GET /keys/import` is the key named `import`,
+   * although `/keys/import` is a path of its own for POST.
+   *
+   * @throws {HsmError} INVALID_REQUEST when a segment's percent-encoding is broken
+   */
   find(method: string, path: string): Match | Methods | undefined {
     const segments = path.slice(1).split("/");
-    const found = descend(this.#root, segments, 0);
-    if (found === undefined) return undefined;
-    const route = found.routes.get(method === "HEAD" ? "GET" : method);
-    if (route === undefined) return { allowed: [...found.routes.keys()] };
+    const wanted = method === "HEAD" ? "GET" : method;
+    const allowed = new Set<string>();
+    const route = descend(this.#root, segments, 0, wanted, allowed);
+    if (route === undefined) return allowed.size === 0 ? undefined : { allowed: [...allowed] };
     const values = route.segments.flatMap((segment, index) => (typeof segment === "string" ? [] : [[segment, decoded(segments[index] as string)] as const]));
     return { route, values };
   }
 }
 
-function descend(at: Node, segments: readonly string[], index: number): Node | undefined {
+function descend(at: Node, segments: readonly string[], index: number, method: string, allowed: Set<string>): RestRoute | undefined {
   const segment = segments[index];
-  if (segment === undefined) return at.routes.size > 0 ? at : undefined;
+  if (segment === undefined) {
+    const route = at.routes.get(method);
+    if (route === undefined) for (const known of at.routes.keys()) allowed.add(known);
+    return route;
+  }
   const literal = at.literals.get(segment);
-  const found = literal === undefined ? undefined : descend(literal, segments, index + 1);
+  const found = literal === undefined ? undefined : descend(literal, segments, index + 1, method, allowed);
   if (found !== undefined) return found;
-  return at.field === undefined || segment === "" ? undefined : descend(at.field, segments, index + 1);
+  return at.field === undefined || segment === "" ? undefined : descend(at.field, segments, index + 1, method, allowed);
 }
 
 function decoded(segment: string): string {

@@ -1,0 +1,81 @@
+/**
+ * The gateway without its process: ports open over a line to the vault, and an orderly end.
+ *
+ * main.ts gives it the configuration and the descriptors; tests give it their own.
+ */
+import { LISTENER } from "@keystead/channel/call";
+import type { GatewayConfig } from "@keystead/contract/config";
+import type { Logger } from "@keystead/contract/logging";
+import { Admission } from "./admission.ts";
+import { forwarder, type Desk } from "./forward.ts";
+import { loopbackOnly } from "./listeners/loopback.ts";
+import { plainPort } from "./listeners/plain-port.ts";
+import type { Port } from "./listeners/port.ts";
+import { TlsContexts, tlsPort } from "./listeners/tls-port.ts";
+import { GatewayMeasurements } from "./measure.ts";
+import { everySurface, healthOnly } from "./surfaces/dispatch.ts";
+import { metricsSurface } from "./surfaces/metrics/metrics.ts";
+import { withGenerateKeyPath } from "./surfaces/rest/generate-key-path.ts";
+import type { VaultLink } from "./vault-link.ts";
+
+/** A question of the gateway's own is answered within this. */
+const ASK_MS = 2_000;
+
+export interface Gateway {
+  /** Where each listener listens, as host:port. */
+  readonly addresses: Readonly<Record<string, string>>;
+  /** Takes nothing new, finishes what is under way; resolves when the last connection has ended. */
+  drain(): Promise<void>;
+  /** Ends every connection at once. */
+  destroy(): void;
+  /** Reads the TLS files now. */
+  reloadTls(): void;
+}
+
+/** Opens every configured port. @throws when one cannot be opened or the TLS files cannot be used */
+export async function openGateway(config: GatewayConfig, link: VaultLink, log: Logger): Promise<Gateway> {
+  const { limits } = config;
+  const admission = new Admission(limits);
+  const ports = new Map<string, Port>();
+  const measurements = new GatewayMeasurements({
+    inFlight: () => admission.inFlight, channelInFlight: () => link.inFlight, vaultConnected: () => link.connected,
+    connections: () => [...ports.values()].reduce((sum, port) => sum + port.connections(), 0),
+  });
+  const stopping = new AbortController();
+  const desk: Desk = { forward: forwarder(link, admission), bodyBytes: limits.bodyBytes, measurements, stopping: stopping.signal, ask: (question) => link.request(question, Buffer.alloc(0), ASK_MS) };
+  const every = everySurface(desk);
+  const shared = { maxConnections: limits.maxConnections, requestTimeoutSeconds: limits.requestTimeoutSeconds };
+  const contexts = config.tls === undefined ? undefined : new TlsContexts(config.tls, log);
+  for (const [name, listener] of [["api", config.api], ["grpc", config.grpc]] as const) {
+    if (listener === undefined) continue;
+    if (contexts === undefined) throw new Error(`the ${name} listener needs TLS files`);
+    ports.set(name, await tlsPort({ listener, contexts, dispatch: every, ...shared }));
+  }
+  if (config.developmentGrpc !== undefined) {
+    ports.set("developmentGrpc", await plainPort({ ...config.developmentGrpc, ...shared, listener: LISTENER.development, dispatch: loopbackOnly(every), http2: true }));
+  }
+  if (config.health !== undefined) {
+    const dispatch = config.developmentRest ? loopbackOnly(withGenerateKeyPath(desk, every)) : healthOnly(desk);
+    ports.set("health", await plainPort({ ...config.health, ...shared, listener: config.developmentRest ? LISTENER.development : LISTENER.tls, dispatch, http2: false }));
+  }
+  if (config.metrics !== undefined) {
+    ports.set("metrics", await plainPort({ ...config.metrics, ...shared, listener: LISTENER.tls, dispatch: metricsSurface(desk), http2: false }));
+  }
+  return {
+    addresses: Object.fromEntries([...ports].map(([name, port]) => [name, port.address])),
+    async drain() {
+      stopping.abort();
+      // A port is closed when its last connection is, and that is when the last answer has left.
+      const closed = Promise.all([...ports.values()].map((port) => port.close()));
+      await admission.close();
+      await closed;
+      contexts?.close();
+      measurements.close();
+      await link.drain();
+    },
+    destroy() {
+      for (const port of ports.values()) port.destroy();
+    },
+    reloadTls: () => contexts?.reload(),
+  };
+}
