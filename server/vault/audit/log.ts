@@ -204,7 +204,7 @@ export class AuditLog {
   #commit(batch: readonly Waiter[], receipts: readonly Receipt[], lines: readonly string[], bytes: Buffer): void {
     const { store, syncMode } = this.#options;
     // The outbox must continue a durable log: lines that only the page cache holds go first.
-    if (syncMode === "normal" && this.#durableSequence < this.#sequence) this.#syncNow();
+    if (syncMode !== "full" && this.#durableSequence < this.#sequence) this.#syncNow();
     const writes = batch.flatMap((waiter) => waiter.writes);
     const outbox: OutboxLine[] = lines.map((line, index) => ({ sequence: (receipts[index] as Receipt).sequence, line: Buffer.from(line, "utf8") }));
     store.commit(writes, outbox, this.#durableSequence);

@@ -3,7 +3,8 @@
  *
  * In order: find the tail, cut a torn line, append the outbox lines that the segment lacks byte for byte, make all of it durable, and
  * rebuild the digests the log anchors. Only what was never acknowledged may be cut: everything up to the store's
- * durable sequence must be there, and a line that does not verify before it is tampering, not a torn write.
+ * durable sequence must be there, and a line that does not verify before it, or that is whole and does not verify, is
+ * tampering, not a torn write.
  *
  * @see DESIGN §8 "Order": recovery
  */
@@ -105,7 +106,8 @@ function readTail(files: FileLayer, segment: SegmentName, macKey: KeyObject, anc
       const parsed = located.end === -1 ? undefined : parseLine(located.line);
       const good = parsed !== undefined && parsed.event.sequence === sequence + 1 && (hash === undefined || parsed.event.previous === hash) && macMatches(parsed, macKey);
       if (!good) {
-        if (sequence + 1 <= durableSequence) throw broken(sequence + 1, "the line does not verify");
+        // What a crash leaves of a line ends in zeros or in the end of the file. A whole line that is wrong was changed.
+        if (sequence + 1 <= durableSequence || located.end !== -1) throw broken(sequence + 1, "the line does not verify");
         return { sequence, hash: hash ?? previousHash(files, segment), end, durableEnd, cutBytes: size - end };
       }
       const copy = copies.get(sequence + 1);

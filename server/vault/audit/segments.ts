@@ -5,6 +5,7 @@
  * events per second at small batches); the zeros are cut when it is closed. This file knows lines and positions; it
  * knows no keys and verifies nothing.
  */
+import { isUtf8 } from "node:buffer";
 import { basename, dirname, join } from "node:path";
 import type { FileLayer, LogFile } from "./file-layer.ts";
 
@@ -50,25 +51,26 @@ export function* readLines(file: LogFile, position = 0): Generator<LocatedLine> 
     const read = file.read(chunk, next);
     next += read;
     buffer = buffer.length === 0 ? chunk.subarray(0, read) : Buffer.concat([buffer, chunk.subarray(0, read)]);
+    const zero = buffer.indexOf(0);
     let from = 0;
     for (;;) {
       const newline = buffer.indexOf(10, from);
-      if (newline === -1) break;
-      const zero = buffer.indexOf(0, from);
-      if (zero !== -1 && zero < newline) break;
-      yield { line: buffer.toString("utf8", from, newline), position: at, end: at + newline + 1 - from };
+      if (newline === -1 || (zero !== -1 && zero < newline)) break;
+      yield { line: textOf(buffer.subarray(from, newline)), position: at, end: at + newline + 1 - from };
       at += newline + 1 - from;
       from = newline + 1;
     }
-    buffer = buffer.subarray(from);
-    const zero = buffer.indexOf(0);
     if (read < READ_BYTES || zero !== -1) {
-      const rest = zero === -1 ? buffer : buffer.subarray(0, zero);
-      if (rest.length > 0) yield { line: rest.toString("utf8"), position: at, end: -1 };
+      const rest = buffer.subarray(from, zero === -1 ? buffer.length : zero);
+      if (rest.length > 0) yield { line: textOf(rest), position: at, end: -1 };
       return;
     }
+    buffer = buffer.subarray(from);
   }
 }
+
+/** The text of a line. Bytes that are no UTF-8 are no line of ours; decoded leniently, some would read like one that is. */
+const textOf = (bytes: Buffer): string => (isUtf8(bytes) ? bytes.toString("utf8") : "");
 
 /**
  * The segment that is being written.
@@ -86,6 +88,8 @@ export class SegmentWriter {
   /** Bytes of lines that are on the disk. */
   #durable: number;
   #waiting: Buffer[] = [];
+  /** Some of the lines that wait are in the file only. */
+  #unkept = false;
   #zeroedTo: number;
 
   private constructor(files: FileLayer, logPath: string, path: string, file: LogFile, tail: number, waiting: Buffer) {
@@ -123,19 +127,22 @@ export class SegmentWriter {
     return this.#tail;
   }
 
-  /** Writes finished lines after the last one; they become durable with the next durable write. */
+  /**
+   * Writes finished lines after the last one; they become durable with the next durable write. `keep` holds them in
+   * memory until then; without it they are read back from the file.
+   */
   append(lines: Buffer, keep = true): void {
     this.#makeRoom(lines.length);
     this.#file.write(lines, this.#tail);
     this.#tail += lines.length;
     if (keep) this.#waiting.push(lines);
-    else this.#durable = this.#tail;
+    else this.#unkept = true;
   }
 
   /** Writes finished lines after the last one; everything up to them is durable when this resolves. */
   async appendDurable(lines: Buffer): Promise<void> {
     this.#makeRoom(lines.length);
-    const bytes = this.#waiting.length === 0 ? lines : Buffer.concat([...this.#waiting, lines]);
+    const bytes = this.#withWaiting(lines);
     await this.#file.writeDurable(bytes, this.#durable);
     this.#written(lines.length);
   }
@@ -143,14 +150,14 @@ export class SegmentWriter {
   /** As {@link appendDurable}, on this thread. */
   appendDurableNow(lines: Buffer): void {
     this.#makeRoom(lines.length);
-    const bytes = this.#waiting.length === 0 ? lines : Buffer.concat([...this.#waiting, lines]);
+    const bytes = this.#withWaiting(lines);
     this.#file.writeDurableNow(bytes, this.#durable);
     this.#written(lines.length);
   }
 
   /** Makes everything appended so far durable. */
   syncNow(): void {
-    if (this.#waiting.length > 0) this.appendDurableNow(Buffer.alloc(0));
+    if (this.#durable < this.#tail) this.appendDurableNow(Buffer.alloc(0));
   }
 
   /** Forgets whatever a failed append may have left behind the last good line. */
@@ -171,10 +178,20 @@ export class SegmentWriter {
     this.#file.close();
   }
 
+  /** The lines that are not durable yet, and then these. */
+  #withWaiting(lines: Buffer): Buffer {
+    if (!this.#unkept) return this.#waiting.length === 0 ? lines : Buffer.concat([...this.#waiting, lines]);
+    const bytes = Buffer.alloc(this.#tail - this.#durable + lines.length);
+    this.#file.read(bytes.subarray(0, this.#tail - this.#durable), this.#durable);
+    lines.copy(bytes, this.#tail - this.#durable);
+    return bytes;
+  }
+
   #written(bytes: number): void {
     this.#tail += bytes;
     this.#durable = this.#tail;
     this.#waiting = [];
+    this.#unkept = false;
   }
 
   /** Fills ahead with zeros, durably, so that the writes to come find their blocks allocated. */
