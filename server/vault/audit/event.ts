@@ -52,6 +52,11 @@ export interface EventFields {
 
 /** An event in its place. */
 export interface ChainedEvent extends EventFields {
+  /**
+   * Sequence number of the first event of the batch this one was written with. A batch is written only when
+   * everything before it is durable, so a genuine event says of everything before its batch that it was.
+   */
+  readonly batch: number;
   readonly previous: string;
   readonly sequence: number;
 }
@@ -64,10 +69,10 @@ const PLAIN = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/;
 const quoted = (value: string): string => (PLAIN.test(value) ? `"${value}"` : text(value.toWellFormed()));
 
 /** The canonical JSON of an event in its place. */
-export function canonicalEvent(fields: EventFields, previous: string, sequence: number): string {
+export function canonicalEvent(fields: EventFields, previous: string, sequence: number, batch: number): string {
   const items = fields.items === undefined ? "" : `"items":[${fields.items.map((item) => `{"action":${quoted(item.action)},"key":${quoted(item.key)},"outcome":"${item.outcome}","payload":"${item.payload}"}`).join(",")}],`;
   const records = fields.records === undefined ? "" : `"records":[${fields.records.map((record) => `{"digest":"${record.digest}","name":${quoted(record.name)}}`).join(",")}],`;
-  return `{"action":${quoted(fields.action)},"authentication":${quoted(fields.authentication)},"decision":"${fields.decision}",${items}"key":${quoted(fields.key)},"namespace":${quoted(fields.namespace)},"outcome":"${fields.outcome}","payload":"${fields.payload}","previous":"${previous}","principal":${quoted(fields.principal)},${records}"request":${quoted(fields.request)},"sequence":${sequence},"time":"${fields.time}","version":${fields.version}}`;
+  return `{"action":${quoted(fields.action)},"authentication":${quoted(fields.authentication)},"batch":${batch},"decision":"${fields.decision}",${items}"key":${quoted(fields.key)},"namespace":${quoted(fields.namespace)},"outcome":"${fields.outcome}","payload":"${fields.payload}","previous":"${previous}","principal":${quoted(fields.principal)},${records}"request":${quoted(fields.request)},"sequence":${sequence},"time":"${fields.time}","version":${fields.version}}`;
 }
 
 export interface SealedLine {
@@ -78,8 +83,8 @@ export interface SealedLine {
 }
 
 /** Puts an event in its place and seals it. */
-export function sealEvent(fields: EventFields, previous: string, sequence: number, macKey: KeyObject): SealedLine {
-  const canonical = canonicalEvent(fields, previous, sequence);
+export function sealEvent(fields: EventFields, previous: string, sequence: number, batch: number, macKey: KeyObject): SealedLine {
+  const canonical = canonicalEvent(fields, previous, sequence, batch);
   const digest = hash("sha256", canonical, "hex");
   const mac = createHmac("sha256", macKey).update(digest, "hex").digest("hex");
   return { line: `{"event":${canonical},"mac":"${mac}"}\n`, hash: digest };

@@ -51,6 +51,8 @@ export interface AuditLogOptions {
 const BATCH_EVENTS = 4096;
 /** In `normal` mode, and after batches with changes: how long a written line may wait for its sync. */
 const LAZY_SYNC_MS = 50;
+/** How often the store is told how far the log is durable: the longest tail that could be lost unnoticed. */
+const WATERMARK_MS = 1_000;
 
 export class AuditLog {
   readonly #options: AuditLogOptions;
@@ -64,6 +66,8 @@ export class AuditLog {
   #scheduled = false;
   #stopped: HsmError | undefined;
   #lazySync: NodeJS.Timeout | undefined;
+  readonly #watermark: NodeJS.Timeout;
+  #marked = 0;
   #idle: (() => void)[] = [];
   /** Counts for metrics. */
   readonly counters = { events: 0, batches: 0, syncs: 0, syncSeconds: 0 };
@@ -76,6 +80,7 @@ export class AuditLog {
     this.#hash = recovered.hash;
     this.#durableSequence = recovered.sequence;
     this.#segment = recovered.segment ?? SegmentWriter.create(options.files, options.path, recovered.sequence + 1);
+    this.#watermark = setInterval(() => this.#mark(), WATERMARK_MS).unref();
   }
 
   /** Sequence number of the last event that is durable and acknowledged. */
@@ -117,6 +122,7 @@ export class AuditLog {
   async close(): Promise<void> {
     while (this.#flushing || this.#waiting.length > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
     clearTimeout(this.#lazySync);
+    clearInterval(this.#watermark);
     const stoppedBefore = this.#stopped !== undefined;
     this.#stopped ??= new HsmError("AUDIT_UNAVAILABLE", "the audit log is closed");
     if (stoppedBefore) return;
@@ -149,11 +155,12 @@ export class AuditLog {
     if (this.#stopped !== undefined) return refuse(batch, this.#stopped);
     const receipts: Receipt[] = [];
     const lines: string[] = [];
+    const first = this.#sequence + 1;
     let sequence = this.#sequence;
     let hash = this.#hash;
     let changes = false;
     for (const { fields, writes } of batch) {
-      const sealed = sealEvent(fields, hash, ++sequence, this.#options.macKey);
+      const sealed = sealEvent(fields, hash, ++sequence, first, this.#options.macKey);
       hash = sealed.hash;
       lines.push(sealed.line);
       receipts.push({ sequence, hash });
@@ -242,6 +249,17 @@ export class AuditLog {
         // Stopped, and everybody knows.
       }
     }, LAZY_SYNC_MS).unref();
+  }
+
+  /** Tells the store how far the log is durable. */
+  #mark(): void {
+    if (this.#stopped !== undefined || this.#durableSequence === this.#marked) return;
+    try {
+      this.#options.store.setDurableSequence(this.#durableSequence);
+      this.#marked = this.#durableSequence;
+    } catch {
+      // The next commit or the next mark tries again; nothing depends on this one.
+    }
   }
 
   #syncNow(): void {

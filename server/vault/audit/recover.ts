@@ -11,7 +11,7 @@
 import type { KeyObject } from "node:crypto";
 import { HsmError } from "@keystead/contract/errors";
 import type { Store } from "../stores/store.ts";
-import type { FileLayer } from "./file-layer.ts";
+import type { FileLayer, LogFile } from "./file-layer.ts";
 import { GENESIS, macMatches, parseLine, type ParsedLine } from "./event.ts";
 import { SegmentWriter, listSegments, readLines, type SegmentName } from "./segments.ts";
 
@@ -108,6 +108,7 @@ function readTail(files: FileLayer, segment: SegmentName, macKey: KeyObject, anc
       if (!good) {
         // What a crash leaves of a line ends in zeros or in the end of the file. A whole line that is wrong was changed.
         if (sequence + 1 <= durableSequence || located.end !== -1) throw broken(sequence + 1, "the line does not verify");
+        if (!copies.has(sequence + 1) && wasDurable(file, located.position, size, sequence + 1, macKey)) throw broken(sequence + 1, "the line does not verify, and later ones do");
         return { sequence, hash: hash ?? previousHash(files, segment), end, durableEnd, cutBytes: size - end };
       }
       const copy = copies.get(sequence + 1);
@@ -122,6 +123,18 @@ function readTail(files: FileLayer, segment: SegmentName, macKey: KeyObject, anc
     file.close();
   }
   return { sequence, hash: hash ?? previousHash(files, segment), end, durableEnd, cutBytes: 0 };
+}
+
+/** True when a genuine event further on says that everything before its batch, this sequence number too, was durable. */
+function wasDurable(file: LogFile, from: number, size: number, sequence: number, macKey: KeyObject): boolean {
+  const rest = Buffer.alloc(size - from);
+  file.read(rest, from);
+  for (const line of rest.toString("latin1").split("\n").slice(1)) {
+    const start = line.lastIndexOf("\u0000") + 1;
+    const parsed = parseLine(Buffer.from(line.slice(start), "latin1").toString("utf8"));
+    if (parsed !== undefined && parsed.event.batch > sequence && macMatches(parsed, macKey)) return true;
+  }
+  return false;
 }
 
 /** Hash of the event before an empty segment: the last line of the segment before it. */

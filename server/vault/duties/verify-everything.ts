@@ -13,7 +13,7 @@ import type { Store } from "../stores/store.ts";
 export interface PassOptions {
   readonly files: FileLayer;
   readonly auditPath: string;
-  readonly store: Store;
+  readonly store: Pick<Store, "all" | "get">;
   readonly auditMacKey: KeyObject | undefined;
   readonly recordMacKey: KeyObject | undefined;
   /** Last event that was durable when the pass began. */

@@ -35,7 +35,11 @@ const SCHEMA = `
 
 /** Opens the database, making it when it is missing. @throws {HsmError} INTEGRITY_FAILURE when it is no database. */
 export function sqliteStore(options: SqliteStoreOptions): Store {
-  const database = open(options);
+  return contractOf(open(options));
+}
+
+/** The contract over an open database. */
+function contractOf(database: DatabaseSync): Store {
   const select = database.prepare("SELECT bytes FROM records WHERE namespace = ? AND kind = ? AND version = ? AND id = ?");
   const selectDigest = database.prepare("SELECT digest FROM records WHERE namespace = ? AND kind = ? AND version = ? AND id = ?");
   const page = database.prepare("SELECT id, bytes FROM records WHERE namespace = ? AND kind = ? AND version = 0 AND id > ? ORDER BY id LIMIT ?");
@@ -106,6 +110,17 @@ export function sqliteStore(options: SqliteStoreOptions): Store {
       database.close();
     },
   };
+}
+
+/** The store of a folder for reading alone: nothing is made, changed or locked for longer than a look. */
+export function sqliteReader(path: string): Pick<Store, "all" | "get" | "header" | "durableSequence" | "outbox" | "close"> {
+  let database: DatabaseSync;
+  try {
+    database = new DatabaseSync(path, { readOnly: true, allowExtension: false, defensive: true, timeout: 2_000, limits: { attach: 0 } });
+  } catch (error) {
+    throw new HsmError("INTEGRITY_FAILURE", "the key store cannot be opened", { cause: error });
+  }
+  return contractOf(database);
 }
 
 function open(options: SqliteStoreOptions): DatabaseSync {
