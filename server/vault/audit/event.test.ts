@@ -34,7 +34,7 @@ test("a sealed line is one line, reads back as its event, and its hash and MAC a
     assert.equal(line.includes("\u0000"), false);
     const parsed = parseLine(line.slice(0, -1));
     assert.ok(parsed !== undefined);
-    assert.deepEqual(wellFormed(parsed.event), wellFormed({ ...fields, previous, sequence }));
+    assert.deepEqual(wellFormed(parsed.event), wellFormed({ ...fields, batch: sequence, previous, sequence }));
     const bytes = Buffer.from(parsed.canonical, "utf8");
     const digest = createHash("sha256").update(bytes).digest();
     assert.equal(hash, digest.toString("hex"));

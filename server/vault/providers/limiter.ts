@@ -48,7 +48,7 @@ export class Limiter {
       if (first === undefined || this.#taken + Math.min(first.weight, this.#places) > this.#places) return;
       queue.shift();
       // The principal goes to the end of the round.
-      
+      this.#queues.delete(principal);
       if (queue.length > 0) this.#queues.set(principal, queue);
       this.#taken += first.weight;
       first.start();
