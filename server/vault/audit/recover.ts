@@ -141,7 +141,7 @@ function wasDurable(file: LogFile, from: number, size: number, sequence: number,
 function previousHash(files: FileLayer, segment: SegmentName): string {
   if (segment.firstSequence === 1) return GENESIS;
   const path = segment.path.slice(0, -17);
-  const before = listSegments(files, path).filter((other) => other.firstSequence < segment.firstSequence).at(-1);
+  const before = listSegments(files, path).findLast((other) => other.firstSequence < segment.firstSequence);
   let hash: string | undefined;
   if (before !== undefined) {
     const file = files.open(before.path, "read");
