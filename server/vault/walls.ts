@@ -5,7 +5,7 @@
  *
  * @see DESIGN §2; test/architecture/vault-walls.test.ts tries each of these from inside
  */
-import { lstatSync, readdirSync } from "node:fs";
+import { lstatSync, readdirSync, type Dirent } from "node:fs";
 import { join } from "node:path";
 import { HsmError } from "@keystead/contract/errors";
 
@@ -21,11 +21,25 @@ export function requireWalls(): void {
   if (open.length > 0) throw new HsmError("INTERNAL", `the vault must not have: ${open.join(", ")}`);
 }
 
-/** @throws {HsmError} INTEGRITY_FAILURE naming the first link */
+/**
+ * Looks for links wherever this process can look; a folder of another user's that it cannot read it cannot follow
+ * a link in either.
+ *
+ * @throws {HsmError} INTEGRITY_FAILURE naming the first link
+ */
 export function refuseLinks(folder: string): void {
-  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+  for (const entry of entriesOf(folder)) {
     const path = join(folder, entry.name);
     if (entry.isSymbolicLink() || lstatSync(path).isSymbolicLink()) throw new HsmError("INTEGRITY_FAILURE", `${path} is a symbolic link; the data folder must hold none`);
     if (entry.isDirectory()) refuseLinks(path);
+  }
+}
+
+function entriesOf(folder: string): Dirent[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EACCES") return [];
+    throw error;
   }
 }
