@@ -26,7 +26,7 @@ const NODE_PACKAGES = {
 };
 
 /** The launcher may start processes and nothing else: no network, no addons, no inspector. */
-const LAUNCHER_FLAGS = ["--permission", "--allow-fs-read=*", "--allow-fs-write=*", "--allow-child-process", "--disable-sigusr1"];
+const LAUNCHER_FLAGS = ["--permission", "--allow-fs-read=*", "--allow-fs-write=*", "--allow-child-process", "--disable-sigusr1", "--disable-warning=PERM0002"];
 
 /** Says why on stderr and ends with `status`. */
 function refuse(message, status) {

@@ -11,6 +11,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import type { Socket } from "node:net";
 import type { Readable } from "node:stream";
 import { LogWriter, type LoggingConfig } from "./log-writer.ts";
 import { FIRST_PASSED, confined, pipeOf, startPart, type PartOptions } from "./part.ts";
@@ -77,7 +78,7 @@ function run({ gateway: gatewayConfig, vault: vaultConfig, logging, notices }: E
   let gateway: ChildProcess | undefined;
   const vaultOptions: PartOptions = {
     name: "vault", node: process.execPath, main: join(ROOT, "server/vault/main.ts"), flags: vaultFlags(ROOT, folders, vaultFiles),
-    env: { UV_THREADPOOL_SIZE: String(availableParallelism() + 2), ...Object.fromEntries(named("env").map((name) => [name, process.env[name] ?? ""])) },
+    env: { UV_THREADPOOL_SIZE: String(availableParallelism() + 2) },
     user: ownUsers ? USERS.vault : undefined, descriptors,
     onLine(line) {
       // OpenSSL says so on standard error, before any code of ours runs.
@@ -102,9 +103,9 @@ function run({ gateway: gatewayConfig, vault: vaultConfig, logging, notices }: E
   const ready = new Set<string>();
   const failures = { vault: 0, gateway: 0 };
 
-  const start = (name: "vault" | "gateway", pipe?: import("node:net").Socket): ChildProcess => {
+  const start = (name: "vault" | "gateway", pipe: Socket | undefined, extraEnv: Readonly<Record<string, string>> = {}): ChildProcess => {
     const options = name === "vault" ? vaultOptions : gatewayOptions;
-    const child = startPart(options, pipe);
+    const child = startPart({ ...options, env: { ...options.env, ...extraEnv } }, pipe);
     const startedAt = Date.now();
     child.on("error", (error) => say("error", `${name} cannot be started`, { detail: error.message }));
     child.on("message", (message: { kind: string; addresses?: object; phase?: string }) => {
@@ -130,11 +131,16 @@ function run({ gateway: gatewayConfig, vault: vaultConfig, logging, notices }: E
     return child;
   };
 
+  // Secrets of the environment go to the first vault and to nobody after it: one that is started again stays sealed.
+  let secretEnv = Object.fromEntries(named("env").map((name) => [name, process.env[name] ?? ""]));
+  for (const name of named("env")) delete process.env[name];
+
   const startVault = (speaksFirst: boolean): void => {
-    vault = start("vault");
+    vault = start("vault", undefined, secretEnv);
+    secretEnv = {};
     vault.send({ kind: "start", config: vaultConfig, speaksFirst, ownUsers, descriptors: Object.fromEntries(descriptors.map((fd, index) => [String(fd), FIRST_PASSED + index])) });
   };
-  const startGateway = (pipe: import("node:net").Socket | undefined, speaksFirst: boolean): void => {
+  const startGateway = (pipe: Socket | undefined, speaksFirst: boolean): void => {
     gateway = start("gateway", pipe);
     gateway.send({ kind: "start", config: gatewayConfig, speaksFirst });
   };

@@ -115,7 +115,7 @@ export class Monitor {
 
   async #request(operation: Operation, decoded: DecodedCall, call: IncomingCall): Promise<Buffer> {
     const { evidence, body } = decoded;
-    const draft: Draft = { keyId: "", namespace: "", version: 0, decision: "refuse", payload: hash("sha256", body, "hex") };
+    const draft: Draft = { keyId: "", namespace: "", version: 0, decision: "refuse", payload: payloadDigest(operation, body) };
     const started = performance.now();
     let principal: Principal;
     try {
@@ -133,7 +133,7 @@ export class Monitor {
 
   /** Performs an operation for a principal that is already known: the entrance of ceremonies and duties. */
   perform<I extends DescMessage>(operation: Operation<I>, request: MessageShape<I>, about: Circumstances): Promise<Buffer> {
-    const draft: Draft = { keyId: "", namespace: "", version: 0, decision: "refuse", payload: hash("sha256", toBinary(operation.method.input, request), "hex") };
+    const draft: Draft = { keyId: "", namespace: "", version: 0, decision: "refuse", payload: payloadDigest(operation as unknown as Operation, toBinary(operation.method.input, request)) };
     return this.#perform(operation as unknown as Operation, () => checked(operation as unknown as Operation, request), about, draft, performance.now());
   }
 
@@ -230,6 +230,9 @@ export class Monitor {
     await log.append(fields, writes);
   }
 }
+
+/** SHA-256 of a request body. Not of an unseal secret: the digest of a passphrase would let anybody with the log guess. */
+const payloadDigest = (operation: Operation, body: Uint8Array): string => (operation.permission === "vault:unseal" ? "" : hash("sha256", body, "hex"));
 
 /** The request message, understood whole. @throws {HsmError} INVALID_REQUEST */
 function parse(operation: Operation, body: Buffer): MessageShape<DescMessage> {
