@@ -16,10 +16,15 @@ import { GatewayMeasurements } from "./measure.ts";
 import { everySurface, healthOnly } from "./surfaces/dispatch.ts";
 import { metricsSurface } from "./surfaces/metrics/metrics.ts";
 import { withGenerateKeyPath } from "./surfaces/rest/generate-key-path.ts";
+import { BodyIntake } from "./transports/body-intake.ts";
 import type { VaultLink } from "./vault-link.ts";
 
 /** A question of the gateway's own is answered within this. */
 const ASK_MS = 2_000;
+
+/** Room for bodies that are still coming in: this many bytes, or this many of the largest bodies. */
+const INTAKE_BYTES = 64 * 1024 * 1024;
+const INTAKE_BODIES = 16;
 
 export interface Gateway {
   /** Where each listener listens, as host:port. */
@@ -44,7 +49,8 @@ export async function openGateway(config: GatewayConfig, link: VaultLink, log: L
   const stopping = new AbortController();
   const desk: Desk = { forward: forwarder(link, admission), bodyBytes: limits.bodyBytes, measurements, stopping: stopping.signal, ask: (question) => link.request(question, Buffer.alloc(0), ASK_MS) };
   const every = everySurface(desk);
-  const shared = { maxConnections: limits.maxConnections, requestTimeoutSeconds: limits.requestTimeoutSeconds };
+  const intake = new BodyIntake({ totalBytes: Math.max(INTAKE_BYTES, INTAKE_BODIES * limits.bodyBytes), timeoutMs: limits.requestTimeoutSeconds * 1000 });
+  const shared = { maxConnections: limits.maxConnections, requestTimeoutSeconds: limits.requestTimeoutSeconds, intake };
   const contexts = config.tls === undefined ? undefined : new TlsContexts(config.tls, log);
   for (const [name, listener] of [["api", config.api], ["grpc", config.grpc]] as const) {
     if (listener === undefined) continue;
@@ -67,8 +73,8 @@ export async function openGateway(config: GatewayConfig, link: VaultLink, log: L
       stopping.abort();
       // A port is closed when its last connection is, and that is when the last answer has left.
       const closed = Promise.all([...ports.values()].map((port) => port.close()));
-      await admission.close();
       await closed;
+      await admission.close();
       contexts?.close();
       measurements.close();
       await link.drain();

@@ -6,9 +6,10 @@
 import { createServer, type Socket } from "node:net";
 import type { Listener } from "@keystead/channel/call";
 import type { Connection, Dispatch } from "../transports/exchange.ts";
-import { http1Exchanges } from "../transports/http1.ts";
-import { http2Exchanges } from "../transports/http2.ts";
-import { Connections, closePort, listen, type Port } from "./port.ts";
+import type { BodyIntake } from "../transports/body-intake.ts";
+import { Http1Front } from "../transports/http1.ts";
+import { Http2Front } from "../transports/http2.ts";
+import { Connections, listen, portOf, type Port } from "./port.ts";
 
 /** How long a client may take to send its first three bytes. */
 const PREFACE_MS = 5_000;
@@ -23,6 +24,7 @@ export interface PlainPortOptions {
   readonly dispatch: Dispatch;
   readonly maxConnections: number;
   readonly requestTimeoutSeconds: number;
+  readonly intake: BodyIntake;
   /** HTTP/2 too. */
   readonly http2: boolean;
 }
@@ -36,23 +38,22 @@ export async function plainPort(options: PlainPortOptions): Promise<Port> {
     if (connection === undefined) known.set(socket, (connection = { listener: options.listener, address: socket.remoteAddress ?? "", certificate: NO_CERTIFICATE }));
     return connection;
   };
-  const http1 = http1Exchanges(options.dispatch, connectionOf, options);
-  const http2 = http2Exchanges(options.dispatch, connectionOf);
-  connections.watch(http2);
-  const server = createServer({ noDelay: true, pauseOnConnect: false }, (socket) => {
+  const http1 = new Http1Front({ ...options, connectionOf });
+  const http2 = options.http2 ? new Http2Front({ ...options, connectionOf }) : undefined;
+  const undecided = new Set<Socket>();
+  const server = createServer({ noDelay: true }, (socket) => {
     connections.add(socket);
-    socket.on("error", () => socket.destroy());
-    if (options.http2) chooseProtocol(socket, (isHttp2) => (isHttp2 ? http2 : http1).emit("connection", socket));
-    else http1.emit("connection", socket);
+    if (http2 === undefined) return http1.accept(socket);
+    undecided.add(socket);
+    chooseProtocol(socket, (isHttp2) => {
+      undecided.delete(socket);
+      (isHttp2 ? http2 : http1).accept(socket);
+    });
+    socket.once("close", () => undecided.delete(socket));
   });
   server.maxConnections = options.maxConnections;
   const address = await listen(server, options.host, options.port);
-  return {
-    address,
-    connections: () => connections.count,
-    close: () => closePort(server, http1, connections),
-    destroy: () => connections.destroy(),
-  };
+  return portOf({ server, address, http1, http2, connections, dropUnfinished: () => { for (const socket of undecided) socket.destroy(); } });
 }
 
 /** Looks at the first bytes, puts them back, and says what they are. */

@@ -1,9 +1,9 @@
 /**
  * What every port has: an address, a bound on connections, and an end in order.
  */
-import type { Server as Http1Server } from "node:http";
 import type { Server, Socket } from "node:net";
-import type { Http2Server, Http2Session } from "node:http2";
+import type { Http1Front } from "../transports/http1.ts";
+import type { Http2Front } from "../transports/http2.ts";
 
 export interface Port {
   /** Where it listens. */
@@ -27,47 +27,50 @@ export function listen(server: Server, host: string, port: number): Promise<stri
   });
 }
 
-/** How often idle keep-alive connections are looked for while a port closes, in milliseconds. */
-const IDLE_LOOK_MS = 20;
-
-/** Closes a port in order. */
-export async function closePort(server: Server, http1: Http1Server, connections: Connections): Promise<void> {
-  connections.goaway();
-  const looking = setInterval(() => http1.closeIdleConnections(), IDLE_LOOK_MS);
-  http1.closeIdleConnections();
-  await new Promise<void>((resolve) => server.close(() => resolve()));
-  clearInterval(looking);
-}
-
-/** Connections of one port, counted. */
+/** Connections of one port: counted from their first byte, handshake included. */
 export class Connections {
   readonly #sockets = new Set<Socket>();
-  readonly #sessions = new Set<Http2Session>();
 
   add(socket: Socket): void {
     this.#sockets.add(socket);
+    socket.on("error", () => socket.destroy());
     socket.once("close", () => this.#sockets.delete(socket));
-  }
-
-  /** Watches an HTTP/2 server's sessions, for their GOAWAY. */
-  watch(server: Http2Server): void {
-    server.on("session", (session: Http2Session) => {
-      this.#sessions.add(session);
-      session.once("close", () => this.#sessions.delete(session));
-    });
-  }
-
-  /** Ends every connection at once. */
-  destroy(): void {
-    for (const socket of this.#sockets) socket.destroy();
   }
 
   get count(): number {
     return this.#sockets.size;
   }
 
-  /** HTTP/2 sessions get GOAWAY and end with their last stream. */
-  goaway(): void {
-    for (const session of this.#sessions) session.close();
+  /** Ends every connection at once. */
+  destroy(): void {
+    for (const socket of this.#sockets) socket.destroy();
   }
+}
+
+/** What a port is made of. */
+export interface PortParts {
+  readonly server: Server;
+  readonly address: string;
+  readonly http1: Http1Front;
+  readonly http2: Http2Front | undefined;
+  readonly connections: Connections;
+  /** Ends connections that have not come as far as HTTP. */
+  readonly dropUnfinished: () => void;
+}
+
+/** A port from its parts. */
+export function portOf({ server, address, http1, http2, connections, dropUnfinished }: PortParts): Port {
+  return {
+    address,
+    connections: () => connections.count,
+    async close() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      dropUnfinished();
+      http1.drain();
+      http2?.drain();
+      await closed;
+      http1.close();
+    },
+    destroy: () => connections.destroy(),
+  };
 }

@@ -12,9 +12,10 @@ import { LISTENER } from "@keystead/channel/call";
 import type { TlsFiles, TlsListener } from "@keystead/contract/config";
 import type { Logger } from "@keystead/contract/logging";
 import type { Connection, Dispatch } from "../transports/exchange.ts";
-import { http1Exchanges } from "../transports/http1.ts";
-import { http2Exchanges } from "../transports/http2.ts";
-import { Connections, closePort, listen, type Port } from "./port.ts";
+import type { BodyIntake } from "../transports/body-intake.ts";
+import { Http1Front } from "../transports/http1.ts";
+import { Http2Front } from "../transports/http2.ts";
+import { Connections, listen, portOf, type Port } from "./port.ts";
 
 const HANDSHAKE_MS = 10_000;
 const NO_CERTIFICATE = Buffer.alloc(0);
@@ -74,36 +75,40 @@ export interface TlsPortOptions {
   readonly dispatch: Dispatch;
   readonly maxConnections: number;
   readonly requestTimeoutSeconds: number;
+  readonly intake: BodyIntake;
 }
 
 /** Opens a TLS port. */
-export async function tlsPort({ listener, contexts, dispatch, maxConnections, requestTimeoutSeconds }: TlsPortOptions): Promise<Port> {
+export async function tlsPort({ listener, contexts, dispatch, maxConnections, requestTimeoutSeconds, intake }: TlsPortOptions): Promise<Port> {
   const connections = new Connections();
-  const http2 = http2Exchanges(dispatch, connectionOf);
-  const http1 = http1Exchanges(dispatch, connectionOf, { requestTimeoutSeconds });
-  connections.watch(http2);
+  const http2 = new Http2Front({ dispatch, connectionOf, intake });
+  const http1 = new Http1Front({ dispatch, connectionOf, intake, requestTimeoutSeconds });
   const server = createServer({
-    minVersion: "TLSv1.3", handshakeTimeout: HANDSHAKE_MS,
+    minVersion: "TLSv1.3", handshakeTimeout: HANDSHAKE_MS, noDelay: true,
     requestCert: listener.clientAuth !== "none", rejectUnauthorized: listener.clientAuth === "required",
     ALPNCallback: ({ protocols }) => (protocols.includes("h2") ? "h2" : protocols.includes("http/1.1") ? "http/1.1" : undefined),
   });
   contexts.attach(server);
   server.maxConnections = maxConnections;
-  server.on("secureConnection", (socket: TLSSocket) => {
+  /** Connections in their handshake, by the peer's address: the TLS socket is another object than the one below it. */
+  const handshaking = new Map<string, Socket>();
+  server.on("connection", (socket: Socket) => {
     connections.add(socket);
+    const peer = peerOf(socket);
+    handshaking.set(peer, socket);
+    socket.once("close", () => handshaking.delete(peer));
+  });
+  server.on("secureConnection", (socket: TLSSocket) => {
+    handshaking.delete(peerOf(socket));
     socket.on("error", () => socket.destroy());
-    if (socket.alpnProtocol === "h2") http2.emit("connection", socket);
-    else http1.emit("connection", socket);
+    (socket.alpnProtocol === "h2" ? http2 : http1).accept(socket);
   });
   server.on("tlsClientError", (_error, socket) => socket.destroy());
   const address = await listen(server, listener.host, listener.port);
-  return {
-    address,
-    connections: () => connections.count,
-    close: () => closePort(server, http1, connections),
-    destroy: () => connections.destroy(),
-  };
+  return portOf({ server, address, http1, http2, connections, dropUnfinished: () => { for (const socket of handshaking.values()) socket.destroy(); } });
 }
+
+const peerOf = (socket: Socket): string => `${socket.remoteAddress} ${socket.remotePort}`;
 
 const known = new WeakMap<Socket, Connection>();
 

@@ -6,35 +6,75 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { HsmError } from "@keystead/contract/errors";
-import { collectBody } from "./collect-body.ts";
+import type { BodyIntake } from "./body-intake.ts";
 import type { Connection, Dispatch, Exchange, HeaderValues } from "./exchange.ts";
 
-/** How long a client may take, against clients that send a byte a minute. */
-export interface Http1Limits {
+/** How long the head of a request may take, against clients that send a byte a minute. */
+const HEADERS_MS = 10_000;
+const KEEP_ALIVE_MS = 65_000;
+/** How long a quiet connection may still send a request once the port closes: one may be on its way. */
+const LAST_REQUEST_MS = 300;
+
+export interface Http1Options {
+  readonly dispatch: Dispatch;
+  readonly connectionOf: (socket: Socket) => Connection;
+  readonly intake: BodyIntake;
   readonly requestTimeoutSeconds: number;
 }
 
-const HEADERS_MS = 10_000;
-
 /** An HTTP/1.1 server without a port: sockets are handed to it. */
-export function http1Exchanges(dispatch: Dispatch, connectionOf: (socket: Socket) => Connection, limits: Http1Limits): Server {
-  const connections = new WeakMap<Socket, Connection>();
-  const requestTimeout = limits.requestTimeoutSeconds * 1000;
-  const server = createServer({
-    headersTimeout: Math.min(HEADERS_MS, requestTimeout), requestTimeout, keepAliveTimeout: 65_000, connectionsCheckingInterval: 2_000,
-    maxHeaderSize: 32 * 1024, insecureHTTPParser: false, noDelay: true,
-  });
-  server.maxHeadersCount = 64;
-  server.on("request", (request, response) => {
-    let connection = connections.get(request.socket);
-    if (connection === undefined) connections.set(request.socket, (connection = connectionOf(request.socket)));
-    dispatch(new Http1Exchange(request, response, connection));
-  });
-  // Node watches its timeouts only on a server that listens; this one never does, so it is told that it did.
-  server.emit("listening");
-  server.on("upgrade", (_request, socket) => socket.destroy());
-  server.on("connect", (_request, socket) => socket.destroy());
-  return server;
+export class Http1Front {
+  readonly #server: Server;
+  /** Requests without a finished answer, by connection. */
+  readonly #active = new Map<Socket, number>();
+  #draining = false;
+
+  constructor({ dispatch, connectionOf, intake, requestTimeoutSeconds }: Http1Options) {
+    const connections = new WeakMap<Socket, Connection>();
+    const requestTimeout = requestTimeoutSeconds * 1000;
+    this.#server = createServer({
+      headersTimeout: Math.min(HEADERS_MS, requestTimeout), requestTimeout, keepAliveTimeout: KEEP_ALIVE_MS, connectionsCheckingInterval: 1_000,
+      maxHeaderSize: 32 * 1024, insecureHTTPParser: false, noDelay: true,
+    });
+    this.#server.maxHeadersCount = 64;
+    // Node watches its timeouts only on a server that listens; this one never does, so it is told that it did.
+    this.#server.emit("listening");
+    this.#server.on("request", (request, response) => {
+      const { socket } = request;
+      let connection = connections.get(socket);
+      if (connection === undefined) connections.set(socket, (connection = connectionOf(socket)));
+      this.#active.set(socket, (this.#active.get(socket) ?? 0) + 1);
+      response.once("close", () => this.#answered(socket));
+      dispatch(new Http1Exchange(request, response, connection, intake, () => this.#draining));
+    });
+    this.#server.on("upgrade", (_request, socket) => socket.destroy());
+    this.#server.on("connect", (_request, socket) => socket.destroy());
+  }
+
+  /** Takes over a connection. */
+  accept(socket: Socket): void {
+    this.#active.set(socket, 0);
+    socket.once("close", () => this.#active.delete(socket));
+    this.#server.emit("connection", socket);
+  }
+
+  /** Every answer from now on is its connection's last; connections without a request end shortly. */
+  drain(): void {
+    this.#draining = true;
+    setTimeout(() => {
+      for (const [socket, active] of this.#active) if (active === 0) socket.destroySoon();
+    }, LAST_REQUEST_MS);
+  }
+
+  /** Stops watching timeouts; nothing may come in any more. */
+  close(): void {
+    this.#server.close();
+  }
+
+  #answered(socket: Socket): void {
+    const active = this.#active.get(socket);
+    if (active !== undefined) this.#active.set(socket, active - 1);
+  }
 }
 
 class Http1Exchange implements Exchange {
@@ -46,7 +86,13 @@ class Http1Exchange implements Exchange {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
 
-  constructor(request: IncomingMessage, response: ServerResponse, connection: Connection) {
+  readonly #intake: BodyIntake;
+  readonly #last: () => boolean;
+
+  /** @param last true when this answer is to be the last of its connection */
+  constructor(request: IncomingMessage, response: ServerResponse, connection: Connection, intake: BodyIntake, last: () => boolean) {
+    this.#intake = intake;
+    this.#last = last;
     this.#request = request;
     this.#response = response;
     this.connection = connection;
@@ -78,15 +124,14 @@ class Http1Exchange implements Exchange {
 
   readBody(limitBytes: number): Promise<Buffer> {
     const announced = this.#request.headers["content-length"];
-    return collectBody(this.#request, announced === undefined ? undefined : Number(announced), limitBytes);
+    return this.#intake.collect(this.#request, announced === undefined ? undefined : Number(announced), limitBytes);
   }
 
   respond(status: number, headers: HeaderValues, body?: Buffer): void {
     const response = this.#response;
     if (response.destroyed || response.headersSent) return void body?.fill(0);
-    // A body that was not read to its end would be taken for the next request.
-    const extra = this.#request.complete || !this.hasBody ? {} : { connection: "close" };
-    response.writeHead(status, { ...headers, ...extra, "content-length": body?.length ?? 0 } as never);
+    if (this.#last()) response.shouldKeepAlive = false;
+    response.writeHead(status, { ...headers, "content-length": body?.length ?? 0 } as never);
     if (body === undefined || this.method === "HEAD") response.end();
     else {
       response.once("close", () => body.fill(0));
@@ -95,7 +140,9 @@ class Http1Exchange implements Exchange {
   }
 
   start(status: number, headers: HeaderValues): void {
-    if (!this.#response.headersSent) this.#response.writeHead(status, headers as never);
+    if (this.#response.headersSent) return;
+    if (this.#last()) this.#response.shouldKeepAlive = false;
+    this.#response.writeHead(status, headers as never);
   }
 
   async write(chunk: Buffer): Promise<void> {

@@ -6,35 +6,80 @@
  *
  * @see RFC 9113; DESIGN §9
  */
-import { createServer, type Http2Server, type IncomingHttpHeaders, type Http2Session, type Http2Stream, type ServerHttp2Stream } from "node:http2";
+import { createServer, type Http2Server, type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
 import { HsmError } from "@keystead/contract/errors";
-import { collectBody } from "./collect-body.ts";
+import type { BodyIntake } from "./body-intake.ts";
 import type { Connection, Dispatch, Exchange, HeaderValues } from "./exchange.ts";
 
 /** Bounds on what one client can make the server hold. */
 const SETTINGS = Object.freeze({ maxConcurrentStreams: 512, maxHeaderListSize: 32 * 1024, initialWindowSize: 256 * 1024, enablePush: false });
 const SESSION_MEMORY_MB = 32;
 
+/** How long a connection may be silent: before its first request, and between requests. */
+const FIRST_REQUEST_MS = 10_000;
+const IDLE_MS = 600_000;
+/** How long a client may take to acknowledge that the port closes. */
+const ACKNOWLEDGE_MS = 500;
+/** Largest stream id: GOAWAY with it announces the end and refuses nothing yet (RFC 9113 §6.8). */
+const LAST_STREAM_ID = 2 ** 31 - 1;
+
+export interface Http2Options {
+  readonly dispatch: Dispatch;
+  readonly connectionOf: (socket: Socket) => Connection;
+  readonly intake: BodyIntake;
+}
+
 /** An HTTP/2 server without a port: sockets are handed to it. */
-export function http2Exchanges(dispatch: Dispatch, connectionOf: (socket: Socket) => Connection): Http2Server {
-  const server = createServer({ settings: SETTINGS, maxSessionMemory: SESSION_MEMORY_MB, maxHeaderListPairs: 64, maxSessionInvalidFrames: 16, maxSessionRejectedStreams: 64, unknownProtocolTimeout: 5_000, streamResetBurst: 200, streamResetRate: 50 } as never);
-  const connections = new WeakMap<Http2Session, Connection>();
-  server.on("session", (session: Http2Session) => {
-    // The session's socket is a proxy; the one that was handed in carries the certificate.
-    const connection = connectionOf(session.socket as Socket);
-    connections.set(session, connection);
-    session.on("error", () => session.destroy());
+export class Http2Front {
+  readonly #server: Http2Server;
+  readonly #sessions = new Set<ServerHttp2Session>();
+  #draining = false;
+
+  constructor({ dispatch, connectionOf, intake }: Http2Options) {
+    // streamResetBurst and streamResetRate bound rapid resets (CVE-2023-44487).
+    this.#server = createServer({ settings: SETTINGS, maxSessionMemory: SESSION_MEMORY_MB, maxHeaderListPairs: 64, maxSessionInvalidFrames: 16, maxSessionRejectedStreams: 64, unknownProtocolTimeout: 5_000, streamResetBurst: 200, streamResetRate: 50 } as never);
+    const connections = new WeakMap<ServerHttp2Session, Connection>();
+    this.#server.on("session", (session: ServerHttp2Session) => {
+      // The session's socket is a proxy that passes on what evidence is made of.
+      connections.set(session, connectionOf(session.socket as Socket));
+      this.#sessions.add(session);
+      session.once("close", () => this.#sessions.delete(session));
+      session.on("error", () => session.destroy());
+      session.setTimeout(FIRST_REQUEST_MS, () => session.close());
+      session.once("stream", () => session.setTimeout(IDLE_MS));
+      if (this.#draining) drainSession(session);
+    });
+    this.#server.on("stream", (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
+      stream.on("error", () => undefined);
+      const connection = stream.session === undefined ? undefined : connections.get(stream.session);
+      if (connection === undefined) return stream.close();
+      dispatch(new Http2Exchange(stream, headers, connection, intake));
+    });
+    this.#server.on("sessionError", () => undefined);
+  }
+
+  /** Takes over a connection. */
+  accept(socket: Socket): void {
+    this.#server.emit("connection", socket);
+  }
+
+  /** Announces the end; requests that were sent before the client knew are answered, then the connections end. */
+  drain(): void {
+    this.#draining = true;
+    for (const session of this.#sessions) drainSession(session);
+  }
+}
+
+function drainSession(session: ServerHttp2Session): void {
+  if (session.destroyed || session.closed) return;
+  session.goaway(0, LAST_STREAM_ID);
+  // Whatever was sent before the client saw the announcement is here when its answer to the ping is.
+  const timer = setTimeout(() => session.close(), ACKNOWLEDGE_MS);
+  session.ping(() => {
+    clearTimeout(timer);
+    if (!session.destroyed) session.close();
   });
-  server.on("stream", (opened: Http2Stream, headers: IncomingHttpHeaders) => {
-    const stream = opened as ServerHttp2Stream;
-    stream.on("error", () => undefined);
-    const connection = stream.session === undefined ? undefined : connections.get(stream.session);
-    if (connection === undefined) return stream.close();
-    dispatch(new Http2Exchange(stream, headers, connection));
-  });
-  server.on("sessionError", () => undefined);
-  return server;
 }
 
 /** Zeroes a body once its stream is closed: 'finish' comes while nghttp2 still holds the bytes. */
@@ -53,7 +98,10 @@ class Http2Exchange implements Exchange {
   readonly #headers: IncomingHttpHeaders;
   #trailers: HeaderValues | undefined;
 
-  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, connection: Connection) {
+  readonly #intake: BodyIntake;
+
+  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, connection: Connection, intake: BodyIntake) {
+    this.#intake = intake;
     this.#stream = stream;
     this.#headers = headers;
     this.connection = connection;
@@ -84,15 +132,17 @@ class Http2Exchange implements Exchange {
 
   readBody(limitBytes: number): Promise<Buffer> {
     const announced = this.#headers["content-length"];
-    return collectBody(this.#stream, announced === undefined ? undefined : Number(announced), limitBytes);
+    return this.#intake.collect(this.#stream, announced === undefined ? undefined : Number(announced), limitBytes);
   }
 
   respond(status: number, headers: HeaderValues, body?: Buffer, trailers?: HeaderValues): void {
     const stream = this.#stream;
     if (stream.destroyed || stream.closed || stream.headersSent) return void body?.fill(0);
     if (trailers === undefined) {
-      stream.respond({ ":status": status, ...headers } as never, { endStream: body === undefined });
-      if (body !== undefined) stream.end(wipedOnClose(stream, body));
+      const endStream = body === undefined || this.method === "HEAD";
+      stream.respond({ ":status": status, ...headers } as never, { endStream });
+      if (body !== undefined && endStream) body.fill(0);
+      else if (body !== undefined) stream.end(wipedOnClose(stream, body));
       return;
     }
     this.#trailers = trailers;
