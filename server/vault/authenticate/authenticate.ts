@@ -101,7 +101,10 @@ export class Authenticator {
     if (token === undefined) return undefined;
     const canonical = new Set(token.keySet.allowedRoles.flatMap((role) => findRole(role) ?? []));
     const roles = token.roles.flatMap((role) => findRole(role) ?? []).filter((role) => canonical.has(role));
-    return principal(`jwt:${token.issuer}:${token.subject}`, "token", roles, token.namespaces, token.expiresAt);
+    const validUntil = Math.min(token.expiresAt, certified?.validUntil ?? Infinity);
+    // Without a colon of its own the subject is what follows the last one: no two issuers share a principal.
+    const subject = token.subject.replaceAll("%", "%25").replaceAll(":", "%3A");
+    return principal(`jwt:${token.issuer}:${subject}`, "token", roles, token.namespaces, validUntil);
   }
 
   #certified(der: Buffer, now: number): Principal | undefined {

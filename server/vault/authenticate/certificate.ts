@@ -51,8 +51,9 @@ export function bindingFor(certificate: X509Certificate, bindings: readonly Cert
   return undefined;
 }
 
+/** Every common name, also one that shares its place with another attribute; Node escapes what lies inside a value. */
 function commonNames(certificate: X509Certificate): string[] {
-  return (certificate.subject ?? "").split("\n").filter((line) => line.startsWith("CN=")).map((line) => line.slice(3));
+  return (certificate.subject ?? "").split(/\n| \+ /).filter((part) => part.startsWith("CN=")).map((part) => part.slice(3));
 }
 
 function sanUris(certificate: X509Certificate): string[] {

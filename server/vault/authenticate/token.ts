@@ -11,6 +11,7 @@ import { createPublicKey, createSecretKey, type KeyObject } from "node:crypto";
 import { jwtVerify, type JWK, type JWTPayload } from "jose";
 import type { JwtKeySet } from "@keystead/contract/config";
 import { HsmError } from "@keystead/contract/errors";
+import { parseStrictJson, type JsonValue } from "@keystead/contract/json";
 import { secretBuffer, wipe } from "@keystead/crypto/wipe";
 
 interface VerificationKey {
@@ -63,13 +64,19 @@ export function parseKeySet(text: string, config: JwtKeySet): LoadedKeySet {
 
 function verificationKey(jwk: JWK, index: number, config: JwtKeySet): VerificationKey {
   const wrong = (what: string): HsmError => new HsmError("INVALID_REQUEST", `${config.path}: key ${index}: ${what}`);
+  if (jwk === null || typeof jwk !== "object") throw wrong("not a JWK");
   const algorithm = algorithmOf(jwk);
   if (algorithm === undefined) throw wrong("only oct, RSA, P-256 and Ed25519 keys verify tokens");
   if (jwk.alg !== undefined && jwk.alg !== algorithm) throw wrong(`alg must be ${algorithm}`);
   if (jwk.use !== undefined && jwk.use !== "sig") throw wrong("use must be sig");
   if ("d" in jwk) throw wrong("a private key does not belong in a key set; keep the public half");
   if (algorithm !== "HS256") {
-    const key = createPublicKey({ key: jwk as never, format: "jwk" });
+    let key: KeyObject;
+    try {
+      key = createPublicKey({ key: jwk as never, format: "jwk" });
+    } catch {
+      throw wrong("not a public key");
+    }
     if (algorithm === "RS256" && (key.asymmetricKeyDetails?.modulusLength ?? 0) < 2048) throw wrong("RSA keys must have 2048 bits or more");
     return { kid: jwk.kid, algorithm, key };
   }
@@ -109,17 +116,21 @@ export async function verifyToken(token: string, sets: readonly LoadedKeySet[], 
   return undefined;
 }
 
+/** What the header says, once header and claims are JSON that has one reading only (no member twice; RFC 8725 §2.4). */
 function protectedHeader(token: string): { alg: string; kid: string | undefined } | undefined {
-  const [first] = token.split(".", 1) as [string];
+  const [first, second, third, ...more] = token.split(".");
+  if (first === undefined || second === undefined || third === undefined || more.length > 0) return undefined;
+  let header: JsonValue;
   try {
-    const header = JSON.parse(Buffer.from(first, "base64url").toString("utf8")) as Record<string, unknown>;
-    if (typeof header["alg"] !== "string" || "crit" in header) return undefined;
-    const kid = header["kid"];
-    if (kid !== undefined && typeof kid !== "string") return undefined;
-    return { alg: header["alg"], kid };
+    header = parseStrictJson(Buffer.from(first, "base64url"));
+    parseStrictJson(Buffer.from(second, "base64url"));
   } catch {
     return undefined;
   }
+  if (header === null || typeof header !== "object" || Array.isArray(header) || typeof header["alg"] !== "string" || "crit" in header) return undefined;
+  const kid = header["kid"];
+  if (kid !== undefined && typeof kid !== "string") return undefined;
+  return { alg: header["alg"], kid };
 }
 
 const strings = (value: unknown): string[] => (Array.isArray(value) ? value.filter((item): item is string => typeof item === "string") : typeof value === "string" ? [value] : []);
@@ -129,8 +140,9 @@ function identityOf(payload: JWTPayload, config: JwtKeySet, now: number): TokenI
   if (typeof sub !== "string" || sub === "" || sub.length > 256 || typeof jti !== "string" || jti === "" || jti.length > 256 || typeof exp !== "number") return undefined;
   if (exp * 1000 > now + (MAX_LIFE_SECONDS + config.leewaySeconds) * 1000) return undefined;
   const claimed = [...strings(payload["roles"]), ...strings(payload["role"])];
-  const namespaces = strings(payload["namespaces"]);
   const allowed = config.namespaces;
-  const reach = namespaces.length === 0 ? [...allowed] : allowed.includes("*") ? namespaces : namespaces.filter((name) => allowed.includes(name));
+  const named = payload["namespaces"];
+  // A claim narrows, whatever it holds: one that names nothing reaches nothing.
+  const reach = named === undefined ? [...allowed] : strings(named).filter((name) => name !== "" && (allowed.includes("*") || allowed.includes(name)));
   return { issuer: config.issuer, subject: sub, roles: claimed, namespaces: reach, expiresAt: (exp + config.leewaySeconds) * 1000, keySet: config };
 }
