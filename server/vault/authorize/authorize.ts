@@ -6,7 +6,7 @@
  *
  * @see DESIGN §3; CAPABILITIES C1, C2, S2.96
  */
-import { BlockList, isIPv4 } from "node:net";
+import { BlockList, isIP, isIPv4 } from "node:net";
 import type { NamespaceConfig } from "@keystead/contract/config";
 import { HsmError } from "@keystead/contract/errors";
 import type { Operation } from "@keystead/contract/operation";
@@ -49,7 +49,8 @@ export class Authorizer {
     if (namespace !== "" && principal.namespaces !== "all" && !principal.namespaces.has(namespace)) throw denied(operation);
     if (!principal.permissions.has(operation.permission)) throw denied(operation);
     const rule = this.#addressRules.get(namespace);
-    if (rule !== undefined && !admits(rule, address)) throw denied(operation);
+    // A ceremony is the server's own and comes from no address.
+    if (rule !== undefined && principal.method !== "ceremony" && !admits(rule, address)) throw denied(operation);
     if (operation.usage === undefined) return undefined;
     return issueGrant({ principal: principal.id, operation: operation.name, namespace, keyId, usage: operation.usage });
   }
@@ -59,6 +60,8 @@ const denied = (operation: Operation): HsmError => new HsmError("PERMISSION_DENI
 
 function admits(rule: AddressRule, address: string): boolean {
   const plain = address.startsWith("::ffff:") && isIPv4(address.slice(7)) ? address.slice(7) : address;
+  // What is no address is on no list, and unknown means no.
+  if (isIP(plain) === 0) return false;
   const family = isIPv4(plain) ? "ipv4" : "ipv6";
   if (rule.denied?.check(plain, family) === true) return false;
   return rule.allowed === undefined || rule.allowed.check(plain, family);
