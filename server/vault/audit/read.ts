@@ -19,7 +19,8 @@ export interface ReadOptions {
   readonly matches: (parsed: ParsedLine) => boolean;
 }
 
-const PAUSE_LINES = 2_000;
+/** Lines looked at before other work goes first: about a millisecond. */
+const PAUSE_LINES = 128;
 
 /** @returns matching events, and the sequence to pass as `after` for more, or undefined at the end */
 export async function readEvents(options: ReadOptions): Promise<{ events: ParsedLine[]; next: number | undefined }> {
@@ -28,11 +29,16 @@ export async function readEvents(options: ReadOptions): Promise<{ events: Parsed
   const segments = listSegments(files, path);
   const first = newestFirst ? 1 : after + 1;
   const last = newestFirst && after > 0 ? Math.min(upTo, after - 1) : upTo;
+  let looked = 0;
   for (const segment of newestFirst ? segments.toReversed() : segments) {
     const following = segments[segments.indexOf(segment) + 1];
     if (segment.firstSequence > last || (following !== undefined && following.firstSequence <= first)) continue;
-    const inSegment = await matching(files, segment, first, last, options.matches);
-    for (const parsed of newestFirst ? inSegment.reverse() : inSegment) {
+    const lines = linesBetween(files, segment, first, last);
+    for (const line of newestFirst ? lines.reverse() : lines) {
+      looked += 1;
+      if (looked % PAUSE_LINES === 0) await new Promise((resolve) => setImmediate(resolve));
+      const parsed = parseLine(line);
+      if (parsed === undefined || !options.matches(parsed)) continue;
       if (events.length === limit) return { events, next: events.at(-1)?.event.sequence };
       events.push(parsed);
     }
@@ -40,22 +46,19 @@ export async function readEvents(options: ReadOptions): Promise<{ events: Parsed
   return { events, next: undefined };
 }
 
-async function matching(files: FileLayer, segment: SegmentName, first: number, last: number, matches: (parsed: ParsedLine) => boolean): Promise<ParsedLine[]> {
+/** The lines of a segment whose sequence numbers lie in a range, unparsed. */
+function linesBetween(files: FileLayer, segment: SegmentName, first: number, last: number): string[] {
   const file = files.open(segment.path, "read");
-  const found: ParsedLine[] = [];
+  const lines: string[] = [];
   let sequence = segment.firstSequence - 1;
   try {
     for (const { line, end } of readLines(file)) {
-      if (end === -1) break;
       sequence += 1;
-      if (sequence > last) break;
-      if (sequence % PAUSE_LINES === 0) await new Promise((resolve) => setImmediate(resolve));
-      if (sequence < first) continue;
-      const parsed = parseLine(line);
-      if (parsed !== undefined && matches(parsed)) found.push(parsed);
+      if (end === -1 || sequence > last) break;
+      if (sequence >= first) lines.push(line);
     }
   } finally {
     file.close();
   }
-  return found;
+  return lines;
 }
