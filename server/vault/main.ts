@@ -32,7 +32,7 @@ import { unseal, type OpenVault } from "./ceremonies/unseal.ts";
 import { verifyEverything } from "./duties/verify-everything.ts";
 import { Measurements } from "./duties/measure.ts";
 import { Monitor } from "./monitor.ts";
-import type { UnsealSecret } from "./objects/hierarchy.ts";
+import { parseHeader, type UnsealSecret } from "./objects/hierarchy.ts";
 import type { Context, StatusFacts } from "./operations/handler.ts";
 import { SoftwareProvider } from "./providers/software.ts";
 import { lockFolder } from "./stores/lock.ts";
@@ -160,7 +160,10 @@ async function start({ config, speaksFirst, ownUsers, descriptors }: StartMessag
       ? Buffer.from(JSON.stringify({ phase: monitor.phase, ready: monitor.phase === "open", version: VERSION, uptimeSeconds: Math.floor((performance.now() - startedAt) / 1000) }), "utf8")
       : Buffer.from(measurements.render(), "utf8")),
     ceremonies: phaseCeremonies({
-      method: config.unseal.method === "passphrase" ? "passphrase" : "key",
+      method() {
+        const text = store.header();
+        return text === undefined ? (config.unseal.method === "passphrase" ? "passphrase" : "key") : parseHeader(text).method;
+      },
       open,
       closeSoon: () => { setImmediate(() => void closeParts()); },
     }),

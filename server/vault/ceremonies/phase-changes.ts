@@ -11,8 +11,8 @@ import { decodeSecret } from "./secret.ts";
 
 /** What the ceremonies ask of main. */
 export interface PhaseChanges {
-  /** How this vault is unsealed. */
-  readonly method: "key" | "passphrase";
+  /** How this vault is unsealed: as it was made, or as configured when it is yet to be made. */
+  method(): "key" | "passphrase";
   /** Opens the vault and lets the monitor know. @throws {HsmError} UNAUTHENTICATED */
   open(secret: UnsealSecret): Promise<void>;
   /** Closes it once everything under way has ended. */
@@ -23,10 +23,11 @@ export interface PhaseChanges {
 export function phaseCeremonies(changes: PhaseChanges): ReadonlyMap<number, Handler> {
   const unseal = handler(unsealRow, async ({ request }) => {
     const given = copySecret(request.secret);
-    const secret = changes.method === "key" && given.length !== 32 ? decodeSecret(given) : given;
+    const method = changes.method();
+    const secret = method === "key" && given.length !== 32 ? decodeSecret(given) : given;
     const second = request.hmacKey.length === 0 ? undefined : decodeSecret(copySecret(request.hmacKey));
-    if (changes.method === "key" && secret.length !== 32) throw new HsmError("UNAUTHENTICATED", "the vault cannot be opened with this secret");
-    await changes.open({ method: changes.method, secret, second });
+    if (method === "key" && secret.length !== 32) throw new HsmError("UNAUTHENTICATED", "the vault cannot be opened with this secret");
+    await changes.open({ method, secret, second });
     return { reply: { phase: "open" } };
   });
   const seal = handler(sealRow, async () => {
