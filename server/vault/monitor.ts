@@ -183,9 +183,12 @@ export class Monitor {
     const request = message as MessageShape<DescMessage> & { namespace: string; keyId: string };
     const namespace = request.namespace || batchNamespace;
     const payload = hash("sha256", payloadOf(request), "hex");
-    const event = (outcome: string): ItemResult["event"] => ({ action: operation.name, key: `${namespace}/${request.keyId}`, outcome, payload });
+    const event = (outcome: string): ItemResult["event"] => ({ action: operation.name, key: request.keyId, outcome, payload });
     try {
       if (!operation.batchable) throw new HsmError("INVALID_REQUEST", `${operation.name} cannot be part of a batch`);
+      refuseUnknownFields(request);
+      // One event holds the whole batch, and whoever may read it may read all of it.
+      if (namespace !== batchNamespace) throw new HsmError("INVALID_REQUEST", "every item of a batch is about the batch's namespace");
       const grant = this.#options.authorizer.decide({ principal, operation, namespace, keyId: request.keyId, address: about.address });
       const handler = HANDLERS.get(operation.number) as Handler;
       const result = await handler.run({ operation, principal, namespace, request, grant, run: { principal: principal.id, batch: true } }, context);
@@ -246,12 +249,17 @@ function parse(operation: Operation, body: Buffer): MessageShape<DescMessage> {
 }
 
 function checked<M extends Message>(operation: Operation, request: M): M {
-  const [unknown] = request.$unknown ?? [];
-  if (unknown !== undefined) throw new HsmError("INVALID_REQUEST", `unknown field number ${unknown.no}`);
+  refuseUnknownFields(request);
   const violations = validatorFor(operation.method.input)(request);
   const [first] = violations;
   if (first !== undefined) throw new HsmError("INVALID_REQUEST", violations.slice(0, 8).map((violation) => `${violation.field}: ${violation.message}`).join("; "));
   return request;
+}
+
+/** Sign what you understand: a field this server does not know could mean anything. @throws {HsmError} INVALID_REQUEST */
+function refuseUnknownFields(message: Message): void {
+  const [unknown] = message.$unknown ?? [];
+  if (unknown !== undefined) throw new HsmError("INVALID_REQUEST", `unknown field number ${unknown.no}`);
 }
 
 function encode(operation: Operation, result: Result<DescMessage>): Buffer {

@@ -27,7 +27,8 @@ export function readSecret(reference: SecretReference, passed: PassedDescriptors
   if (kind === "env") {
     const value = process.env[name];
     delete process.env[name];
-    bytes = copySecret(Buffer.from(value ?? "", "utf8"));
+    bytes = secretBuffer(Buffer.byteLength(value ?? "", "utf8"));
+    bytes.write(value ?? "", "utf8");
   } else {
     bytes = readAll(reference, kind === "fd" ? passed[name] : undefined, name);
   }

@@ -1169,7 +1169,7 @@ export const GenerateRandomResponseSchema: GenMessage<GenerateRandomResponse> = 
  */
 export type BatchRequest = Message<"hsm.BatchRequest"> & {
   /**
-   * For items that name no namespace of their own.
+   * The namespace of every item. An item may name it again, but no other.
    *
    * @generated from field: string namespace = 1;
    */
@@ -2064,7 +2064,7 @@ export const UsageSchema: GenEnum<Usage> = /*@__PURE__*/
   enumDesc(file_hsm_hsm, 3);
 
 /**
- * How an ECDSA signature is written. Other algorithms have one form and ignore this.
+ * How an ECDSA signature is written. Other algorithms have one form (RAW) and refuse DER.
  *
  * @generated from enum hsm.SignatureFormat
  */
@@ -2090,7 +2090,7 @@ export const SignatureFormat = {
 } as const;
 
 /**
- * How an ECDSA signature is written. Other algorithms have one form and ignore this.
+ * How an ECDSA signature is written. Other algorithms have one form (RAW) and refuse DER.
  *
  * @generated from enum hsm.SignatureFormat
  */
