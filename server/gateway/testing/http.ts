@@ -71,7 +71,7 @@ export function raw(address: string, write: (socket: Socket) => void): Promise<s
   return new Promise((resolve) => {
     const socket = connect(Number(port), host, () => write(socket));
     const chunks: Buffer[] = [];
-    socket.on("data", (chunk) => chunks.push(chunk));
+    socket.on("data", (chunk: Buffer) => chunks.push(chunk));
     socket.on("error", () => undefined);
     socket.on("close", () => resolve(Buffer.concat(chunks).toString("latin1")));
   });

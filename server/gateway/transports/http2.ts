@@ -52,7 +52,7 @@ export class Http2Front {
     });
     this.#server.on("stream", (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
       stream.on("error", () => undefined);
-      const connection = stream.session === undefined ? undefined : connections.get(stream.session);
+      const connection = stream.session === undefined ? undefined : connections.get(stream.session as ServerHttp2Session);
       if (connection === undefined) return stream.close();
       dispatch(new Http2Exchange(stream, headers, connection, intake));
     });

@@ -4,35 +4,47 @@
  * The surface turns JSON into the request message and the answer back; whether the message makes sense is the vault's
  * question. Every answer carries the request id.
  */
-import { fromBinary, toBinary, type DescField, type Message } from "@bufbuild/protobuf";
+import type { DescField } from "@bufbuild/protobuf";
 import { HsmError } from "@keystead/contract/errors";
-import { parseStrictJson } from "@keystead/contract/json";
-import { messageFromJson, messageToJson, setField, single } from "@keystead/contract/json-message";
-import type { Operation } from "@keystead/contract/operation";
+import { parseStrictJson, type JsonValue } from "@keystead/contract/json";
 import { requestIdOf } from "../../evidence/evidence.ts";
 import { refusalOf, type Desk } from "../../forward.ts";
+import { messagePrinter, type MessagePrinter } from "../../messages/message-printer.ts";
+import { messageReader, type MessageReader } from "../../messages/message-reader.ts";
+import { ProtobufWriter } from "../../messages/protobuf-writer.ts";
 import type { Dispatch, Exchange } from "../../transports/exchange.ts";
 import { SAFE_HEADERS, problem } from "./problem.ts";
+import { queryValues } from "./query.ts";
 import { Router, type Match } from "./router.ts";
 
-/** Operations whose success is 201 with the place of what was made. */
-const CREATES: Readonly<Record<string, (message: Record<string, unknown>) => string>> = Object.freeze({
+type JsonObject = { [name: string]: JsonValue };
+
+/** Operations whose success is 201, with the place of what was made. */
+const CREATES: Readonly<Record<string, (answer: JsonObject) => string>> = Object.freeze({
   GenerateKey: keyPlace,
   ImportKey: keyPlace,
-  CreateNamespace: (message) => `/api/v1/namespaces/${encodeURIComponent(String((message["namespace"] as { namespace?: string } | undefined)?.namespace))}`,
+  CreateNamespace: (answer) => `/api/v1/namespaces/${encodeURIComponent(String((answer["namespace"] as JsonObject | undefined)?.["namespace"]))}/keys`,
 });
 
-function keyPlace(message: Record<string, unknown>): string {
-  const key = message["key"] as { namespace?: string; keyId?: string } | undefined;
-  return `/api/v1/namespaces/${encodeURIComponent(String(key?.namespace))}/keys/${encodeURIComponent(String(key?.keyId))}`;
+function keyPlace(answer: JsonObject): string {
+  const key = answer["key"] as JsonObject | undefined;
+  return `/api/v1/namespaces/${encodeURIComponent(String(key?.["namespace"]))}/keys/${encodeURIComponent(String(key?.["key_id"]))}`;
+}
+
+/** What is made once per operation. */
+interface Codec {
+  readonly read: MessageReader;
+  readonly print: MessagePrinter;
+  /** Fields that may come as query parameters although there is a body. */
+  readonly besideBody: readonly DescField[];
 }
 
 /** The surface. */
 export function restSurface(desk: Desk): Dispatch {
-  const router = new Router();
+  const rest = new Rest(desk);
   return (exchange) => {
     const requestId = requestIdOf(exchange);
-    answer(desk, router, exchange, requestId).then(
+    rest.answer(exchange, requestId).then(
       (code) => desk.measurements.answered("rest", code),
       (thrown: unknown) => {
         const error = refusalOf(thrown);
@@ -43,74 +55,101 @@ export function restSurface(desk: Desk): Dispatch {
   };
 }
 
-async function answer(desk: Desk, router: Router, exchange: Exchange, requestId: string): Promise<string> {
-  const found = router.find(exchange.method, exchange.path);
-  if (found === undefined) throw new HsmError("OPERATION_NOT_SUPPORTED", "there is no such path");
-  if ("allowed" in found) {
-    const allow = found.allowed.includes("GET") ? [...found.allowed, "HEAD"] : found.allowed;
-    problem(exchange, requestId, new HsmError("INVALID_REQUEST", `${exchange.method} is not possible here`), { status: 405, headers: { allow: allow.join(", ") } });
-    return "INVALID_REQUEST";
+class Rest {
+  readonly #desk: Desk;
+  readonly #router = new Router();
+  readonly #codecs = new Map<string, Codec>();
+  /** Reading is synchronous, so one buffer serves every request. */
+  readonly #writer = new ProtobufWriter();
+
+  constructor(desk: Desk) {
+    this.#desk = desk;
   }
-  const request = await requestOf(desk, exchange, requestId, found);
-  if (request === undefined) return "INVALID_REQUEST";
-  return reply(desk, exchange, requestId, found.route.operation, request);
-}
 
-/** Forwards a request message and answers with the response as JSON. */
-export async function reply(desk: Desk, exchange: Exchange, requestId: string, operation: Operation, request: Message): Promise<string> {
-  const bytes = await desk.forward(exchange, { operation, requestId, body: toBinary(operation.method.input, request), deadlineMs: undefined });
-  const message = fromBinary(operation.method.output, bytes);
-  const text = Buffer.from(JSON.stringify(messageToJson(operation.method.output, message)), "utf8");
-  bytes.fill(0);
-  const place = CREATES[operation.name]?.(message as unknown as Record<string, unknown>);
-  exchange.respond(place === undefined ? 200 : 201, {
-    ...SAFE_HEADERS, "content-type": "application/json", "x-request-id": requestId, ...(place === undefined ? {} : { location: place }),
-  }, text);
-  return "OK";
-}
-
-async function requestOf(desk: Desk, exchange: Exchange, requestId: string, { route, values }: Match): Promise<Message | undefined> {
-  const desc = route.operation.method.input;
-  let message: Message;
-  if (route.body) {
-    const bytes = await exchange.readBody(desk.bodyBytes);
-    if (bytes.length > 0 && !isJson(exchange.header("content-type"))) {
-      problem(exchange, requestId, new HsmError("INVALID_REQUEST", "the body must be application/json"), { status: 415 });
-      return undefined;
+  /** Answers, or throws what to answer with. @returns the code that is counted */
+  async answer(exchange: Exchange, requestId: string): Promise<string> {
+    const found = this.#router.find(exchange.method, exchange.path);
+    if (found === undefined) throw new HsmError("OPERATION_NOT_SUPPORTED", "there is no such path");
+    if ("allowed" in found) {
+      const allow = found.allowed.includes("GET") ? [...found.allowed, "HEAD"] : found.allowed;
+      problem(exchange, requestId, new HsmError("INVALID_REQUEST", `${exchange.method} is not possible here`), { status: 405, headers: { allow: allow.join(", ") } });
+      return "INVALID_REQUEST";
     }
-    message = messageFromJson(desc, bytes.length === 0 ? {} : parseStrictJson(bytes));
+    const { operation } = found.route;
+    const codec = this.#codecOf(found);
+    let json: JsonObject = {};
+    if (exchange.hasBody) {
+      const unfit = found.route.body ? unfitBody(exchange) : "this method takes no body";
+      const body = await exchange.readBody(this.#desk.bodyBytes);
+      if (body.length > 0 && unfit !== undefined) {
+        body.fill(0);
+        problem(exchange, requestId, new HsmError("INVALID_REQUEST", unfit), { status: found.route.body ? 415 : 400 });
+        return "INVALID_REQUEST";
+      }
+      if (body.length > 0) json = bodyOf(body);
+    }
+    if (exchange.query !== "" || found.values.length > 0) addOutside(json, found, codec, exchange.query);
+    const writer = this.#writer;
+    let answered: Promise<Buffer>;
+    try {
+      codec.read(json, writer);
+      answered = this.#desk.forward(exchange, { operation, requestId, body: writer.bytes, deadlineMs: undefined });
+    } finally {
+      // The frame has its own copy by now.
+      writer.clear();
+    }
+    const reply = await answered;
+    const text = codec.print(reply);
+    reply.fill(0);
+    const place = CREATES[operation.name]?.(JSON.parse(text) as JsonObject);
+    exchange.respond(place === undefined ? 200 : 201, {
+      ...SAFE_HEADERS, "content-type": "application/json", "x-request-id": requestId, ...(place === undefined ? {} : { location: place }),
+    }, Buffer.from(text, "utf8"));
+    return "OK";
+  }
+
+  #codecOf({ route }: Match): Codec {
+    let codec = this.#codecs.get(route.operation.name);
+    if (codec === undefined) {
+      const { input, output } = route.operation.method;
+      codec = { read: messageReader(input), print: messagePrinter(output), besideBody: input.fields.filter(({ name }) => name === "namespace") };
+      this.#codecs.set(route.operation.name, codec);
+    }
+    return codec;
+  }
+}
+
+const JSON_TYPE = /^application\/json\s*(;\s*charset="?utf-8"?\s*)?$/i;
+
+/** Why this body cannot be read, from its headers. */
+function unfitBody(exchange: Exchange): string | undefined {
+  const type = exchange.header("content-type");
+  if (type !== "application/json" && (type === undefined || !JSON_TYPE.test(type))) return "the body must be application/json";
+  const encoding = exchange.header("content-encoding");
+  return encoding === undefined || encoding === "identity" ? undefined : "the body must not be compressed (content-encoding: identity)";
+}
+
+function bodyOf(bytes: Buffer): JsonObject {
+  try {
+    const json = parseStrictJson(bytes);
+    if (json === null || typeof json !== "object" || Array.isArray(json)) throw new HsmError("INVALID_REQUEST", "the body: must be an object");
+    return json;
+  } finally {
     bytes.fill(0);
-    if (exchange.query !== "") fillFromQuery(message, desc.fields.filter(({ name }) => name === "namespace"), exchange.query, new Set());
-  } else {
-    message = messageFromJson(desc, {});
-    fillFromQuery(message, desc.fields, exchange.query, new Set(values.map(([field]) => field)));
   }
-  for (const [field, value] of values) {
-    const target = message as unknown as Record<string, unknown>;
-    const given = target[field.localName];
-    if (given !== "" && given !== value) throw new HsmError("INVALID_REQUEST", `${field.name}: the path says otherwise`);
-    target[field.localName] = value;
-  }
-  return message;
 }
 
-const isJson = (type: string | undefined): boolean => type !== undefined && /^application\/json\s*(;\s*charset="?utf-8"?\s*)?$/i.test(type);
+/** Puts what the path and the query say beside what the body says; they must not contradict each other. */
+function addOutside(json: JsonObject, { route, values }: Match, { besideBody }: Codec, query: string): void {
+  for (const [field, value] of values) addOne(json, field, value);
+  if (query === "") return;
+  const { fields } = route.operation.method.input;
+  for (const [field, value] of queryValues(query, route.body ? besideBody : fields)) addOne(json, field, value);
+}
 
-/** Query parameters as fields. Lists may be repeated or separated by commas. */
-function fillFromQuery(message: Message, fields: readonly DescField[], query: string, taken: ReadonlySet<DescField>): void {
-  const target = message as unknown as Record<string, unknown>;
-  const seen = new Set<DescField>();
-  for (const [name, text] of new URLSearchParams(query)) {
-    const field = fields.find((candidate) => candidate.name === name || candidate.jsonName === name);
-    if (field === undefined) throw new HsmError("INVALID_REQUEST", `${name.slice(0, 64)}: there is no such parameter`);
-    if (field.fieldKind === "list") {
-      (target[field.localName] as unknown[]).push(...text.split(",").filter((item) => item !== "").map((item) => single(field, item, field.name)));
-      continue;
-    }
-    if (taken.has(field) || seen.has(field)) throw new HsmError("INVALID_REQUEST", `${field.name}: is given twice`);
-    seen.add(field);
-    if (text === "" && field.fieldKind !== "message") continue;
-    const value = field.fieldKind === "scalar" && (text === "true" || text === "false") && field.scalar === 8 ? text === "true" : text;
-    setField(message, field, single(field, value, field.name), field.name);
-  }
+function addOne(json: JsonObject, field: DescField, value: JsonValue): void {
+  const name = Object.hasOwn(json, field.jsonName) ? field.jsonName : field.name;
+  const given = Object.hasOwn(json, name) ? json[name] : undefined;
+  if (given !== undefined && given !== "" && given !== value) throw new HsmError("INVALID_REQUEST", `${field.name}: path, query and body say different things`);
+  json[name] = value;
 }
