@@ -121,7 +121,14 @@ export function openVault(header: VaultHeader, unseal: UnsealSecret): Hierarchy 
     if (header.secondSecret !== (unseal.second !== undefined)) throw unsealFailed();
     const sealed = Buffer.from(header.sealedRoot, "base64");
     if (sealed.length !== 60) throw unsealFailed();
-    const key = sealingKey({ ...unseal, method: header.method }, Buffer.from(header.salt, "base64"), header.argon2);
+    if (header.method !== unseal.method || (header.method === "key" && unseal.secret.length !== 32)) throw unsealFailed();
+    let key: KeyObject;
+    try {
+      key = sealingKey(unseal, Buffer.from(header.salt, "base64"), header.argon2);
+    } catch (error) {
+      // Parameters that Argon2 does not take: no vault was made with them.
+      throw new HsmError("INTEGRITY_FAILURE", "vault.json is damaged", { cause: error });
+    }
     const decipher = createDecipheriv("aes-256-gcm", key, sealed.subarray(0, 12));
     decipher.setAAD(Buffer.from(`keystead/v1/root/${header.vaultId}`, "utf8"));
     decipher.setAuthTag(sealed.subarray(44));
@@ -139,6 +146,8 @@ export function openVault(header: VaultHeader, unseal: UnsealSecret): Hierarchy 
   }
 }
 
+const within = (value: unknown, least: number, most: number): boolean => Number.isInteger(value) && (value as number) >= least && (value as number) <= most;
+
 /** A header read from the store, checked for shape. @throws {HsmError} INTEGRITY_FAILURE */
 export function parseHeader(text: string): VaultHeader {
   let value: unknown;
@@ -151,7 +160,7 @@ export function parseHeader(text: string): VaultHeader {
   const argon2 = header?.argon2;
   const fits = header !== undefined && header !== null && header.format === 1 && typeof header.vaultId === "string" && typeof header.salt === "string"
     && typeof header.sealedRoot === "string" && typeof header.secondSecret === "boolean" && (header.method === "key" || header.method === "passphrase")
-    && (argon2 === undefined || (argon2.memoryKiB >= 8 && argon2.memoryKiB <= 1024 * 1024 && argon2.passes >= 1 && argon2.passes <= 64 && argon2.parallelism >= 1 && argon2.parallelism <= 16));
+    && (argon2 === undefined || (argon2 !== null && within(argon2.memoryKiB, 8, 1024 * 1024) && within(argon2.passes, 1, 64) && within(argon2.parallelism, 1, 16)));
   if (!fits) throw new HsmError("INTEGRITY_FAILURE", "the vault header is damaged");
   return header;
 }
