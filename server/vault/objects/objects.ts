@@ -211,7 +211,7 @@ export class Objects {
     try {
       const headKey: RecordKey = { namespace: key.namespace, kind: "key", id: key.keyId, version: 0 };
       if (await this.#records.read(headKey, space.kek) !== undefined) throw new HsmError("OBJECT_EXISTS", `key '${key.keyId}' exists already`);
-      const census = space.census ??= await this.#census(key.namespace);
+      const census = await this.#censusOf(key.namespace, space);
       if (space.attributes.maxKeys > 0 && living(census) >= space.attributes.maxKeys) throw new HsmError("QUOTA_EXCEEDED", `namespace '${key.namespace}' may hold ${space.attributes.maxKeys} keys`);
       const now = this.#options.now();
       const version = versionOf(1, key.key, now, key.local);
@@ -300,14 +300,20 @@ export class Objects {
 
   /** Counts the keys of a namespace once, so that {@link census} knows it. */
   async takeCensus(namespace: string): Promise<void> {
-    const space = await this.#namespace(namespace);
-    space.census ??= await this.#census(namespace);
+    await this.#censusOf(namespace, await this.#namespace(namespace));
   }
 
   /** Forgets every open key and namespace key. */
   close(): void {
     this.#entries.clear();
     this.#namespaces.clear();
+  }
+
+  async #censusOf(namespace: string, space: NamespaceEntry): Promise<Map<string, number>> {
+    if (space.census !== undefined) return space.census;
+    const counted = await this.#census(namespace);
+    // Whoever counted first has counted itself in by now; a later count must not undo that (`??= await` would).
+    return (space.census ??= counted);
   }
 
   async #census(namespace: string): Promise<Map<string, number>> {
@@ -358,6 +364,8 @@ export class Objects {
     const { algorithm, versions } = entry.attributes;
     const space = await this.#namespace(namespace);
     const record = await this.#records.read<MaterialAttributes>({ namespace, kind: "version", id: keyId, version }, space.kek);
+    // Destroyed while the operation was under way: a refusal, not damage.
+    if (record === undefined && this.#records.anchor({ namespace, kind: "version", id: keyId, version }) === "") throw stateForbids(keyId, "destroyed");
     if (record === undefined || record.attributes.algorithm !== algorithm) throw new HsmError("INTEGRITY_FAILURE", `record ${namespace}/version/${keyId}/${version} does not fit its key`);
     const mechanism = mechanismFor(algorithm);
     const key = mechanism.load(record.material);

@@ -34,14 +34,18 @@ export class VaultedRecords {
 
   /** The record, or undefined when both store and log agree that there is none. @throws {HsmError} INTEGRITY_FAILURE */
   async read<A>(key: RecordKey, kek: KeyObject): Promise<CurrentRecord<A> | undefined> {
-    let bytes: Buffer | undefined;
-    try {
-      bytes = await this.#store.get(key);
-    } catch (error) {
-      if (error instanceof HsmError) throw error;
-      throw new HsmError("INTEGRITY_FAILURE", `record ${recordName(key)} cannot be read`, { cause: error });
+    for (;;) {
+      const anchored = this.anchor(key);
+      let bytes: Buffer | undefined;
+      try {
+        bytes = await this.#store.get(key);
+      } catch (error) {
+        if (error instanceof HsmError) throw error;
+        throw new HsmError("INTEGRITY_FAILURE", `record ${recordName(key)} cannot be read`, { cause: error });
+      }
+      // Changed while it was read: what came back may be the record before, and is nobody's fault.
+      if (this.anchor(key) === anchored) return this.open<A>(key, bytes, kek);
     }
-    return this.open<A>(key, bytes, kek);
   }
 
   /** As {@link read}, for bytes that came with a listing. */
@@ -75,11 +79,13 @@ export class VaultedRecords {
   /** A page of records of one kind. */
   async list<A>(namespace: string, kind: RecordKey["kind"], after: string, limit: number, kek: KeyObject): Promise<{ id: string; record: CurrentRecord<A> }[]> {
     const rows = await this.#store.list(namespace, kind, after, limit);
-    return rows.map(({ id, bytes }) => {
-      const record = this.open<A>({ namespace, kind, id, version: 0 }, bytes, kek);
+    return Promise.all(rows.map(async ({ id, bytes }) => {
+      const key: RecordKey = { namespace, kind, id, version: 0 };
+      // Listed a moment ago: a record that changed since is read again.
+      const record = recordDigest(bytes) === this.anchor(key) ? this.open<A>(key, bytes, kek) : await this.read<A>(key, kek);
       if (record === undefined) throw new HsmError("INTEGRITY_FAILURE", `record ${namespace}/${kind}/${id}/0 is not in the audit log`);
       return { id, record };
-    });
+    }));
   }
 
   namespaces(): Promise<string[]> {
