@@ -4,7 +4,7 @@
  * Parts write JSON lines; this file owns the log files, so that no part needs permission to write any. Lines are
  * queued and written asynchronously; {@link LogWriter.flush} waits for the last one.
  */
-import { createWriteStream, existsSync, mkdirSync, renameSync, rmSync, statSync, type WriteStream } from "node:fs";
+import { createWriteStream, existsSync, fstatSync, mkdirSync, openSync, renameSync, rmSync, type WriteStream } from "node:fs";
 import { dirname } from "node:path";
 
 /** `logging` of the effective configuration. */
@@ -21,23 +21,30 @@ const COLOURS: Readonly<Record<string, string>> = { trace: "\u001b[90m", debug: 
 
 /** A line for people: time, level, part, message, then every other field as name=value. */
 export function prettyLine(line: string, colours: boolean): string {
-  let record: Record<string, unknown>;
+  let record: unknown;
   try {
-    record = JSON.parse(line) as Record<string, unknown>;
+    record = JSON.parse(line);
   } catch {
     return line;
   }
-  const { time, level, part, message, version: _version, ...fields } = record;
-  const name = String(level).toUpperCase().padEnd(5);
+  if (record === null || typeof record !== "object" || Array.isArray(record)) return line;
+  const { time, level, part, message, version: _version, ...fields } = record as Record<string, unknown>;
+  const name = plain(String(level)).toUpperCase().padEnd(5);
   const shown = colours ? `${COLOURS[String(level)] ?? ""}${name}\u001b[0m` : name;
   const rest = Object.entries(fields).map(([key, value]) => ` ${key}=${JSON.stringify(value)}`).join("");
-  return `${String(time).slice(11, 23)} ${shown} ${String(part).padEnd(8)} ${String(message)}${rest}`;
+  return `${plain(String(time)).slice(11, 23)} ${shown} ${plain(String(part)).padEnd(8)} ${plain(String(message) + rest)}`;
 }
+
+/** Control characters by their code: a message must not move the cursor or begin a line of its own. */
+// oxlint-disable-next-line no-control-regex
+const plain = (text: string): string => text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
 export class LogWriter {
   readonly #config: LoggingConfig;
   #file: WriteStream | undefined;
   #bytes = 0;
+  /** Files that were rotated away and have lines to write. */
+  readonly #ending = new Set<Promise<void>>();
 
   constructor(config: LoggingConfig) {
     this.#config = config;
@@ -53,7 +60,7 @@ export class LogWriter {
     if (this.#file === undefined) return;
     const bytes = Buffer.byteLength(line) + 1;
     if (this.#bytes + bytes > this.#config.maxFileSizeBytes && this.#bytes > 0) this.#rotate();
-    this.#file.write(`${line}\n`);
+    this.#file?.write(`${line}\n`);
     this.#bytes += bytes;
   }
 
@@ -62,20 +69,35 @@ export class LogWriter {
     const { promise, resolve } = Promise.withResolvers<void>();
     process.stdout.write("", () => resolve());
     await promise;
-    const file = this.#file;
-    if (file !== undefined) await new Promise<void>((done) => file.end(() => done()));
-    this.#file = undefined;
+    this.#end();
+    await Promise.all(this.#ending);
   }
 
+  #end(): void {
+    const file = this.#file;
+    this.#file = undefined;
+    if (file === undefined) return;
+    const ended = new Promise<void>((done) => { file.once("close", () => done()); file.end(); });
+    this.#ending.add(ended);
+    void ended.then(() => this.#ending.delete(ended));
+  }
+
+  /** Opened at once: a stream that opens later would follow the name to another file when the next rotation is near. */
   #open(): void {
-    this.#file = createWriteStream(this.#config.filePath, { flags: "a", mode: 0o640 });
-    this.#file.on("error", (error) => process.stderr.write(`keystead: the log file cannot be written: ${error.message}\n`));
-    this.#bytes = existsSync(this.#config.filePath) ? statSync(this.#config.filePath).size : 0;
+    const failed = (error: unknown): boolean => process.stderr.write(`keystead: the log file cannot be written: ${(error as Error).message}\n`);
+    try {
+      const fd = openSync(this.#config.filePath, "a", 0o640);
+      this.#bytes = fstatSync(fd).size;
+      this.#file = createWriteStream(this.#config.filePath, { fd });
+      this.#file.on("error", failed);
+    } catch (error) {
+      failed(error);
+    }
   }
 
   /** hsm.log becomes hsm.log.1, that hsm.log.2, and so on; the oldest goes. */
   #rotate(): void {
-    this.#file?.end();
+    this.#end();
     const { filePath, maxBackupFiles } = this.#config;
     if (maxBackupFiles === 0) rmSync(filePath, { force: true });
     for (let number = maxBackupFiles; number >= 1; number -= 1) {
@@ -83,6 +105,5 @@ export class LogWriter {
       if (existsSync(from)) renameSync(from, `${filePath}.${number}`);
     }
     this.#open();
-    this.#bytes = 0;
   }
 }
