@@ -74,6 +74,8 @@ export function decodeSecret(bytes: Buffer): Buffer {
     if (startsWith(bytes, "base64:")) {
       let end = bytes.length;
       while (end > 7 && bytes[end - 1] === 0x3d) end -= 1;
+      // Padding is left out, or fills the last group of four.
+      if (end < bytes.length && (bytes.length - end > 2 || (bytes.length - 7) % 4 !== 0)) throw malformed();
       return decodeDigits(bytes.subarray(7, end), 6, (byte) => BASE64.indexOf(String.fromCharCode(byte)));
     }
     return copySecret(bytes);
@@ -84,14 +86,21 @@ export function decodeSecret(bytes: Buffer): Buffer {
 
 const startsWith = (bytes: Buffer, prefix: string): boolean => bytes.length >= prefix.length && bytes.subarray(0, prefix.length).equals(Buffer.from(prefix, "latin1"));
 
+const malformed = (): HsmError => new HsmError("INVALID_REQUEST", "the secret is not well-formed");
+
 function decodeDigits(digits: Buffer, bits: number, valueOf: (byte: number) => number): Buffer {
+  // No bytes at all, or a digit that belongs to none, is a slip of whoever wrote it.
+  if (digits.length === 0 || (digits.length * bits) % 8 >= bits) throw malformed();
   const out = secretBuffer(Math.floor((digits.length * bits) / 8));
   let held = 0;
   let heldBits = 0;
   let at = 0;
   for (const digit of digits) {
     const value = valueOf(digit);
-    if (value === -1) throw new HsmError("INVALID_REQUEST", "the secret is not well-formed");
+    if (value === -1) {
+      wipe(out);
+      throw malformed();
+    }
     held = ((held << bits) | value) & 0xffff;
     heldBits += bits;
     if (heldBits < 8) continue;
