@@ -117,7 +117,10 @@ async function start({ config, speaksFirst, ownUsers, descriptors }: StartMessag
     },
   });
 
+  let closing = Promise.resolve();
   const open = async (secret: UnsealSecret): Promise<void> => {
+    // The phase is sealed before the log is closed: two writers must never meet on one segment.
+    await closing;
     if (secret.method === "passphrase" && store.header() === undefined) requireStrength(secret.secret, { minLength: config.minPassphraseLength, strong: config.requireStrongPassphrase });
     const vault = await unseal(secret, {
       store, files, auditPath: config.audit.path, syncMode: config.audit.syncMode, cacheSizeBytes: config.storage.cacheSizeBytes, now,
@@ -131,11 +134,14 @@ async function start({ config, speaksFirst, ownUsers, descriptors }: StartMessag
     log.info("unsealed", { vaultId: vault.hierarchy.vaultId, created: vault.created, events: vault.log.sequence });
     void verifyInBackground(vault);
   };
-  const closeParts = async (): Promise<void> => {
+  const closeParts = (): Promise<void> => {
     const parts = monitor.parts;
     monitor.close();
-    await parts?.vault.log.close();
-    parts?.vault.objects.close();
+    closing = closing.then(async () => {
+      await parts?.vault.log.close();
+      parts?.vault.objects.close();
+    });
+    return closing;
   };
   const verifyInBackground = async (vault: OpenVault): Promise<void> => {
     integrity = "verifying";
