@@ -1,0 +1,271 @@
+/**
+ * Sign and Encrypt through the whole server: TLS with a client certificate, authorisation, audit `full`.
+ *
+ * Every job is measured in rounds, one window per job and round, so that a bad second of the machine hits all of them
+ * alike. The limit is measured right before and right after each window; a window's ratio is against the mean of the
+ * two, and a job's ratio is the median over its windows. Windows during which somebody else used the processors are
+ * left out when enough others remain.
+ */
+import { fork, type ChildProcess } from "node:child_process";
+import { createPublicKey, randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { cpuSeconds, limitNow, machineSeconds, median } from "./machine.ts";
+import type { Job, Order, Report, WindowResult } from "./load/job.ts";
+import { startServer, type BenchServer } from "./server.ts";
+import { batchRequest, useKeyRequest, verifyReply, type Expectation } from "./wire.ts";
+
+/** What is measured. */
+interface Plan {
+  readonly name: string;
+  readonly protocol: Job["protocol"];
+  readonly what: "sign" | "encrypt" | "batch";
+  readonly inFlight: number;
+  /** Runs meanwhile: RSA-2048 callers. */
+  readonly rsaCallers?: number;
+}
+
+export interface EndToEndRow {
+  readonly name: string;
+  /** Signatures or encryptions per second. */
+  readonly perSecond: number;
+  /** Against one thread of Ed25519 in process. */
+  readonly ratio: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  /** Microseconds of CPU per operation. */
+  readonly gatewayUs: number;
+  readonly vaultUs: number;
+  readonly generatorUs: number;
+  readonly errors: number;
+  /** Windows counted, of those measured. */
+  readonly windows: string;
+  /** Median share of the processors used by others during the counted windows. */
+  readonly foreign: number;
+}
+
+const BATCH = 100;
+const DATA = Buffer.alloc(100, 0x61);
+const PLAINTEXT_BYTES = 1024;
+const CALIBRATION_MS = 120;
+/** Others may use this share of the processors before a window is doubtful. */
+const FOREIGN_SHARE = 0.08;
+
+const PLANS: readonly Plan[] = [
+  ...(["grpc", "connect", "rest"] as const).flatMap((protocol) =>
+    [1, 16, 64].map((inFlight): Plan => ({ name: `Sign Ed25519, ${protocol}, ${inFlight} in flight`, protocol, what: "sign", inFlight })),
+  ),
+  ...(["grpc", "connect", "rest"] as const).map((protocol): Plan => ({
+    name: `Encrypt AES-256-GCM 1 KiB, ${protocol}, 64 in flight`,
+    protocol,
+    what: "encrypt",
+    inFlight: 64,
+  })),
+  { name: "Batch of 100 Sign Ed25519, grpc, 4 in flight", protocol: "grpc", what: "batch", inFlight: 4 },
+  { name: "Sign Ed25519, grpc, 16 in flight, with 64 RSA-2048 callers", protocol: "grpc", what: "sign", inFlight: 16, rsaCallers: 64 },
+];
+
+interface Window {
+  readonly result: WindowResult;
+  readonly limit: number;
+  readonly gateway: number;
+  readonly vault: number;
+  readonly generator: number;
+  readonly foreign: number;
+}
+
+/** Measures every plan whose name contains `only`. */
+export async function measureEndToEnd(
+  root: string,
+  {
+    rounds,
+    windowMs,
+    rampMs,
+    only = "",
+    flags = [],
+  }: { rounds: number; windowMs: number; rampMs: number; only?: string; flags?: readonly string[] },
+  progress: (text: string) => void,
+): Promise<EndToEndRow[]> {
+  const plans = PLANS.filter(({ name }) => name.includes(only));
+  if (plans.length === 0) return [];
+  const server = await startServer(root, flags);
+  const generator = new Generator();
+  try {
+    await prepare(server, generator, plans);
+    const windows = new Map<Plan, Window[]>(plans.map((plan) => [plan, []]));
+    for (let round = 0; round < rounds; round += 1) {
+      for (const plan of plans) {
+        progress(`round ${round + 1} of ${rounds}: ${plan.name}`);
+        windows.get(plan)?.push(await measure(server, generator, plan, { windowMs, rampMs }));
+      }
+    }
+    return plans.map((plan) => summary(plan, windows.get(plan) ?? []));
+  } finally {
+    generator.end();
+    await server.stop();
+  }
+}
+
+async function prepare(server: BenchServer, generator: Generator, plans: readonly Plan[]): Promise<void> {
+  const keys = { "bench-ed25519": "Ed25519", "bench-rsa2048": "RSA-2048", "bench-aes256": "AES-256-GCM" } as const;
+  for (const [keyId, algorithm] of Object.entries(keys)) await server.call("POST", "/api/v1/keys", { key_id: keyId, algorithm });
+  const publicKey = async (keyId: string): Promise<ReturnType<typeof createPublicKey>> =>
+    createPublicKey(String((await server.call("GET", `/api/v1/keys/${keyId}/public-key`))["public_key"]));
+  const ed25519 = await publicKey("bench-ed25519");
+  const plaintext = randomBytes(PLAINTEXT_BYTES);
+  const sign = useKeyRequest("bench-ed25519", DATA);
+  const expected: Readonly<Record<Plan["what"], Expectation>> = {
+    sign: { kind: "signature", publicKey: ed25519, data: DATA },
+    batch: { kind: "signatures", publicKey: ed25519, data: DATA, count: BATCH },
+    encrypt: { kind: "ciphertext", bytes: PLAINTEXT_BYTES },
+  };
+  const messages: Readonly<Record<Plan["what"], Buffer>> = {
+    sign,
+    batch: batchRequest(sign, BATCH),
+    encrypt: useKeyRequest("bench-aes256", plaintext),
+  };
+  const methods: Readonly<Record<Plan["what"], string>> = { sign: "Sign", batch: "Batch", encrypt: "Encrypt" };
+  const { host, port, ca, cert, key } = server;
+  for (const plan of plans) {
+    const base = { host, port, ca, cert, key, protocol: plan.protocol, inFlight: plan.inFlight };
+    const job: Job =
+      plan.protocol === "rest"
+        ? {
+            ...base,
+            path: plan.what === "sign" ? "/api/v1/keys/bench-ed25519/sign" : "/api/v1/keys/bench-aes256/encrypt",
+            body: Buffer.from(
+              JSON.stringify(plan.what === "sign" ? { data: DATA.toString("base64") } : { plaintext: plaintext.toString("base64") }),
+            ),
+          }
+        : { ...base, path: `/hsm.HsmService/${methods[plan.what]}`, body: messages[plan.what] };
+    const reply = await generator.open(plan.name, job);
+    verifyReply(plan.protocol === "rest" ? restReply(reply) : reply, expected[plan.what]);
+    if (plan.rsaCallers === undefined) continue;
+    const rsa = await generator.open(`${plan.name}: RSA`, {
+      ...base,
+      path: "/hsm.HsmService/Sign",
+      body: useKeyRequest("bench-rsa2048", DATA),
+      inFlight: plan.rsaCallers,
+    });
+    verifyReply(rsa, { kind: "signature", publicKey: await publicKey("bench-rsa2048"), data: DATA });
+  }
+}
+
+/** The reply's first field as the message has it, so that one check serves all protocols. */
+function restReply(reply: Uint8Array): Uint8Array {
+  const { signature, ciphertext } = JSON.parse(Buffer.from(reply).toString("utf8")) as { signature?: string; ciphertext?: string };
+  const value = Buffer.from(signature ?? ciphertext ?? "", "base64");
+  return useKeyRequest("", value)
+    .subarray(2)
+    .fill((1 << 3) | 2, 0, 1);
+}
+
+async function measure(
+  server: BenchServer,
+  generator: Generator,
+  plan: Plan,
+  { windowMs, rampMs }: { windowMs: number; rampMs: number },
+): Promise<Window> {
+  const rsa = `${plan.name}: RSA`;
+  const before = limitNow(CALIBRATION_MS);
+  if (plan.rsaCallers !== undefined) await generator.run(rsa);
+  const pids = { gateway: server.gatewayPid, vault: server.vaultPid, generator: generator.pid };
+  const ours = [...server.pids, generator.pid, process.pid];
+  const read = () => ({
+    gateway: cpuSeconds(pids.gateway),
+    vault: cpuSeconds(pids.vault),
+    generator: cpuSeconds(pids.generator),
+    ours: ours.reduce((sum, pid) => sum + cpuSeconds(pid), 0),
+    machine: machineSeconds().busy,
+  });
+  let from = read();
+  let to = from;
+  const result = await generator.window(plan.name, rampMs, windowMs, (at) => {
+    if (at === "begin") from = read();
+    else to = read();
+  });
+  if (plan.rsaCallers !== undefined) await generator.stop(rsa);
+  const after = limitNow(CALIBRATION_MS);
+  const share = (seconds: number): number => seconds / result.seconds;
+  return {
+    result,
+    limit: (before + after) / 2,
+    gateway: share(to.gateway - from.gateway),
+    vault: share(to.vault - from.vault),
+    generator: share(to.generator - from.generator),
+    foreign: Math.max(0, to.machine - from.machine - (to.ours - from.ours)) / result.seconds / 2,
+  };
+}
+
+function summary(plan: Plan, all: readonly Window[]): EndToEndRow {
+  const quiet = all.filter(({ foreign }) => foreign < FOREIGN_SHARE);
+  const counted = quiet.length * 2 >= all.length ? quiet : all;
+  const weight = plan.what === "batch" ? BATCH : 1;
+  const rateOf = ({ result }: Window): number => (result.calls * weight) / result.seconds;
+  const middle = (value: (window: Window) => number): number => median(counted.map(value));
+  const perOperation = (part: "gateway" | "vault" | "generator"): number => middle((window) => (window[part] * 1e6) / rateOf(window));
+  return {
+    name: plan.name,
+    perSecond: middle(rateOf),
+    ratio: middle((window) => rateOf(window) / window.limit),
+    p50Ms: middle(({ result }) => result.p50),
+    p99Ms: middle(({ result }) => result.p99),
+    gatewayUs: perOperation("gateway"),
+    vaultUs: perOperation("vault"),
+    generatorUs: perOperation("generator"),
+    errors: all.reduce((sum, { result }) => sum + result.errors, 0),
+    windows: `${counted.length}/${all.length}`,
+    foreign: middle(({ foreign }) => foreign),
+  };
+}
+
+/** The generator process, as orders and answers. */
+class Generator {
+  readonly #child: ChildProcess;
+  #waiting: { resolve: (report: Report & { kind: "done" }) => void; reject: (error: Error) => void } | undefined;
+  #mark: ((at: "begin" | "end") => void) | undefined;
+
+  constructor() {
+    this.#child = fork(join(import.meta.dirname, "load/main.ts"), [], { serialization: "advanced", execArgv: [] });
+    this.#child.on("message", (report: Report) => {
+      if (report.kind === "mark") this.#mark?.(report.at);
+      else this.#waiting?.resolve(report);
+    });
+    this.#child.once("exit", (code) => this.#waiting?.reject(new Error(`the load generator ended with ${code}`)));
+  }
+
+  get pid(): number {
+    return this.#child.pid as number;
+  }
+
+  async open(name: string, job: Job): Promise<Uint8Array> {
+    return (await this.#order({ kind: "open", name, job })).reply ?? Buffer.alloc(0);
+  }
+
+  async run(name: string): Promise<void> {
+    await this.#order({ kind: "run", name });
+  }
+
+  async stop(name: string): Promise<void> {
+    await this.#order({ kind: "stop", name });
+  }
+
+  async window(name: string, rampMs: number, windowMs: number, mark: (at: "begin" | "end") => void): Promise<WindowResult> {
+    this.#mark = mark;
+    const { window } = await this.#order({ kind: "window", name, rampMs, windowMs });
+    if (window === undefined) throw new Error("a window without a result");
+    return window;
+  }
+
+  end(): void {
+    this.#waiting = undefined;
+    if (this.#child.connected) this.#child.disconnect();
+    this.#child.kill("SIGTERM");
+  }
+
+  #order(order: Order): Promise<Report & { kind: "done" }> {
+    return new Promise((resolve, reject) => {
+      this.#waiting = { resolve, reject };
+      this.#child.send(order);
+    });
+  }
+}

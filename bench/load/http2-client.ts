@@ -1,0 +1,191 @@
+/**
+ * HTTP/2 as a client that only ever sends one request again and again: frames written and read by hand.
+ *
+ * The request's header block is sent once as literals that enter the server's table and from then on as indexes, as
+ * any client with a header table does. Replies are counted by their END_STREAM; a call is good when it had a DATA
+ * frame (a refused gRPC call is trailers alone; a refused Connect call has another status, see `statusOf`).
+ *
+ * Not a general client: no push, no CONTINUATION, no request body above one frame.
+ *
+ * @see RFC 9113, RFC 7541
+ */
+import type { TLSSocket } from "node:tls";
+
+const TYPE = { data: 0, headers: 1, reset: 3, settings: 4, ping: 6, goaway: 7, windowUpdate: 8, continuation: 9 } as const;
+const END_STREAM = 0x1;
+const END_HEADERS = 0x4;
+const ACK = 0x1;
+const HEAD_BYTES = 9;
+const MAX_FRAME_BYTES = 16_384;
+const FIRST_WINDOW = 65_535;
+const WIDE_WINDOW = 0x3fffffff;
+const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
+
+/** Told of each finished call. `body` is the first DATA frame's payload, valid until the call returns. */
+export type Finished = (good: boolean, body: Buffer | undefined) => void;
+
+function head(length: number, type: number, flags: number, stream: number): Buffer {
+  const bytes = Buffer.alloc(HEAD_BYTES);
+  bytes.writeUIntBE(length, 0, 3);
+  bytes[3] = type;
+  bytes[4] = flags;
+  bytes.writeUInt32BE(stream, 5);
+  return bytes;
+}
+
+const literal = (text: string): Buffer => Buffer.concat([Buffer.from([text.length]), Buffer.from(text, "latin1")]);
+
+export class Http2Client {
+  readonly #socket: TLSSocket;
+  readonly #firstBlock: Buffer;
+  readonly #request: Buffer;
+  readonly #dataBytes: number;
+  readonly #calls = new Map<number, { readonly finished: Finished; body: Buffer | undefined; good: boolean }>();
+  readonly #held: Finished[] = [];
+  #nextStream = 1;
+  #window = FIRST_WINDOW;
+  #unread: Buffer = Buffer.alloc(0);
+  #consumed = 0;
+  #outgoing: Buffer[] = [];
+  #flushing = false;
+  #failed: Error | undefined;
+
+  /** @param headers in order, pseudo-headers first, each under 127 bytes; @param body sent with every call */
+  constructor(socket: TLSSocket, headers: readonly (readonly [string, string])[], body: Buffer) {
+    if (body.length > MAX_FRAME_BYTES) throw new Error("the request does not fit one frame");
+    this.#socket = socket;
+    // Literal with incremental indexing, new name; the last one added has index 62 (RFC 7541 §2.3.3, §6.2.1).
+    this.#firstBlock = Buffer.concat(headers.map(([name, value]) => Buffer.concat([Buffer.from([0x40]), literal(name), literal(value)])));
+    const indexed = Buffer.from(headers.map((_header, place) => 0x80 | (61 + headers.length - place)));
+    this.#dataBytes = body.length;
+    this.#request = Buffer.concat([
+      head(indexed.length, TYPE.headers, END_HEADERS, 0),
+      indexed,
+      head(body.length, TYPE.data, END_STREAM, 0),
+      body,
+    ]);
+    socket.on("data", (chunk: Buffer) => this.#receive(chunk));
+    socket.on("error", (error) => this.#fail(error));
+    socket.on("close", () => this.#fail(new Error("the server closed the connection")));
+    const settings = Buffer.alloc(12);
+    settings.writeUInt16BE(2, 0); // no push
+    settings.writeUInt16BE(4, 6); // stream window
+    settings.writeUInt32BE(WIDE_WINDOW, 8);
+    const update = Buffer.alloc(4);
+    update.writeUInt32BE(WIDE_WINDOW - FIRST_WINDOW, 0);
+    this.#write(Buffer.concat([PREFACE, head(12, TYPE.settings, 0, 0), settings, head(4, TYPE.windowUpdate, 0, 0), update]));
+  }
+
+  /** Sends the request; `finished` is called once. */
+  call(finished: Finished): void {
+    if (this.#failed !== undefined) throw this.#failed;
+    if (this.#window < this.#dataBytes) return void this.#held.push(finished);
+    this.#window -= this.#dataBytes;
+    const stream = this.#nextStream;
+    this.#nextStream += 2;
+    this.#calls.set(stream, { finished, body: undefined, good: false });
+    const first = stream === 1;
+    const skip = first ? HEAD_BYTES + this.#request.readUIntBE(0, 3) : 0;
+    const bytes = Buffer.allocUnsafe(this.#request.length - skip);
+    this.#request.copy(bytes, 0, skip);
+    if (first) this.#write(Buffer.concat([head(this.#firstBlock.length, TYPE.headers, END_HEADERS, 1), this.#firstBlock]));
+    else bytes.writeUInt32BE(stream, 5);
+    bytes.writeUInt32BE(stream, bytes.length - this.#dataBytes - 4);
+    this.#write(bytes);
+  }
+
+  close(): void {
+    this.#failed ??= new Error("closed");
+    this.#socket.destroy();
+  }
+
+  #write(bytes: Buffer): void {
+    this.#outgoing.push(bytes);
+    if (this.#flushing) return;
+    this.#flushing = true;
+    process.nextTick(() => {
+      this.#flushing = false;
+      const { length } = this.#outgoing;
+      this.#socket.write(length === 1 ? (this.#outgoing[0] as Buffer) : Buffer.concat(this.#outgoing));
+      this.#outgoing = [];
+    });
+  }
+
+  #fail(error: Error): void {
+    if (this.#failed !== undefined) return;
+    this.#failed = error;
+    throw error;
+  }
+
+  #receive(chunk: Buffer): void {
+    const bytes = this.#unread.length === 0 ? chunk : Buffer.concat([this.#unread, chunk]);
+    let at = 0;
+    while (bytes.length - at >= HEAD_BYTES) {
+      const length = ((bytes[at] as number) << 16) | ((bytes[at + 1] as number) << 8) | (bytes[at + 2] as number);
+      const end = at + HEAD_BYTES + length;
+      if (end > bytes.length) break;
+      const flags = bytes[at + 4] as number;
+      const stream = bytes.readUInt32BE(at + 5) & 0x7fffffff;
+      this.#frame(bytes[at + 3] as number, flags, stream, bytes.subarray(at + HEAD_BYTES, end));
+      at = end;
+    }
+    this.#unread = bytes.subarray(at);
+  }
+
+  #frame(type: number, flags: number, stream: number, payload: Buffer): void {
+    if (type === TYPE.data || type === TYPE.headers) {
+      const call = this.#calls.get(stream);
+      if (call === undefined) throw new Error("a frame for a stream that is not open");
+      if (type === TYPE.data) {
+        this.#credit(payload.length);
+        if (payload.length > 0) call.body ??= payload;
+      } else if (!call.good && call.body === undefined) {
+        call.good = statusOf(payload) === 200;
+      }
+      if ((flags & END_STREAM) === 0) return;
+      this.#calls.delete(stream);
+      call.finished(call.good && call.body !== undefined, call.body);
+      return;
+    }
+    switch (type) {
+      case TYPE.settings:
+        if ((flags & ACK) === 0) this.#write(head(0, TYPE.settings, ACK, 0));
+        return;
+      case TYPE.ping:
+        if ((flags & ACK) === 0) this.#write(Buffer.concat([head(8, TYPE.ping, ACK, 0), payload]));
+        return;
+      case TYPE.windowUpdate:
+        if (stream !== 0) return;
+        this.#window += payload.readUInt32BE(0);
+        while (this.#held.length > 0 && this.#window >= this.#dataBytes) this.call(this.#held.shift() as Finished);
+        return;
+      case TYPE.reset:
+        this.#calls.get(stream)?.finished(false, undefined);
+        this.#calls.delete(stream);
+        return;
+      case TYPE.goaway:
+        return this.#fail(new Error(`the server said goodbye (${payload.readUInt32BE(4)})`));
+      case TYPE.continuation:
+        throw new Error("CONTINUATION is not understood here");
+      default:
+    }
+  }
+
+  /** Gives the server back the connection window it used. */
+  #credit(bytes: number): void {
+    this.#consumed += bytes;
+    if (this.#consumed < 0x1000000) return;
+    const update = Buffer.alloc(4);
+    update.writeUInt32BE(this.#consumed, 0);
+    this.#consumed = 0;
+    this.#write(Buffer.concat([head(4, TYPE.windowUpdate, 0, 0), update]));
+  }
+}
+
+/** Status of a response header block: the server begins it with the static entry of 200, or with another status. */
+function statusOf(block: Buffer): number {
+  let at = 0;
+  // Dynamic table size updates may stand in front (RFC 7541 §6.3).
+  while (((block[at] as number) & 0xe0) === 0x20) at += 1;
+  return block[at] === 0x88 ? 200 : 0;
+}

@@ -1,0 +1,176 @@
+/**
+ * `npm run bench`: what the server does, held against what one core can do.
+ *
+ *     npm run bench                    everything, under four minutes
+ *     npm run bench -- --quick         everything in under a minute, for a first look
+ *     npm run bench -- --only channel  one part: primitives, end-to-end, audit, channel
+ *     npm run bench -- --only end-to-end --plan "rest, 64"    only rows whose name contains the words
+ *
+ * Prints tables with the ratio to the limit and the targets, and writes results/latest.json. The machine is noisy
+ * (bursts in which a core has two thirds of its speed): everything is a median of several short windows, and ratios
+ * are against a limit measured right beside each window. Exit status 0 whatever was measured.
+ */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { measureAudit, type AuditRow } from "./audit.ts";
+import { measureChannel, type ChannelRow } from "./channel.ts";
+import { measureEndToEnd, type EndToEndRow } from "./end-to-end.ts";
+import { describeMachine } from "./machine.ts";
+import { measurePrimitives, type Primitive } from "./primitives.ts";
+import { count, table } from "./table.ts";
+
+interface Target {
+  readonly name: string;
+  readonly measured: number;
+  readonly unit: string;
+  readonly wanted: string;
+  readonly met: boolean;
+}
+
+const ROOT = resolve(import.meta.dirname, "..");
+const { values } = parseArgs({
+  options: {
+    quick: { type: "boolean", default: false },
+    only: { type: "string", default: "" },
+    plan: { type: "string", default: "" },
+    rounds: { type: "string" },
+    set: { type: "string", multiple: true, default: [] },
+  },
+});
+const quick = values.quick;
+const wants = (part: string): boolean => values.only === "" || values.only === part;
+const say = (text: string): void => void process.stdout.write(`${text}\n`);
+const progress = (text: string): void => {
+  if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`);
+};
+
+const started = performance.now();
+const machine = describeMachine(ROOT);
+say(
+  `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB · Node ${machine.node}, OpenSSL ${machine.openssl} · commit ${machine.commit} · ${machine.time}`,
+);
+
+const rounds = values.rounds === undefined ? undefined : Number(values.rounds);
+const primitives: Primitive[] = wants("primitives") ? measurePrimitives(quick ? 3 : 7, quick ? 60 : 150) : [];
+const channel: ChannelRow[] = wants("channel") ? await measureChannel(rounds ?? (quick ? 3 : 5), quick ? 300 : 700) : [];
+const audit: AuditRow[] = wants("audit") ? await measureAudit(rounds ?? (quick ? 3 : 5), quick ? 120 : 350) : [];
+const endToEnd: EndToEndRow[] = wants("end-to-end")
+  ? await measureEndToEnd(
+      ROOT,
+      {
+        rounds: rounds ?? (quick ? 2 : 3),
+        windowMs: quick ? 700 : 2_000,
+        rampMs: quick ? 150 : 400,
+        only: values.plan,
+        flags: values.set.flatMap((pair) => ["--set", pair]),
+      },
+      progress,
+    )
+  : [];
+progress("");
+
+const targets = judge();
+report();
+mkdirSync(join(import.meta.dirname, "results"), { recursive: true });
+writeFileSync(
+  join(import.meta.dirname, "results/latest.json"),
+  `${JSON.stringify({ machine, quick, primitives, channel, audit, endToEnd, targets }, null, 2)}\n`,
+);
+say(`\n${((performance.now() - started) / 1000).toFixed(0)} s; bench/results/latest.json has the numbers.`);
+
+function judge(): Target[] {
+  const found: Target[] = [];
+  const least = (name: string, measured: number | undefined, wanted: number, unit = "x"): void => {
+    if (measured !== undefined) found.push({ name, measured, unit, wanted: `>= ${wanted}`, met: measured >= wanted });
+  };
+  const most = (name: string, measured: number | undefined, wanted: number, unit: string): void => {
+    if (measured !== undefined) found.push({ name, measured, unit, wanted: `<= ${wanted}`, met: measured <= wanted });
+  };
+  const row = (words: string): EndToEndRow | undefined => endToEnd.find(({ name }) => name === words);
+  const events = (name: string, waiters: number): number | undefined =>
+    audit.find((candidate) => candidate.name === name && candidate.waiters === waiters)?.perSecond;
+  const ratio = (a: number | undefined, b: number | undefined): number | undefined =>
+    a === undefined || b === undefined ? undefined : a / b;
+  const best = [row("Sign Ed25519, grpc, 64 in flight")?.ratio, row("Sign Ed25519, connect, 64 in flight")?.ratio].filter(
+    (value) => value !== undefined,
+  );
+  least("Sign Ed25519 over gRPC or Connect, 64 in flight, of the limit", best.length === 0 ? undefined : Math.max(...best), 0.55);
+  least("Sign Ed25519 over REST, 64 in flight, of the limit", row("Sign Ed25519, rest, 64 in flight")?.ratio, 0.45);
+  least("Sign Ed25519 in batches of 100, of the limit", endToEnd.find(({ name }) => name.startsWith("Batch of 100"))?.ratio, 1.3);
+  most("p99 of Sign at 16 in flight (gRPC)", row("Sign Ed25519, grpc, 16 in flight")?.p99Ms, 5, "ms");
+  most("p99 of Sign at 16 in flight (REST)", row("Sign Ed25519, rest, 16 in flight")?.p99Ms, 5, "ms");
+  most(
+    "p99 of Sign at 16 in flight while 64 RSA-2048 callers run",
+    endToEnd.find(({ name }) => name.includes("RSA-2048 callers"))?.p99Ms,
+    5,
+    "ms",
+  );
+  least(
+    "audit full, 64 waiters, of a plain group-commit loop (O_DSYNC)",
+    ratio(events("log, full", 64), events("plain loop, O_DSYNC", 64)),
+    0.75,
+  );
+  least("audit full, 1024 waiters, of sync none", ratio(events("log, full", 1024), events("log, none", 1024)), 0.65);
+  most("channel round trip, 64 in flight, CPU of both sides", channel.find(({ inFlight }) => inFlight === 64)?.cpuUs, 4, "us");
+  return found;
+}
+
+function report(): void {
+  if (primitives.length > 0)
+    say(
+      `\nThe limit: primitives in this process, one thread\n${table(
+        ["", "op/s", "us"],
+        primitives.map(({ name, perSecond }) => [name, count(perSecond), (1e6 / perSecond).toFixed(1)]),
+      )}`,
+    );
+  if (channel.length > 0)
+    say(
+      `\nChannel: round trips between two processes, 100 B and 64 B\n${table(
+        ["in flight", "per second", "CPU us, both sides"],
+        channel.map(({ inFlight, perSecond, cpuUs }) => [String(inFlight), count(perSecond), cpuUs.toFixed(2)]),
+      )}`,
+    );
+  if (audit.length > 0) {
+    const plain = (waiters: number): number =>
+      audit.find(({ name, waiters: of }) => name === "plain loop, O_DSYNC" && of === waiters)?.perSecond ?? Number.NaN;
+    say(
+      `\nAudit: events per second\n${table(
+        ["", "waiters", "per second", "of plain O_DSYNC"],
+        audit.map(({ name, waiters, perSecond }) => [name, String(waiters), count(perSecond), (perSecond / plain(waiters)).toFixed(2)]),
+      )}`,
+    );
+  }
+  if (endToEnd.length > 0) {
+    say(
+      `\nEnd to end: TLS 1.3 with a client certificate, authorisation, audit full; gateway, vault and generator on the same cores\n${table(
+        ["", "op/s", "of limit", "p50 ms", "p99 ms", "gateway us", "vault us", "generator us", "errors", "windows", "others"],
+        endToEnd.map((row) => [
+          row.name,
+          count(row.perSecond),
+          row.ratio.toFixed(2),
+          row.p50Ms.toFixed(2),
+          row.p99Ms.toFixed(2),
+          row.gatewayUs.toFixed(1),
+          row.vaultUs.toFixed(1),
+          row.generatorUs.toFixed(1),
+          String(row.errors),
+          row.windows,
+          `${(row.foreign * 100).toFixed(0)} %`,
+        ]),
+      )}`,
+    );
+  }
+  if (targets.length > 0)
+    say(
+      `\nTargets\n${table(
+        ["", "measured", "target", ""],
+        targets.map(({ name, measured, unit, wanted, met }) => [
+          name,
+          `${measured.toFixed(2)} ${unit}`,
+          `${wanted} ${unit}`,
+          met ? "met" : "MISSED",
+        ]),
+      )}`,
+    );
+}
