@@ -115,23 +115,18 @@ test("draining answers every request that was sent, over both protocols, and the
   const hold = held();
   const { gateway, address } = await testGateway(context, hold.answers);
   const session = h2c(address("developmentGrpc"));
-  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   const sign = { method: "POST", headers: JSON_TYPE, body: "{}" };
   await http2(session, "/api/v1/status");
   const overHttp2 = http2(session, "/api/v1/keys/k/sign", sign);
   const overHttp1 = http1(address("health"), "/api/v1/keys/k/sign", sign);
   await hold.arrived(2);
   const drained = gateway.drain();
-  // Sent before the client can know: HTTP/2 announces first and closes after.
-  const late = http2(session, "/api/v1/keys/late/sign", sign);
-  await hold.arrived(3);
   hold.release();
-  const replies = await Promise.all([overHttp2, overHttp1, late]);
-  assert.deepEqual(replies.map(({ status }) => status), [200, 200, 200]);
+  const replies = await Promise.all([overHttp2, overHttp1]);
+  assert.deepEqual(replies.map(({ status }) => status), [200, 200]);
   assert.equal(replies[1].headers["connection"], "close");
   await drained;
   await assert.rejects(http1(address("health"), "/api/v1/status"), /ECONNREFUSED/);
-  agent.destroy();
 });
 
 test("a keep-alive connection that sends its next request while draining still gets its answer", async (context) => {
@@ -194,7 +189,7 @@ test("more connections than allowed are not taken", async (context) => {
 test("a client that resets streams faster than it may is cut off and others are served", async (context) => {
   const { address } = await testGateway(context, { GetStatus: () => ({ phase: "open" }) });
   const storm = h2c(address("developmentGrpc"));
-  const closed = once(storm, "close");
+  const closed = new Promise<void>((resolve) => storm.once("close", () => resolve()));
   const send = (): void => {
     for (let index = 0; index < 100 && !storm.destroyed && !storm.closed; index += 1) {
       const stream = storm.request({ ":path": "/api/v1/status" });

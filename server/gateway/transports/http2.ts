@@ -11,6 +11,7 @@ import type { Socket } from "node:net";
 import { HsmError } from "@keystead/contract/errors";
 import type { BodyIntake } from "./body-intake.ts";
 import type { Connection, Dispatch, Exchange, HeaderValues } from "./exchange.ts";
+import { wipeWritten, type WriteQueue } from "./wipe-written.ts";
 
 /** Bounds on what one client can make the server hold. */
 const SETTINGS = Object.freeze({ maxConcurrentStreams: 512, maxHeaderListSize: 32 * 1024, initialWindowSize: 256 * 1024, enablePush: false });
@@ -39,10 +40,11 @@ export class Http2Front {
   constructor({ dispatch, connectionOf, intake }: Http2Options) {
     // streamResetBurst and streamResetRate bound rapid resets (CVE-2023-44487).
     this.#server = createServer({ settings: SETTINGS, maxSessionMemory: SESSION_MEMORY_MB, maxHeaderListPairs: 64, maxSessionInvalidFrames: 16, maxSessionRejectedStreams: 64, unknownProtocolTimeout: 5_000, streamResetBurst: 200, streamResetRate: 50 } as never);
-    const connections = new WeakMap<ServerHttp2Session, Connection>();
+    const sessions = new WeakMap<ServerHttp2Session, { readonly connection: Connection; readonly queue: WriteQueue | undefined }>();
     this.#server.on("session", (session: ServerHttp2Session) => {
       // The session's socket is a proxy that passes on what evidence is made of.
-      connections.set(session, connectionOf(session.socket as Socket));
+      const socket = session.socket as Socket;
+      sessions.set(session, { connection: connectionOf(socket), queue: (socket as unknown as { _handle?: WriteQueue })._handle });
       this.#sessions.add(session);
       session.once("close", () => this.#sessions.delete(session));
       session.on("error", () => session.destroy());
@@ -52,9 +54,9 @@ export class Http2Front {
     });
     this.#server.on("stream", (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
       stream.on("error", () => undefined);
-      const connection = stream.session === undefined ? undefined : connections.get(stream.session as ServerHttp2Session);
-      if (connection === undefined) return stream.close();
-      dispatch(new Http2Exchange(stream, headers, connection, intake));
+      const session = stream.session === undefined ? undefined : sessions.get(stream.session as ServerHttp2Session);
+      if (session === undefined) return stream.close();
+      dispatch(new Http2Exchange(stream, headers, session.connection, session.queue, intake));
     });
     this.#server.on("sessionError", () => undefined);
   }
@@ -82,9 +84,9 @@ function drainSession(session: ServerHttp2Session): void {
   });
 }
 
-/** Zeroes a body once its stream is closed: 'finish' comes while nghttp2 still holds the bytes. */
-function wipedOnClose(stream: ServerHttp2Stream, body: Buffer): Buffer {
-  stream.once("close", () => body.fill(0));
+/** Zeroes a body when it has been written. */
+function wipedOnClose(stream: ServerHttp2Stream, body: Buffer, queue: WriteQueue | undefined): Buffer {
+  stream.once("close", () => wipeWritten(body, queue));
   return body;
 }
 
@@ -99,9 +101,11 @@ class Http2Exchange implements Exchange {
   #trailers: HeaderValues | undefined;
 
   readonly #intake: BodyIntake;
+  readonly #queue: WriteQueue | undefined;
 
-  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, connection: Connection, intake: BodyIntake) {
+  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, connection: Connection, queue: WriteQueue | undefined, intake: BodyIntake) {
     this.#intake = intake;
+    this.#queue = queue;
     this.#stream = stream;
     this.#headers = headers;
     this.connection = connection;
@@ -142,14 +146,14 @@ class Http2Exchange implements Exchange {
       const endStream = body === undefined || this.method === "HEAD";
       stream.respond({ ":status": status, ...headers } as never, { endStream });
       if (body !== undefined && endStream) body.fill(0);
-      else if (body !== undefined) stream.end(wipedOnClose(stream, body));
+      else if (body !== undefined) stream.end(wipedOnClose(stream, body, this.#queue));
       return;
     }
     this.#trailers = trailers;
     stream.once("wantTrailers", () => this.#sendTrailers());
     stream.respond({ ":status": status, ...headers } as never, { waitForTrailers: true });
     if (body === undefined) stream.end();
-    else stream.end(wipedOnClose(stream, body));
+    else stream.end(wipedOnClose(stream, body, this.#queue));
   }
 
   start(status: number, headers: HeaderValues): void {
