@@ -47,7 +47,15 @@ interface Pending {
   readonly deadline: number;
 }
 
+interface Inboxed {
+  readonly frame: Frame;
+  readonly call: IncomingCall;
+  readonly answer: Answer;
+}
+
 const SWEEP_INTERVAL_MS = 25;
+/** Requests that are begun in one turn of the event loop; answers of earlier turns are sent in between. */
+const TURN_REQUESTS = 8;
 const SLAB_BYTES = 64 * 1024;
 
 export class Peer {
@@ -60,6 +68,8 @@ export class Peer {
   readonly #highWaterBytes: number;
   #queue: { type: FrameType; operation: number; callId: number; deadlineMs: number; payload: Buffer | undefined }[] = [];
   #queuedBytes = 0;
+  #inbox: Inboxed[] = [];
+  #answeredThisTurn = 0;
   #flushScheduled = false;
   #nextCallId = 1;
   #greeted = false;
@@ -302,6 +312,30 @@ export class Peer {
       this.#paused = true;
       this.#socket.pause();
     }
+    if (this.#answeredThisTurn === 0) setImmediate(() => this.#nextTurn());
+    if (this.#answeredThisTurn >= TURN_REQUESTS) return void this.#inbox.push({ frame, call, answer });
+    this.#answeredThisTurn += 1;
+    this.#answer(frame, call, answer);
+  }
+
+  /**
+   * Requests that came together are answered a little at a time, so that the first answers are recorded and sent
+   * while the later ones are worked on: otherwise a burst keeps the other side waiting for its last answer.
+   */
+  #nextTurn(): void {
+    this.#answeredThisTurn = 0;
+    if (this.#inbox.length === 0 || this.#ended) return;
+    const turn = this.#inbox.splice(0, TURN_REQUESTS);
+    this.#answeredThisTurn = turn.length;
+    setImmediate(() => this.#nextTurn());
+    try {
+      for (const { frame, call, answer } of turn) this.#answer(frame, call, answer);
+    } catch (error) {
+      this.#end(error instanceof Error ? error : new MalformedFrame("unreadable call"));
+    }
+  }
+
+  #answer(frame: Frame, call: IncomingCall, answer: Answer): void {
     let result: Buffer | Promise<Buffer>;
     try {
       result = answer(call);
