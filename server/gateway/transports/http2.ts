@@ -177,8 +177,9 @@ class Http2Exchange implements Exchange {
   }
 
   onAbort(abort: () => void): void {
+    // A reset ends the writable side too, so 'finished' alone would hide it.
     this.#stream.once("close", () => {
-      if (!this.#stream.writableFinished) abort();
+      if (this.#stream.aborted || !this.#stream.writableFinished) abort();
     });
   }
 
