@@ -1,0 +1,231 @@
+/**
+ * The papers, tried out: every command of a fenced `sh run` block is run against a freshly started server, and prints
+ * what the `text` block after it says; every link and every path named in a paper exists.
+ *
+ * A block is run by bash in the folder of the tour, where `./keystead.cjs` and `./data` are. `…` in a `text` block
+ * stands for anything; on a line of its own, for any lines. The one `sh server` block is the command that starts the
+ * server. When another program has one of the server's ports, the tour runs on others.
+ */
+import assert from "node:assert/strict";
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { chmodSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join, relative } from "node:path";
+import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+
+const ROOT = join(import.meta.dirname, "../..");
+const PAPERS = globSync("{*.md,docs/**/*.md}", { cwd: ROOT }).sort(
+  (a, b) => Number(b === "README.md") - Number(a === "README.md") || (a < b ? -1 : 1),
+);
+const READY_MS = 60_000;
+
+/** The ports of the development preset, and the flags that move them. */
+const PORTS = [
+  [50_051, "--port"],
+  [8443, "--api-port"],
+  [8080, "--health-port"],
+  [9090, "--metrics-port"],
+] as const;
+
+interface Block {
+  readonly paper: string;
+  readonly line: number;
+  readonly info: string;
+  readonly text: string;
+  /** The `text` block that follows. */
+  output: string | undefined;
+}
+
+/** The fenced blocks of a paper, in order. */
+function blocksOf(paper: string): Block[] {
+  const blocks: Block[] = [];
+  let open: { line: number; info: string; lines: string[] } | undefined;
+  for (const [at, line] of readFileSync(join(ROOT, paper), "utf8").split("\n").entries()) {
+    const fence = /^```(.*)$/.exec(line);
+    if (fence === null) {
+      open?.lines.push(line);
+      // Words between a command and a text: the text is no longer the command's output.
+      if (open === undefined && line.trim() !== "") blocks.push({ paper, line: at + 1, info: "", text: line, output: undefined });
+    } else if (open === undefined) {
+      open = { line: at + 1, info: (fence[1] ?? "").trim(), lines: [] };
+    } else {
+      const last = blocks.at(-1);
+      if (open.info === "text" && last?.info === "sh run") last.output = open.lines.join("\n");
+      blocks.push({ paper, line: open.line, info: open.info, text: open.lines.join("\n"), output: undefined });
+      open = undefined;
+    }
+  }
+  assert.equal(open, undefined, `${paper}: a fence is not closed`);
+  return blocks.filter(({ info }) => info !== "");
+}
+
+const blocks = PAPERS.flatMap(blocksOf);
+const runnable = blocks.filter(({ info }) => info === "sh run");
+const ran = new Set<Block>();
+
+const folder = mkdtempSync(join(tmpdir(), "keystead-tour-"));
+// As root the vault has a user of its own, which must get through.
+chmodSync(folder, 0o755);
+symlinkSync(join(ROOT, "keystead.cjs"), join(folder, "keystead.cjs"));
+const path = [dirname(process.execPath), process.env["PATH"] ?? ""].join(delimiter);
+const env = { PATH: path, HOME: folder, LANG: "C.UTF-8" };
+const moved = new Map<number, number>();
+let server: ChildProcess | undefined;
+let said = "";
+
+const found = (program: string): boolean => path.split(delimiter).some((place) => existsSync(join(place, program)));
+
+/** A listening port, closed again; undefined when the wanted one is taken. */
+async function freePort(wanted: number): Promise<number | undefined> {
+  const probe = createServer();
+  const listening = once(probe, "listening").then(
+    () => true,
+    () => false,
+  );
+  probe.listen(wanted, "127.0.0.1");
+  if (!(await listening)) return undefined;
+  const { port } = probe.address() as { port: number };
+  await new Promise((closed) => probe.close(closed));
+  return port;
+}
+
+const here = (text: string): string => PORTS.reduce((result, [port]) => result.replaceAll(`:${port}`, `:${moved.get(port) ?? port}`), text);
+
+before(async () => {
+  const flags: string[] = [];
+  for (const [port, flag] of PORTS) {
+    if ((await freePort(port)) !== undefined) continue;
+    moved.set(port, (await freePort(0)) as number);
+    flags.push(flag, String(moved.get(port)));
+  }
+  const child = spawn("node", ["keystead.cjs", "dev", ...flags], { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"] });
+  server = child;
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text: string) => (said += text));
+  for (const started = Date.now(); ; await sleep(100)) {
+    const ready = await fetch(here("http://localhost:8080/health/ready")).then(
+      (answer) => answer.ok,
+      () => false,
+    );
+    if (ready) break;
+    assert.ok(child.exitCode === null && Date.now() - started < READY_MS, `the server did not get ready:\n${said}`);
+  }
+});
+
+after(async () => {
+  if (server?.exitCode === null) {
+    const ended = once(server, "exit");
+    server.kill("SIGTERM");
+    const [code] = (await ended) as [number | null];
+    assert.equal(code, 0, said);
+  }
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** The expected output as an expression. */
+function pattern(output: string): RegExp {
+  const quoted = output
+    .trimEnd()
+    .split("\n")
+    .map((line) =>
+      line.trim() === "…"
+        ? "(?:.*\n)*?"
+        : `${line
+            .replaceAll(/[\\^$.*+?()[\]{}|]/g, String.raw`\$&`)
+            .replaceAll("…", ".*?")
+            .replaceAll(/ +/g, " +")} *\n`,
+    );
+  return new RegExp(`^${quoted.join("")}$`);
+}
+
+test("the README starts the server by the command that package.json has for it", () => {
+  const starting = blocks.filter(({ info }) => info === "sh server");
+  assert.deepEqual(
+    starting.map(({ paper, text }) => [paper, text]),
+    [["README.md", "npm start"]],
+  );
+  const { scripts } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { scripts: Record<string, string> };
+  assert.equal(scripts["start"], "node keystead.cjs dev");
+});
+
+/** What grpcurl printed last, for the reader's part of the tour: putting it in the next command. */
+let signature = "";
+
+for (const block of runnable) {
+  const [program] = /\bgrpcurl\b/.exec(block.text) ?? [];
+  const missing = program !== undefined && !found(program) && process.env["CI"] !== "true";
+  test(
+    `${block.paper}:${block.line} runs${block.output === undefined ? "" : " and prints what is written"}`,
+    { skip: missing && `${program} is not installed` },
+    () => {
+      const script = here(block.text).replaceAll("<base64-signature>", signature);
+      const { status, stdout, stderr } = spawnSync("bash", ["--norc", "-eu", "-o", "pipefail", "-c", script], {
+        cwd: folder,
+        env,
+        encoding: "utf8",
+        timeout: 60_000,
+      });
+      assert.equal(status, 0, `${script}\n${stdout}${stderr}\n${said.split("\n").slice(-12).join("\n")}`);
+      signature = /"signature": ?"([^"]+)"/.exec(stdout)?.[1] ?? signature;
+      if (block.output !== undefined) assert.match(stdout.endsWith("\n") ? stdout : `${stdout}\n`, pattern(here(block.output)));
+      ran.add(block);
+    },
+  );
+}
+
+test("every runnable block ran, and the README has them", (t) => {
+  assert.ok(runnable.filter(({ paper }) => paper === "README.md").length >= 9);
+  const left = runnable.filter((block) => !ran.has(block) && !(block.text.includes("grpcurl") && !found("grpcurl")));
+  if (left.length > 0) t.diagnostic(`${left.length} blocks did not run`);
+  assert.deepEqual(
+    left.map(({ paper, line }) => `${paper}:${line}`),
+    [],
+  );
+});
+
+/** A heading's anchor, as GitHub makes it. */
+const anchorOf = (heading: string): string =>
+  heading
+    .trim()
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N} _-]/gu, "")
+    .replaceAll(" ", "-");
+
+const anchors = (paper: string): string[] =>
+  readFileSync(join(ROOT, paper), "utf8")
+    .replaceAll(/^```[\s\S]*?^```/gm, "")
+    .split("\n")
+    .flatMap((line) => /^#{1,6} (.*)$/.exec(line)?.[1] ?? [])
+    .map(anchorOf);
+
+for (const paper of PAPERS) {
+  const prose = readFileSync(join(ROOT, paper), "utf8").replaceAll(/^```[\s\S]*?^```/gm, "");
+
+  test(`${paper}: every relative link leads somewhere`, () => {
+    const links = [...prose.matchAll(/\]\(([^)\s]+)\)/g)]
+      .map(([, target]) => target as string)
+      .filter((target) => !/^[a-z]+:/.test(target));
+    const broken = links.filter((target) => {
+      const [file = "", anchor] = target.split("#");
+      const where = file === "" ? paper : relative(ROOT, join(ROOT, dirname(paper), decodeURIComponent(file)));
+      if (!existsSync(join(ROOT, where))) return true;
+      return anchor !== undefined && !anchors(where).includes(anchor);
+    });
+    assert.deepEqual(broken, []);
+  });
+
+  test(`${paper}: every file it names exists`, () => {
+    const named = [...prose.matchAll(/`((?:\.ci|bench|clients|config|docs|lib|proto|server|test|tools)\/[^`\s]*)`/g)].map(
+      ([, name]) => name as string,
+    );
+    const missing = named
+      .filter((name) => !/^config\/default|[<>{}*…]|\/x\b|NAME/.test(name))
+      .filter((name) => {
+        const place = join(ROOT, name);
+        return !existsSync(place) || (name.endsWith("/") && !statSync(place).isDirectory());
+      });
+    assert.deepEqual(missing, []);
+  });
+}
