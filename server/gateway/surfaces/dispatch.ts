@@ -4,7 +4,7 @@
 import { HsmError } from "@keystead/contract/errors";
 import type { Desk } from "../forward.ts";
 import type { Dispatch, Exchange } from "../transports/exchange.ts";
-import { connectUnary, isConnectType } from "./connect/unary.ts";
+import { connectSurface, isConnectType } from "./connect/connect.ts";
 import { docsSurface } from "./docs/docs.ts";
 import { grpcSurface } from "./grpc/grpc.ts";
 import { isGrpcWebType } from "./grpc/web.ts";
@@ -18,6 +18,7 @@ export const RPC_PREFIXES = Object.freeze(["/hsm.HsmService/", "/grpc.health.v1.
 /** Everything on one port: gRPC, gRPC-Web, Connect, REST, health, documentation. */
 export function everySurface(desk: Desk): Dispatch {
   const grpc = grpcSurface(desk);
+  const connect = connectSurface(desk);
   const rest = restSurface(desk);
   const health = healthSurface(desk);
   const docs = docsSurface(desk);
@@ -25,7 +26,7 @@ export function everySurface(desk: Desk): Dispatch {
     const type = exchange.header("content-type") ?? "";
     if (RPC_PREFIXES.some((prefix) => exchange.path.startsWith(prefix))) {
       if (type.startsWith("application/grpc") && (exchange.http2 || isGrpcWebType(type))) return void grpc(exchange, type);
-      if (isConnectType(type)) return void connectUnary(desk, exchange, type);
+      if (isConnectType(type)) return connect(exchange, type);
       return problem(exchange, requestIdOf(exchange), new HsmError("INVALID_REQUEST", "use gRPC over HTTP/2, gRPC-Web or Connect here"), { status: 415 });
     }
     if (type.startsWith("application/grpc")) return void grpc(exchange, type);

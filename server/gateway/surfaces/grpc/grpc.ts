@@ -24,7 +24,7 @@ export function grpcSurface(desk: Desk): (exchange: Exchange, type: string) => v
     const web = isGrpcWebType(type);
     const surface = web ? "grpc-web" : "grpc";
     const method = services(exchange.path);
-    const answered = method === undefined ? unary(desk, exchange, type, requestId) : streaming(method, exchange, type, desk.bodyBytes);
+    const answered = method === undefined ? unary(desk, exchange, type, requestId) : streaming(method.run, exchange, type, desk.bodyBytes);
     answered.then(
       () => desk.measurements.answered(surface, "OK"),
       (thrown: unknown) => {
