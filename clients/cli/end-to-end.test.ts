@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
 import { verify as checkSignature, createPublicKey } from "node:crypto";
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -12,6 +12,8 @@ import { newFolder } from "./recording-shell.ts";
 const COMMAND = join(import.meta.dirname, "../../keystead.cjs");
 const READY_MS = 60_000;
 const folder = newFolder();
+// Started by root, the vault has a user of its own, which must get through.
+chmodSync(folder, 0o755);
 const data = join(folder, "data");
 let server: ChildProcess;
 let serverSaid = "";
