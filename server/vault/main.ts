@@ -111,7 +111,7 @@ async function start({ config, speaksFirst, ownUsers, descriptors }: StartMessag
     async readAudit(query) {
       const { events, next } = await readEvents({
         files, path: config.audit.path, upTo: vault?.log.sequence ?? 0, newestFirst: query.newestFirst, after: query.after, limit: query.limit,
-        matches: ({ event }) => (query.namespaces === undefined || query.namespaces.has(event.namespace)) && (query.keyId === "" || event.key === query.keyId) && (query.action === "" || event.action === query.action),
+        matches: ({ event }) => (query.namespaces === undefined || query.namespaces.has(event.namespace)) && !query.hidden.has(event.namespace) && (query.keyId === "" || event.key === query.keyId || event.items?.some((item) => item.key === query.keyId) === true) && (query.action === "" || event.action === query.action),
       });
       return { events, next };
     },
@@ -132,7 +132,10 @@ async function start({ config, speaksFirst, ownUsers, descriptors }: StartMessag
     await makeNamespaces(monitor, vault, config);
     for (const { namespace } of await vault.objects.namespaces()) await vault.objects.takeCensus(namespace);
     log.info("unsealed", { vaultId: vault.hierarchy.vaultId, created: vault.created, events: vault.log.sequence });
-    void verifyInBackground(vault);
+    verifyInBackground(vault).catch((error: unknown) => {
+      log.error("the verification of log and store could not be finished", {}, error);
+      monitor.stop(new HsmError("INTEGRITY_FAILURE", "log and store could not be verified; see the server log", { cause: error }));
+    });
   };
   const closeParts = (): Promise<void> => {
     const parts = monitor.parts;

@@ -61,6 +61,7 @@ export interface MonitorOptions {
 }
 
 const EMPTY = Buffer.alloc(0);
+const NOTHING: ReadonlySet<string> = new Set();
 
 /** What is known of a request so far; becomes its audit event. */
 interface Draft {
@@ -155,7 +156,7 @@ export class Monitor {
       const context = this.#parts?.context ?? this.#options.closedContext;
       const space = draft.namespace;
       const item = operation.name === "Batch" ? (row: Operation, message: MessageShape<DescMessage>): Promise<ItemResult> => this.#item(row, message, space, about, context) : undefined;
-      result = await handler.run({ operation, principal, namespace: space, request, grant, run: { principal: principal.id, batch: false }, ...(item === undefined ? {} : { item }) }, context);
+      result = await handler.run({ operation, principal, namespace: space, request, grant, run: { principal: principal.id, batch: false }, hidden: () => this.#options.authorizer.hiddenFrom(principal, about.address), ...(item === undefined ? {} : { item }) }, context);
       draft.keyId = result.keyId ?? draft.keyId;
       draft.namespace = result.namespace ?? draft.namespace;
       draft.version = result.version ?? 0;
@@ -191,7 +192,7 @@ export class Monitor {
       if (namespace !== batchNamespace) throw new HsmError("INVALID_REQUEST", "every item of a batch is about the batch's namespace");
       const grant = this.#options.authorizer.decide({ principal, operation, namespace, keyId: request.keyId, address: about.address });
       const handler = HANDLERS.get(operation.number) as Handler;
-      const result = await handler.run({ operation, principal, namespace, request, grant, run: { principal: principal.id, batch: true } }, context);
+      const result = await handler.run({ operation, principal, namespace, request, grant, run: { principal: principal.id, batch: true }, hidden: () => NOTHING }, context);
       this.#options.observe(operation, namespace, "OK", (performance.now() - started) / 1000);
       return { event: event("OK"), reply: result.reply, error: undefined };
     } catch (thrown) {

@@ -275,6 +275,8 @@ export class AuditLog {
     try {
       this.#segment = this.#segment.roll(this.#sequence + 1);
       this.#durableSequence = this.#sequence;
+      // So that a missing segment is missed.
+      this.#mark();
     } catch (error) {
       this.#stop("a new audit segment cannot be started", error);
     }

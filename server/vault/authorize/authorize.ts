@@ -54,6 +54,12 @@ export class Authorizer {
     if (operation.usage === undefined) return undefined;
     return issueGrant({ principal: principal.id, operation: operation.name, namespace, keyId, usage: operation.usage });
   }
+
+  /** Namespaces whose address rules keep this address out: an answer about everything within reach leaves them out. */
+  hiddenFrom(principal: Principal, address: string): ReadonlySet<string> {
+    if (principal.method === "ceremony") return new Set();
+    return new Set([...this.#addressRules].filter(([, rule]) => !admits(rule, address)).map(([namespace]) => namespace));
+  }
 }
 
 const denied = (operation: Operation): HsmError => new HsmError("PERMISSION_DENIED", `${operation.name} is not permitted here`);

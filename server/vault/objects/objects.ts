@@ -132,16 +132,17 @@ export class Objects {
   }
 
   /**
-   * Opens every version that may verify or decrypt, the current one first. One grant, one question.
+   * Opens the versions that may verify or decrypt, the current one first, each when it is asked for. One grant, one
+   * question.
    *
    * @throws {HsmError} as {@link open}
    */
-  async openAll(grant: Grant): Promise<OpenKey[]> {
+  async *openAll(grant: Grant): AsyncGenerator<OpenKey> {
     const { namespace, keyId, usage } = consumeGrant(grant);
     const entry = this.#cached(namespace, keyId) ?? await this.#load(namespace, keyId);
     permit(entry.attributes, keyId, usage, entry.attributes.current);
     const usable = entry.attributes.versions.filter((version) => version.state !== "destroyed").map((version) => version.version).sort((a, b) => b - a);
-    return Promise.all(usable.map(async (version) => entry.opened.get(version) ?? await this.#openVersion(namespace, keyId, entry, version)));
+    for (const version of usable) yield entry.opened.get(version) ?? await this.#openVersion(namespace, keyId, entry, version);
   }
 
   /** @throws {HsmError} OBJECT_NOT_FOUND */

@@ -17,6 +17,8 @@ import type { Run, SoftwareProvider } from "../providers/software.ts";
 export interface AuditQuery {
   /** undefined = every namespace. */
   readonly namespaces: ReadonlySet<string> | undefined;
+  /** Namespaces to leave out. */
+  readonly hidden: ReadonlySet<string>;
   readonly keyId: string;
   readonly action: string;
   readonly newestFirst: boolean;
@@ -60,6 +62,8 @@ export interface Invocation<I extends DescMessage = DescMessage> {
   /** Resolved: never empty for operations about a namespace or a key. */
   readonly namespace: string;
   readonly request: MessageShape<I>;
+  /** Namespaces that the caller's address keeps out of answers about everything within reach. */
+  readonly hidden: () => ReadonlySet<string>;
   /** Opens the key, once; present for operations that use one. */
   readonly grant: Grant | undefined;
   readonly run: Run;

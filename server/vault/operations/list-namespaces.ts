@@ -3,9 +3,10 @@ import { listNamespaces as operation } from "@keystead/contract/operations/list-
 import { handler } from "./handler.ts";
 
 /** The namespaces within the caller's reach, and no word of any other. */
-export const listNamespaces = handler(operation, async ({ principal }, { objects }) => {
+export const listNamespaces = handler(operation, async ({ principal, hidden }, { objects }) => {
   const within = principal.namespaces;
-  const all = await objects.namespaces();
+  const kept = hidden();
+  const all = (await objects.namespaces()).filter(({ namespace }) => !kept.has(namespace));
   const visible = within === "all" ? all : all.filter(({ namespace }) => within.has(namespace));
   return { reply: { namespaces: visible.map(({ namespace, attributes }) => ({ namespace, description: attributes.description, createdAt: timestampFromMs(attributes.createdAt), maxKeys: attributes.maxKeys })) } };
 });

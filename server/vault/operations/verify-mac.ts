@@ -5,10 +5,11 @@ import { grantOf, handler } from "./handler.ts";
 export const verifyMac = handler(operation, async (invocation, { objects, provider }) => {
   const { request } = invocation;
   const grant = grantOf(invocation);
-  const keys = request.version === 0 ? await objects.openAll(grant) : [await objects.open(grant, request.version)];
-  for (const key of keys) {
+  const keys = request.version === 0 ? objects.openAll(grant) : [objects.open(grant, request.version)];
+  let current = 0;
+  for await (const key of keys) {
+    current ||= key.version;
     if (provider.verifyMac(key, request.data, request.mac)) return { reply: { valid: true, version: key.version }, version: key.version };
   }
-  const version = keys[0]?.version ?? 0;
-  return { reply: { valid: false, version }, version };
+  return { reply: { valid: false, version: current }, version: current };
 });

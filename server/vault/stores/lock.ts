@@ -7,6 +7,9 @@
 import { DatabaseSync } from "node:sqlite";
 import { HsmError } from "@keystead/contract/errors";
 
+/** https://sqlite.org/rescode.html#busy */
+const SQLITE_BUSY = 5;
+
 /** Takes the lock or refuses. The result must be kept for the life of the process. @throws {HsmError} PROVIDER_UNAVAILABLE */
 export function lockFolder(path: string): { release(): void } {
   let database: DatabaseSync | undefined;
@@ -15,7 +18,8 @@ export function lockFolder(path: string): { release(): void } {
     database.exec("PRAGMA journal_mode = DELETE; PRAGMA locking_mode = EXCLUSIVE; CREATE TABLE IF NOT EXISTS lock (held INTEGER); BEGIN EXCLUSIVE; DELETE FROM lock; INSERT INTO lock VALUES (1);");
   } catch (error) {
     database?.close();
-    throw new HsmError("PROVIDER_UNAVAILABLE", "another vault is using this data folder", { cause: error });
+    const busy = (error as { errcode?: number }).errcode === SQLITE_BUSY;
+    throw new HsmError("PROVIDER_UNAVAILABLE", busy ? "another vault is using this data folder" : "the data folder cannot be locked", { cause: error });
   }
   const held = database;
   return { release: () => held.close() };
