@@ -175,6 +175,70 @@ for (const block of runnable) {
   );
 }
 
+test("what docs/operate/install.md makes is a production server that starts, knows alice, and keeps what it was given", async () => {
+  const ports = await Promise.all(PORTS.map(() => freePort(0)));
+  const flags = PORTS.flatMap(([, flag], at) => [flag, String(ports[at])]);
+  const client = [
+    "--endpoint",
+    `https://localhost:${ports[1]}`,
+    "--ca",
+    "hsm/tls/ca-cert.pem",
+    "--client-cert",
+    "alice.pem",
+    "--client-key",
+    "alice-key.pem",
+  ];
+  const ask = (...args: readonly string[]) =>
+    spawnSync("node", ["keystead.cjs", ...args, ...client], { cwd: folder, env, encoding: "utf8", timeout: 60_000 });
+  for (const command of [
+    ["keys", "create", "Ed25519", "--id", "kept"],
+    ["keys", "show", "kept"],
+  ]) {
+    const production = spawn("node", ["keystead.cjs", "server", "--config", "keystead.yaml", ...flags], {
+      cwd: folder,
+      env,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let log = "";
+    for (const stream of [production.stdout, production.stderr]) stream.setEncoding("utf8").on("data", (text: string) => (log += text));
+    const ended = once(production, "exit");
+    try {
+      for (
+        const started = Date.now();
+        !(await fetch(`http://127.0.0.1:${ports[2]}/health/ready`).then(
+          (answer) => answer.ok,
+          () => false,
+        ));
+        await sleep(100)
+      ) {
+        assert.ok(production.exitCode === null && Date.now() - started < READY_MS / 2, `the production server did not get ready:\n${log}`);
+      }
+      const { status, stderr } = ask(...command);
+      assert.equal(status, 0, stderr);
+      assert.match(ask("status").stdout, /^preset +production$/m);
+    } finally {
+      production.kill("SIGTERM");
+    }
+    assert.deepEqual(await ended, [0, null], log);
+  }
+  const verified = spawnSync(
+    "node",
+    [
+      "keystead.cjs",
+      "audit",
+      "verify",
+      "--data-dir",
+      "hsm/data",
+      "--log",
+      "hsm/log/audit.log",
+      "--master-key",
+      "file:hsm/unseal/master.key",
+    ],
+    { cwd: folder, env, encoding: "utf8" },
+  );
+  assert.match(verified.stdout, /^Verified: .*chain and MACs/m, verified.stderr);
+});
+
 test("every runnable block ran, and the README has them", (t) => {
   assert.ok(runnable.filter(({ paper }) => paper === "README.md").length >= 9);
   const left = runnable.filter((block) => !ran.has(block) && !(block.text.includes("grpcurl") && !found("grpcurl")));
