@@ -23,9 +23,10 @@ test("every route of every operation is in the document, and nothing else", () =
 test("operation ids are unique and every reference has a target", () => {
   const ids = Object.values(document.paths).flatMap((methods) => Object.values(methods).map(({ operationId }) => operationId));
   assert.equal(new Set(ids).size, ids.length);
-  for (const [, name] of JSON.stringify(document).matchAll(/"#\/components\/([\w/]+)"/g)) {
+  for (const match of JSON.stringify(document).matchAll(/"#\/components\/([\w/]+)"/g)) {
+    const name = match[1] as string;
     let target: unknown = document.components;
-    for (const key of String(name).split("/")) target = (target as Record<string, unknown> | undefined)?.[key];
+    for (const key of name.split("/")) target = (target as Record<string, unknown> | undefined)?.[key];
     assert.ok(target !== undefined, name);
   }
 });

@@ -14,7 +14,7 @@ const JSON_TYPE = { "content-type": "application/json" };
 function held(): { readonly answers: Answers; readonly calls: IncomingCall[]; arrived(count: number): Promise<void>; release(): void } {
   const calls: IncomingCall[] = [];
   const waiters: (() => void)[] = [];
-  let arrivals: (() => void)[] = [];
+  const arrivals: (() => void)[] = [];
   let open = false;
   return {
     calls,
@@ -28,7 +28,7 @@ function held(): { readonly answers: Answers; readonly calls: IncomingCall[]; ar
       GetStatus: () => ({ phase: "open" }),
     } as Answers,
     async arrived(count) {
-      while (calls.length < count) await new Promise<void>((resolve) => { arrivals = [...arrivals, resolve]; });
+      while (calls.length < count) await new Promise<void>((resolve) => { arrivals.push(resolve); });
     },
     release() {
       open = true;

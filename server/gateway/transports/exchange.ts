@@ -34,8 +34,8 @@ export interface Exchange {
   readBody(limitBytes: number): Promise<Buffer>;
   /** The body in pieces, for streaming methods. */
   readonly chunks: AsyncIterable<Buffer>;
-  /** Answers whole. The body is wiped once it is written. Trailers need HTTP/2. */
-  respond(status: number, headers: HeaderValues, body?: Buffer, trailers?: HeaderValues): void;
+  /** Answers whole. A buffer is wiped once it is written; text leaves in one write with the head. Trailers need HTTP/2. */
+  respond(status: number, headers: HeaderValues, body?: Buffer | string, trailers?: HeaderValues): void;
   /** Begins a streaming answer. */
   start(status: number, headers: HeaderValues): void;
   /** Resolves when there is room for more. */

@@ -127,16 +127,17 @@ class Http1Exchange implements Exchange {
     return this.#intake.collect(this.#request, announced === undefined ? undefined : Number(announced), limitBytes);
   }
 
-  respond(status: number, headers: HeaderValues, body?: Buffer): void {
+  respond(status: number, headers: HeaderValues, body: Buffer | string = ""): void {
     const response = this.#response;
-    if (response.destroyed || response.headersSent) return void body?.fill(0);
-    if (this.#last()) response.shouldKeepAlive = false;
-    response.writeHead(status, { ...headers, "content-length": body?.length ?? 0 } as never);
-    if (body === undefined || this.method === "HEAD") response.end();
-    else {
-      response.once("close", () => body.fill(0));
-      response.end(body);
+    if (response.destroyed || response.headersSent) {
+      if (typeof body !== "string") body.fill(0);
+      return;
     }
+    if (this.#last()) response.shouldKeepAlive = false;
+    response.writeHead(status, { ...headers, "content-length": Buffer.byteLength(body) } as never);
+    if (typeof body !== "string") response.once("close", () => body.fill(0));
+    if (this.method === "HEAD") response.end();
+    else response.end(body);
   }
 
   start(status: number, headers: HeaderValues): void {

@@ -139,7 +139,8 @@ class Http2Exchange implements Exchange {
     return this.#intake.collect(this.#stream, announced === undefined ? undefined : Number(announced), limitBytes);
   }
 
-  respond(status: number, headers: HeaderValues, body?: Buffer, trailers?: HeaderValues): void {
+  respond(status: number, headers: HeaderValues, content?: Buffer | string, trailers?: HeaderValues): void {
+    const body = typeof content === "string" ? Buffer.from(content, "utf8") : content;
     const stream = this.#stream;
     if (stream.destroyed || stream.closed || stream.headersSent) return void body?.fill(0);
     if (trailers === undefined) {

@@ -21,5 +21,5 @@ export function problem(exchange: Exchange, requestId: string, error: HsmError, 
     ...(retry === undefined ? {} : { "retry-after": Math.ceil(retry) }),
     ...(status === 401 ? { "www-authenticate": "Bearer" } : {}),
     ...options.headers,
-  }, Buffer.from(JSON.stringify(document), "utf8"));
+  }, JSON.stringify(document));
 }

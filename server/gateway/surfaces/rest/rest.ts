@@ -104,7 +104,7 @@ class Rest {
     const place = CREATES[operation.name]?.(JSON.parse(text) as JsonObject);
     exchange.respond(place === undefined ? 200 : 201, {
       ...SAFE_HEADERS, "content-type": "application/json", "x-request-id": requestId, ...(place === undefined ? {} : { location: place }),
-    }, Buffer.from(text, "utf8"));
+    }, text);
     return "OK";
   }
 
