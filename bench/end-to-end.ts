@@ -3,8 +3,9 @@
  *
  * Every job is measured in rounds, one window per job and round, so that a bad second of the machine hits all of them
  * alike. The limit is measured right before and right after each window; a window's ratio is against the mean of the
- * two, and a job's ratio is the median over its windows. Windows during which somebody else used the processors are
- * left out when enough others remain.
+ * two, and a job's ratio is the median over its windows. A window is quiet when nobody else used the processors and the
+ * limit beside it was near the best of the run; rounds are added, within bounds, until every job has quiet windows
+ * enough, and only those count when there are any.
  */
 import { fork, type ChildProcess } from "node:child_process";
 import { createPublicKey, randomBytes } from "node:crypto";
@@ -48,7 +49,11 @@ const DATA = Buffer.alloc(100, 0x61);
 const PLAINTEXT_BYTES = 1024;
 const CALIBRATION_MS = 120;
 /** Others may use this share of the processors before a window is doubtful. */
-const FOREIGN_SHARE = 0.08;
+const FOREIGN_SHARE = 0.04;
+/** So much below the best limit of the run, a core is being slowed by the host. */
+const LIMIT_SHARE = 0.9;
+/** Rounds at most, in multiples of those asked for. */
+const MOST_ROUNDS = 3;
 
 const PLANS: readonly Plan[] = [
   ...(["grpc", "connect", "rest"] as const).flatMap((protocol) =>
@@ -71,18 +76,27 @@ interface Window {
   readonly vault: number;
   readonly generator: number;
   readonly foreign: number;
+  /** How far the two limits beside it are apart, as a share. */
+  readonly drift: number;
 }
 
-/** Measures every plan whose name contains `only`. */
+export interface EndToEndOptions {
+  /** Windows of every job. */
+  readonly rounds: number;
+  readonly windowMs: number;
+  readonly rampMs: number;
+  /** `performance.now()` after which no round is added. */
+  readonly endMs: number;
+  /** Only jobs whose name contains this. */
+  readonly only?: string;
+  /** Further flags for the server. */
+  readonly flags?: readonly string[];
+}
+
+/** Measures every job. */
 export async function measureEndToEnd(
   root: string,
-  {
-    rounds,
-    windowMs,
-    rampMs,
-    only = "",
-    flags = [],
-  }: { rounds: number; windowMs: number; rampMs: number; only?: string; flags?: readonly string[] },
+  { rounds, windowMs, rampMs, endMs, only = "", flags = [] }: EndToEndOptions,
   progress: (text: string) => void,
 ): Promise<EndToEndRow[]> {
   const plans = PLANS.filter(({ name }) => name.includes(only));
@@ -92,13 +106,16 @@ export async function measureEndToEnd(
   try {
     await prepare(server, generator, plans);
     const windows = new Map<Plan, Window[]>(plans.map((plan) => [plan, []]));
-    for (let round = 0; round < rounds; round += 1) {
-      for (const plan of plans) {
-        progress(`round ${round + 1} of ${rounds}: ${plan.name}`);
+    const quietOf = (plan: Plan): number => quiet(windows, windows.get(plan) ?? []).length;
+    for (let round = 0; round < rounds * MOST_ROUNDS; round += 1) {
+      const wanting = plans.filter((plan) => round < rounds || quietOf(plan) < rounds);
+      for (const plan of wanting) {
+        progress(`round ${round + 1}: ${plan.name}`);
         windows.get(plan)?.push(await measure(server, generator, plan, { windowMs, rampMs }));
       }
+      if (performance.now() > endMs) break;
     }
-    return plans.map((plan) => summary(plan, windows.get(plan) ?? []));
+    return plans.map((plan) => summary(plan, windows.get(plan) ?? [], quiet(windows, windows.get(plan) ?? [])));
   } finally {
     generator.end();
     await server.stop();
@@ -189,6 +206,7 @@ async function measure(
   return {
     result,
     limit: (before + after) / 2,
+    drift: Math.abs(before - after) / Math.max(before, after),
     gateway: share(to.gateway - from.gateway),
     vault: share(to.vault - from.vault),
     generator: share(to.generator - from.generator),
@@ -196,9 +214,14 @@ async function measure(
   };
 }
 
-function summary(plan: Plan, all: readonly Window[]): EndToEndRow {
-  const quiet = all.filter(({ foreign }) => foreign < FOREIGN_SHARE);
-  const counted = quiet.length * 2 >= all.length ? quiet : all;
+/** Those of `some` in which the machine was ours and at its speed. */
+function quiet(windows: ReadonlyMap<Plan, readonly Window[]>, some: readonly Window[]): Window[] {
+  const best = Math.max(...[...windows.values()].flat().map(({ limit }) => limit));
+  return some.filter(({ foreign, limit, drift }) => foreign < FOREIGN_SHARE && limit >= best * LIMIT_SHARE && drift < 1 - LIMIT_SHARE);
+}
+
+function summary(plan: Plan, all: readonly Window[], undisturbed: readonly Window[]): EndToEndRow {
+  const counted = undisturbed.length > 0 ? undisturbed : all;
   const weight = plan.what === "batch" ? BATCH : 1;
   const rateOf = ({ result }: Window): number => (result.calls * weight) / result.seconds;
   const middle = (value: (window: Window) => number): number => median(counted.map(value));

@@ -28,6 +28,9 @@ interface Target {
   readonly met: boolean;
 }
 
+/** No further rounds are begun after this. */
+const MOST_MS = 200_000;
+const QUICK_MS = 45_000;
 const ROOT = resolve(import.meta.dirname, "..");
 const { values } = parseArgs({
   options: {
@@ -62,6 +65,7 @@ const endToEnd: EndToEndRow[] = wants("end-to-end")
         rounds: rounds ?? (quick ? 2 : 3),
         windowMs: quick ? 700 : 2_000,
         rampMs: quick ? 150 : 400,
+        endMs: started + (quick ? QUICK_MS : MOST_MS),
         only: values.plan,
         flags: values.set.flatMap((pair) => ["--set", pair]),
       },
