@@ -132,7 +132,7 @@ export class MetricsRegistry {
   }
 
   /**
-   * A distribution, as histogram buckets and, under the same name, as quantiles.
+   * A distribution, as quantiles and, when there are bounds, as histogram buckets under `NAME_bucket`.
    *
    * @param buckets upper bounds, rising; an empty list leaves the buckets out
    */
@@ -140,12 +140,19 @@ export class MetricsRegistry {
     const family = new Family(labels, () => new HistogramChild(buckets));
     this.#metrics.push({
       name,
-      render: () => head(name, help, buckets.length === 0 ? "summary" : "histogram") + [...family.children.values()].map(({ labels: text, child }) => {
-        const bucketLines = buckets.map((bound, index) => `${name}_bucket${braces(text, `le="${bound}"`)} ${child.counts[index]}\n`).join("");
-        const infinity = buckets.length === 0 ? "" : `${name}_bucket${braces(text, 'le="+Inf"')} ${child.count}\n`;
-        const quantiles = QUANTILES.map((q) => `${name}${braces(text, `quantile="${q}"`)} ${child.quantile(q).toPrecision(4)}\n`).join("");
-        return `${bucketLines}${infinity}${name}_sum${braces(text)} ${child.sum}\n${name}_count${braces(text)} ${child.count}\n${quantiles}`;
-      }).join(""),
+      render() {
+        const children = [...family.children.values()];
+        const summary = children.map(({ labels: text, child }) => {
+          const quantiles = QUANTILES.map((q) => `${name}${braces(text, `quantile="${q}"`)} ${child.quantile(q).toPrecision(4)}\n`).join("");
+          return `${quantiles}${name}_sum${braces(text)} ${child.sum}\n${name}_count${braces(text)} ${child.count}\n`;
+        }).join("");
+        // One name can be a summary or a histogram, not both: the buckets are a family of counters beside it.
+        const bucketLines = buckets.length === 0 ? "" : head(`${name}_bucket`, `${help} Buckets.`, "counter") + children.map(({ labels: text, child }) => {
+          const bounded = buckets.map((bound, index) => `${name}_bucket${braces(text, `le="${bound}"`)} ${child.counts[index]}\n`).join("");
+          return `${bounded}${name}_bucket${braces(text, 'le="+Inf"')} ${child.count}\n`;
+        }).join("");
+        return `${head(name, help, "summary")}${summary}${bucketLines}`;
+      },
     });
     return (...values) => family.get(values);
   }
