@@ -249,6 +249,23 @@ test("every runnable block ran, and the README has them", (t) => {
   );
 });
 
+test("docs/design/dependencies.md has a line for every direct dependency and for no other package", () => {
+  const manifests = globSync("{package.json,{lib,server,clients}/*/package.json}", { cwd: ROOT });
+  const direct = new Set(
+    manifests.flatMap((manifest) => {
+      const { dependencies, devDependencies, optionalDependencies } = JSON.parse(readFileSync(join(ROOT, manifest), "utf8")) as Readonly<
+        Record<string, Readonly<Record<string, string>> | undefined>
+      >;
+      return Object.keys({ ...dependencies, ...devDependencies, ...optionalDependencies }).filter((name) => !name.startsWith("@keystead/"));
+    }),
+  );
+  const rows = readFileSync(join(ROOT, "docs/design/dependencies.md"), "utf8")
+    .split("\n")
+    .flatMap((line) => /^\| ([^|]*) \|/.exec(line)?.[1] ?? []);
+  const told = rows.flatMap((cell) => cell.replaceAll(/ \(.*?\)/g, "").split(", ")).filter((name) => name !== "Package");
+  assert.deepEqual(told.sort(), [...direct].sort());
+});
+
 /** A heading's anchor, as GitHub makes it. */
 const anchorOf = (heading: string): string =>
   heading
