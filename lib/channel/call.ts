@@ -8,6 +8,7 @@
  */
 import { HsmError } from "@keystead/contract/errors";
 import { MalformedFrame } from "./frame.ts";
+import { takeBytes } from "./secret-slab.ts";
 
 /** Which kind of listener took the request in. The vault trusts the gateway for this and records it as vouched. */
 export const LISTENER = Object.freeze({ tls: 1, development: 2 } as const);
@@ -38,7 +39,7 @@ export function encodeCall(evidence: Evidence, body: Uint8Array): Buffer {
   const { address, requestId, token, certificate } = evidence;
   if (address.length > 255 || requestId.length > 255) throw new HsmError("REQUEST_TOO_LARGE", "the address or the request id is longer than 255 bytes");
   if (token.length > MAX_TOKEN_BYTES || certificate.length > 0xffff) throw new HsmError("REQUEST_TOO_LARGE", "the credential is too long");
-  const bytes = Buffer.allocUnsafeSlow(7 + address.length + requestId.length + token.length + certificate.length + body.length);
+  const bytes = takeBytes(7 + address.length + requestId.length + token.length + certificate.length + body.length);
   let at = 0;
   bytes[at++] = evidence.listener;
   bytes[at++] = address.length;

@@ -5,6 +5,7 @@
  *
  * @see https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md "Length-Prefixed-Message"
  */
+import { takeBytes } from "@keystead/channel/secret-slab";
 import { HsmError } from "@keystead/contract/errors";
 
 export const PREFIX_BYTES = 5;
@@ -18,7 +19,7 @@ const compressed = (): HsmError => new HsmError("OPERATION_NOT_SUPPORTED", "comp
 
 /** A message behind its prefix, in memory of its own. The message itself is zeroed. */
 export function framed(message: Uint8Array, flags = 0): Buffer {
-  const frame = Buffer.allocUnsafeSlow(PREFIX_BYTES + message.length);
+  const frame = takeBytes(PREFIX_BYTES + message.length);
   frame[0] = flags;
   frame.writeUInt32BE(message.length, 1);
   frame.set(message, PREFIX_BYTES);
