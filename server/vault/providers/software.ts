@@ -1,8 +1,8 @@
 /**
  * The software provider: mechanisms of lib/crypto, run where they belong.
  *
- * What takes under about 50 microseconds runs on the event loop; RSA, P-384, P-521, key generation, large messages and
- * members of a batch go to the thread pool behind one {@link Limiter}.
+ * What takes under about 50 microseconds runs on the event loop; RSA, P-384, P-521, key generation, large messages and most
+ * members of a batch go to the thread pool, costly and cheap jobs behind a {@link Limiter} each.
  *
  * @see MEASURED (thread pool), DESIGN §9
  */
@@ -16,49 +16,56 @@ import { Limiter } from "./limiter.ts";
 
 /** Messages above this are hashed on the pool, in bytes. */
 const INLINE_BYTES = 16 * 1024;
-const HEAVY = 4;
-const LIGHT = 1;
+/** Cheap jobs of batches that may wait in the pool at once: about two milliseconds of work for two cores. */
+const LIGHT_JOBS = 128;
+/**
+ * Of cheap batch items, this share is done on the event loop: with everything in the pool, the loop would be busy
+ * handing jobs over and taking results back while it could have done a third of them itself.
+ */
+const INLINE_EVERY = 3;
 
 /** How a job is to be run. */
 export interface Run {
   readonly principal: string;
-  /** Members of a batch go to the pool whatever they cost: it has every core. */
+  /** Most members of a batch go to the pool whatever they cost: it has every core. */
   readonly batch: boolean;
 }
 
 const unsupported = (key: OpenKey, what: string): HsmError => new HsmError("MECHANISM_NOT_SUPPORTED", `${key.algorithm} keys do not ${what}`);
 
 export class SoftwareProvider {
-  readonly #limiter: Limiter;
+  readonly #heavy: Limiter;
+  readonly #light = new Limiter(LIGHT_JOBS);
+  #batchItems = 0;
 
-  /** @param jobs heavy jobs at once, 1 to 64 */
+  /** @param jobs costly jobs at once, 1 to 64 */
   constructor(jobs: number) {
-    this.#limiter = new Limiter(jobs * HEAVY);
+    this.#heavy = new Limiter(jobs);
   }
 
   /** Jobs waiting for the pool. */
   get waiting(): number {
-    return this.#limiter.waiting;
+    return this.#heavy.waiting + this.#light.waiting;
   }
 
   generate(algorithm: AlgorithmName, run: Run): Promise<KeyObject> {
-    return this.#limiter.run(run.principal, HEAVY, () => mechanismFor(algorithm).generate());
+    return this.#heavy.run(run.principal, 1, () => mechanismFor(algorithm).generate());
   }
 
   sign(key: OpenKey, data: Uint8Array, params: SignatureParams, run: Run): Buffer | Promise<Buffer> {
     const signer = this.#signer(key, "sign");
-    if (signer.cost === "inline" && !run.batch && data.length <= INLINE_BYTES) return signer.sign(key.key, data, params);
+    if (this.#inline(signer, data, run)) return signer.sign(key.key, data, params);
     signer.check(params);
-    return this.#limiter.run(run.principal, signer.cost === "inline" ? LIGHT : HEAVY, () => signer.signPooled(key.key, data, params));
+    return (signer.cost === "inline" ? this.#light : this.#heavy).run(run.principal, 1, () => signer.signPooled(key.key, data, params));
   }
 
   verify(key: OpenKey, data: Uint8Array, signature: Uint8Array, params: SignatureParams, run: Run): boolean | Promise<boolean> {
     const signer = this.#signer(key, "verify");
     const publicKey = key.publicKey;
     if (publicKey === undefined) throw unsupported(key, "verify");
-    if (signer.cost === "inline" && !run.batch && data.length <= INLINE_BYTES) return signer.verify(publicKey, data, signature, params);
+    if (this.#inline(signer, data, run)) return signer.verify(publicKey, data, signature, params);
     signer.check(params);
-    return this.#limiter.run(run.principal, signer.cost === "inline" ? LIGHT : HEAVY, () => signer.verifyPooled(publicKey, data, signature, params));
+    return (signer.cost === "inline" ? this.#light : this.#heavy).run(run.principal, 1, () => signer.verifyPooled(publicKey, data, signature, params));
   }
 
   encrypt(key: OpenKey, plaintext: Uint8Array, params: CipherParams): { ciphertext: Buffer; nonce: Buffer } {
@@ -76,6 +83,14 @@ export class SoftwareProvider {
 
   verifyMac(key: OpenKey, data: Uint8Array, mac: Uint8Array): boolean {
     return this.#macer(key).verify(key.key, data, mac);
+  }
+
+  /** Whether a signature is made on the event loop. */
+  #inline(signer: Signer, data: Uint8Array, run: Run): boolean {
+    if (signer.cost !== "inline" || data.length > INLINE_BYTES) return false;
+    if (!run.batch) return true;
+    this.#batchItems = (this.#batchItems + 1) % INLINE_EVERY;
+    return this.#batchItems === 0;
   }
 
   #signer(key: OpenKey, what: string): Signer {
