@@ -33,6 +33,7 @@ export const listKeys = handler(operation, async ({ namespace, request }, { obje
 
 function cursor(token: string): string {
   const after = Buffer.from(token, "base64url").toString("utf8");
-  if (!/^[A-Za-z0-9._-]{0,128}$/.test(after)) throw new HsmError("INVALID_REQUEST", "page_token is not one of ours");
+  // Decoding forgives what is no base64url; a cursor that lost its meaning must not begin the list anew.
+  if (!/^[A-Za-z0-9._-]{0,128}$/.test(after) || Buffer.from(after, "utf8").toString("base64url") !== token) throw new HsmError("INVALID_REQUEST", "page_token is not one of ours");
   return after;
 }
