@@ -42,7 +42,7 @@ export class Authenticator {
   constructor(options: AuthenticatorOptions) {
     this.#options = options;
     this.#keySets = options.keySets;
-    this.#development = options.developmentPrincipal === undefined ? undefined : principal(options.developmentPrincipal, "development listener", ["Administrator"], ["*"], FOREVER);
+    this.#development = options.developmentPrincipal === undefined ? undefined : withoutSeal(principal(options.developmentPrincipal, "development listener", ["Administrator"], ["*"], FOREVER));
   }
 
   /** New key sets from now on; every remembered verdict is forgotten. */
@@ -127,6 +127,11 @@ export class Authenticator {
 
 /** The principal of a ceremony that the server itself performs, such as making the configured namespaces. */
 export const ceremonyPrincipal = (name: string, roles: readonly string[]): Principal => principal(`ceremony:${name}`, "ceremony", roles, ["*"], FOREVER);
+
+/** Whoever comes in without a login may use the vault, but not close it for everybody else. */
+function withoutSeal(found: Principal): Principal {
+  return Object.freeze({ ...found, permissions: new Set([...found.permissions].filter((permission) => permission !== "vault:seal")) });
+}
 
 function principal(id: string, method: Principal["method"], roles: readonly string[], namespaces: readonly string[], validUntil: number): Principal {
   const reach = namespaces.includes("*") ? "all" : new Set(namespaces);
