@@ -1,0 +1,1151 @@
+/**
+ * What must be refused, on every surface alike: generated from the operation table, so that an operation or a surface
+ * that is added is refused correctly or fails here.
+ *
+ * Every refusal has the code of the one error table, its number, HTTP status and gRPC code, carries the caller's
+ * request id, is in the audit log under it, and says nothing of other tenants.
+ */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { connect } from "node:net";
+import { delimiter, join } from "node:path";
+import { after, before, test } from "node:test";
+import {
+  create,
+  toBinary,
+  toJson,
+  type DescField,
+  type DescMessage,
+  type JsonObject,
+  type JsonValue,
+  type Message,
+} from "@bufbuild/protobuf";
+import { Algorithm, Digest, KeyMaterialFormat, SortOrder, Usage } from "@keystead/contract/generated/hsm/hsm_pb";
+import { ERRORS, type ErrorCode } from "@keystead/contract/errors";
+import type { Operation } from "@keystead/contract/operation";
+import { OPERATIONS, operationByName } from "@keystead/contract/operations/register";
+import { restRoutes } from "@keystead/contract/routes";
+import { openssl, opensslAccepts } from "./openssl.ts";
+import { ROOT, serve, serveInVain, type RunningServer } from "./running-server.ts";
+import {
+  BINARY_SURFACES,
+  SURFACES,
+  ask,
+  askBytes,
+  askJson,
+  hangUp,
+  http,
+  overRest,
+  restRequest,
+  type Answer,
+  type Door,
+  type Reply,
+  type Surface,
+} from "./surfaces.ts";
+import { badTokens, issue, mint, strangeAuthority } from "./tokens.ts";
+
+const BODY_BYTES = 65_536;
+/** A name no answer to a stranger may hold. */
+const SECRET_NAME = "tenant-b-secret";
+
+let server: RunningServer;
+let admin: Door;
+let bearer: { origin: string; ca: string };
+let tokenKey: string;
+
+/** The row of an operation that exists. */
+function row(name: string): Operation {
+  const found = operationByName(name);
+  assert.ok(found !== undefined, `there is no operation ${name}`);
+  return found;
+}
+
+/** What the log must hold in the end: request id to operation and outcome. */
+const expected = new Map<string, { readonly action: string; readonly outcome: string }>();
+let counter = 0;
+
+/** The door with a request id of its own, which the log will be searched for. */
+function numbered(door: Door): { door: Door; id: string } {
+  counter += 1;
+  const id = `refusal-${counter}`;
+  return { door: { ...door, headers: { ...door.headers, "x-request-id": id } }, id };
+}
+
+/** HTTP status of a Connect error by google.rpc.Code (connectrpc.com/docs/protocol "Error codes"). */
+const CONNECT_HTTP: Readonly<Record<number, number>> = {
+  1: 499,
+  3: 400,
+  4: 504,
+  5: 404,
+  6: 409,
+  7: 403,
+  8: 429,
+  9: 400,
+  10: 409,
+  12: 501,
+  13: 500,
+  14: 503,
+  15: 500,
+  16: 401,
+};
+
+/** The documented meaning of the codes that are met here (CAPABILITIES C26 and the error table of the reference). */
+const DOCUMENTED: Readonly<Partial<Record<ErrorCode, readonly [number: number, http: number, grpc: number]>>> = {
+  INVALID_REQUEST: [105, 400, 3],
+  REQUEST_TOO_LARGE: [105, 413, 8],
+  OPERATION_NOT_SUPPORTED: [105, 404, 12],
+  UNAUTHENTICATED: [102, 401, 16],
+  PERMISSION_DENIED: [103, 403, 7],
+  OBJECT_NOT_FOUND: [101, 404, 5],
+  OBJECT_EXISTS: [105, 409, 6],
+  KEY_STATE_FORBIDS: [106, 409, 9],
+  KEY_USAGE_FORBIDS: [106, 403, 9],
+  MECHANISM_NOT_SUPPORTED: [107, 400, 3],
+  MECHANISM_PARAM_INVALID: [107, 400, 3],
+  DECRYPTION_FAILED: [107, 400, 3],
+  VAULT_SEALED: [106, 503, 9],
+  QUOTA_EXCEEDED: [108, 429, 8],
+};
+
+/** Demands that an answer is this refusal, the way its surface says it. */
+function assertRefusal(answer: Answer, surface: Surface, codes: ErrorCode | readonly ErrorCode[], what: string, id?: string): void {
+  const wanted = typeof codes === "string" ? [codes] : codes;
+  const about = `${what} over ${surface}: ${answer.ok ? "was answered" : `${answer.code} ${answer.detail}`}; status ${answer.status}, gRPC ${answer.grpc}; ${answer.text.slice(0, 300)}`;
+  assert.ok(!answer.ok && wanted.includes(answer.code as ErrorCode), `${about}; expected ${wanted.join(" or ")}`);
+  const code = answer.code as ErrorCode;
+  const documented = DOCUMENTED[code];
+  assert.ok(documented !== undefined, `${code} is not in the table of this test`);
+  const { number, http: status, grpc } = ERRORS[code];
+  assert.deepEqual([number, status, grpc], documented, `${code} changed its meaning`);
+  assert.equal(answer.number, number, about);
+  if (surface === "REST") assert.equal(answer.status, status, about);
+  else assert.equal(answer.grpc, grpc, about);
+  if (surface === "gRPC" || surface === "gRPC-Web") assert.equal(answer.status, 200, about);
+  if (surface.startsWith("Connect")) assert.equal(answer.status, CONNECT_HTTP[grpc], about);
+  if (id !== undefined) assert.equal(answer.requestId, id, about);
+  assert.doesNotMatch(answer.text, new RegExp(`${SECRET_NAME}|/tmp/|node:internal|\\.ts:\\d`), `${about}: tells too much`);
+}
+
+/** Asks and demands a refusal that the log has. */
+async function refused(
+  surface: Surface,
+  door: Door,
+  operation: Operation,
+  request: object,
+  code: ErrorCode,
+  what: string,
+  { door: at, id } = numbered(door),
+): Promise<Answer> {
+  const answer = await ask(surface, at, operation, request as never);
+  assertRefusal(answer, surface, code, `${operation.name}: ${what}`, id);
+  expected.set(id, { action: operation.name, outcome: code });
+  return answer;
+}
+
+async function given(name: string, request: object, door: Door = admin): Promise<Reply> {
+  const answer = await ask("gRPC", door, row(name), request as never);
+  assert.ok(answer.ok, `${name}: ${answer.code} ${answer.detail}`);
+  return answer.reply;
+}
+
+const DATA = Buffer.from("data");
+
+/** A request of every operation that would be answered, were nothing else wrong. An operation without a row fails. */
+const VALID: Readonly<Record<string, (namespace: string) => object>> = {
+  GenerateKey: (namespace) => ({ namespace, algorithm: Algorithm.Ed25519 }),
+  ImportKey: (namespace) => ({
+    namespace,
+    algorithm: Algorithm.HmacSha256,
+    keyMaterial: Buffer.alloc(32, 7),
+    format: KeyMaterialFormat.RAW,
+  }),
+  GetKey: (namespace) => ({ namespace, keyId: "signer" }),
+  GetPublicKey: (namespace) => ({ namespace, keyId: "signer" }),
+  ListKeys: (namespace) => ({ namespace }),
+  RotateKey: (namespace) => ({ namespace, keyId: "turning" }),
+  DeleteKey: (namespace) => ({ namespace, keyId: "doomed" }),
+  Sign: (namespace) => ({ namespace, keyId: "signer", data: DATA }),
+  Verify: (namespace) => ({ namespace, keyId: "signer", data: DATA, signature: Buffer.alloc(64) }),
+  Encrypt: (namespace) => ({ namespace, keyId: "cipher", plaintext: DATA }),
+  Decrypt: (namespace) => ({ namespace, keyId: "cipher", ciphertext: ciphertexts.get(namespace || "default") ?? DATA }),
+  GenerateMac: (namespace) => ({ namespace, keyId: "mac", data: DATA }),
+  VerifyMac: (namespace) => ({ namespace, keyId: "mac", data: DATA, mac: Buffer.alloc(32) }),
+  GenerateDataKey: (namespace) => ({ namespace, keyId: "cipher" }),
+  Hash: () => ({ algorithm: Digest.Sha256, data: DATA }),
+  GenerateRandom: () => ({ sizeBytes: 8 }),
+  Batch: (namespace) => ({ namespace, items: [{ operation: { case: "sign", value: { keyId: "signer", data: DATA } } }] }),
+  CreateNamespace: (namespace) => ({ namespace: namespace === "" ? "default" : namespace }),
+  ListNamespaces: () => ({}),
+  GetAuditLog: (namespace) => ({ namespace, pageSize: 1 }),
+  GetStatus: () => ({}),
+  Unseal: () => ({ secret: Buffer.alloc(32, 9) }),
+  Seal: () => ({}),
+};
+const ciphertexts = new Map<string, Buffer>();
+
+const valid = (operation: Operation, namespace = ""): Record<string, unknown> => {
+  const make = VALID[operation.name];
+  assert.ok(make !== undefined, `${operation.name} has no row in this test`);
+  return { ...make(namespace) } as Record<string, unknown>;
+};
+
+/** Fields without which a request means nothing, by operation. */
+const REQUIRED: Readonly<Record<string, readonly string[]>> = {
+  GenerateKey: ["algorithm"],
+  ImportKey: ["algorithm", "keyMaterial", "format"],
+  Hash: ["algorithm"],
+  GenerateRandom: ["sizeBytes"],
+  Batch: ["items"],
+  CreateNamespace: ["namespace"],
+  Unseal: ["secret"],
+};
+const ABOUT_A_KEY = OPERATIONS.filter(({ method, scope }) => scope === "key" && "keyId" in method.input.field);
+/** Operations that take part in refusals of messages: all that are possible while the vault is open. */
+const OPEN = OPERATIONS.filter(({ phases }) => phases.includes("open"));
+
+before(async () => {
+  server = await serve({
+    config: { server: { body_bytes: BODY_BYTES }, logging: { level: "info" } },
+  });
+  tokenKey = server.credential("token-key.pem");
+  bearer = { origin: server.api, ca: server.credential("ca.pem") };
+  admin = { ...bearer, cert: server.credential("admin.pem"), key: server.credential("admin-key.pem") };
+  for (const namespace of ["tenant-a", "tenant-b"]) await given("CreateNamespace", { namespace });
+  for (const namespace of ["", "tenant-a", "tenant-b"]) {
+    for (const keyId of ["signer", "turning", "doomed"]) await given("GenerateKey", { namespace, keyId, algorithm: Algorithm.Ed25519 });
+    await given("GenerateKey", { namespace, keyId: "cipher", algorithm: Algorithm.Aes256Gcm });
+    await given("GenerateKey", { namespace, keyId: "mac", algorithm: Algorithm.HmacSha256 });
+    const { ciphertext } = await given("Encrypt", { namespace, keyId: "cipher", plaintext: DATA });
+    ciphertexts.set(namespace || "default", Buffer.from(ciphertext, "base64"));
+  }
+  await given("GenerateKey", { namespace: "tenant-b", keyId: SECRET_NAME, algorithm: Algorithm.Ed25519 });
+});
+
+after(async () => {
+  hangUp();
+  assert.equal(await server.stop(), 0);
+});
+
+test("the error table has only documented numbers, and every code its HTTP status and gRPC code", () => {
+  for (const [code, { number, http: status, grpc }] of Object.entries(ERRORS)) {
+    assert.ok(number >= 100 && number <= 109, code);
+    assert.ok(status >= 400 && status < 600 && grpc >= 1 && grpc <= 16, code);
+  }
+});
+
+test("every operation has a REST route, and a request in this test that the administrator is answered", async () => {
+  for (const operation of OPERATIONS) {
+    assert.ok(
+      restRoutes().some((route) => route.operation === operation),
+      operation.name,
+    );
+    if (["Seal", "Unseal", "CreateNamespace", "DeleteKey"].includes(operation.name)) continue;
+    for (const surface of SURFACES) {
+      const answer = await ask(surface, admin, operation, valid(operation) as never);
+      assert.ok(answer.ok, `${operation.name} over ${surface}: ${answer.code} ${answer.detail} ${answer.text.slice(0, 200)}`);
+    }
+  }
+});
+
+test("without a credential nothing is answered, on any surface", async () => {
+  for (const operation of OPERATIONS)
+    for (const surface of SURFACES) await refused(surface, bearer, operation, valid(operation), "UNAUTHENTICATED", "no credential");
+});
+
+test("every kind of forged, expired or misdirected token gets the one uniform refusal, for every operation on every surface", async () => {
+  const tokens = badTokens(tokenKey);
+  const details = new Set<string>();
+  for (const [index, [kind, token]] of Object.entries(tokens).entries()) {
+    // Every kind on every surface; every operation meets several kinds.
+    for (const [at, surface] of SURFACES.entries()) {
+      for (const operation of OPERATIONS.filter((_, number) => (number + index + at) % 5 === 0)) {
+        const { detail } = await refused(surface, { ...bearer, token }, operation, valid(operation), "UNAUTHENTICATED", kind);
+        details.add(String(detail));
+      }
+    }
+  }
+  assert.equal(details.size, 1, "the reason must not be told");
+  const good = await mint(tokenKey);
+  for (const surface of SURFACES)
+    assert.ok(
+      (await ask(surface, { ...bearer, token: good }, row("GetStatus"), {} as never)).ok,
+      `${surface}: the good token of the same test`,
+    );
+});
+
+test("a token whose roles or namespaces its key set does not allow has no effect beyond it", async () => {
+  for (const roles of [[], ["Root"], ["administrators"], ["__proto__"]]) {
+    const token = await mint(tokenKey, { roles });
+    for (const surface of SURFACES)
+      await refused(surface, { ...bearer, token }, row("Sign"), valid(row("Sign")), "PERMISSION_DENIED", `roles ${roles.join()}`);
+  }
+  for (const namespaces of [[], [""], "", {}, 7]) {
+    const token = await mint(tokenKey, { namespaces });
+    for (const surface of SURFACES)
+      await refused(
+        surface,
+        { ...bearer, token },
+        row("Sign"),
+        valid(row("Sign"), "tenant-a"),
+        "PERMISSION_DENIED",
+        `namespaces ${JSON.stringify(namespaces)}`,
+      );
+  }
+});
+
+test("certificates of another authority, expired, for servers, or of nobody we know are no credential", async () => {
+  const authority = { cert: server.credential("ca.pem"), key: readFileSync(join(server.data, "tls/ca-key.pem"), "utf8") };
+  const kinds = {
+    "another authority": issue("/CN=admin", strangeAuthority()),
+    expired: issue("/CN=admin", authority, { days: -1 }),
+    "a server's certificate": issue("/CN=admin", authority, { purpose: "serverAuth" }),
+    "nobody we know": issue("/CN=stranger", authority),
+    "two common names": issue("/CN=stranger/CN=admin", authority),
+  };
+  for (const [kind, { cert, key }] of Object.entries(kinds)) {
+    for (const operation of OPERATIONS.filter(({ name }) => ["Sign", "GetStatus", "GenerateKey", "Seal"].includes(name))) {
+      for (const surface of SURFACES)
+        await refused(surface, { ...bearer, cert, key }, operation, valid(operation), "UNAUTHENTICATED", kind);
+    }
+  }
+  const good = issue("/CN=admin", authority);
+  assert.ok((await ask("REST", { ...bearer, ...good }, row("GetStatus"), {} as never)).ok, "a good one made the same way");
+});
+
+test("a wrong token is not forgiven because a good certificate came with it", async () => {
+  const { expired: token = "" } = badTokens(tokenKey);
+  for (const surface of SURFACES)
+    await refused(surface, { ...admin, token }, row("GetStatus"), {}, "UNAUTHENTICATED", "good certificate, expired token");
+});
+
+test("an Authorization header of another scheme is not treated as none", async () => {
+  for (const authorization of ["Basic YWRtaW46YWRtaW4=", "Bearer", "Bearer ", "bearer  ", `Bearer ${"x".repeat(20_000)}`]) {
+    const { door, id } = numbered({ ...admin, headers: { authorization } });
+    const answer = await ask("REST", door, row("GetStatus"), {} as never);
+    // A header section beyond the server's bound may be refused before anybody reads it.
+    if (authorization.length > 10_000 && answer.status === 431) continue;
+    assertRefusal(answer, "REST", "UNAUTHENTICATED", authorization.slice(0, 20), id);
+  }
+});
+
+// ---- roles ----
+
+/** Who may do what, written down apart from the server's own table (CAPABILITIES C1, C2; PEERS "Roles"). */
+const EVERYTHING = OPERATIONS.map(({ name }) => name);
+const CRYPTO = ["Sign", "Verify", "Encrypt", "Decrypt", "GenerateMac", "VerifyMac", "GenerateDataKey", "Hash", "GenerateRandom", "Batch"];
+const READ = ["GetKey", "GetPublicKey", "ListKeys"];
+const MAY: Readonly<Record<string, readonly string[]>> = {
+  Administrator: EVERYTHING,
+  NamespaceAdmin: ["GenerateKey", "ImportKey", ...READ, "RotateKey", "DeleteKey", "ListNamespaces", "GetAuditLog", "GetStatus"],
+  Operator: ["GenerateKey", "ImportKey", ...READ, "RotateKey", ...CRYPTO, "ListNamespaces", "GetStatus"],
+  KeyAdmin: ["GenerateKey", "ImportKey", ...READ, "RotateKey", "DeleteKey", "ListNamespaces", "GetStatus"],
+  KeyUser: [...READ, ...CRYPTO, "GetStatus"],
+  Service: [...READ, ...CRYPTO, "GetStatus"],
+  Auditor: [...READ, "ListNamespaces", "GetAuditLog", "GetStatus"],
+};
+const ALIASES: Readonly<Record<string, string>> = { admin: "Administrator", user: "KeyUser", operator: "Operator", auditor: "Auditor" };
+
+for (const [role, may] of [
+  ...Object.entries(MAY),
+  ...Object.entries(ALIASES).map(([alias, canonical]) => [alias, MAY[canonical] ?? []] as const),
+]) {
+  test(`${role} may do what the table says and nothing else, over REST`, async () => {
+    const door = { ...bearer, token: await mint(tokenKey, { roles: [role], sub: `role-${role}` }) };
+    for (const operation of OPERATIONS) {
+      // Whoever may seal would end the test; the sealed vault has a test of its own.
+      if (operation.name === "Seal" && may.includes("Seal")) continue;
+      if (operation.name === "Unseal") continue;
+      if (!may.includes(operation.name)) {
+        await refused("REST", door, operation, valid(operation), "PERMISSION_DENIED", role);
+        continue;
+      }
+      const request =
+        operation.name === "CreateNamespace"
+          ? { namespace: `made-by-${role.toLowerCase()}` }
+          : operation.name === "DeleteKey"
+            ? { keyId: (await given("GenerateKey", { algorithm: Algorithm.Ed25519 }))["key_id"] }
+            : valid(operation);
+      const answer = await ask("REST", door, operation, request as never);
+      assert.ok(answer.ok, `${role} ${operation.name}: ${answer.code} ${answer.detail}`);
+    }
+  });
+}
+
+test("a batch item that its role may not do is refused in its place, and the others are done", async () => {
+  const token = await mint(tokenKey, { roles: ["KeyUser"] });
+  const items = [
+    { operation: { case: "sign", value: { keyId: "signer", data: DATA } } },
+    { operation: { case: "encrypt", value: { keyId: "signer", plaintext: DATA } } },
+    { operation: { case: "sign", value: { keyId: "absent", data: DATA } } },
+  ];
+  for (const surface of SURFACES) {
+    const { reply } = await ask(surface, { ...bearer, token }, row("Batch"), { items } as never);
+    const [first, second, third] = reply["results"];
+    assert.ok(first.sign.signature.length > 80, surface);
+    assert.deepEqual(
+      [second.error.code, second.error.number, third.error.code, third.error.number],
+      ["KEY_USAGE_FORBIDS", 106, "OBJECT_NOT_FOUND", 101],
+      surface,
+    );
+  }
+});
+
+// ---- messages ----
+
+const jsonOf = (operation: Operation, request: object): JsonObject =>
+  toJson(operation.method.input, create(operation.method.input, request as never) as Message, { useProtoFieldName: true }) as JsonObject;
+const bytesOf = (operation: Operation, request: object): Uint8Array =>
+  toBinary(operation.method.input, create(operation.method.input, request as never) as Message);
+
+/** A JSON value that is wrong for a field. */
+function* wrongValues(field: DescField): Generator<[string, JsonValue]> {
+  if (field.fieldKind === "list")
+    return yield* [
+      ["a text for a list", "x"],
+      ["a list of objects", [{ a: 1 }]],
+    ] as [string, JsonValue][];
+  if (field.fieldKind === "message")
+    return yield* [
+      ["a text for a message", "x"],
+      ["a list for a message", []],
+    ] as [string, JsonValue][];
+  if (field.fieldKind === "enum")
+    return yield* [
+      ["an unknown name", "NO_SUCH_VALUE"],
+      ["an object", {}],
+      ["a fraction", 1.5],
+      ["prototype", "__proto__"],
+    ] as [string, JsonValue][];
+  const scalar = String(toJsonKind(field));
+  if (scalar === "string")
+    yield* [
+      ["a number for a text", 7],
+      ["a list for a text", ["x"]],
+      ["an object for a text", { x: "y" }],
+      ["true for a text", true],
+    ] as [string, JsonValue][];
+  else if (scalar === "bytes")
+    yield* [
+      ["a number for bytes", 7],
+      ["no base64", "*** not base64 ***"],
+      ["an object for bytes", {}],
+    ] as [string, JsonValue][];
+  else
+    yield* [
+      ["a text for a number", "seven"],
+      ["a negative number", -1],
+      ["a fraction", 1.5],
+      ["more than 32 bits", 4_294_967_296],
+      ["an object for a number", {}],
+    ] as [string, JsonValue][];
+}
+
+/** The kind of a scalar: string, bytes or number (google.protobuf.FieldDescriptorProto.Type). */
+const toJsonKind = (field: DescField): string => (field.scalar === 9 ? "string" : field.scalar === 12 ? "bytes" : "number");
+
+/** Path parameters cannot be sent as a wrong JSON type. */
+const inPath = (operation: Operation, field: DescField): boolean =>
+  restRoutes().some((route) => route.operation === operation && route.primary && route.segments.includes(field));
+const hasBody = (operation: Operation): boolean =>
+  restRoutes().some((route) => route.operation === operation && route.primary && route.body);
+
+/** JSON that the surface itself cannot read is refused before the vault hears of it: not in the vault's log. */
+async function refusedJson(surface: "REST" | "Connect JSON", operation: Operation, json: JsonObject, what: string): Promise<void> {
+  const { door, id } = numbered(admin);
+  assertRefusal(await askJson(surface, door, operation, json), surface, "INVALID_REQUEST", `${operation.name}: ${what}`, id);
+}
+
+test("a field of the wrong type is refused, for every field of every operation, in JSON", async () => {
+  for (const operation of OPEN) {
+    for (const field of operation.method.input.fields) {
+      for (const [what, value] of wrongValues(field)) {
+        await refusedJson(
+          "Connect JSON",
+          operation,
+          { ...jsonOf(operation, valid(operation)), [field.name]: value },
+          `${field.name} ${what}`,
+        );
+        if (!hasBody(operation) || inPath(operation, field)) continue;
+        await refusedJson("REST", operation, { ...jsonOf(operation, valid(operation)), [field.name]: value }, `${field.name} ${what}`);
+      }
+    }
+  }
+});
+
+test("query parameters of the wrong type, unknown, given twice or badly encoded are refused", async () => {
+  for (const query of [
+    "per_page=x",
+    "per_page=-1",
+    "per_page=1.5",
+    "per_page=1001",
+    "page=99999999999",
+    "algorithm=DES",
+    "state=frozen",
+    "surprise=1",
+    "page=1&page=2",
+    "tags=%ff",
+    "page=%zz",
+    "namespace=A",
+    "page=1&page_token=eA",
+  ]) {
+    const { door, id } = numbered(admin);
+    assertRefusal(await overRest(door, "GET", `/api/v1/keys?${query}`), "REST", "INVALID_REQUEST", query, id);
+  }
+});
+
+test("an unknown field is refused, in every operation on every surface", async () => {
+  for (const operation of OPEN) {
+    const bytes = bytesOf(operation, valid(operation));
+    // Field 1000, varint 1; field 1001, a text.
+    for (const extra of [
+      [0xc0, 0x3e, 0x01],
+      [0xca, 0x3e, 0x01, 0x78],
+    ]) {
+      for (const surface of BINARY_SURFACES) {
+        const { door, id } = numbered(admin);
+        assertRefusal(
+          await askBytes(surface, door, operation, Buffer.concat([bytes, Uint8Array.from(extra)])),
+          surface,
+          "INVALID_REQUEST",
+          `${operation.name}: unknown field`,
+          id,
+        );
+        expected.set(id, { action: operation.name, outcome: "INVALID_REQUEST" });
+      }
+    }
+    const json = jsonOf(operation, valid(operation));
+    for (const name of ["surprise", "__proto__x", "constructor", "keyid"]) {
+      await refusedJson("Connect JSON", operation, { ...json, [name]: 1 }, `unknown member ${name}`);
+      await refusedJson("REST", operation, { ...json, [name]: 1 }, `unknown member ${name}`);
+    }
+  }
+});
+
+test("protobuf that is cut off, not UTF-8, or no protobuf at all is refused, in every operation on every binary surface", async () => {
+  for (const operation of OPEN) {
+    // Field 1 that claims more than there is; a group that never ends; the reserved field number 0; a varint without end.
+    for (const bytes of [[0x0a, 0x7f, 0x41], [0x0b], [0x00, 0x00], [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]]) {
+      for (const surface of BINARY_SURFACES) {
+        const { door, id } = numbered(admin);
+        assertRefusal(
+          await askBytes(surface, door, operation, Uint8Array.from(bytes)),
+          surface,
+          "INVALID_REQUEST",
+          `${operation.name}: bytes ${bytes.join(" ")}`,
+          id,
+        );
+        expected.set(id, { action: operation.name, outcome: "INVALID_REQUEST" });
+      }
+    }
+    const text = operation.method.input.fields.find((field) => field.scalar === 9);
+    if (text === undefined) continue;
+    const invalid = Uint8Array.from([(text.number << 3) | 2, 2, 0xc3, 0x28]);
+    for (const surface of BINARY_SURFACES) {
+      const { door, id } = numbered(admin);
+      assertRefusal(
+        await askBytes(surface, door, operation, invalid),
+        surface,
+        "INVALID_REQUEST",
+        `${operation.name}: ${text.name} is not UTF-8`,
+        id,
+      );
+    }
+  }
+});
+
+test("a required field that is missing is refused, in every operation on every surface", async () => {
+  for (const operation of OPEN) {
+    for (const name of [...(REQUIRED[operation.name] ?? []), ...(ABOUT_A_KEY.includes(operation) ? ["keyId"] : [])]) {
+      const { [name]: _, ...request } = valid(operation);
+      for (const surface of SURFACES) {
+        // On REST the id is part of the path: without it there is another path, or none.
+        if (surface === "REST" && name === "keyId") continue;
+        await refused(surface, admin, operation, request, "INVALID_REQUEST", `without ${name}`);
+      }
+    }
+  }
+});
+
+test("values outside their limits are refused, on every surface", async () => {
+  const long = "x".repeat(1025);
+  const cases: [string, object][] = [
+    ["GenerateKey", { algorithm: 99 }],
+    ["GenerateKey", { algorithm: Algorithm.Ed25519, description: long }],
+    ["GenerateKey", { algorithm: Algorithm.Ed25519, tags: ["a b"] }],
+    ["GenerateKey", { algorithm: Algorithm.Ed25519, tags: Array.from({ length: 65 }, (_, at) => `t${at}`) }],
+    ["GenerateKey", { algorithm: Algorithm.Ed25519, usage: [0] }],
+    ["GenerateKey", { algorithm: Algorithm.Ed25519, namespace: "Über" }],
+    ["GenerateKey", { algorithm: Algorithm.Ed25519, namespace: "-a" }],
+    ["GenerateKey", { algorithm: Algorithm.Ed25519, namespace: "a".repeat(64) }],
+    ["ListKeys", { perPage: 1001 }],
+    ["ListKeys", { page: 1_000_001 }],
+    ["ListKeys", { pageToken: "*" }],
+    ["GenerateRandom", { sizeBytes: 65_537 }],
+    ["GenerateDataKey", { keyId: "cipher", sizeBytes: 31 }],
+    ["GetAuditLog", { pageSize: 1001 }],
+    ["GetAuditLog", { pageToken: "-1" }],
+    ["CreateNamespace", { namespace: "a/b" }],
+    ["CreateNamespace", { namespace: ".." }],
+    ["Hash", { algorithm: 99 }],
+    ["Sign", { keyId: "signer", digest: 99 }],
+    ["Batch", { items: [{}] }],
+    ["Batch", { items: Array.from({ length: 1001 }, () => ({ operation: { case: "sign", value: { keyId: "signer" } } })) }],
+    ["Decrypt", { keyId: "cipher", ciphertext: DATA, nonce: Buffer.alloc(17) }],
+    ["VerifyMac", { keyId: "mac", data: DATA, mac: Buffer.alloc(1025) }],
+  ];
+  for (const [name, request] of cases) {
+    for (const surface of SURFACES) {
+      const { door, id } = numbered(admin);
+      assertRefusal(
+        await ask(surface, door, row(name), request as never),
+        surface,
+        "INVALID_REQUEST",
+        `${name} ${JSON.stringify(request).slice(0, 60)}`,
+        id,
+      );
+    }
+  }
+});
+
+test("a member that comes twice is refused, wherever it stands, on both JSON surfaces", async () => {
+  for (const operation of OPEN.filter(hasBody)) {
+    const { path, body = "{}" } = restRequest(operation, jsonOf(operation, valid(operation)));
+    const [name, value] = Object.entries({ ...JSON.parse(body ?? "{}"), namespace: "default" } as JsonObject)[0] as [string, JsonValue];
+    for (const second of [`"${name}":${JSON.stringify(value)}`, `"\\u00${name.charCodeAt(0).toString(16)}${name.slice(1)}":1`]) {
+      const twice = `{"${name}":${JSON.stringify(value)},${second}}`;
+      const { door, id } = numbered(admin);
+      assertRefusal(await overRest(door, "POST", path, twice), "REST", "INVALID_REQUEST", `${operation.name}: ${twice}`, id);
+      const again = numbered(admin);
+      assertRefusal(
+        await askJson("Connect JSON", again.door, operation, twice),
+        "Connect JSON",
+        "INVALID_REQUEST",
+        `${operation.name}: ${twice}`,
+        again.id,
+      );
+    }
+  }
+  for (const items of [
+    '{"items":[{"sign":{"key_id":"signer","key_id":"cipher"}}]}',
+    '{"items":[{"sign":{"key_id":"signer"},"verify":{"key_id":"signer"}}]}',
+  ]) {
+    const { door, id } = numbered(admin);
+    assertRefusal(await overRest(door, "POST", "/api/v1/batch", items), "REST", "INVALID_REQUEST", items, id);
+    assertRefusal(await askJson("Connect JSON", door, row("Batch"), items), "Connect JSON", "INVALID_REQUEST", items, id);
+  }
+});
+
+test("one field under both its names, half a surrogate, deep nesting, no JSON and no object are refused", async () => {
+  const bodies = [
+    '{"size_bytes":1,"sizeBytes":1}',
+    '{"size_bytes":1',
+    "[]",
+    "null",
+    '"x"',
+    "",
+    "\u{feff}{}",
+    '{"size_bytes":1}x',
+    `${"[".repeat(40)}${"]".repeat(40)}`,
+    '{"size_bytes":9007199254740993}',
+    '{"size_bytes":1e400}',
+    '{"\\ud800":1}',
+  ];
+  for (const body of bodies) {
+    const { door, id } = numbered(admin);
+    assertRefusal(await overRest(door, "POST", "/api/v1/random", body), "REST", "INVALID_REQUEST", body.slice(0, 30), id);
+    // An empty Connect body is an empty message, which lacks size_bytes.
+    assertRefusal(
+      await askJson("Connect JSON", door, row("GenerateRandom"), body),
+      "Connect JSON",
+      "INVALID_REQUEST",
+      body.slice(0, 30),
+      id,
+    );
+  }
+});
+
+test("a body beyond server.body_bytes is refused on every surface by every operation, and the connection's next request is served", async () => {
+  const big = Buffer.alloc(BODY_BYTES + 1024, 0x20);
+  for (const operation of OPEN) {
+    for (const surface of SURFACES) {
+      if (surface === "REST" && !hasBody(operation)) continue;
+      const { door, id } = numbered(admin);
+      const answer =
+        surface === "REST"
+          ? await overRest(door, "POST", restRequest(operation, jsonOf(operation, valid(operation))).path, big)
+          : surface === "Connect JSON"
+            ? await askJson(surface, door, operation, big.toString())
+            : await askBytes(surface, door, operation, big);
+      assertRefusal(answer, surface, "REQUEST_TOO_LARGE", `${operation.name}: a huge body`, id);
+    }
+  }
+  for (const surface of SURFACES) assert.ok((await ask(surface, admin, row("GetStatus"), {} as never)).ok);
+});
+
+const BAD_KEY_IDS = [
+  "..",
+  ".",
+  "a/b",
+  "a\\b",
+  "../../etc/passwd",
+  "a b",
+  "a%2Fb",
+  "%2e%2e",
+  "ключ",
+  "é",
+  "\u{1f511}",
+  "a\u0000b",
+  "a\nb",
+  "x".repeat(129),
+  "signer?x",
+  "signer#x",
+  "signer;x",
+  "*",
+  "signer@v1",
+];
+
+test("key ids that are none are refused wherever a key is named, on every surface", async () => {
+  for (const operation of [...ABOUT_A_KEY, row("GenerateKey"), row("ImportKey")]) {
+    for (const keyId of BAD_KEY_IDS) {
+      for (const surface of SURFACES) {
+        const { door, id } = numbered(admin);
+        const answer = await ask(surface, door, operation, { ...valid(operation), keyId } as never);
+        // On REST an id with a slash or of dots may already be no path.
+        const codes: ErrorCode[] =
+          surface === "REST" && ABOUT_A_KEY.includes(operation) ? ["INVALID_REQUEST", "OPERATION_NOT_SUPPORTED"] : ["INVALID_REQUEST"];
+        assertRefusal(answer, surface, codes, `${operation.name} ${JSON.stringify(keyId).slice(0, 40)}`, id);
+      }
+    }
+  }
+});
+
+test("REST paths written in clever ways reach no key, and wrong methods are refused", async () => {
+  for (const path of [
+    "/api/v1/keys/%2e%2e/sign",
+    "/api/v1/keys/..%2fsigner/sign",
+    "/api/v1/keys/signer%2Fsign",
+    "/api/v1/keys/signer%00/sign",
+    "/api/v1/keys/%ff/sign",
+    "/api/v1/keys/signer%",
+    "/api/v1/keys//sign",
+    "/api/v1//keys",
+    "/api/v1/keys/signer/sign/",
+    "/API/V1/keys/signer/sign",
+    "/api/v1/keys/../keys/signer/sign",
+    "/api/v1/namespaces/%2e%2e/keys/signer/sign",
+    "/api/v1/namespaces/tenant-a%2f..%2ftenant-b/keys/signer/sign",
+    "/api/v2/keys",
+    "/",
+    "/metrics",
+    "/generate_key",
+    "//api/v1/keys",
+  ]) {
+    const { door } = numbered(admin);
+    const answer = await overRest(door, "POST", path, "{}");
+    assert.ok([400, 404, 405].includes(answer.status), `${path}: ${answer.status} ${answer.text.slice(0, 200)}`);
+  }
+  for (const [method, path] of [
+    ["PUT", "/api/v1/keys/signer"],
+    ["PATCH", "/api/v1/keys"],
+    ["DELETE", "/api/v1/keys"],
+    ["GET", "/api/v1/keys/signer/sign"],
+    ["TRACE", "/api/v1/keys"],
+    ["OPTIONS", "/api/v1/keys"],
+  ] as const) {
+    const answer = await overRest(admin, method, path);
+    assert.ok([400, 404, 405, 501].includes(answer.status), `${method} ${path}: ${answer.status}`);
+  }
+});
+
+test("a content type that is not JSON, a compressed body and a body where none belongs are refused", async () => {
+  const post = (headers: Record<string, string>): Promise<{ status: number }> =>
+    http(admin, "POST", "/api/v1/random", headers, '{"size_bytes":1}');
+  assert.equal((await post({ "content-type": "text/plain" })).status, 415);
+  assert.equal((await post({ "content-type": "application/x-www-form-urlencoded" })).status, 415);
+  assert.equal((await post({})).status, 415);
+  assert.equal((await post({ "content-type": "application/json", "content-encoding": "gzip" })).status, 415);
+  assert.equal((await post({ "content-type": "application/json; charset=utf-16" })).status, 415);
+  assert.equal((await overRest(admin, "GET", "/api/v1/keys", "{}")).status, 400);
+});
+
+// ---- keys ----
+
+/** What a key must not allow for an operation to be forbidden, and a key of an algorithm that cannot do it at all. */
+const CANNOT: Readonly<Record<string, { algorithm: Algorithm; usage: Usage[] }>> = {
+  Sign: { algorithm: Algorithm.EcdsaP256, usage: [Usage.VERIFY] },
+  Verify: { algorithm: Algorithm.EcdsaP256, usage: [Usage.SIGN] },
+  Encrypt: { algorithm: Algorithm.Aes256Gcm, usage: [Usage.DECRYPT] },
+  Decrypt: { algorithm: Algorithm.Aes256Gcm, usage: [Usage.ENCRYPT] },
+  GenerateMac: { algorithm: Algorithm.HmacSha256, usage: [Usage.VERIFY_MAC] },
+  VerifyMac: { algorithm: Algorithm.HmacSha256, usage: [Usage.MAC] },
+  GenerateDataKey: { algorithm: Algorithm.Aes256Gcm, usage: [Usage.ENCRYPT, Usage.DECRYPT] },
+};
+
+for (const operation of OPERATIONS.filter(({ usage }) => usage !== undefined)) {
+  test(`${operation.name}: a key without the usage, or of an algorithm that cannot, is refused on every surface`, async () => {
+    const cannot = CANNOT[operation.name];
+    assert.ok(cannot !== undefined, "an operation with a usage needs a row in this test");
+    const keyId = `without-${operation.name}`;
+    await given("GenerateKey", { keyId, ...cannot });
+    const other = operation.name.includes("Mac") ? "signer" : "mac";
+    for (const surface of SURFACES) {
+      await refused(surface, admin, operation, { ...valid(operation), keyId }, "KEY_USAGE_FORBIDS", "wrong usage");
+      await refused(surface, admin, operation, { ...valid(operation), keyId: other }, "KEY_USAGE_FORBIDS", "wrong kind of key");
+    }
+  });
+}
+
+test("usages that the algorithm cannot have are refused when a key is made", async () => {
+  for (const surface of SURFACES) {
+    for (const [algorithm, usage] of [
+      [Algorithm.Ed25519, Usage.ENCRYPT],
+      [Algorithm.Aes256Gcm, Usage.SIGN],
+      [Algorithm.HmacSha256, Usage.WRAP_DATA_KEY],
+      [Algorithm.Aes256Cbc, Usage.WRAP_DATA_KEY],
+    ] as const) {
+      const { door, id } = numbered(admin);
+      assertRefusal(
+        await ask(surface, door, row("GenerateKey"), { algorithm, usage: [usage] } as never),
+        surface,
+        ["INVALID_REQUEST", "KEY_USAGE_FORBIDS", "MECHANISM_NOT_SUPPORTED"],
+        "impossible usage",
+        id,
+      );
+    }
+  }
+});
+
+test("a destroyed key is refused by everything that would use or change it, and one that never was is not found", async () => {
+  for (const [keyId, algorithm] of [
+    ["gone-signer", Algorithm.Ed25519],
+    ["gone-cipher", Algorithm.Aes256Gcm],
+    ["gone-mac", Algorithm.HmacSha256],
+  ] as const) {
+    await given("GenerateKey", { keyId, algorithm });
+    await given("DeleteKey", { keyId });
+  }
+  for (const operation of ABOUT_A_KEY) {
+    for (const surface of SURFACES) {
+      await refused(surface, admin, operation, { ...valid(operation), keyId: "never-was" }, "OBJECT_NOT_FOUND", "no such key");
+      if (operation.name === "GetKey") continue;
+      const request = valid(operation);
+      const keyId = `gone-${["cipher", "mac"].includes(String(request["keyId"])) ? String(request["keyId"]) : "signer"}`;
+      await refused(surface, admin, operation, { ...request, keyId }, "KEY_STATE_FORBIDS", "a destroyed key");
+    }
+  }
+});
+
+test("mechanism parameters that do not fit the key are refused, on every surface", async () => {
+  await given("GenerateKey", { keyId: "p256", algorithm: Algorithm.EcdsaP256 });
+  const cases: [string, object][] = [
+    ["Sign", { keyId: "signer", digest: Digest.Sha256 }],
+    ["Sign", { keyId: "signer", format: 1 }],
+    ["Sign", { keyId: "signer", scheme: 2 }],
+    ["Sign", { keyId: "p256", digest: Digest.Blake3 }],
+    ["Sign", { keyId: "p256", scheme: 1 }],
+    ["Encrypt", { keyId: "cipher", scheme: 1 }],
+    ["Encrypt", { keyId: "cipher", digest: Digest.Sha256 }],
+  ];
+  for (const [name, request] of cases) {
+    for (const surface of SURFACES) {
+      const { door, id } = numbered(admin);
+      const answer = await ask(surface, door, row(name), request as never);
+      assertRefusal(answer, surface, ["MECHANISM_PARAM_INVALID", "MECHANISM_NOT_SUPPORTED"], `${name} ${JSON.stringify(request)}`, id);
+      expected.set(id, { action: name, outcome: answer.code ?? "" });
+    }
+  }
+});
+
+// ---- tenants ----
+
+test("a foreign namespace that exists and one that does not look identical, for every operation on every surface", async () => {
+  const token = await mint(tokenKey, { namespaces: ["tenant-a"] });
+  const door = { ...bearer, token };
+  for (const operation of OPEN.filter(({ scope, name }) => scope !== "server" && name !== "CreateNamespace")) {
+    for (const surface of SURFACES) {
+      const mine = await ask(
+        surface,
+        door,
+        operation,
+        valid(operation, operation.name === "DeleteKey" || operation.name === "RotateKey" ? "tenant-b" : "tenant-a") as never,
+      );
+      if (operation.name !== "DeleteKey" && operation.name !== "RotateKey")
+        assert.ok(mine.ok, `${operation.name} at home over ${surface}: ${mine.code} ${mine.detail}`);
+      // Under one request id, so that nothing but the namespace differs.
+      const under = numbered(door);
+      const there = await refused(
+        surface,
+        door,
+        operation,
+        valid(operation, "tenant-b"),
+        "PERMISSION_DENIED",
+        "a namespace of others",
+        under,
+      );
+      const nowhere = await refused(
+        surface,
+        door,
+        operation,
+        valid(operation, "tenant-x"),
+        "PERMISSION_DENIED",
+        "a namespace that is not",
+        under,
+      );
+      const withoutDate = ({ text, ...answer }: Answer): object => ({ ...answer, text: text.replace(/"date":[^\]]*?GMT"/, "") });
+      assert.deepEqual(withoutDate(there), withoutDate(nowhere), `${operation.name} over ${surface}`);
+    }
+  }
+});
+
+test("lists, the log and batches hold nothing of other tenants", async () => {
+  const door = { ...bearer, token: await mint(tokenKey, { namespaces: ["tenant-a"] }) };
+  for (const surface of SURFACES) {
+    for (const [name, request] of [
+      ["ListNamespaces", {}],
+      ["ListKeys", {}],
+      ["ListKeys", { perPage: 1000, state: 1 }],
+      ["GetAuditLog", { pageSize: 1000, order: SortOrder.NEWEST_FIRST }],
+      ["GetStatus", {}],
+    ] as const) {
+      const answer = await ask(surface, door, row(name), request as never);
+      const text = JSON.stringify(answer.reply) + answer.text;
+      assert.doesNotMatch(text, /tenant-b/, `${name} over ${surface}`);
+      if (name === "GetAuditLog") for (const event of answer.reply["events"]) assert.equal(event.namespace, "tenant-a", surface);
+    }
+    const items = [
+      { operation: { case: "sign", value: { namespace: "tenant-b", keyId: "signer", data: DATA } } },
+      { operation: { case: "sign", value: { namespace: "tenant-x", keyId: "signer", data: DATA } } },
+    ];
+    const { reply } = await ask(surface, door, row("Batch"), { namespace: "tenant-a", items } as never);
+    const [there, nowhere] = reply["results"];
+    assert.ok(there.error !== undefined);
+    assert.deepEqual(there.error, nowhere.error, surface);
+  }
+});
+
+test("how long a refusal takes does not tell whether a foreign key exists", async () => {
+  const door = { ...bearer, token: await mint(tokenKey, { namespaces: ["tenant-a"] }) };
+  const measure = async (request: object): Promise<number> => {
+    const times: number[] = [];
+    for (let round = 0; round < 60; round += 1) {
+      const started = performance.now();
+      await ask("REST", door, row("Sign"), request as never);
+      times.push(performance.now() - started);
+    }
+    return times.sort((a, b) => a - b)[30] ?? 0;
+  };
+  const there = await measure({ namespace: "tenant-b", keyId: SECRET_NAME, data: DATA });
+  const nowhere = await measure({ namespace: "tenant-x", keyId: "nothing", data: DATA });
+  assert.ok(Math.max(there, nowhere) / Math.min(there, nowhere) < 10, `${there.toFixed(2)} ms and ${nowhere.toFixed(2)} ms`);
+});
+
+// ---- doors ----
+
+/** The first line of the answer to bytes that no HTTP library would send. */
+function overSocket(port: number, request: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, "127.0.0.1", () => socket.write(request));
+    socket.on("error", reject).on("close", () => resolve(""));
+    socket.setEncoding("latin1").once("data", (text: string) => {
+      resolve(text.slice(0, text.indexOf("\r\n")));
+      socket.destroy();
+    });
+  });
+}
+
+const DEVELOPMENT_DOORS = ["developmentGrpc", "health"] as const;
+
+test("the plaintext listeners refuse a foreign Host, any Origin and cross-site fetches, on every path", async () => {
+  for (const name of DEVELOPMENT_DOORS) {
+    const port = String(server.addresses[name]).split(":").at(-1);
+    const door: Door = { origin: `http://127.0.0.1:${port}` };
+    const paths = ["/api/v1/keys", "/api/v1/status", "/openapi.json", ...(name === "health" ? ["/generate_key"] : [])];
+    for (const path of paths) {
+      for (const headers of [
+        { host: "rebound.example" },
+        { host: `rebound.example:${port}` },
+        { host: `127.0.0.1.rebound.example:${port}` },
+        { origin: "http://localhost" },
+        { origin: "null" },
+        { origin: `http://127.0.0.1:${port}` },
+        { "sec-fetch-site": "cross-site" },
+        { "sec-fetch-site": "same-site" },
+      ] as Record<string, string>[]) {
+        const answer = await http(door, "GET", path, headers);
+        assert.ok(answer.status === 403 || answer.status === 400, `${path} ${JSON.stringify(headers)}: ${answer.status}`);
+        assert.doesNotMatch(answer.body.toString(), /key_id/);
+      }
+      const good = await http(door, "GET", path, { host: `localhost:${port}` });
+      assert.equal(good.status, 200, `${name} ${path}`);
+    }
+    for (const request of [
+      `GET /api/v1/status HTTP/1.0\r\n\r\n`,
+      `GET /api/v1/status HTTP/1.1\r\nHost:\r\n\r\n`,
+      `GET http://rebound.example/api/v1/status HTTP/1.1\r\nHost: rebound.example\r\n\r\n`,
+    ]) {
+      assert.match(await overSocket(Number(port), request), /^HTTP\/1\.1 40[03] /, `${name}: ${request}`);
+    }
+    const post = await http(
+      door,
+      "POST",
+      "/hsm.HsmService/GetStatus",
+      { "content-type": "application/json", origin: "http://evil.example" },
+      "{}",
+    );
+    assert.equal(post.status, 403);
+  }
+});
+
+test("who comes in without a login may do everything but close the vault for everybody", async () => {
+  const door: Door = { origin: `http://${server.addresses["developmentGrpc"]}` };
+  for (const surface of SURFACES) await refused(surface, door, row("Seal"), {}, "PERMISSION_DENIED", "the development principal");
+  for (const operation of OPEN.filter(({ name }) => !["Seal", "CreateNamespace", "DeleteKey"].includes(name))) {
+    const answer = await ask("REST", door, operation, valid(operation) as never);
+    assert.ok(answer.ok, `${operation.name}: ${answer.code} ${answer.detail}`);
+  }
+});
+
+test("/generate_key of the oldest system answers with a key id on the development port, and nowhere else", async () => {
+  const door: Door = { origin: `http://${server.addresses["health"]}` };
+  const answer = await http(door, "GET", "/generate_key");
+  const body = JSON.parse(answer.body.toString()) as Record<string, string>;
+  assert.deepEqual([answer.status, Object.keys(body)], [200, ["key_id"]]);
+  assert.equal((await given("GetKey", { keyId: body["key_id"] }))["key"].algorithm, "Ed25519");
+  assert.equal((await http(admin, "GET", "/generate_key")).status, 404);
+});
+
+test("no preset but development can switch the plaintext listeners on", async () => {
+  for (const preset of ["production", "test"]) {
+    const { status, said } = await serveInVain({ preset: preset as "test", args: ["--set", "development.plaintext=true"] });
+    assert.equal(status, 2, said);
+    assert.match(said, /development\.plaintext/);
+  }
+});
+
+const found = (command: string): boolean =>
+  [...String(process.env["PATH"]).split(delimiter), join(ROOT, ".keystead/bin")].some((folder) => existsSync(join(folder, command)));
+
+test(
+  "the three grpcurl commands of the older system run word for word, and openssl accepts the signature",
+  { skip: !found("grpcurl") && process.env["CI"] !== "true" && "grpcurl is not installed" },
+  async () => {
+    const port = String(server.addresses["developmentGrpc"]).split(":").at(-1);
+    const run = (command: string): string =>
+      execFileSync("sh", ["-c", command.replace("localhost:50051", `localhost:${port}`)], {
+        encoding: "utf8",
+        env: { ...process.env, PATH: `${join(ROOT, ".keystead/bin")}:${process.env["PATH"]}` },
+      });
+    const made = JSON.parse(
+      run(`grpcurl -plaintext -d '{
+  "namespace": "default",
+  "key_id": "signing-key-1",
+  "algorithm": "Ed25519"
+}' localhost:50051 hsm.HsmService/GenerateKey`),
+    ) as { keyId: string; publicKey: string };
+    assert.equal(made.keyId, "signing-key-1");
+    const { signature } = JSON.parse(
+      run(`grpcurl -plaintext -d '{
+  "namespace": "default",
+  "key_id": "signing-key-1",
+  "data": "SGVsbG8gV29ybGQ="
+}' localhost:50051 hsm.HsmService/Sign`),
+    ) as { signature: string };
+    const verified = JSON.parse(
+      run(
+        `grpcurl -plaintext -d '{
+  "namespace": "default",
+  "key_id": "signing-key-1",
+  "data": "SGVsbG8gV29ybGQ=",
+  "signature": "<base64-signature>"
+}' localhost:50051 hsm.HsmService/Verify`.replace("<base64-signature>", signature),
+      ),
+    ) as { valid: boolean };
+    assert.equal(verified.valid, true);
+    const accepts = (data: string): boolean =>
+      opensslAccepts(["pkeyutl", "-verify", "-rawin", "-pubin", "-inkey", "{key}", "-in", "{data}", "-sigfile", "{signature}"], {
+        key: made.publicKey,
+        data,
+        signature: Buffer.from(signature, "base64"),
+      });
+    assert.equal(accepts("Hello World"), true);
+    assert.equal(accepts("Hello world"), false);
+    assert.ok(openssl(["version"]).length > 0);
+  },
+);
+
+// ---- sealed, and the log: in this order, last ----
+
+test("a sealed vault refuses everything but its own opening, on every surface, and opens only for who may and with the secret", async () => {
+  const operator = { ...bearer, token: await mint(tokenKey, { roles: ["Operator"] }) };
+  assert.equal((await given("Seal", {}))["phase"], "sealed");
+  for (const operation of OPERATIONS) {
+    if (operation.phases.includes("sealed")) continue;
+    for (const surface of SURFACES) {
+      const { door, id } = numbered(admin);
+      assertRefusal(await ask(surface, door, operation, valid(operation) as never), surface, "VAULT_SEALED", operation.name, id);
+      const stranger = numbered(bearer);
+      assertRefusal(
+        await ask(surface, stranger.door, operation, valid(operation) as never),
+        surface,
+        "UNAUTHENTICATED",
+        `${operation.name} of a stranger`,
+        stranger.id,
+      );
+    }
+  }
+  const secret = Buffer.from(readFileSync(join(server.data, "unseal/master.key"), "utf8").trim());
+  for (const surface of SURFACES) {
+    const { door, id } = numbered(operator);
+    assertRefusal(await ask(surface, door, row("Unseal"), { secret } as never), surface, "PERMISSION_DENIED", "Unseal by an operator", id);
+    const wrong = numbered(admin);
+    assertRefusal(
+      await ask(surface, wrong.door, row("Unseal"), { secret: Buffer.alloc(32, 1) } as never),
+      surface,
+      "UNAUTHENTICATED",
+      "Unseal with another secret",
+      wrong.id,
+    );
+    assert.equal((await ask(surface, admin, row("GetStatus"), {} as never)).reply["phase"], "sealed");
+  }
+  assert.equal((await given("Unseal", { secret }))["phase"], "open");
+  for (const surface of SURFACES) {
+    assert.ok((await ask(surface, admin, row("Sign"), valid(row("Sign")) as never)).ok, surface);
+    const { door, id } = numbered(admin);
+    assertRefusal(await ask(surface, door, row("Unseal"), { secret } as never), surface, "INVALID_REQUEST", "Unseal of an open vault", id);
+  }
+});
+
+test("every refusal of this file that reached the vault is in the audit log, as a refusal, under its request id", async () => {
+  const seen = new Map<string, { action: string; decision: string; outcome: string; canonical: string }>();
+  let pageToken = "";
+  do {
+    const page = await given("GetAuditLog", { pageSize: 1000, pageToken });
+    for (const event of page["events"]) seen.set(event.request_id, event);
+    pageToken = page["next_page_token"];
+  } while (pageToken !== "");
+  assert.ok(expected.size > 1500, `${expected.size} refusals`);
+  for (const [id, { action, outcome }] of expected) {
+    const event = seen.get(id);
+    assert.deepEqual([event?.action, event?.outcome], [action, outcome], id);
+    if (outcome === "UNAUTHENTICATED" || outcome === "PERMISSION_DENIED") assert.equal(event?.decision, "refuse", id);
+  }
+});
+
+test("no log line holds a token or a private key", async () => {
+  const shown = server.output();
+  assert.doesNotMatch(shown, /eyJ[A-Za-z0-9_-]{10}|hunter2|PRIVATE KEY/);
+});
+
+/** Every message type of the requests is known to this file's generators. */
+test("the generators know every kind of field there is", () => {
+  const kinds = new Set<string>();
+  const visit = (desc: DescMessage): void => {
+    for (const field of desc.fields) {
+      kinds.add(field.fieldKind === "scalar" ? toJsonKind(field) : field.fieldKind);
+      if (field.message !== undefined && field.message.typeName.startsWith("hsm.")) visit(field.message);
+    }
+  };
+  for (const { method } of OPERATIONS) visit(method.input);
+  assert.deepEqual([...kinds].sort(), ["bytes", "enum", "list", "message", "number", "string"]);
+});
