@@ -17,6 +17,7 @@ import { systemFiles } from "@keystead/vault/audit/file-layer";
 import { AuditLog } from "@keystead/vault/audit/log";
 import { recoverLog } from "@keystead/vault/audit/recover";
 import { memoryStore } from "@keystead/vault/stores/memory";
+import { PreparedHmac } from "@keystead/crypto/prepared-hmac";
 import { median } from "./machine.ts";
 
 export interface AuditRow {
@@ -70,7 +71,7 @@ function realLog(folder: string, syncMode: "full" | "normal" | "none"): Subject 
 
 /** A group commit with nothing in it. */
 function plainLoop(folder: string, kind: "O_DSYNC" | "fdatasync" | "O_DSYNC, zeroed ahead"): Subject {
-  const line = sealEvent(fieldsNow(), GENESIS, 123_456, 123_400, createSecretKey(randomBytes(32))).line;
+  const line = sealEvent(fieldsNow(), GENESIS, 123_456, 123_400, new PreparedHmac(createSecretKey(randomBytes(32)))).line;
   const path = join(folder, `plain-${kind.replaceAll(/\W+/g, "-")}`);
   const fd = openSync(path, constants.O_CREAT | constants.O_WRONLY | (kind === "fdatasync" ? 0 : constants.O_DSYNC), 0o600);
   let position = 0;

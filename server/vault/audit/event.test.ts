@@ -4,6 +4,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { ERROR_CODES } from "@keystead/contract/errors";
 import { canonicalJson, type Json } from "@keystead/crypto/formats/canonical-json";
+import { PreparedHmac } from "@keystead/crypto/prepared-hmac";
 import { GENESIS, canonicalEvent, macMatches, parseLine, sealEvent, type EventFields } from "./event.ts";
 
 const HOSTILE = fc.oneof(
@@ -29,7 +30,7 @@ test("an event's text is RFC 8785's, for any strings", () => {
 
 test("a sealed line is one line, reads back as its event, and its hash and MAC are those of its bytes", () => {
   fc.assert(fc.property(FIELDS, HEX, fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }), (fields, previous, sequence) => {
-    const { line, hash } = sealEvent(fields, previous, sequence, sequence, KEY);
+    const { line, hash } = sealEvent(fields, previous, sequence, sequence, new PreparedHmac(KEY));
     assert.equal(line.indexOf("\n"), line.length - 1);
     assert.equal(line.includes("\u0000"), false);
     const parsed = parseLine(line.slice(0, -1));
@@ -48,7 +49,7 @@ test("a sealed line is one line, reads back as its event, and its hash and MAC a
 const EVENT: EventFields = { action: "Sign", authentication: "token", decision: "allow", key: "k1", namespace: "default", outcome: "OK", payload: "", principal: "jwt:i:s", request: "r", time: "2026-01-01T00:00:00.000Z", version: 1 };
 
 test("no changed character of a line still matches its MAC", () => {
-  const line = sealEvent(EVENT, GENESIS, 1, 1, KEY).line.slice(0, -1);
+  const line = sealEvent(EVENT, GENESIS, 1, 1, new PreparedHmac(KEY)).line.slice(0, -1);
   for (let at = 0; at < line.length; at++) {
     for (const other of [String.fromCharCode(line.charCodeAt(at) ^ 1), String.fromCharCode(line.charCodeAt(at) ^ 0x20), ""]) {
       const parsed = parseLine(line.slice(0, at) + other + line.slice(at + 1));
@@ -59,7 +60,7 @@ test("no changed character of a line still matches its MAC", () => {
 });
 
 test("what is no line of ours is undefined, never an error", () => {
-  const good = sealEvent(EVENT, GENESIS, 1, 1, KEY).line.slice(0, -1);
+  const good = sealEvent(EVENT, GENESIS, 1, 1, new PreparedHmac(KEY)).line.slice(0, -1);
   for (let cut = 0; cut < good.length; cut++) assert.equal(parseLine(good.slice(0, cut)), undefined);
   const mac = "0".repeat(64);
   for (const wrong of ["", "{}", "null", `{"event":null,"mac":"${mac}"}`, `{"event":{},"mac":"${mac}"}`, `{"event":[],"mac":"${mac}"}`, `{"event":{"previous":"","sequence":1.5},"mac":"${mac}"}`, `{"event":{"previous":"","sequence":9007199254740992},"mac":"${mac}"}`, good.replace(/[0-9a-f]"}$/, 'G"}'), good.toUpperCase()]) {

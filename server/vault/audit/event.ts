@@ -11,6 +11,7 @@
  * @see DESIGN §8; CAPABILITIES C12, S1.53; RFC 8785
  */
 import { createHmac, hash, timingSafeEqual, type KeyObject } from "node:crypto";
+import type { PreparedHmac } from "@keystead/crypto/prepared-hmac";
 
 /** One changed record, as the log anchors it. An empty digest means deleted. */
 export interface RecordAnchor {
@@ -83,11 +84,10 @@ export interface SealedLine {
 }
 
 /** Puts an event in its place and seals it. */
-export function sealEvent(fields: EventFields, previous: string, sequence: number, batch: number, macKey: KeyObject): SealedLine {
+export function sealEvent(fields: EventFields, previous: string, sequence: number, batch: number, mac: PreparedHmac): SealedLine {
   const canonical = canonicalEvent(fields, previous, sequence, batch);
   const digest = hash("sha256", canonical, "hex");
-  const mac = createHmac("sha256", macKey).update(digest, "hex").digest("hex");
-  return { line: `{"event":${canonical},"mac":"${mac}"}\n`, hash: digest };
+  return { line: `{"event":${canonical},"mac":"${mac.macHex(digest)}"}\n`, hash: digest };
 }
 
 const HEAD = '{"event":';

@@ -15,6 +15,7 @@
  */
 import type { KeyObject } from "node:crypto";
 import { HsmError, asHsmError } from "@keystead/contract/errors";
+import { PreparedHmac } from "@keystead/crypto/prepared-hmac";
 import type { SyncMode } from "@keystead/contract/config";
 import type { OutboxLine, RecordWrite, Store } from "../stores/store.ts";
 import { recordName } from "../objects/record.ts";
@@ -49,6 +50,8 @@ export interface AuditLogOptions {
 
 /** Events of one batch, at most. */
 const BATCH_EVENTS = 4096;
+/** A batch of so many is written without waiting for more. */
+const GATHER_EVENTS = 32;
 /** In `normal` mode, and after batches with changes: how long a written line may wait for its sync. */
 const LAZY_SYNC_MS = 50;
 /** How often the store is told how far the log is durable: the longest tail that could be lost unnoticed. */
@@ -57,13 +60,13 @@ const WATERMARK_MS = 1_000;
 export class AuditLog {
   readonly #options: AuditLogOptions;
   readonly #anchors: Map<string, string>;
+  readonly #mac: PreparedHmac;
   #segment: SegmentWriter;
   #sequence: number;
   #hash: string;
   #durableSequence: number;
   #waiting: Waiter[] = [];
   #flushing = false;
-  #scheduled = false;
   #stopped: HsmError | undefined;
   #lazySync: NodeJS.Timeout | undefined;
   readonly #watermark: NodeJS.Timeout;
@@ -76,6 +79,7 @@ export class AuditLog {
   constructor(recovered: RecoveredLog, options: AuditLogOptions) {
     this.#options = options;
     this.#anchors = recovered.anchors;
+    this.#mac = new PreparedHmac(options.macKey);
     this.#sequence = recovered.sequence;
     this.#hash = recovered.hash;
     this.#durableSequence = recovered.sequence;
@@ -114,7 +118,7 @@ export class AuditLog {
     if (this.#stopped !== undefined) return Promise.reject(this.#stopped);
     return new Promise((resolve, reject) => {
       this.#waiting.push({ fields, writes, resolve, reject });
-      this.#schedule();
+      void this.#flushAll();
     });
   }
 
@@ -123,6 +127,7 @@ export class AuditLog {
     while (this.#flushing || this.#waiting.length > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
     clearTimeout(this.#lazySync);
     clearInterval(this.#watermark);
+    this.#mac.wipe();
     const stoppedBefore = this.#stopped !== undefined;
     this.#stopped ??= new HsmError("AUDIT_UNAVAILABLE", "the audit log is closed");
     if (stoppedBefore) return;
@@ -130,25 +135,25 @@ export class AuditLog {
     this.#options.store.setDurableSequence(this.#sequence);
   }
 
-  #schedule(): void {
-    if (this.#flushing || this.#scheduled) return;
-    this.#scheduled = true;
-    setImmediate(() => {
-      this.#scheduled = false;
-      void this.#flushAll();
-    });
-  }
-
   async #flushAll(): Promise<void> {
     if (this.#flushing) return;
     this.#flushing = true;
     while (this.#waiting.length > 0) {
+      await this.#gather();
       const batch = this.#waiting.length <= BATCH_EVENTS ? this.#waiting : this.#waiting.slice(0, BATCH_EVENTS);
       this.#waiting = this.#waiting.length <= BATCH_EVENTS ? [] : this.#waiting.slice(BATCH_EVENTS);
       await this.#flush(batch);
     }
     this.#flushing = false;
     for (const wake of this.#idle.splice(0)) wake();
+  }
+
+  /** Lets a batch grow while events keep coming: a durable write costs more than a turn of the event loop. */
+  async #gather(): Promise<void> {
+    for (let seen = 0; this.#waiting.length > seen && this.#waiting.length < GATHER_EVENTS; ) {
+      seen = this.#waiting.length;
+      await new Promise<void>((resolve) => setImmediate(resolve));
+    }
   }
 
   async #flush(batch: readonly Waiter[]): Promise<void> {
@@ -160,7 +165,7 @@ export class AuditLog {
     let hash = this.#hash;
     let changes = false;
     for (const { fields, writes } of batch) {
-      const sealed = sealEvent(fields, hash, ++sequence, first, this.#options.macKey);
+      const sealed = sealEvent(fields, hash, ++sequence, first, this.#mac);
       hash = sealed.hash;
       lines.push(sealed.line);
       receipts.push({ sequence, hash });
