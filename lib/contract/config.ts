@@ -116,6 +116,8 @@ export interface VaultConfig {
   readonly rsaPkcs1Decryption: boolean;
   readonly namespaces: Readonly<Record<string, NamespaceConfig>>;
   readonly limits: { readonly maxInFlight: number; readonly poolJobs: number };
+  /** Upper bounds of the duration histograms, in seconds; empty = summaries alone. */
+  readonly histogramBuckets: readonly number[];
 }
 
 export interface LoggingConfig {

@@ -94,7 +94,7 @@ async function start({ config, speaksFirst, ownUsers, descriptors }: StartMessag
     authorities: config.auth.caPath === undefined ? [] : parseAuthorities(readFileSync(config.auth.caPath, "utf8")),
     certificates: config.auth.certificates, keySets: loadKeySets(config), developmentPrincipal: config.auth.developmentPrincipal, now,
   });
-  const measurements = new Measurements();
+  const measurements = new Measurements(config.histogramBuckets);
   let integrity = "not verified yet";
 
   const status = (): StatusFacts => ({

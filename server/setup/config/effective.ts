@@ -31,7 +31,7 @@ function gateway(config: ConfigTree, base: PathBase): GatewayConfig {
     health: server.health_enabled ? { host: server.health_host, port: server.health_port } : undefined,
     developmentRest: plaintext,
     metrics: metrics.enabled
-      ? { host: metrics.listen_addr, port: metrics.listen_port, histograms: metrics.enable_histograms, buckets: metrics.histogram_buckets, collectionIntervalSeconds: metrics.collection_interval_seconds }
+      ? { host: metrics.listen_addr, port: metrics.listen_port, histograms: metrics.enable_histograms, buckets: metrics.histogram_buckets, collectionIntervalSeconds: 0 }
       : undefined,
     tls,
     limits: { maxConnections: server.max_connections, requestTimeoutSeconds: server.timeout_seconds, bodyBytes: server.body_bytes, maxInFlight: server.max_in_flight },
@@ -64,7 +64,7 @@ function namespace({ description = "", max_keys = 10_000, access_control = {} }:
 }
 
 function vault(config: ConfigTree, base: PathBase): VaultConfig {
-  const { storage, security, auth, crypto, server } = config;
+  const { storage, security, auth, crypto, server, metrics } = config;
   const plaintext = config.preset === "development" && config.development.plaintext;
   return {
     preset: config.preset,
@@ -85,6 +85,7 @@ function vault(config: ConfigTree, base: PathBase): VaultConfig {
     rsaPkcs1Decryption: crypto.rsa_pkcs1_decryption,
     namespaces: Object.fromEntries(Object.entries(config.namespaces).map(([name, entry]) => [name, namespace(entry)])),
     limits: { maxInFlight: server.max_in_flight, poolJobs: crypto.pool_jobs === 0 ? availableParallelism() : crypto.pool_jobs },
+    histogramBuckets: metrics.enable_histograms ? metrics.histogram_buckets : [],
   };
 }
 

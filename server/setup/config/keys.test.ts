@@ -98,9 +98,8 @@ const ROWS: readonly Row[] = [
   row("metrics.enabled", "false", (c) => c.gateway.metrics, undefined),
   row("metrics.listen_addr", "::1", (c) => c.gateway.metrics?.host, "::1"),
   row("metrics.listen_port", "1234", (c) => c.gateway.metrics?.port, 1234),
-  row("metrics.collection_interval_seconds", "5m", (c) => c.gateway.metrics?.collectionIntervalSeconds, 300),
-  row("metrics.enable_histograms", "false", (c) => c.gateway.metrics?.histograms, false),
-  row("metrics.histogram_buckets", "0.5,2", (c) => c.gateway.metrics?.buckets, [0.5, 2]),
+  row("metrics.enable_histograms", "false", (c) => c.vault.histogramBuckets, []),
+  row("metrics.histogram_buckets", "0.5,2", (c) => c.vault.histogramBuckets, [0.5, 2]),
   row("namespaces.*.description", "About", (c) => c.vault.namespaces["team-a"]?.description, "About"),
   row("namespaces.*.max_keys", "5", (c) => c.vault.namespaces["team-a"]?.maxKeys, 5),
   row("namespaces.*.access_control.allowed_ips", "10.0.0.0/8,::1", (c) => c.vault.namespaces["team-a"]?.allowedIps, ["10.0.0.0/8", "::1"]),
@@ -120,6 +119,7 @@ const REFUSED: Readonly<Record<string, string>> = {
   "security.audit_log_enabled": "false",
   "storage.backend": "encrypted_file",
   "metrics.format": "statsd",
+  "metrics.collection_interval_seconds": "60",
   "namespaces.*.access_control.max_concurrent_sessions": "100",
 };
 

@@ -23,5 +23,6 @@ export const NOT_BUILT: readonly NotBuilt[] = [
   { key: "security.audit_log_enabled", built: [true], problem: "no audit, no operation", remedy: "write true, or remove the key" },
   { key: "storage.backend", built: ["memory", "sqlite"], problem: "this backend is not built", remedy: "write sqlite, or memory" },
   { key: "metrics.format", built: ["prometheus"], problem: "no other format is built", remedy: "write prometheus, or remove the key" },
+  { key: "metrics.collection_interval_seconds", problem: "nothing is collected in between: gauges are read when /metrics is", remedy: REMOVE },
   { key: "namespaces.*.access_control.max_concurrent_sessions", problem: "sessions are not built, so none could be counted", remedy: REMOVE },
 ];

@@ -26,7 +26,7 @@ const BASE: Tree = {
   crypto: { rsa_pkcs1_decryption: false, pool_jobs: 0 },
   logging: { level: "info", format: "json", output: "both", file_path: "/var/log/hsm/hsm.log", max_file_size_bytes: 104_857_600, max_backup_files: 10 },
   metrics: {
-    enabled: true, format: "prometheus", listen_addr: "0.0.0.0", listen_port: 9090, collection_interval_seconds: 60,
+    enabled: true, format: "prometheus", listen_addr: "0.0.0.0", listen_port: 9090,
     enable_histograms: true, histogram_buckets: [0.001, 0.01, 0.1, 1, 10],
   },
   namespaces: { default: { description: "Default namespace", max_keys: 10_000, access_control: { allowed_ips: [], denied_ips: [] } } },

@@ -115,7 +115,7 @@ const metrics = z.strictObject({
   format: key(KIND.name, "Format of /metrics."),
   listen_addr: key(KIND.host, "Address of the metrics listener."),
   listen_port: key(KIND.port, "Port of the metrics listener."),
-  collection_interval_seconds: key(KIND.seconds, "How often gauges are refreshed."),
+  collection_interval_seconds: key(KIND.seconds, "How often gauges are refreshed.").optional(),
   enable_histograms: key(KIND.boolean, "Whether durations are histograms besides summaries."),
   histogram_buckets: key(KIND.buckets, "Upper bounds of the duration histograms, in seconds."),
 });

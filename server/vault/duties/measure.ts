@@ -9,8 +9,6 @@ import type { Authenticator } from "../authenticate/authenticate.ts";
 import type { OpenVault } from "../ceremonies/unseal.ts";
 import type { SoftwareProvider } from "../providers/software.ts";
 
-const DEFAULT_BUCKETS = [0.001, 0.01, 0.1, 1, 10];
-
 export class Measurements {
   readonly #registry = new MetricsRegistry();
   readonly #operations = this.#registry.counter("hsm_operations_total", "Operations by outcome; result is success or the error code in lower case.", ["operation", "namespace", "result"]);
@@ -21,8 +19,8 @@ export class Measurements {
   #provider: SoftwareProvider | undefined;
   #authenticator: Authenticator | undefined;
 
-  /** @param buckets upper bounds in seconds */
-  constructor(buckets: readonly number[] = DEFAULT_BUCKETS) {
+  /** @param buckets upper bounds in seconds; none = summaries alone */
+  constructor(buckets: readonly number[]) {
     const registry = this.#registry;
     this.#durations = registry.histogram("hsm_operation_duration_seconds", "Time from frame to answer, audit included.", buckets, ["operation"]);
     registry.gauge("hsm_keys_total", "Keys by namespace, algorithm and state, of namespaces used since start.", () => this.#vault?.objects.census() ?? []);
