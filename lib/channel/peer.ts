@@ -56,6 +56,8 @@ interface Inboxed {
 const SWEEP_INTERVAL_MS = 25;
 /** Requests that are begun in one turn of the event loop; answers of earlier turns are sent in between. */
 const TURN_REQUESTS = 8;
+/** Frames that leave without waiting for the end of the turn, so that the other side has work while more are made. */
+const FLUSH_FRAMES = 16;
 const SLAB_BYTES = 64 * 1024;
 
 export class Peer {
@@ -197,13 +199,16 @@ export class Peer {
     }
     this.#queue.push({ type, operation, callId, deadlineMs, payload });
     this.#queuedBytes += HEADER_BYTES + (payload?.length ?? 0);
+    if (this.#queue.length >= FLUSH_FRAMES) return this.#flush();
     if (this.#flushScheduled) return;
     this.#flushScheduled = true;
-    setImmediate(() => this.#flush());
+    setImmediate(() => {
+      this.#flushScheduled = false;
+      this.#flush();
+    });
   }
 
   #flush(): void {
-    this.#flushScheduled = false;
     const queue = this.#queue;
     if (queue.length === 0 || this.#ended) return;
     // The other side knows no frame before its greeting was answered: until then everything waits.
