@@ -52,8 +52,6 @@ export interface AuditLogOptions {
 const BATCH_EVENTS = 4096;
 /** A batch of so many is written without waiting for more. */
 const GATHER_EVENTS = 32;
-/** A batch of so many is written without waiting for more. */
-const GATHER_EVENTS = 32;
 /** In `normal` mode, and after batches with changes: how long a written line may wait for its sync. */
 const LAZY_SYNC_MS = 50;
 /** How often the store is told how far the log is durable: the longest tail that could be lost unnoticed. */
@@ -148,14 +146,6 @@ export class AuditLog {
     }
     this.#flushing = false;
     for (const wake of this.#idle.splice(0)) wake();
-  }
-
-  /** Lets a batch grow while events keep coming: a durable write costs more than a turn of the event loop. */
-  async #gather(): Promise<void> {
-    for (let seen = 0; this.#waiting.length > seen && this.#waiting.length < GATHER_EVENTS; ) {
-      seen = this.#waiting.length;
-      await new Promise<void>((resolve) => setImmediate(resolve));
-    }
   }
 
   /** Lets a batch grow while events keep coming: a durable write costs more than a turn of the event loop. */
