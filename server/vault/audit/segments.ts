@@ -10,7 +10,7 @@ import { basename, dirname, join } from "node:path";
 import type { FileLayer, LogFile } from "./file-layer.ts";
 
 export const SEGMENT_BYTES = 16 * 1024 * 1024;
-const ZEROS = Buffer.alloc(512 * 1024);
+const ZEROS = Buffer.alloc(128 * 1024);
 const READ_BYTES = 1024 * 1024;
 
 export interface SegmentName {
@@ -141,9 +141,17 @@ export class SegmentWriter {
 
   /** Writes finished lines after the last one; everything up to them is durable when this resolves. */
   async appendDurable(lines: Buffer): Promise<void> {
-    this.#makeRoom(lines.length);
     const bytes = this.#withWaiting(lines);
-    await this.#file.writeDurable(bytes, this.#durable);
+    const end = this.#tail + lines.length;
+    if (end <= this.#zeroedTo) {
+      await this.#file.writeDurable(bytes, this.#durable);
+    } else {
+      // The zeros ahead ride on this write: written on their own they would hold up the event loop.
+      const withZeros = Buffer.alloc(bytes.length + ZEROS.length);
+      bytes.copy(withZeros);
+      await this.#file.writeDurable(withZeros, this.#durable);
+      this.#zeroedTo = end + ZEROS.length;
+    }
     this.#written(lines.length);
   }
 
