@@ -8,7 +8,7 @@
  * @see DESIGN §3 "The life of one Sign", §7; NIST SP 800-57 Part 1 Rev. 5 §7 (states)
  */
 import { createPublicKey, createSecretKey, randomFillSync, type KeyObject } from "node:crypto";
-import { ALGORITHMS, type AlgorithmName, type Usage } from "@keystead/contract/algorithms";
+import type { AlgorithmName, Usage } from "@keystead/contract/algorithms";
 import { HsmError } from "@keystead/contract/errors";
 import { publicKeyDer } from "@keystead/crypto/formats/public-key";
 import type { Mechanism } from "@keystead/crypto/mechanism";
@@ -16,9 +16,11 @@ import { mechanismFor } from "@keystead/crypto/mechanisms/register";
 import { secretBuffer, wipe } from "@keystead/crypto/wipe";
 import { consumeGrant, type Grant } from "../grant.ts";
 import type { RecordWrite } from "../stores/store.ts";
-import type { KeyAttributes, KeyStateName, MaterialAttributes, NamespaceAttributes, VersionAttributes } from "./attributes.ts";
+import type { KeyAttributes, MaterialAttributes, NamespaceAttributes, VersionAttributes } from "./attributes.ts";
+import { adjust, living, type Census } from "./census.ts";
 import { ObjectLocks, type Change } from "./change.ts";
 import type { Hierarchy } from "./hierarchy.ts";
+import { matches, permit, stateForbids, type KeyFilter } from "./key-rules.ts";
 import type { RecordKey } from "./record.ts";
 import type { CurrentRecord, VaultedRecords } from "./vaulted-records.ts";
 
@@ -59,12 +61,6 @@ export interface NewKey {
   readonly local: boolean;
 }
 
-export interface KeyFilter {
-  readonly algorithm: AlgorithmName | undefined;
-  readonly state: KeyStateName | undefined;
-  readonly tags: readonly string[];
-}
-
 /** A change and what will be true after it. */
 export interface PreparedKey {
   readonly described: DescribedKey;
@@ -83,7 +79,7 @@ interface NamespaceEntry {
   readonly attributes: NamespaceAttributes;
   readonly kek: KeyObject;
   /** Keys by `algorithm/state`; counted on first need, kept up to date afterwards. */
-  census: Map<string, number> | undefined;
+  census: Census | undefined;
 }
 
 export interface ObjectsOptions {
@@ -96,8 +92,6 @@ export interface ObjectsOptions {
 
 /** What a cached key is taken to weigh: KeyObject, DER, attributes, map entries. */
 const ENTRY_BYTES = 4096;
-/** Usages that make something new; only an active current version may. */
-const PRODUCING: ReadonlySet<Usage> = new Set<Usage>(["sign", "encrypt", "mac", "wrap_data_key"]);
 const PAGE = 500;
 
 export class Objects {
@@ -310,15 +304,15 @@ export class Objects {
     this.#namespaces.clear();
   }
 
-  async #censusOf(namespace: string, space: NamespaceEntry): Promise<Map<string, number>> {
+  async #censusOf(namespace: string, space: NamespaceEntry): Promise<Census> {
     if (space.census !== undefined) return space.census;
     const counted = await this.#census(namespace);
     // Whoever counted first has counted itself in by now; a later count must not undo that (`??= await` would).
     return (space.census ??= counted);
   }
 
-  async #census(namespace: string): Promise<Map<string, number>> {
-    const census = new Map<string, number>();
+  async #census(namespace: string): Promise<Census> {
+    const census = new Map();
     for await (const { attributes } of this.#scan(namespace, "")) adjust(census, `${attributes.algorithm}/${attributes.state}`, 1);
     return census;
   }
@@ -421,35 +415,6 @@ export class Objects {
   }
 }
 
-function adjust(census: Map<string, number>, counted: string, by: number): void {
-  census.set(counted, (census.get(counted) ?? 0) + by);
-}
-
-function living(census: ReadonlyMap<string, number>): number {
-  let keys = 0;
-  for (const [counted, number] of census) if (!counted.endsWith("/destroyed")) keys += number;
-  return keys;
-}
-
 function versionOf(version: number, key: KeyObject, now: number, local: boolean): VersionAttributes {
   return { version, state: "active", createdAt: now, local, publicKey: key.type === "secret" ? "" : publicKeyDer(key).toString("base64") };
-}
-
-function permit(attributes: KeyAttributes, keyId: string, usage: Usage, version: number, noSuchVersion?: () => HsmError): void {
-  if (!attributes.usage.includes(usage) || !(ALGORITHMS[attributes.algorithm].usages as readonly Usage[]).includes(usage)) {
-    throw new HsmError("KEY_USAGE_FORBIDS", `key '${keyId}' is not for '${usage}'`);
-  }
-  if (attributes.state === "destroyed") throw stateForbids(keyId, "destroyed");
-  const wanted = attributes.versions.find((candidate) => candidate.version === version);
-  if (wanted === undefined) throw noSuchVersion?.() ?? new HsmError("OBJECT_NOT_FOUND", `key '${keyId}' has no version ${version}`);
-  if (wanted.state === "destroyed") throw stateForbids(keyId, "destroyed");
-  if (PRODUCING.has(usage) && (attributes.state !== "active" || wanted.state !== "active")) throw stateForbids(keyId, wanted.state);
-}
-
-const stateForbids = (keyId: string, state: KeyStateName): HsmError => new HsmError("KEY_STATE_FORBIDS", `key '${keyId}' is ${state}`);
-
-function matches(attributes: KeyAttributes, filter: KeyFilter): boolean {
-  if (filter.state === undefined ? attributes.state === "destroyed" : attributes.state !== filter.state) return false;
-  if (filter.algorithm !== undefined && attributes.algorithm !== filter.algorithm) return false;
-  return filter.tags.every((tag) => attributes.tags.includes(tag));
 }

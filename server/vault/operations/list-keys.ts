@@ -1,7 +1,8 @@
 import { algorithmName } from "@keystead/contract/enum-names";
 import { HsmError } from "@keystead/contract/errors";
 import { listKeys as operation } from "@keystead/contract/operations/list-keys";
-import type { DescribedKey, KeyFilter } from "../objects/objects.ts";
+import type { KeyFilter } from "../objects/key-rules.ts";
+import type { DescribedKey } from "../objects/objects.ts";
 import { handler } from "./handler.ts";
 import { keyMessage, stateName } from "./key-message.ts";
 

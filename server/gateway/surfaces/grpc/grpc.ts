@@ -9,7 +9,8 @@ import type { Exchange, HeaderValues } from "../../transports/exchange.ts";
 import { PREFIX_BYTES, framed, messages, onlyMessage } from "./framing.ts";
 import { operationAt } from "./services.ts";
 import { SUCCESS_TRAILERS, failureTrailers } from "./status.ts";
-import { streamingService, type StreamingMethod } from "./streaming.ts";
+import type { StreamingMethod } from "./streaming-method.ts";
+import { streamingService } from "./streaming.ts";
 import { grpcTimeoutMs } from "./timeout.ts";
 import { decodeText, isGrpcWebType, isTextType, trailerFrame } from "./web.ts";
 

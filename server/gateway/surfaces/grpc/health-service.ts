@@ -8,7 +8,7 @@ import { HsmError } from "@keystead/contract/errors";
 import { HealthCheckRequestSchema, HealthCheckResponseSchema, HealthCheckResponse_ServingStatus as Serving, HealthListResponseSchema } from "@keystead/contract/generated/grpc/health/v1/health_pb";
 import type { Desk } from "../../forward.ts";
 import { vaultHealth } from "../health/health.ts";
-import type { StreamingMethod } from "./streaming.ts";
+import type { StreamingMethod } from "./streaming-method.ts";
 
 const SERVICES = new Set(["", "hsm.HsmService"]);
 /** How often Watch looks, in milliseconds. */

@@ -12,7 +12,7 @@ import { Health, file_grpc_health_v1_health } from "@keystead/contract/generated
 import * as v1 from "@keystead/contract/generated/grpc/reflection/v1/reflection_pb";
 import * as v1alpha from "@keystead/contract/generated/grpc/reflection/v1alpha/reflection_pb";
 import { HsmService, file_hsm_hsm } from "@keystead/contract/generated/hsm/hsm_pb";
-import type { StreamingMethod } from "./streaming.ts";
+import type { StreamingMethod } from "./streaming-method.ts";
 
 /** google.rpc.Code */
 const INVALID_ARGUMENT = 3;

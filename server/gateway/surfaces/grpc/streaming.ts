@@ -6,12 +6,9 @@ import { Health } from "@keystead/contract/generated/grpc/health/v1/health_pb";
 import { ServerReflection } from "@keystead/contract/generated/grpc/reflection/v1/reflection_pb";
 import { ServerReflection as ServerReflectionAlpha } from "@keystead/contract/generated/grpc/reflection/v1alpha/reflection_pb";
 import type { Desk } from "../../forward.ts";
-import type { Exchange } from "../../transports/exchange.ts";
 import { healthCheck, healthList, healthWatch } from "./health-service.ts";
 import { reflectV1, reflectV1Alpha } from "./reflection.ts";
-
-/** A method as a transformation of message streams. Ends when the client goes away. */
-export type StreamingMethod = (requests: AsyncIterable<Uint8Array>, exchange: Exchange) => AsyncGenerator<Uint8Array>;
+import type { StreamingMethod } from "./streaming-method.ts";
 
 export interface OwnMethod {
   readonly run: StreamingMethod;
