@@ -71,7 +71,8 @@ function run({ gateway: gatewayConfig, vault: vaultConfig, logging, notices }: E
   const named = (kind: string): string[] => secrets.filter((reference) => reference.startsWith(`${kind}:`)).map((reference) => reference.slice(kind.length + 1));
   const vaultFiles = [...vaultConfig.auth.keySets.map(({ path }) => path), ...(vaultConfig.auth.caPath === undefined ? [] : [vaultConfig.auth.caPath]), ...named("file")];
   const inMemory = vaultConfig.storage.backend === "memory";
-  const folders = inMemory ? [] : [vaultConfig.dataDir, dirname(vaultConfig.audit.path)];
+  // Parents first: Node refuses a folder that is granted after one inside it.
+  const folders = inMemory ? [] : [...new Set([vaultConfig.dataDir, dirname(vaultConfig.audit.path)])].sort();
   const descriptors = [...new Set(named("fd").map(Number))];
 
   let vault: ChildProcess | undefined;

@@ -26,7 +26,7 @@ const SECONDS = { s: 1, m: 60, h: 3600, d: 86_400 } as const;
 export function ttlSeconds(text: string): number {
   const [, digits, unit] = /^([0-9]{1,7})([smhd])?$/.exec(text) ?? [];
   const seconds = Number(digits) * SECONDS[(unit ?? "s") as keyof typeof SECONDS];
-  if (!(seconds >= 1 && seconds <= 30 * 86_400)) throw usageError(`--ttl: '${text}' is not a time from 1s to 30d, such as 300, 5m or 1h`);
+  if (!(seconds >= 1 && seconds <= 86_400)) throw usageError(`--ttl: '${text}' is not a time from 1s to 24h, such as 300, 5m or 1h`);
   return seconds;
 }
 
@@ -56,7 +56,7 @@ export function token(root: Command, run: Run): void {
         .option("--algorithm <name>", `${TOKEN_ALGORITHMS.join(", ")} (default: what the key is)`)
         .requiredOption("--subject <name>", "who the bearer is")
         .option("--role <name>", "a role; repeat for more", collect)
-        .option("--ttl <duration>", "how long it is valid: 300, 5m, 1h, at most 30d", "300s")
+        .option("--ttl <duration>", "how long it is valid: 300, 5m, 1h, at most 24h", "300s")
         .option("--issuer <name>", "iss")
         .option("--audience <name>", "aud")
         .option("--kid <id>", "key id (default: the key's own, or its RFC 7638 thumbprint)"),
