@@ -56,7 +56,7 @@ function readOptions(argv: readonly string[]): Options {
   if (what === "store" && dataDir === undefined) throw new HsmError("INVALID_REQUEST", "store verify needs --data-dir");
   return {
     what, dataDir: dataDir === undefined ? undefined : resolve(dataDir), log: resolve(values.log ?? join(dataDir ?? "", "audit")),
-    masterKey: reference("master-key") ?? ownKey(dataDir), passphrase: reference("passphrase"), hmacKey: reference("hmac-key"), json: values.json,
+    masterKey: reference("master-key"), passphrase: reference("passphrase"), hmacKey: reference("hmac-key"), json: values.json,
   };
 }
 
@@ -67,10 +67,12 @@ function ownKey(dataDir: string | undefined): SecretReference | undefined {
 }
 
 function hierarchyOf(options: Options, headerText: string | undefined): Hierarchy | undefined {
-  const reference = options.passphrase ?? options.masterKey;
-  if (reference === undefined || headerText === undefined) return undefined;
-  const descriptors = Object.fromEntries([reference, options.hmacKey ?? ""].flatMap((name) => (name.startsWith("fd:") ? [[name.slice(3), Number(name.slice(3))]] : [])));
+  if (headerText === undefined) return undefined;
   const header = parseHeader(headerText);
+  // A key that lies beside the data is tried only where the vault opens by key.
+  const reference = options.passphrase ?? options.masterKey ?? (header.method === "key" ? ownKey(options.dataDir) : undefined);
+  if (reference === undefined) return undefined;
+  const descriptors = Object.fromEntries([reference, options.hmacKey ?? ""].flatMap((name) => (name.startsWith("fd:") ? [[name.slice(3), Number(name.slice(3))]] : [])));
   const raw = readSecret(reference, descriptors);
   const secret = header.method === "key" ? decodeSecret(raw) : raw;
   const second = options.hmacKey === undefined ? undefined : decodeSecret(readSecret(options.hmacKey, descriptors));
