@@ -52,8 +52,16 @@ export interface Inspection {
 }
 
 /** Runs `keystead audit verify --json` or `keystead store verify --json` on a folder. */
-export async function inspect(what: "audit" | "store", dataDir: string): Promise<Inspection> {
-  const child = spawn(process.execPath, [KEYSTEAD, what, "verify", "--data-dir", dataDir, "--json"], { stdio: ["ignore", "pipe", "pipe"] });
+export async function inspect(
+  what: "audit" | "store",
+  dataDir: string,
+  words: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Inspection> {
+  const child = spawn(process.execPath, [KEYSTEAD, what, "verify", "--data-dir", dataDir, "--json", ...words], {
+    env: { PATH: process.env["PATH"], ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let said = "";
   let complained = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => (said += text));
