@@ -75,7 +75,7 @@ export async function startServer(root: string, flags: readonly string[] = []): 
     const timer = setTimeout(() => reject(new Error(`the server was not ready in time:\n${output}`)), READY_MS);
     const ready = new Set<string>();
     const look = (chunk: Buffer): void => {
-      output = (output + chunk.toString("utf8")).slice(-20_000);
+      output = (output + chunk.toString("utf8")).slice(-4_000);
       for (const part of ["gateway is ready", "vault is ready"]) if (output.includes(part)) ready.add(part);
       if (ready.size < 2) return;
       clearTimeout(timer);

@@ -3,17 +3,28 @@
  *
  * Labels are operation names, namespaces that were decided on, and outcomes: nothing a stranger can invent.
  */
-import { MetricsRegistry } from "@keystead/contract/metrics";
+import { MetricsRegistry, type Counter, type Histogram } from "@keystead/contract/metrics";
 import type { Operation } from "@keystead/contract/operation";
 import type { Authenticator } from "../authenticate/authenticate.ts";
 import type { OpenVault } from "../ceremonies/unseal.ts";
 import type { SoftwareProvider } from "../providers/software.ts";
+
+interface Series {
+  readonly operation: Operation;
+  readonly namespace: string;
+  readonly outcome: string;
+  readonly operations: Counter;
+  readonly events: Counter;
+  readonly durations: Histogram;
+}
 
 export class Measurements {
   readonly #registry = new MetricsRegistry();
   readonly #operations = this.#registry.counter("hsm_operations_total", "Operations by outcome; result is success or the error code in lower case.", ["operation", "namespace", "result"]);
   readonly #durations;
   readonly #events = this.#registry.counter("hsm_audit_events_total", "Events in the audit log since start.", ["event_type", "result"]);
+  /** The series of the last operation: the next one is mostly of the same kind. */
+  #series: Series | undefined;
   #violations = 0;
   #vault: OpenVault | undefined;
   #provider: SoftwareProvider | undefined;
@@ -46,11 +57,16 @@ export class Measurements {
 
   /** Told of every finished operation. */
   operation(operation: Operation, namespace: string, outcome: string, seconds: number): void {
-    const result = outcome === "OK" ? "success" : outcome.toLowerCase();
-    const name = labelOf(operation.name);
-    this.#operations(name, namespace, result).add();
-    this.#events(name, result).add();
-    this.#durations(name).observe(seconds);
+    let series = this.#series;
+    if (series === undefined || series.operation !== operation || series.namespace !== namespace || series.outcome !== outcome) {
+      const result = outcome === "OK" ? "success" : outcome.toLowerCase();
+      const name = labelOf(operation.name);
+      series = { operation, namespace, outcome, operations: this.#operations(name, namespace, result), events: this.#events(name, result), durations: this.#durations(name) };
+      this.#series = series;
+    }
+    series.operations.add();
+    series.events.add();
+    series.durations.observe(seconds);
   }
 
   integrityViolation(): void {
