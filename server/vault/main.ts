@@ -52,6 +52,8 @@ interface StartMessage {
 }
 
 process.title = "keystead [vault]";
+// SQLite makes its files readable to everybody otherwise.
+process.umask(0o077);
 // The only function that adopts a channel from the environment; nothing here may ever fork.
 delete (child_process as { _forkChild?: unknown })._forkChild;
 
