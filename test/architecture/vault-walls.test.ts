@@ -13,6 +13,7 @@ import {
   readdirSync,
   readlinkSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -255,6 +256,21 @@ test("the running parts: their titles, no core file for good, no NODE_OPTIONS, n
       const uid = (pid: number): string | undefined => /^Uid:\t(\d+)\t\1\t\1/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
       assert.deepEqual([uid(vault), uid(gateway)], [String(USERS.vault.uid), String(USERS.gateway.uid)]);
     }
+  } finally {
+    await server.stop();
+  }
+});
+
+test("what the vault writes is nobody else's to read, from its first start on", async () => {
+  const server = await startServer();
+  try {
+    const open = readdirSync(server.dataDir, { withFileTypes: true }).filter(
+      (entry) => entry.isFile() && (statSync(join(server.dataDir, entry.name)).mode & 0o077) !== 0,
+    );
+    assert.deepEqual(
+      open.map(({ name }) => name),
+      [],
+    );
   } finally {
     await server.stop();
   }

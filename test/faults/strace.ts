@@ -1,6 +1,6 @@
 /** strace on a running process: what it asks of the kernel, in the order the kernel answered, or with faults put in. */
 import { spawn, spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { newFolder, until } from "../server.ts";
 
@@ -16,8 +16,13 @@ export interface Trace {
   stop(): Promise<SystemCall[]>;
 }
 
+/** Above 0, only root may attach to a process that is no child of its own. https://docs.kernel.org/admin-guide/LSM/Yama.html */
+const PTRACE_SCOPE = "/proc/sys/kernel/yama/ptrace_scope";
+
 /** Why strace cannot be used here, or false. */
 export function noStrace(): string | false {
+  if (process.getuid?.() !== 0 && existsSync(PTRACE_SCOPE) && readFileSync(PTRACE_SCOPE, "utf8").trim() !== "0")
+    return "only root may attach to processes here";
   const { status } = spawnSync("strace", ["-o", "/dev/null", "true"], { stdio: "ignore" });
   if (status === 0) return false;
   if (process.env["CI"] === "true") throw new Error("strace does not work here");
