@@ -31,7 +31,7 @@ storage:
   sync_mode: full      # nothing is acknowledged before it is durable
 
 security:
-  audit_log_path: ${quoted(`${folder}/log/audit`)}
+  audit_log_path: ${quoted(`${folder}/log/audit.log`)}
 
 # Where the root secret is: 32 bytes, raw or as base64:... or hex:... text. A reference, never the secret itself.
 # Leave master_key out and set method: none to start sealed and open by: keystead unseal --secret REF
