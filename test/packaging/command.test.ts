@@ -69,7 +69,7 @@ for (const [command, args, part, passed] of DISPATCH) {
 
 test("the launcher runs under the permission model and no server part inherits NODE_OPTIONS", () => {
   const { flags, options } = say(KEYSTEAD, "server");
-  assert.deepEqual(flags, ["--permission", "--allow-fs-read=*", "--allow-fs-write=*", "--allow-child-process", "--disable-sigusr1"]);
+  assert.deepEqual(flags, ["--permission", "--allow-fs-read=*", "--allow-fs-write=*", "--allow-child-process", "--disable-sigusr1", "--disable-warning=PERM0002"]);
   assert.equal(options, null);
   assert.equal(say(KEYSTEAD, "server", "--validate").options, null);
   assert.equal(say(KEYSTEAD, "keys").options, "--no-warnings");
