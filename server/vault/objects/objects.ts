@@ -5,7 +5,10 @@
  * for the length of one operation. Changes are prepared here (sealed, numbered, with what they replace) and become
  * real when the audit log has them durably: until then nobody sees them, and one object has one change at a time.
  *
- * @see DESIGN §3 "The life of one Sign", §7; NIST SP 800-57 Part 1 Rev. 5 §7 (states)
+ * Long, because every way to a key stands here and nowhere else: one class holds the cache, the locks and the KeyObjects,
+ * and what can be said without them (rules, census, records, changes) has files of its own.
+ *
+ * @see NIST SP 800-57 Part 1 Rev. 5 §7 (states)
  */
 import { createPublicKey, createSecretKey, randomFillSync, type KeyObject } from "node:crypto";
 import type { AlgorithmName, Usage } from "@keystead/contract/algorithms";
