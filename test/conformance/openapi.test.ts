@@ -13,6 +13,11 @@ import { hangUp, http } from "./surfaces.ts";
 const VERSION = "4.32.5";
 const VENV = join(ROOT, ".keystead/schemathesis");
 const PROGRAM = join(VENV, "bin/st");
+/**
+ * Not held against the server: a key that was just made is 404 in another namespace and in a version it does not have;
+ * `GET /keys/import` is about the key named `import`, which the path's own entry cannot say (Allow has a test below).
+ */
+const EXCLUDED = "ensure_resource_availability,allow_header_conformance";
 const SOAK = process.env["KEYSTEAD_SOAK"] === "true";
 /** Examples per operation and phase: about half a minute, and ten minutes in the soak. */
 const EXAMPLES = SOAK ? "400" : "12";
@@ -54,6 +59,8 @@ test(
         `http://${server.addresses["health"]}/openapi.json`,
         "--checks",
         "all",
+        "--exclude-checks",
+        EXCLUDED,
         "--max-examples",
         EXAMPLES,
         "--seed",
@@ -72,6 +79,23 @@ test(
     context.diagnostic(/[0-9]+ generated.*/.exec(said)?.[0] ?? "");
   },
 );
+
+test("every path's Allow header names the methods of the document", async () => {
+  const door = { origin: `http://${server.addresses["health"]}` };
+  const { paths } = JSON.parse((await http(door, "GET", "/openapi.json")).body.toString()) as { paths: Record<string, object> };
+  assert.ok(Object.keys(paths).length > 30);
+  for (const [path, methods] of Object.entries(paths)) {
+    const documented = Object.keys(methods)
+      .filter((name) => /^(get|post|put|patch|delete)$/.test(name))
+      .map((name) => name.toUpperCase());
+    const answer = await http(door, "OPTIONS", path.replaceAll(/\{[a-z_]+\}/g, "x"));
+    assert.equal(answer.status, 405, path);
+    // The key named `import` can be read and destroyed under a path that is another operation's for POST.
+    const also = path.endsWith("/keys/import") ? ["GET", "DELETE"] : [];
+    const expected = new Set([...documented, ...also, ...(documented.includes("GET") || also.length > 0 ? ["HEAD"] : [])]);
+    assert.deepEqual(new Set(String(answer.headers["allow"]).split(", ")), expected, path);
+  }
+});
 
 test("after all that the server still answers, and its log verifies", async () => {
   const door = {

@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 export const ROOT = join(import.meta.dirname, "../..");
-const READY_MS = 60_000;
+const READY_MS = 30_000;
 
 /** Ports of the system's choice, for every preset. */
 const ANY_PORTS = ["--port", "0", "--api-port", "0", "--health-port", "0", "--metrics-port", "0"];
@@ -17,7 +17,8 @@ const ANY_PORTS = ["--port", "0", "--api-port", "0", "--health-port", "0", "--me
 export interface ServeOptions {
   /** Where the server works; a new folder when left out. Its data is in `data` below it. */
   readonly folder?: string;
-  readonly preset?: "development" | "test";
+  /** development unless said otherwise; "none" when `args` name a file that has one. */
+  readonly preset?: "development" | "test" | "production" | "none";
   /** Configuration laid over the preset, as YAML (JSON is YAML). */
   readonly config?: object;
   readonly args?: readonly string[];
@@ -74,16 +75,30 @@ function begin({ folder = newFolder(), preset = "development", config, args = []
   folder: string;
 } {
   mkdirSync(folder, { recursive: true });
-  const words = [...(preset === undefined ? [] : ["--preset", preset]), "--data-dir", join(folder, "data"), ...(ownPorts ? [] : ANY_PORTS)];
+  // Without a database the launcher lets nobody into the data folder, where the TLS files are (started by root).
+  mkdirSync(join(folder, "data"), { recursive: true, mode: 0o755 });
+  const words = [...(preset === "none" ? [] : ["--preset", preset]), "--data-dir", join(folder, "data"), ...(ownPorts ? [] : ANY_PORTS)];
   if (config !== undefined) {
     writeFileSync(join(folder, "config.yaml"), JSON.stringify(config));
     words.push("--config", join(folder, "config.yaml"));
   }
-  const child = spawn(process.execPath, [join(ROOT, "keystead.cjs"), "server", ...words, "--log-format", "json", ...args], {
-    cwd: folder,
-    env: { PATH: process.env["PATH"], HOME: folder, ...env },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  const child = spawn(
+    process.execPath,
+    [
+      join(ROOT, "keystead.cjs"),
+      "server",
+      ...words,
+      "--log-format",
+      "json",
+      ...(args.includes("--log-level") ? [] : ["--log-level", "info"]),
+      ...args,
+    ],
+    {
+      cwd: folder,
+      env: { PATH: process.env["PATH"], HOME: folder, ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+    },
+  );
   return { child, folder };
 }
 
