@@ -25,6 +25,8 @@ interface Question {
   readonly udpPort: number;
   readonly socket: string;
   readonly addon: string;
+  /** A process of the operator's that may come to harm. */
+  readonly pid: number;
 }
 
 const asked = JSON.parse(process.env["PROBE"] ?? "{}") as Question;
@@ -121,7 +123,9 @@ await attempt("process.execve", () =>
 );
 await attempt("inspector open", () => inspector.open(0, "127.0.0.1"));
 await attempt("inspector session", () => new inspector.Session().connect());
-await attempt("process._debugProcess", () => (process as unknown as { _debugProcess(pid: number): void })._debugProcess(process.ppid));
+await attempt("process._debugProcess of another process", () =>
+  (process as unknown as { _debugProcess(pid: number): void })._debugProcess(asked.pid),
+);
 await attempt("process.dlopen", () => process.dlopen({ exports: {} } as never, asked.addon));
 await attempt("require of an addon", () => module.createRequire(`${asked.root}/server/vault/main.ts`)(asked.addon));
 await attempt("process.binding spawn", () => (process as unknown as { binding(name: string): unknown }).binding("spawn_sync"));
