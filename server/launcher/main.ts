@@ -94,6 +94,8 @@ function run({ gateway: gatewayConfig, vault: vaultConfig, logging, notices }: E
   if (ownUsers) {
     for (const folder of folders) giveFolder(folder, USERS.vault, 0o711);
     for (const file of named("file")) giveFile(file, USERS.vault);
+    // A vault that keeps nothing has no data folder of its own, and still its certificates may lie in one.
+    letThrough(vaultConfig.dataDir);
     for (const file of [...tlsFiles, ...vaultFiles]) letThrough(dirname(file));
     for (const file of [...vaultFiles.filter((path) => !named("file").includes(path)), ...tlsFiles]) showFile(file);
     if (gatewayConfig.tls !== undefined) giveFile(gatewayConfig.tls.keyPath, USERS.gateway);
