@@ -78,6 +78,8 @@ function contractOf(database: DatabaseSync): Store {
         if (rows.length === 0) return;
         for (const row of rows) {
           const { namespace, kind, version, id } = row as { namespace: string; kind: RecordKind; version: number; id: string };
+          // A damaged tree can hand out the same rows for ever.
+          if (!follows([namespace, kind, version, id], last)) throw new HsmError("INTEGRITY_FAILURE", "the key store is damaged: its records are out of order");
           yield { key: { namespace, kind, version, id }, bytes: bytesOf(row) as Buffer };
           last = [namespace, kind, version, id];
         }
@@ -110,6 +112,16 @@ function contractOf(database: DatabaseSync): Store {
       database.close();
     },
   };
+}
+
+/** Whether a row's position comes after another's, in SQLite's order (bytes of the text). */
+function follows(position: [string, string, number, string], last: [string, string, number, string]): boolean {
+  for (const [index, value] of position.entries()) {
+    const other = last[index] as string | number;
+    const order = typeof value === "number" ? value - (other as number) : Buffer.compare(Buffer.from(value), Buffer.from(other as string));
+    if (order !== 0) return order > 0;
+  }
+  return false;
 }
 
 /** The store of a folder for reading alone: nothing is made, changed or locked for longer than a look. */
