@@ -10,7 +10,7 @@
  */
 import { spawn, type ChildProcess } from "node:child_process";
 import { availableParallelism } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import type { Socket } from "node:net";
 import type { Readable } from "node:stream";
 import { LogWriter, type LoggingConfig } from "./log-writer.ts";
@@ -92,7 +92,13 @@ function run({ gateway: gatewayConfig, vault: vaultConfig, logging, notices }: E
     env: {}, user: ownUsers ? USERS.gateway : undefined, descriptors: [], onLine: (line) => log.write(line),
   };
   if (ownUsers) {
-    for (const folder of folders) giveFolder(folder, USERS.vault, 0o711);
+    const prefixes = ["keystead.db", "vault.lock", "folder-sync.db", basename(vaultConfig.audit.path), basename(logging.filePath)];
+    try {
+      for (const folder of folders) giveFolder(folder, USERS.vault, (name) => prefixes.some((prefix) => name.startsWith(prefix)));
+    } catch (error) {
+      process.stderr.write(`keystead: ${(error as Error).message}\n`);
+      process.exit(EXIT_CONFIG);
+    }
     for (const file of named("file")) giveFile(file, USERS.vault);
     // A vault that keeps nothing has no data folder of its own, and still its certificates may lie in one.
     letThrough(vaultConfig.dataDir);

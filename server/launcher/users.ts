@@ -35,20 +35,37 @@ export function giveFile(path: string, user: PartUser): void {
   chmodSync(path, 0o600);
 }
 
-/** Gives a folder and the files directly in it to a part; folders inside stay as they are. Links are left alone. */
-export function giveFolder(path: string, user: PartUser, mode: number): void {
-  mkdirSync(path, { recursive: true, mode });
+/** Folders that belong to everybody: giving one away would take it from the system. */
+const EVERYBODYS = new Set(["/", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/media", "/mnt", "/opt", "/proc", "/root", "/run", "/sbin", "/srv", "/sys", "/tmp", "/usr", "/var", "/var/lib", "/var/log", "/var/tmp"]);
+
+/**
+ * Gives a folder, and those files directly in it that are ours, to a part; folders inside stay as they are.
+ *
+ * A folder that somebody else uses too is refused, not taken: root could take any.
+ *
+ * @param ours whether a file of this name is one that the part makes
+ * @throws {Error} saying which folder and why
+ */
+export function giveFolder(path: string, user: PartUser, ours: (name: string) => boolean): void {
+  mkdirSync(path, { recursive: true, mode: 0o711 });
+  const { uid, mode } = lstatSync(path);
   if (lstatSync(path).isSymbolicLink()) return;
+  const files = readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isFile());
+  const strange = uid === user.uid ? undefined : files.find((entry) => !ours(entry.name));
+  if (EVERYBODYS.has(path) || (mode & STICKY) !== 0) throw new Error(`${path} belongs to the whole system; name a folder of its own`);
+  if (strange !== undefined) throw new Error(`${path} holds ${strange.name}, which is not Keystead's; name a folder of its own`);
   chownSync(path, user.uid, user.gid);
-  chmodSync(path, mode);
-  for (const entry of readdirSync(path, { withFileTypes: true })) {
-    if (entry.isFile()) giveFile(join(path, entry.name), user);
-  }
+  chmodSync(path, 0o711);
+  for (const entry of files) if (ours(entry.name)) giveFile(join(path, entry.name), user);
 }
 
-/** Lets other users through a folder without showing them what is in it. */
+const STICKY = 0o1000;
+
+/** Lets other users through a folder, besides whatever they may do there already. */
 export function letThrough(path: string): void {
-  if (existsSync(path)) chmodSync(path, 0o711);
+  if (!existsSync(path)) return;
+  const { mode } = statSync(path);
+  if ((mode & 0o011) !== 0o011) chmodSync(path, (mode & 0o7777) | 0o011);
 }
 
 /** Lets other users read a public file. */
