@@ -5,8 +5,6 @@
  * It runs on any Node from 18 on, so it is CommonJS, has no dependency and parses nothing beyond the first words.
  * Signals are forwarded and the exit status is the part's own (128 + signal number when a signal ended it).
  * `KEYSTEAD_NODE` names another node binary.
- *
- * @see LIBRARIES "Decisions" (why neither the package `node` nor node_modules/.bin/node is used)
  */
 "use strict";
 
@@ -26,7 +24,14 @@ const NODE_PACKAGES = {
 };
 
 /** The launcher may start processes and nothing else: no network, no addons, no inspector. */
-const LAUNCHER_FLAGS = ["--permission", "--allow-fs-read=*", "--allow-fs-write=*", "--allow-child-process", "--disable-sigusr1", "--disable-warning=PERM0002"];
+const LAUNCHER_FLAGS = [
+  "--permission",
+  "--allow-fs-read=*",
+  "--allow-fs-write=*",
+  "--allow-child-process",
+  "--disable-sigusr1",
+  "--disable-warning=PERM0002",
+];
 
 /** Says why on stderr and ends with `status`. */
 function refuse(message, status) {
@@ -44,10 +49,14 @@ function nodeBinary() {
   const platform = `${process.platform}-${process.arch}`;
   const name = NODE_PACKAGES[platform];
   if (name === undefined) {
-    refuse(`no Node 26 is packaged for ${platform} (there is one for ${Object.keys(NODE_PACKAGES).join(", ")}); set KEYSTEAD_NODE to a Node 26 binary`, 2);
+    refuse(
+      `no Node 26 is packaged for ${platform} (there is one for ${Object.keys(NODE_PACKAGES).join(", ")}); set KEYSTEAD_NODE to a Node 26 binary`,
+      2,
+    );
   }
   const binary = join(ROOT, "node_modules", name, "bin", "node");
-  if (!existsSync(binary)) refuse(`the dependencies are not installed (${binary} is missing); run "npm start" or "npm ci --include=optional" in ${ROOT}`, 2);
+  if (!existsSync(binary))
+    refuse(`the dependencies are not installed (${binary} is missing); run "npm start" or "npm ci --include=optional" in ${ROOT}`, 2);
   return binary;
 }
 
@@ -75,14 +84,22 @@ function dispatch(command, args) {
 
 /** The server, or only the check of its configuration or the list of its flags. */
 function serve(args) {
-  if (args.some((word) => word === "--validate" || word === "--help" || word === "-h")) return part("server/setup/main.ts", args, { server: true });
+  if (args.some((word) => word === "--validate" || word === "--help" || word === "-h"))
+    return part("server/setup/main.ts", args, { server: true });
   return part("server/launcher/main.ts", args, { flags: LAUNCHER_FLAGS, server: true });
 }
 
 /** Descriptors named as secrets (`fd:5`) in the arguments or the configuration variables; they are handed on under the same number. */
 function descriptors(args, env) {
-  const named = [...args, ...Object.keys(env).filter((name) => /^(HSM_|APP__|FERROHSM_)/.test(name)).map((name) => env[name])];
-  const found = named.map((text) => /^(?:--[a-z-]+=)?fd:([0-9]{1,2})$/.exec(text)).filter((match) => match !== null && Number(match[1]) > 2);
+  const named = [
+    ...args,
+    ...Object.keys(env)
+      .filter((name) => /^(HSM_|APP__|FERROHSM_)/.test(name))
+      .map((name) => env[name]),
+  ];
+  const found = named
+    .map((text) => /^(?:--[a-z-]+=)?fd:([0-9]{1,2})$/.exec(text))
+    .filter((match) => match !== null && Number(match[1]) > 2);
   return [...new Set(found.map((match) => Number(match[1])))];
 }
 

@@ -2,7 +2,7 @@
  * Request messages written by hand, and the little of the replies that is read.
  *
  * The generator must cost as little as it can beside the server it measures; a library's encoder costs more than the
- * channel does (MEASURED §D). Field numbers are those of proto/hsm/hsm.proto; test of truth: the first reply of every
+ * channel does. Field numbers are those of proto/hsm/hsm.proto; test of truth: the first reply of every
  * job is checked by `verifyReply` before anything is timed.
  */
 import { constants, verify, type KeyObject } from "node:crypto";

@@ -5,7 +5,6 @@
  * npm 10 on), so it is CommonJS without dependencies. It runs `npm ci` of the very npm that called it. Install scripts
  * never run: no dependency needs one, and npm 12 refuses them anyway. Two calls at once are safe: the second waits.
  *
- * @see LIBRARIES "Decisions" (Node 26 through platform packages)
  */
 "use strict";
 
@@ -20,7 +19,16 @@ const STAMP = join(MODULES, ".keystead-stamp");
 const LOCK = join(ROOT, ".keystead", "install.lock");
 /** After this long a lock without an owner's name is taken to be left over. */
 const STALE_MILLISECONDS = 10_000;
-const NPM_ARGUMENTS = ["ci", "--ignore-scripts", "--include=optional", "--include=dev", "--engine-strict=false", "--no-audit", "--no-fund", "--loglevel=error"];
+const NPM_ARGUMENTS = [
+  "ci",
+  "--ignore-scripts",
+  "--include=optional",
+  "--include=dev",
+  "--engine-strict=false",
+  "--no-audit",
+  "--no-fund",
+  "--loglevel=error",
+];
 
 /** Text of a file, or undefined when it cannot be read. */
 function read(path) {
@@ -33,7 +41,10 @@ function read(path) {
 
 /** Names the lockfile and the machine; equal stamps mean equal node_modules. */
 function wanted() {
-  return createHash("sha256").update(fs.readFileSync(join(ROOT, "package-lock.json"))).update(`\n${process.platform}-${process.arch}\n`).digest("hex");
+  return createHash("sha256")
+    .update(fs.readFileSync(join(ROOT, "package-lock.json")))
+    .update(`\n${process.platform}-${process.arch}\n`)
+    .digest("hex");
 }
 
 /** True when the lock entry is for another operating system or processor. */
@@ -53,7 +64,12 @@ function installedByHand() {
     const entry = locked[path];
     const actual = have[path];
     if (actual === undefined) return entry.optional === true && (foreign(entry) || entry.libc !== undefined);
-    return actual.version === entry.version && actual.integrity === entry.integrity && actual.resolved === entry.resolved && fs.existsSync(join(ROOT, path));
+    return (
+      actual.version === entry.version &&
+      actual.integrity === entry.integrity &&
+      actual.resolved === entry.resolved &&
+      fs.existsSync(join(ROOT, path))
+    );
   });
 }
 
@@ -140,7 +156,8 @@ function npmCi() {
   process.stderr.write("keystead: installing the dependencies (npm ci) ...\n");
   const result = spawnSync(command, args, { cwd: ROOT, stdio: ["ignore", "inherit", "inherit"] });
   if (result.error !== undefined) fail(`npm could not be run: ${result.error.message}`);
-  if (result.status !== 0) fail(`"npm ci" failed (status ${result.status === null ? result.signal : result.status}); what it said is above`);
+  if (result.status !== 0)
+    fail(`"npm ci" failed (status ${result.status === null ? result.signal : result.status}); what it said is above`);
 }
 
 /** Says why and stops the npm command that called. */
@@ -151,8 +168,13 @@ function fail(message) {
 
 /** Checks that the command can find its Node 26. */
 function checkNode() {
-  const result = spawnSync(process.execPath, [join(ROOT, "keystead.cjs"), "--run", "-e", "process.exit(process.versions.node.startsWith('26.') ? 0 : 1)"], { stdio: ["ignore", "ignore", "pipe"], encoding: "utf8" });
-  if (result.status !== 0) fail(`Node 26 did not arrive with the dependencies: ${result.stderr.trim() || "the one found is another version"}`);
+  const result = spawnSync(
+    process.execPath,
+    [join(ROOT, "keystead.cjs"), "--run", "-e", "process.exit(process.versions.node.startsWith('26.') ? 0 : 1)"],
+    { stdio: ["ignore", "ignore", "pipe"], encoding: "utf8" },
+  );
+  if (result.status !== 0)
+    fail(`Node 26 did not arrive with the dependencies: ${result.stderr.trim() || "the one found is another version"}`);
 }
 
 function main() {

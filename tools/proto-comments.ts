@@ -2,11 +2,23 @@
  * The comments of proto/hsm, by full name: descriptors at run time carry none, and the OpenAPI document wants them.
  */
 
-interface Location { readonly path?: readonly number[]; readonly leadingComments?: string }
-interface Named { readonly name: string }
-interface Message extends Named { readonly field?: readonly Named[]; readonly nestedType?: readonly Message[] }
-interface Enum extends Named { readonly value?: readonly Named[] }
-interface Service extends Named { readonly method?: readonly Named[] }
+interface Location {
+  readonly path?: readonly number[];
+  readonly leadingComments?: string;
+}
+interface Named {
+  readonly name: string;
+}
+interface Message extends Named {
+  readonly field?: readonly Named[];
+  readonly nestedType?: readonly Message[];
+}
+interface Enum extends Named {
+  readonly value?: readonly Named[];
+}
+interface Service extends Named {
+  readonly method?: readonly Named[];
+}
 interface File {
   readonly name: string;
   readonly package: string;
@@ -25,7 +37,14 @@ const MEMBER = 2;
 function nameAt(file: File, path: readonly number[]): string | undefined {
   const [kind, index = -1, member, memberIndex = -1, ...rest] = path;
   if (rest.length > 0) return undefined;
-  const owner = kind === MESSAGE ? file.messageType?.[index] : kind === ENUM ? file.enumType?.[index] : kind === SERVICE ? file.service?.[index] : undefined;
+  const owner =
+    kind === MESSAGE
+      ? file.messageType?.[index]
+      : kind === ENUM
+        ? file.enumType?.[index]
+        : kind === SERVICE
+          ? file.service?.[index]
+          : undefined;
   if (owner === undefined) return undefined;
   const name = `${file.package}.${owner.name}`;
   if (member === undefined) return name;

@@ -32,7 +32,10 @@ export function installTestNeeds(root: string): { path: string } {
   const packages = missing.flatMap(({ apt }) => apt ?? []);
   if (packages.length > 0 && process.getuid?.() === 0 && found("apt-get", path)) {
     spawnSync("apt-get", ["update", "-qq"], { stdio: "inherit" });
-    spawnSync("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...packages], { stdio: "inherit", env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" } });
+    spawnSync("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...packages], {
+      stdio: "inherit",
+      env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
+    });
   }
   for (const { go } of missing) {
     if (go === undefined || !found("go", path)) continue;

@@ -33,12 +33,20 @@ if (words.length === 0) {
 }
 const { path } = installTestNeeds(ROOT);
 const patterns = ["{lib,server,clients,test,tools}/**/*.test.ts", ...(flags.includes("--soak") ? ["test/**/*.soak.ts"] : [])];
-const files = patterns.flatMap((pattern) => globSync(pattern, { cwd: ROOT, exclude: (name) => name.includes("node_modules") }))
+const files = patterns
+  .flatMap((pattern) => globSync(pattern, { cwd: ROOT, exclude: (name) => name.includes("node_modules") }))
   .filter((file) => words.length === 0 || words.some((word) => file.includes(word)))
   .sort();
 if (files.length === 0) {
   process.stderr.write("no test file matches\n");
   process.exit(1);
 }
-const coverage = flags.includes("--coverage") ? ["--experimental-test-coverage", "--test-coverage-exclude=**/*.test.ts", "--test-coverage-exclude=lib/contract/generated/**"] : [];
-step("tests", process.execPath, ["--disable-warning=ExperimentalWarning", "--test", "--test-concurrency=2", "--test-timeout=600000", ...coverage, ...files], { PATH: path });
+const coverage = flags.includes("--coverage")
+  ? ["--experimental-test-coverage", "--test-coverage-exclude=**/*.test.ts", "--test-coverage-exclude=lib/contract/generated/**"]
+  : [];
+step(
+  "tests",
+  process.execPath,
+  ["--disable-warning=ExperimentalWarning", "--test", "--test-concurrency=2", "--test-timeout=600000", ...coverage, ...files],
+  { PATH: path },
+);

@@ -44,7 +44,8 @@ export function parseBatch(text: string): readonly BatchItem[] {
   return items.map((item: unknown, at) => {
     const members = isObject(item) ? Object.entries(item) : [];
     const operation = camelCase(members[0]?.[0] ?? "");
-    if (members.length !== 1 || !OPERATIONS.includes(operation)) throw usageError(`items[${at}] must have exactly one of sign, verify, encrypt, decrypt, generate_mac`);
+    if (members.length !== 1 || !OPERATIONS.includes(operation))
+      throw usageError(`items[${at}] must have exactly one of sign, verify, encrypt, decrypt, generate_mac`);
     return { [operation]: requestOf(members[0]?.[1], `items[${at}].${members[0]?.[0]}`) } as unknown as BatchItem;
   });
 }

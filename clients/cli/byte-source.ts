@@ -48,7 +48,8 @@ async function* pieces(handle: FileHandle): AsyncGenerator<Buffer> {
 
 /** Opens `--in`: a path, or `-` (also when left out) for stdin. A terminal is refused unless `-` was written. */
 export async function openSource(path: string | undefined, shell: Shell): Promise<OpenSource> {
-  if (path === undefined && shell.stdin.isTTY === true) throw usageError("nothing to read: pass --in FILE, or --in - to type it and end with Ctrl-D");
+  if (path === undefined && shell.stdin.isTTY === true)
+    throw usageError("nothing to read: pass --in FILE, or --in - to type it and end with Ctrl-D");
   if (path === undefined || path === "-") return { bytes: shell.stdin, sizeBytes: undefined, close: async () => {} };
   const handle = await open(resolve(shell.cwd, path), "r").catch((cause: NodeJS.ErrnoException) => {
     throw usageError(`cannot read ${path} (${cause.code})`);
@@ -73,7 +74,8 @@ export async function openSource(path: string | undefined, shell: Shell): Promis
 export async function readWhole(path: string | undefined, shell: Shell): Promise<Buffer> {
   const source = await openSource(path, shell);
   try {
-    const tooLarge = () => new HsmError("REQUEST_TOO_LARGE", `the data is larger than the ${LARGEST_DATA_BYTES} bytes that fit in one request`);
+    const tooLarge = () =>
+      new HsmError("REQUEST_TOO_LARGE", `the data is larger than the ${LARGEST_DATA_BYTES} bytes that fit in one request`);
     if (source.sizeBytes !== undefined && source.sizeBytes > LARGEST_DATA_BYTES) throw tooLarge();
     const copies: Buffer[] = [];
     let total = 0;

@@ -37,7 +37,13 @@ const encode = (bytes: Uint8Array, as: Spelling): Uint8Array =>
  * Prints a result whose heart is one byte string: with --json the whole `value`; with --out the bytes to the file;
  * otherwise one line of text.
  */
-export async function printBytes(context: Context, value: unknown, bytes: Uint8Array, options: TargetOptions & TextOptions, line: Spelling = "base64"): Promise<void> {
+export async function printBytes(
+  context: Context,
+  value: unknown,
+  bytes: Uint8Array,
+  options: TargetOptions & TextOptions,
+  line: Spelling = "base64",
+): Promise<void> {
   const as = spelling(options, options.out === undefined ? line : "raw");
   if (context.options.json === true && options.out === undefined) return context.print(value, () => "");
   checkTarget(options, context.shell);

@@ -5,7 +5,13 @@ import type { Shell } from "./shell.ts";
 import { usageError } from "./usage-error.ts";
 
 /** A signature or MAC from `--NAME TEXT` (base64, or hex with --hex) or `--NAME-file FILE` (raw, or as the flags say). */
-export async function readChecked(name: string, text: string | undefined, path: string | undefined, options: TextOptions, shell: Shell): Promise<Buffer> {
+export async function readChecked(
+  name: string,
+  text: string | undefined,
+  path: string | undefined,
+  options: TextOptions,
+  shell: Shell,
+): Promise<Buffer> {
   if ((text === undefined) === (path === undefined)) throw usageError(`pass the ${name} with either --${name} or --${name}-file`);
   if (text !== undefined) return decodeBytes(Buffer.from(text, "utf8"), spelling(options, "base64"), `--${name}`);
   return decodeBytes(await readWhole(path, shell), spelling(options, "raw"), `--${name}-file`);

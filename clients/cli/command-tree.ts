@@ -38,7 +38,10 @@ export interface Declaration<O> {
 
 /** Adds a command that does something. */
 export function leaf<O>(parent: Command, run: Run, declaration: Declaration<O>): Command {
-  const command = parent.command(declaration.usage, { isDefault: declaration.isDefault === true }).summary(declaration.summary).description(`${declaration.summary}.`);
+  const command = parent
+    .command(declaration.usage, { isDefault: declaration.isDefault === true })
+    .summary(declaration.summary)
+    .description(`${declaration.summary}.`);
   declaration.options?.(command);
   examples.set(command, declaration.examples);
   const notes = declaration.notes === undefined ? "" : `\n${declaration.notes}\n`;
@@ -55,7 +58,11 @@ export function leaf<O>(parent: Command, run: Run, declaration: Declaration<O>):
 /** Adds a command that only holds others. */
 export function group(parent: Command, name: string, summary: string): Command {
   const command = parent.command(name).summary(summary).description(`${summary}.`);
-  const firsts = (): string => command.commands.flatMap((child) => examplesOf(child).slice(0, 1)).map((line) => `  $ ${line}\n`).join("");
+  const firsts = (): string =>
+    command.commands
+      .flatMap((child) => examplesOf(child).slice(0, 1))
+      .map((line) => `  $ ${line}\n`)
+      .join("");
   return command.addHelpText("after", () => `\nExamples:\n${firsts()}`);
 }
 
@@ -64,10 +71,13 @@ export const inOption = (command: Command, what: string): Command => command.opt
 
 /** Declares `--out` and `--force`. */
 export const outOptions = (command: Command): Command =>
-  command.option("--out <file>", "write to this file instead of stdout; - is stdout as raw bytes").option("--force", "replace the file of --out");
+  command
+    .option("--out <file>", "write to this file instead of stdout; - is stdout as raw bytes")
+    .option("--force", "replace the file of --out");
 
 /** Declares `--base64` and `--hex`. */
-export const textOptions = (command: Command, what: string): Command => command.option("--base64", `${what} in base64`).option("--hex", `${what} in hexadecimal`);
+export const textOptions = (command: Command, what: string): Command =>
+  command.option("--base64", `${what} in base64`).option("--hex", `${what} in hexadecimal`);
 
 /** An option that may be given several times. */
 export const collect = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];

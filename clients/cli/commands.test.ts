@@ -7,9 +7,28 @@ import { ERRORS, HsmError, type ErrorCode } from "@keystead/client/names";
 import { LARGEST_DATA_BYTES } from "./byte-source.ts";
 import { newFolder, runIn, type Scene } from "./recording-shell.ts";
 
-const key = { namespace: "default", keyId: "k", algorithm: "Ed25519", state: "active", version: 2, usage: ["sign", "verify"], tags: ["a"], description: "", createdAt: new Date(0), updatedAt: new Date(0), versions: [{ version: 1, state: "deactivated", createdAt: new Date(0), local: true }] };
+const key = {
+  namespace: "default",
+  keyId: "k",
+  algorithm: "Ed25519",
+  state: "active",
+  version: 2,
+  usage: ["sign", "verify"],
+  tags: ["a"],
+  description: "",
+  createdAt: new Date(0),
+  updatedAt: new Date(0),
+  versions: [{ version: 1, state: "deactivated", createdAt: new Date(0), local: true }],
+};
 const signature = Buffer.from([0xfb, 0xef, 0xff]);
-const signing = { sign: ({ keyId, data }: { keyId: string; data: Buffer }) => ({ signature: Buffer.concat([signature, data]), keyId, version: 1, algorithm: "Ed25519" }) };
+const signing = {
+  sign: ({ keyId, data }: { keyId: string; data: Buffer }) => ({
+    signature: Buffer.concat([signature, data]),
+    keyId,
+    version: 1,
+    algorithm: "Ed25519",
+  }),
+};
 
 test("a signature is a line of base64, hexadecimal with --hex, and raw bytes with --out", async () => {
   assert.equal((await runIn({ client: signing }, "sign", "k", "")).out.toString(), "++//\n");
@@ -21,13 +40,29 @@ test("a signature is a line of base64, hexadecimal with --hex, and raw bytes wit
 });
 
 test("--json prints one document with the contract's field names, at any place on the line", async () => {
-  for (const line of [["--json", "sign", "k", ""], ["sign", "k", "", "--json"], ["sign", "--json", "k", ""]]) {
+  for (const line of [
+    ["--json", "sign", "k", ""],
+    ["sign", "k", "", "--json"],
+    ["sign", "--json", "k", ""],
+  ]) {
     const { out } = await runIn({ client: signing }, ...line);
     assert.deepEqual(JSON.parse(out.toString()), { signature: "++//", key_id: "k", version: 1, algorithm: "Ed25519" });
   }
   const { out } = await runIn({ client: { getKey: () => key } }, "keys", "show", "k", "--json");
   const time = "1970-01-01T00:00:00.000Z";
-  assert.deepEqual(JSON.parse(out.toString()), { namespace: "default", key_id: "k", algorithm: "Ed25519", state: "active", version: 2, usage: ["sign", "verify"], tags: ["a"], description: "", created_at: time, updated_at: time, versions: [{ version: 1, state: "deactivated", created_at: time, local: true }] });
+  assert.deepEqual(JSON.parse(out.toString()), {
+    namespace: "default",
+    key_id: "k",
+    algorithm: "Ed25519",
+    state: "active",
+    version: 2,
+    usage: ["sign", "verify"],
+    tags: ["a"],
+    description: "",
+    created_at: time,
+    updated_at: time,
+    versions: [{ version: 1, state: "deactivated", created_at: time, local: true }],
+  });
 });
 
 test("a table has a heading and one line per key, without control characters of the server", async () => {
@@ -42,13 +77,25 @@ test("a table has a heading and one line per key, without control characters of 
 test("colours only on a terminal, and never with NO_COLOR", async () => {
   const client = { listNamespaces: () => [] };
   const coloured = async (scene: Scene) => (await runIn({ client, ...scene }, "namespaces", "list")).out.includes("\u001b[1m");
-  assert.deepEqual([await coloured({ terminal: true }), await coloured({ terminal: true, env: { NO_COLOR: "1" } }), await coloured({})], [true, false, false]);
+  assert.deepEqual(
+    [await coloured({ terminal: true }), await coloured({ terminal: true, env: { NO_COLOR: "1" } }), await coloured({})],
+    [true, false, false],
+  );
 });
 
 test("keys list --all follows the cursor", async () => {
-  const pages = [{ keys: [key], nextPageToken: "n", total: 2 }, { keys: [key], nextPageToken: "", total: 2 }];
+  const pages = [
+    { keys: [key], nextPageToken: "n", total: 2 },
+    { keys: [key], nextPageToken: "", total: 2 },
+  ];
   const asked: unknown[] = [];
-  const { out } = await runIn({ client: { listKeys: (request: unknown) => (asked.push(request), pages.shift()) } }, "keys", "list", "--all", "--json");
+  const { out } = await runIn(
+    { client: { listKeys: (request: unknown) => (asked.push(request), pages.shift()) } },
+    "keys",
+    "list",
+    "--all",
+    "--json",
+  );
   assert.equal(JSON.parse(out.toString()).keys.length, 2);
   assert.equal((asked[1] as { pageToken: string }).pageToken, "n");
 });
@@ -63,7 +110,13 @@ test("an invalid signature or MAC is exit status 1 and an answer, not an error",
 });
 
 test("`mac KEY` computes a MAC", async () => {
-  const { out } = await runIn({ client: { generateMac: ({ keyId }: { keyId: string }) => ({ mac: signature, keyId, version: 1 }) } }, "mac", "k", "x", "--hex");
+  const { out } = await runIn(
+    { client: { generateMac: ({ keyId }: { keyId: string }) => ({ mac: signature, keyId, version: 1 }) } },
+    "mac",
+    "k",
+    "x",
+    "--hex",
+  );
   assert.equal(out.toString(), "fbefff\n");
 });
 
@@ -109,7 +162,10 @@ test("refuses to overwrite without --force, before anything is asked of the serv
   assert.equal(refused.exit, 2);
   assert.equal(refused.connectedWith, undefined);
   assert.equal(readFileSync(join(cwd, "out"), "utf8"), "precious");
-  assert.equal((await runIn({ cwd, client: { generateRandom: () => Buffer.from("new") } }, "random", "8", "--out", "out", "--force")).exit, 0);
+  assert.equal(
+    (await runIn({ cwd, client: { generateRandom: () => Buffer.from("new") } }, "random", "8", "--out", "out", "--force")).exit,
+    0,
+  );
   assert.equal(readFileSync(join(cwd, "out"), "utf8"), "new");
 });
 
@@ -140,7 +196,11 @@ test("a file goes through encrypt and decrypt, and only a complete authentic one
   assert.deepEqual(readFileSync(join(cwd, "back")), plaintext);
 
   const sealed = readFileSync(join(cwd, "sealed"));
-  for (const bad of [sealed.subarray(0, -1), Buffer.concat([sealed, Buffer.alloc(1)]), sealed.with(sealed.length - 3, (sealed.at(-3) ?? 0) ^ 1)]) {
+  for (const bad of [
+    sealed.subarray(0, -1),
+    Buffer.concat([sealed, Buffer.alloc(1)]),
+    sealed.with(sealed.length - 3, (sealed.at(-3) ?? 0) ^ 1),
+  ]) {
     writeFileSync(join(cwd, "bad"), bad);
     const { exit, err } = await runIn(scene, "decrypt", "k", "--in", "bad", "--out", "lost", "--associated-data", "v1");
     assert.equal(exit, ERRORS.DECRYPTION_FAILED.exit, err);
@@ -159,12 +219,23 @@ test("encrypt works between pipes and refuses to print binary on a terminal", as
 test("the progress bar is drawn on a terminal only", async () => {
   const cwd = newFolder();
   writeFileSync(join(cwd, "plain"), Buffer.alloc(100_000));
-  assert.match((await runIn({ cwd, client: envelope, terminal: true }, "encrypt", "k", "--in", "plain", "--out", "a")).err, /100% {2}97.7 KiB of 97.7 KiB/);
+  assert.match(
+    (await runIn({ cwd, client: envelope, terminal: true }, "encrypt", "k", "--in", "plain", "--out", "a")).err,
+    /100% {2}97.7 KiB of 97.7 KiB/,
+  );
   assert.equal((await runIn({ cwd, client: envelope }, "encrypt", "k", "--in", "plain", "--out", "b")).err, "");
 });
 
 test("--direct sends the data itself", async () => {
-  const client = { encrypt: ({ plaintext }: { plaintext: Buffer }) => ({ ciphertext: Buffer.from(plaintext).reverse(), nonce: Buffer.alloc(0), keyId: "k", version: 1 }), decrypt: envelope.decrypt };
+  const client = {
+    encrypt: ({ plaintext }: { plaintext: Buffer }) => ({
+      ciphertext: Buffer.from(plaintext).reverse(),
+      nonce: Buffer.alloc(0),
+      keyId: "k",
+      version: 1,
+    }),
+    decrypt: envelope.decrypt,
+  };
   const { out } = await runIn({ client, stdin: "abc" }, "encrypt", "k", "--direct");
   assert.equal(out.toString(), `${Buffer.from("cba").toString("base64")}\n`);
   assert.equal((await runIn({ client, stdin: out }, "decrypt", "k", "--direct")).out.toString(), "abc");
@@ -173,22 +244,53 @@ test("--direct sends the data itself", async () => {
 
 test("a batch prints a result per item and leaves by the first error's status", async () => {
   const cwd = newFolder();
-  writeFileSync(join(cwd, "b.json"), JSON.stringify({ items: [{ sign: { key_id: "k", data: "eA==" } }, { generate_mac: { key_id: "k", text: "x" } }] }));
+  writeFileSync(
+    join(cwd, "b.json"),
+    JSON.stringify({ items: [{ sign: { key_id: "k", data: "eA==" } }, { generate_mac: { key_id: "k", text: "x" } }] }),
+  );
   let items: unknown;
-  const batch = (request: { items: unknown }) => ((items = request.items), [{ sign: { signature, keyId: "k", version: 1, algorithm: "Ed25519" } }, { error: new HsmError("KEY_USAGE_FORBIDS", "no") }]);
+  const batch = (request: { items: unknown }) => (
+    (items = request.items),
+    [{ sign: { signature, keyId: "k", version: 1, algorithm: "Ed25519" } }, { error: new HsmError("KEY_USAGE_FORBIDS", "no") }]
+  );
   const { exit, out } = await runIn({ cwd, client: { batch } }, "batch", "b.json", "--json");
-  assert.deepEqual(items, [{ sign: { keyId: "k", data: new Uint8Array([0x78]) } }, { generateMac: { keyId: "k", data: Buffer.from("x") } }]);
+  assert.deepEqual(items, [
+    { sign: { keyId: "k", data: new Uint8Array([0x78]) } },
+    { generateMac: { keyId: "k", data: Buffer.from("x") } },
+  ]);
   assert.deepEqual(JSON.parse(out.toString()).results[1], { error: { code: "KEY_USAGE_FORBIDS", number: 106, detail: "no" } });
   assert.equal(exit, 6);
-  for (const bad of ["{", "{}", '{"items":[{"sign":{},"verify":{}}]}', '{"items":[{"seal":{}}]}', '{"items":[{"sign":{"data":"!"}}]}']) assert.equal((await runIn({ stdin: bad }, "batch", "-")).exit, 2, bad);
+  for (const bad of ["{", "{}", '{"items":[{"sign":{},"verify":{}}]}', '{"items":[{"seal":{}}]}', '{"items":[{"sign":{"data":"!"}}]}'])
+    assert.equal((await runIn({ stdin: bad }, "batch", "-")).exit, 2, bad);
 });
 
 test("audit tail shows the newest events, oldest of them first", async () => {
-  const events = [3n, 2n, 1n].map((sequence) => ({ sequence, time: new Date(0), principal: "admin", action: "Sign", keyId: "k", decision: "allow", outcome: "OK", requestId: "r" }));
+  const events = [3n, 2n, 1n].map((sequence) => ({
+    sequence,
+    time: new Date(0),
+    principal: "admin",
+    action: "Sign",
+    keyId: "k",
+    decision: "allow",
+    outcome: "OK",
+    requestId: "r",
+  }));
   const client = { getAuditLog: ({ pageSize }: { pageSize: number }) => ({ events: events.slice(0, pageSize), nextPageToken: "" }) };
   const { out } = await runIn({ client }, "audit", "tail", "--lines", "2");
-  assert.deepEqual(out.toString().split("\n").slice(1, 3).map((line) => line[0]), ["2", "3"]);
-  assert.deepEqual(JSON.parse((await runIn({ client }, "audit", "tail", "--json")).out.toString()).events.map((event: { sequence: string }) => event.sequence), ["1", "2", "3"]);
+  assert.deepEqual(
+    out
+      .toString()
+      .split("\n")
+      .slice(1, 3)
+      .map((line) => line[0]),
+    ["2", "3"],
+  );
+  assert.deepEqual(
+    JSON.parse((await runIn({ client }, "audit", "tail", "--json")).out.toString()).events.map(
+      (event: { sequence: string }) => event.sequence,
+    ),
+    ["1", "2", "3"],
+  );
 });
 
 test("keys import recognises PEM and wipes the material", async () => {

@@ -14,7 +14,11 @@ export interface Node {
   readonly options: readonly { readonly flag: string; readonly summary: string; readonly takesValue: boolean }[];
 }
 
-const optionOf = (option: Option) => ({ flag: option.long ?? option.short ?? "", summary: option.description, takesValue: option.required || option.optional });
+const optionOf = (option: Option) => ({
+  flag: option.long ?? option.short ?? "",
+  summary: option.description,
+  takesValue: option.required || option.optional,
+});
 
 /** Every command with its sub-commands and all options it takes, the global ones included. */
 export function completionNodes(root: Command): readonly Node[] {
@@ -23,7 +27,11 @@ export function completionNodes(root: Command): readonly Node[] {
     {
       path,
       commands: command.commands.map((child) => ({ name: child.name(), summary: child.summary() })),
-      options: [...(command === root ? [] : command.options.map(optionOf)), ...globals, { flag: "--help", summary: "show help", takesValue: false }],
+      options: [
+        ...(command === root ? [] : command.options.map(optionOf)),
+        ...globals,
+        { flag: "--help", summary: "show help", takesValue: false },
+      ],
     },
     ...command.commands.flatMap((child) => visit(child, [...path, child.name()])),
   ];
@@ -33,7 +41,8 @@ export function completionNodes(root: Command): readonly Node[] {
 const unquoted = (text: string): string => text.replaceAll("'", "").replaceAll("`", "");
 
 function bash(nodes: readonly Node[]): string {
-  const words = (node: Node): string => [...node.commands.map((command) => command.name), ...node.options.map((option) => option.flag)].join(" ");
+  const words = (node: Node): string =>
+    [...node.commands.map((command) => command.name), ...node.options.map((option) => option.flag)].join(" ");
   const values = [...new Set(nodes.flatMap((node) => node.options.filter((option) => option.takesValue).map((option) => option.flag)))];
   return `# keystead completion for bash: source <(keystead completion bash)
 _keystead() {
@@ -63,7 +72,10 @@ function zsh(nodes: readonly Node[]): string {
   const escaped = (text: string): string => unquoted(text).replaceAll(":", "\\:");
   const values = [...new Set(nodes.flatMap((node) => node.options.filter((option) => option.takesValue).map((option) => option.flag)))];
   const lines = (node: Node): string =>
-    [...node.commands.map((command) => `'${command.name}:${escaped(command.summary)}'`), ...node.options.map((option) => `'${option.flag}:${escaped(option.summary)}'`)].join(" ");
+    [
+      ...node.commands.map((command) => `'${command.name}:${escaped(command.summary)}'`),
+      ...node.options.map((option) => `'${option.flag}:${escaped(option.summary)}'`),
+    ].join(" ");
   return `#compdef keystead
 # keystead completion for zsh: keystead completion zsh > "\${fpath[1]}/_keystead"
 _keystead() {
@@ -96,7 +108,10 @@ function fish(nodes: readonly Node[]): string {
     const here = `-n '__keystead_at "${node.path.join("/")}"'`;
     return [
       ...node.commands.map((command) => `complete -c keystead ${here} -a '${command.name}' -d '${unquoted(command.summary)}'`),
-      ...node.options.map((option) => `complete -c keystead ${here} -l '${option.flag.slice(2)}'${option.takesValue ? " -r" : ""} -d '${unquoted(option.summary)}'`),
+      ...node.options.map(
+        (option) =>
+          `complete -c keystead ${here} -l '${option.flag.slice(2)}'${option.takesValue ? " -r" : ""} -d '${unquoted(option.summary)}'`,
+      ),
     ];
   });
   return `# keystead completion for fish: keystead completion fish > ~/.config/fish/completions/keystead.fish
@@ -114,7 +129,10 @@ function __keystead_at
       case '-*'
       case '*'
         set -l candidate (string join / (string split -n / "$path") $word)
-        contains -- $candidate ${nodes.filter((node) => node.path.length > 0).map((node) => `'${node.path.join("/")}'`).join(" ")}; and set path $candidate
+        contains -- $candidate ${nodes
+          .filter((node) => node.path.length > 0)
+          .map((node) => `'${node.path.join("/")}'`)
+          .join(" ")}; and set path $candidate
     end
   end
   test "$path" = "$argv[1]"

@@ -35,7 +35,10 @@ interface Answer {
 }
 
 /** Runs `keystead` as a person would in `folder`, where ./data is the server's folder. */
-async function keystead(args: readonly string[], { stdin = "", env = {} }: { stdin?: string | Buffer; env?: Record<string, string> } = {}): Promise<Answer> {
+async function keystead(
+  args: readonly string[],
+  { stdin = "", env = {} }: { stdin?: string | Buffer; env?: Record<string, string> } = {},
+): Promise<Answer> {
   const child = spawn(process.execPath, [COMMAND, ...args], { cwd: folder, env: { ...process.env, HOME: folder, ...env } });
   const out: Buffer[] = [];
   let err = "";
@@ -53,22 +56,42 @@ async function json(...args: string[]): Promise<Record<string, never>> {
   return JSON.parse(out.toString("utf8"));
 }
 
-before(async () => {
-  const [grpc, api, health, metrics] = [await freePort(), await freePort(), await freePort(), await freePort()];
-  plaintextGrpc = `http://127.0.0.1:${grpc}`;
-  server = spawn(process.execPath, [COMMAND, "dev", "--data-dir", data, "--port", `${grpc}`, "--api-port", `${api}`, "--health-port", `${health}`, "--metrics-port", `${metrics}`], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
-  const hear = (piece: Buffer) => (serverSaid = (serverSaid + piece.toString("utf8")).slice(-20_000));
-  server.stdout?.on("data", hear);
-  server.stderr?.on("data", hear);
-  const deadline = Date.now() + READY_MS;
-  for (;;) {
-    assert.equal(server.exitCode, null, `the server ended:\n${serverSaid}`);
-    const { exit, out } = await keystead(["status", "--json", "--timeout", "2s"]);
-    if (exit === 0 && JSON.parse(out.toString()).phase === "open") return;
-    assert.ok(Date.now() < deadline, `the server is not ready:\n${serverSaid}`);
-    await sleep(200);
-  }
-}, { timeout: READY_MS + 10_000 });
+before(
+  async () => {
+    const [grpc, api, health, metrics] = [await freePort(), await freePort(), await freePort(), await freePort()];
+    plaintextGrpc = `http://127.0.0.1:${grpc}`;
+    server = spawn(
+      process.execPath,
+      [
+        COMMAND,
+        "dev",
+        "--data-dir",
+        data,
+        "--port",
+        `${grpc}`,
+        "--api-port",
+        `${api}`,
+        "--health-port",
+        `${health}`,
+        "--metrics-port",
+        `${metrics}`,
+      ],
+      { cwd: folder, stdio: ["ignore", "pipe", "pipe"] },
+    );
+    const hear = (piece: Buffer) => (serverSaid = (serverSaid + piece.toString("utf8")).slice(-20_000));
+    server.stdout?.on("data", hear);
+    server.stderr?.on("data", hear);
+    const deadline = Date.now() + READY_MS;
+    for (;;) {
+      assert.equal(server.exitCode, null, `the server ended:\n${serverSaid}`);
+      const { exit, out } = await keystead(["status", "--json", "--timeout", "2s"]);
+      if (exit === 0 && JSON.parse(out.toString()).phase === "open") return;
+      assert.ok(Date.now() < deadline, `the server is not ready:\n${serverSaid}`);
+      await sleep(200);
+    }
+  },
+  { timeout: READY_MS + 10_000 },
+);
 
 after(async () => {
   if (server.exitCode === null) {
@@ -82,11 +105,20 @@ after(async () => {
 test("a key is made, listed, shown, rotated and destroyed", async () => {
   assert.equal((await json("keys", "create", "ed25519", "--id", "life", "--tag", "team:a", "--description", "a test"))["key_id"], "life");
   assert.equal((await keystead(["keys", "create", "Ed25519", "--id", "life"])).exit, 6);
-  const list = (await json("keys", "list", "--tag", "team:a")) as unknown as { keys: { key_id: string; algorithm: string }[]; total: number };
-  assert.deepEqual(list.keys.map((key) => [key.key_id, key.algorithm]), [["life", "Ed25519"]]);
+  const list = (await json("keys", "list", "--tag", "team:a")) as unknown as {
+    keys: { key_id: string; algorithm: string }[];
+    total: number;
+  };
+  assert.deepEqual(
+    list.keys.map((key) => [key.key_id, key.algorithm]),
+    [["life", "Ed25519"]],
+  );
   assert.match((await keystead(["keys", "list"])).out.toString(), /^KEY +ALGORITHM[^\n]*\nlife +Ed25519 +active +1/);
   assert.equal((await json("keys", "rotate", "life"))["new_key_id"], "life@v2");
-  assert.deepEqual(((await json("keys", "show", "life")) as unknown as { versions: { state: string }[] }).versions.map((version) => version.state).sort(), ["active", "deactivated"]);
+  assert.deepEqual(
+    ((await json("keys", "show", "life")) as unknown as { versions: { state: string }[] }).versions.map((version) => version.state).sort(),
+    ["active", "deactivated"],
+  );
   assert.equal((await keystead(["keys", "delete", "life", "--yes"])).exit, 0);
   assert.notEqual((await keystead(["sign", "life", "x"])).exit, 0);
   assert.equal((await keystead(["keys", "show", "nobody"])).exit, 5);
@@ -131,7 +163,10 @@ test("MACs, digests, random bytes, data keys and batches", async () => {
   assert.equal((await keystead(["random", "40", "--out", "-"])).out.length, 40);
   await json("keys", "create", "AES-256-GCM", "--id", "wrapper");
   const dataKey = (await json("data-key", "wrapper")) as unknown as { plaintext: string; ciphertext: string };
-  assert.equal((await keystead(["decrypt", "wrapper", "--direct"], { stdin: dataKey.ciphertext })).out.toString("base64"), dataKey.plaintext);
+  assert.equal(
+    (await keystead(["decrypt", "wrapper", "--direct"], { stdin: dataKey.ciphertext })).out.toString("base64"),
+    dataKey.plaintext,
+  );
   const items = [{ generate_mac: { key_id: "mac", text: "hello" } }, { sign: { key_id: "absent", text: "hello" } }];
   const batch = await keystead(["batch", "-", "--json"], { stdin: JSON.stringify({ items }) });
   const { results } = JSON.parse(batch.out.toString());
@@ -147,13 +182,17 @@ test("a minted token is enough, within its role and namespace", async () => {
   const minted = await keystead(["token", "mint", "--subject", "build", "--role", "KeyUser", "--namespace", "tenant"]);
   assert.equal(minted.exit, 0, minted.err);
   writeFileSync(join(folder, "bearer.json"), JSON.stringify({ endpoint: profile.endpoint, ca: profile.ca }));
-  const asBearer = (...args: string[]) => keystead([...args, "--profile", "bearer.json", "--token", "env:BEARER"], { env: { BEARER: minted.out.toString().trim() } });
+  const asBearer = (...args: string[]) =>
+    keystead([...args, "--profile", "bearer.json", "--token", "env:BEARER"], { env: { BEARER: minted.out.toString().trim() } });
   const signed = await asBearer("sign", "theirs", "x", "--namespace", "tenant");
   assert.equal(signed.exit, 0, signed.err);
   assert.notEqual((await asBearer("sign", "ours", "x", "--namespace", "default")).exit, 0);
   assert.equal((await asBearer("keys", "create", "Ed25519", "--namespace", "tenant")).exit, 4);
   assert.equal((await keystead(["keys", "list", "--profile", "bearer.json"])).exit, 3);
-  assert.equal((await keystead(["keys", "list", "--profile", "bearer.json", "--token", "env:BEARER"], { env: { BEARER: "e30.e30.x" } })).exit, 3);
+  assert.equal(
+    (await keystead(["keys", "list", "--profile", "bearer.json", "--token", "env:BEARER"], { env: { BEARER: "e30.e30.x" } })).exit,
+    3,
+  );
 });
 
 test("the plaintext listener of the development preset answers too", async () => {
@@ -165,7 +204,9 @@ test("every use is in the audit log, under the request id that was given, refusa
   await json("keys", "create", "Ed25519", "--id", "watched");
   assert.equal((await keystead(["sign", "watched", "x", "--request-id", "ticket-1"])).exit, 0);
   assert.notEqual((await keystead(["encrypt", "watched", "--direct", "--request-id", "ticket-2"], { stdin: "x" })).exit, 0);
-  const { events } = (await json("audit", "tail", "--key", "watched")) as unknown as { events: { action: string; request_id: string; outcome: string }[] };
+  const { events } = (await json("audit", "tail", "--key", "watched")) as unknown as {
+    events: { action: string; request_id: string; outcome: string }[];
+  };
   const of = (id: string) => events.filter((event) => event.request_id === id).map((event) => [event.action, event.outcome === "OK"]);
   assert.deepEqual(of("ticket-1"), [["Sign", true]]);
   assert.deepEqual(of("ticket-2"), [["Encrypt", false]]);
@@ -186,7 +227,12 @@ test("the configuration that init writes is valid once its files are in place", 
   assert.equal((await keystead(["init", "--out", "made.yaml", "--folder", "made"])).exit, 0);
   mkdirSync(join(folder, "made/tls"), { recursive: true });
   mkdirSync(join(folder, "made/unseal"), { mode: 0o700 });
-  for (const [from, to] of [["server.pem", "server-cert.pem"], ["server-key.pem", "server-key.pem"], ["ca.pem", "ca-cert.pem"]] as const) cpSync(join(data, "tls", from), join(folder, "made/tls", to));
+  for (const [from, to] of [
+    ["server.pem", "server-cert.pem"],
+    ["server-key.pem", "server-key.pem"],
+    ["ca.pem", "ca-cert.pem"],
+  ] as const)
+    cpSync(join(data, "tls", from), join(folder, "made/tls", to));
   writeFileSync(join(folder, "made/unseal/master.key"), Buffer.alloc(32, 3), { mode: 0o600 });
   const { exit, err } = await keystead(["config", "validate", "--config", "made.yaml"]);
   assert.equal(exit, 0, err);

@@ -8,13 +8,15 @@ import { printable } from "./table.ts";
 
 /** What to do next, by code. Codes whose detail already says it are absent. */
 const HINTS: Readonly<Partial<Record<ErrorCode, string>>> = Object.freeze({
-  UNAUTHENTICATED: "check --client-cert, --client-key, --ca and --token, or pass --profile; the development server writes data/credentials/profile.json",
+  UNAUTHENTICATED:
+    "check --client-cert, --client-key, --ca and --token, or pass --profile; the development server writes data/credentials/profile.json",
   PERMISSION_DENIED: "ask an administrator for a role that may do this, or use another --profile or --namespace",
   OBJECT_NOT_FOUND: "see `keystead keys list`; names belong to a namespace (--namespace)",
   OBJECT_EXISTS: "choose another name, or `keystead keys rotate` to make a new version",
   KEY_STATE_FORBIDS: "see `keystead keys show KEY` for the key's state",
   KEY_USAGE_FORBIDS: "see `keystead keys show KEY` for what the key may do; encrypting files needs wrap_data_key, or --direct with encrypt",
-  REQUEST_TOO_LARGE: "for encrypt and decrypt leave out --direct, which takes files of any size; otherwise the server's server.body_bytes is the limit",
+  REQUEST_TOO_LARGE:
+    "for encrypt and decrypt leave out --direct, which takes files of any size; otherwise the server's server.body_bytes is the limit",
   DECRYPTION_FAILED: "wrong key, wrong associated data, or changed data: no plaintext was written to the output file",
   RATE_LIMITED: "try again later",
   VAULT_SEALED: "open it with `keystead unseal --secret REF`",
@@ -34,7 +36,12 @@ export async function reportFailure(thrown: unknown, json: boolean): Promise<Fai
   const { requestIdOf } = await import("@keystead/client/remote-error"); // loaded only for failures: it brings the transport
   const system = thrown instanceof Error && "syscall" in thrown && "code" in thrown;
   const unexpected = thrown instanceof Error ? thrown.message : String(thrown);
-  const error = thrown instanceof HsmError ? thrown : system ? new HsmError("INVALID_REQUEST", unexpected) : new HsmError("INTERNAL", unexpected, { cause: thrown });
+  const error =
+    thrown instanceof HsmError
+      ? thrown
+      : system
+        ? new HsmError("INVALID_REQUEST", unexpected)
+        : new HsmError("INTERNAL", unexpected, { cause: thrown });
   const { code, number, detail, retryAfterSeconds } = asHsmError(error);
   const hint = HINTS[code];
   const requestId = requestIdOf(error);

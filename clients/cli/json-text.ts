@@ -12,7 +12,9 @@ export function jsonValue(value: unknown): unknown {
   if (typeof value === "bigint") return value.toString();
   if (Array.isArray(value)) return value.map(jsonValue);
   if (typeof value === "object" && value !== null) {
-    return Object.fromEntries(Object.entries(value).flatMap(([name, member]) => (member === undefined ? [] : [[snakeCase(name), jsonValue(member)]])));
+    return Object.fromEntries(
+      Object.entries(value).flatMap(([name, member]) => (member === undefined ? [] : [[snakeCase(name), jsonValue(member)]])),
+    );
   }
   return value;
 }

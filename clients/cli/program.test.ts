@@ -24,10 +24,39 @@ const leaves = all.filter(({ command }) => command.commands.length === 0);
 test("the command line has every promised command", () => {
   const paths = new Set(all.map(({ path }) => path.join(" ")));
   for (const promised of [
-    "server", "dev", "init", "status", "seal", "unseal", "keys create", "keys import", "keys list", "keys show", "keys public", "keys rotate", "keys delete",
-    "sign", "verify", "encrypt", "decrypt", "mac", "mac verify", "hash", "random", "data-key", "batch", "audit tail", "audit verify", "store verify",
-    "namespaces create", "namespaces list", "token mint", "config validate", "completion",
-  ]) assert.ok(paths.has(promised), promised);
+    "server",
+    "dev",
+    "init",
+    "status",
+    "seal",
+    "unseal",
+    "keys create",
+    "keys import",
+    "keys list",
+    "keys show",
+    "keys public",
+    "keys rotate",
+    "keys delete",
+    "sign",
+    "verify",
+    "encrypt",
+    "decrypt",
+    "mac",
+    "mac verify",
+    "hash",
+    "random",
+    "data-key",
+    "batch",
+    "audit tail",
+    "audit verify",
+    "store verify",
+    "namespaces create",
+    "namespaces list",
+    "token mint",
+    "config validate",
+    "completion",
+  ])
+    assert.ok(paths.has(promised), promised);
 });
 
 test("every command has a summary, and help that ends in examples", async () => {
@@ -48,7 +77,10 @@ test("every example names its own command and only options that exist", () => {
       const words = path.join(" ").replace(" make", "");
       assert.ok(line.startsWith(`keystead ${words}`), `${example} should show ${words}`);
       for (const [flag] of line.matchAll(/(?<= )--[a-z0-9-]+/g)) {
-        assert.ok([...command.options, ...root.options].some((option) => option.long === flag), `${flag} in ${example}`);
+        assert.ok(
+          [...command.options, ...root.options].some((option) => option.long === flag),
+          `${flag} in ${example}`,
+        );
       }
     }
   }
@@ -58,7 +90,9 @@ test("completion knows every command and every option, in all three shells", () 
   for (const shell of SHELLS) {
     const script = completionScript(root, shell);
     for (const { path } of all) assert.ok(script.includes(path.join("/")), `${shell}: ${path.join("/")}`);
-    for (const node of completionNodes(root)) for (const { flag } of node.options) assert.ok(script.includes(shell === "fish" ? `-l '${flag.slice(2)}'` : flag), `${shell}: ${flag}`);
+    for (const node of completionNodes(root))
+      for (const { flag } of node.options)
+        assert.ok(script.includes(shell === "fish" ? `-l '${flag.slice(2)}'` : flag), `${shell}: ${flag}`);
   }
 });
 
@@ -80,7 +114,19 @@ test("prints the version", async () => {
 });
 
 test("an unknown command or option, or a missing argument, is exit status 2", async () => {
-  for (const line of [["bogus"], ["sign"], ["sign", "k", "--colour"], ["keys"], ["keys", "bogus"], ["unseal"], ["token", "mint"], ["random", "0"], ["random", "x"], ["keys", "list", "--per-page", "1001"], ["hash", "x", "--algorithm", "md5"]]) {
+  for (const line of [
+    ["bogus"],
+    ["sign"],
+    ["sign", "k", "--colour"],
+    ["keys"],
+    ["keys", "bogus"],
+    ["unseal"],
+    ["token", "mint"],
+    ["random", "0"],
+    ["random", "x"],
+    ["keys", "list", "--per-page", "1001"],
+    ["hash", "x", "--algorithm", "md5"],
+  ]) {
     const { exit, err, out } = await runIn({ terminal: false }, ...line);
     assert.equal(exit, 2, `${line.join(" ")}: ${err}`);
     assert.ok(err.length > 0);

@@ -54,9 +54,17 @@ export function createProgram(run: Run): Command {
     .version(VERSION, "--version", "print the version")
     .configureHelp({ showGlobalOptions: true })
     .exitOverride()
-    .configureOutput({ writeOut: (text) => run.shell.stdout.write(text), writeErr: (text) => run.shell.stderr.write(text), getOutHasColors: () => false, getErrHasColors: () => false })
+    .configureOutput({
+      writeOut: (text) => run.shell.stdout.write(text),
+      writeErr: (text) => run.shell.stderr.write(text),
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    })
     .addHelpText("after", EXIT_STATUS)
-    .addHelpText("after", "Examples:\n  $ keystead keys create Ed25519 --id release\n  $ keystead sign release --in app.tar --out app.tar.sig");
+    .addHelpText(
+      "after",
+      "Examples:\n  $ keystead keys create Ed25519 --id release\n  $ keystead sign release --in app.tar --out app.tar.sig",
+    );
   for (const [heading, commands] of REGISTER) {
     root.commandsGroup(heading);
     for (const add of commands) add(root, run);

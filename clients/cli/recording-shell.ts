@@ -41,11 +41,17 @@ function recorder(isTTY: boolean): Writable & { text(): Buffer; isTTY: boolean }
 export async function runIn(scene: Scene, ...args: readonly string[]): Promise<Recorded> {
   const stdout = recorder(scene.terminal === true);
   const stderr = recorder(scene.terminal === true);
-  const stdin = Object.assign(Readable.from(scene.stdin === undefined ? [] : [Buffer.from(scene.stdin as Uint8Array)]), { isTTY: scene.terminal === true && scene.stdin === undefined });
+  const stdin = Object.assign(Readable.from(scene.stdin === undefined ? [] : [Buffer.from(scene.stdin as Uint8Array)]), {
+    isTTY: scene.terminal === true && scene.stdin === undefined,
+  });
   let connectedWith: KeysteadOptions | undefined;
   const folder = scene.cwd ?? newFolder();
   const shell: Shell = {
-    stdin, stdout, stderr, cwd: folder, home: folder,
+    stdin,
+    stdout,
+    stderr,
+    cwd: folder,
+    home: folder,
     env: { KEYSTEAD_ENDPOINT: "http://127.0.0.1:1", ...scene.env },
     createClient: async (options) => {
       connectedWith = options;

@@ -14,7 +14,8 @@ function put(path: string, text: string): string {
   return path;
 }
 const profile = (endpoint: string): string => JSON.stringify({ endpoint });
-const endpointOf = async (scene: Scene, ...args: string[]): Promise<string | undefined> => (await runIn({ client, ...scene, env: { KEYSTEAD_ENDPOINT: "", ...scene.env } }, "status", ...args)).connectedWith?.endpoint;
+const endpointOf = async (scene: Scene, ...args: string[]): Promise<string | undefined> =>
+  (await runIn({ client, ...scene, env: { KEYSTEAD_ENDPOINT: "", ...scene.env } }, "status", ...args)).connectedWith?.endpoint;
 
 test("the command line wins over the environment, and that over the profile", async () => {
   const cwd = newFolder();
@@ -41,7 +42,16 @@ test("certificates are read from the profile and not sent to a plaintext listene
   const cwd = newFolder();
   put(join(cwd, "p/profile.json"), JSON.stringify({ endpoint: "https://x", ca: "ca.pem", cert: "c.pem", key: "k.pem", namespace: "n" }));
   for (const name of ["ca", "c", "k"]) put(join(cwd, `p/${name}.pem`), name);
-  const { connectedWith } = await runIn({ client, cwd, env: { KEYSTEAD_ENDPOINT: "" } }, "status", "--profile", "p/profile.json", "--timeout", "1500ms", "--request-id", "r");
+  const { connectedWith } = await runIn(
+    { client, cwd, env: { KEYSTEAD_ENDPOINT: "" } },
+    "status",
+    "--profile",
+    "p/profile.json",
+    "--timeout",
+    "1500ms",
+    "--request-id",
+    "r",
+  );
   assert.deepEqual([String(connectedWith?.ca), String(connectedWith?.cert), String(connectedWith?.key)], ["ca", "c", "k"]);
   assert.deepEqual([connectedWith?.namespace, connectedWith?.timeoutMs, connectedWith?.requestId], ["n", 1500, "r"]);
   const plain = await runIn({ client, cwd }, "status", "--profile", "p/profile.json", "--endpoint", "http://127.0.0.1:50051");
@@ -51,7 +61,8 @@ test("certificates are read from the profile and not sent to a plaintext listene
 test("a token comes by reference, from --token or KEYSTEAD_TOKEN", async () => {
   const cwd = newFolder();
   put(join(cwd, "t"), "from.a.file\n");
-  const tokenOf = async (env: Record<string, string>, ...args: string[]) => (await runIn({ client, cwd, env }, "status", ...args)).connectedWith?.token;
+  const tokenOf = async (env: Record<string, string>, ...args: string[]) =>
+    (await runIn({ client, cwd, env }, "status", ...args)).connectedWith?.token;
   assert.equal(await tokenOf({}, "--token", "file:t"), "from.a.file");
   assert.equal(await tokenOf({ T: "from.the.environment" }, "--token", "env:T"), "from.the.environment");
   assert.equal(await tokenOf({ KEYSTEAD_TOKEN: "as.it.is" }), "as.it.is");
@@ -60,7 +71,12 @@ test("a token comes by reference, from --token or KEYSTEAD_TOKEN", async () => {
 
 test("a literal secret is refused and never repeated", async () => {
   const secret = "eyJhbGciOiJIUzI1NiJ9.hunter2";
-  for (const line of [["status", "--token", secret], ["unseal", "--secret", secret], ["unseal", "--secret", "env:ABSENT", "--hmac-key", secret], ["token", "mint", "--subject", "s", "--issuer", "i", "--audience", "a", "--key", secret]]) {
+  for (const line of [
+    ["status", "--token", secret],
+    ["unseal", "--secret", secret],
+    ["unseal", "--secret", "env:ABSENT", "--hmac-key", secret],
+    ["token", "mint", "--subject", "s", "--issuer", "i", "--audience", "a", "--key", secret],
+  ]) {
     for (const json of [[], ["--json"]]) {
       const { exit, err, out } = await runIn({ client }, ...line, ...json);
       assert.equal(exit, 2, line.join(" "));

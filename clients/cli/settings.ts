@@ -57,7 +57,8 @@ function tokenFrom(options: GlobalOptions, shell: Surroundings): string | undefi
 export function parseTimeout(text: string): number {
   const [, digits, unit] = /^([0-9]{1,9})(ms|s|m)?$/.exec(text) ?? [];
   const milliseconds = Number(digits) * { ms: 1, s: 1000, m: 60_000 }[unit ?? "s"]!;
-  if (!Number.isSafeInteger(milliseconds) || milliseconds < 1) throw usageError(`--timeout: '${text}' is not a duration such as 30s, 500ms or 2m`);
+  if (!Number.isSafeInteger(milliseconds) || milliseconds < 1)
+    throw usageError(`--timeout: '${text}' is not a duration such as 30s, 500ms or 2m`);
   return Math.min(milliseconds, 2 ** 31 - 1);
 }
 
@@ -70,7 +71,9 @@ export function resolveSettings(options: GlobalOptions, shell: Surroundings): Ke
   const profile = findProfile(options, shell);
   const endpoint = options.endpoint ?? variable(shell, "KEYSTEAD_ENDPOINT") ?? profile?.endpoint;
   if (endpoint === undefined) {
-    throw usageError(`no credentials: start \`npm start\` once, or pass --profile or --endpoint (looked for ${profilePlaces(shell).join(", ")})`);
+    throw usageError(
+      `no credentials: start \`npm start\` once, or pass --profile or --endpoint (looked for ${profilePlaces(shell).join(", ")})`,
+    );
   }
   const file = (option: string | undefined, name: string): string | undefined => {
     const path = option ?? variable(shell, name);

@@ -10,7 +10,10 @@ export interface StartingConfig {
 const quoted = (text: string): string => JSON.stringify(text);
 
 /** The YAML text. `keystead config validate --config FILE` accepts it once the root secret and the certificates are in place. */
-export const startingConfig = ({ folder, administrator }: StartingConfig): string => `# Keystead configuration. Check it with: keystead config validate --config FILE
+export const startingConfig = ({
+  folder,
+  administrator,
+}: StartingConfig): string => `# Keystead configuration. Check it with: keystead config validate --config FILE
 # Every key can also be set by the environment: server.port is HSM_SERVER__PORT.
 preset: production
 

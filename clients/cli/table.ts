@@ -3,10 +3,12 @@ import { stripVTControlCharacters, styleText } from "node:util";
 import type { Shell, Terminal } from "./shell.ts";
 
 /** Colours only on a terminal, and never with NO_COLOR. */
-export const colours = (shell: Pick<Shell, "env">, stream: Terminal<unknown>): boolean => stream.isTTY === true && !shell.env["NO_COLOR"] && shell.env["TERM"] !== "dumb";
+export const colours = (shell: Pick<Shell, "env">, stream: Terminal<unknown>): boolean =>
+  stream.isTTY === true && !shell.env["NO_COLOR"] && shell.env["TERM"] !== "dumb";
 
 /** Text from a server must not move the cursor or colour the screen of whoever reads it. */
-export const printable = (text: string): string => stripVTControlCharacters(text).replace(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, "\ufffd");
+export const printable = (text: string): string =>
+  stripVTControlCharacters(text).replace(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, "\ufffd");
 
 const strong = (text: string, colour: boolean): string => (colour ? styleText("bold", text, { validateStream: false }) : text);
 
@@ -14,7 +16,11 @@ const strong = (text: string, colour: boolean): string => (colour ? styleText("b
 export function renderTable(heading: readonly string[], rows: readonly (readonly string[])[], colour: boolean): string {
   const cells = rows.map((row) => row.map(printable));
   const widths = heading.map((title, column) => Math.max(title.length, ...cells.map((row) => row[column]?.length ?? 0)));
-  const line = (row: readonly string[]): string => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd();
+  const line = (row: readonly string[]): string =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join("  ")
+      .trimEnd();
   return [strong(line(heading.map((title) => title.toUpperCase())), colour), ...cells.map(line)].map((text) => `${text}\n`).join("");
 }
 

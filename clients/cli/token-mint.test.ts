@@ -8,11 +8,30 @@ import { calculateJwkThumbprint, decodeJwt, jwtVerify } from "jose";
 import { ttlSeconds } from "./commands/token-mint.ts";
 import { newFolder, runIn } from "./recording-shell.ts";
 
-const claims = ["--subject", "build", "--role", "KeyUser", "--role", "Auditor", "--namespace", "payments", "--ttl", "5m", "--issuer", "ci", "--audience", "keystead"];
+const claims = [
+  "--subject",
+  "build",
+  "--role",
+  "KeyUser",
+  "--role",
+  "Auditor",
+  "--namespace",
+  "payments",
+  "--ttl",
+  "5m",
+  "--issuer",
+  "ci",
+  "--audience",
+  "keystead",
+];
 const pemOf = (key: KeyObject): string => key.export({ type: "pkcs8", format: "pem" }) as string;
 
 test("RS256, ES256 and EdDSA tokens verify under the public key, with the key's thumbprint as kid", async () => {
-  const pairs = { RS256: generateKeyPairSync("rsa", { modulusLength: 2048 }), ES256: generateKeyPairSync("ec", { namedCurve: "P-256" }), EdDSA: generateKeyPairSync("ed25519") };
+  const pairs = {
+    RS256: generateKeyPairSync("rsa", { modulusLength: 2048 }),
+    ES256: generateKeyPairSync("ec", { namedCurve: "P-256" }),
+    EdDSA: generateKeyPairSync("ed25519"),
+  };
   for (const [algorithm, { privateKey, publicKey }] of Object.entries(pairs)) {
     const cwd = newFolder();
     writeFileSync(join(cwd, "key.pem"), pemOf(privateKey));
@@ -20,7 +39,13 @@ test("RS256, ES256 and EdDSA tokens verify under the public key, with the key's 
     for (const key of ["key.pem", "file:key.pem", "file:key.jwk"]) {
       const { out, exit, err } = await runIn({ cwd }, "token", "mint", "--key", key, "--algorithm", algorithm, ...claims);
       assert.equal(exit, 0, err);
-      const { payload, protectedHeader } = await jwtVerify(out.toString().trim(), publicKey, { issuer: "ci", audience: "keystead", subject: "build", algorithms: [algorithm], requiredClaims: ["exp", "iat", "nbf", "jti"] });
+      const { payload, protectedHeader } = await jwtVerify(out.toString().trim(), publicKey, {
+        issuer: "ci",
+        audience: "keystead",
+        subject: "build",
+        algorithms: [algorithm],
+        requiredClaims: ["exp", "iat", "nbf", "jti"],
+      });
       assert.deepEqual([payload["roles"], payload["namespaces"]], [["KeyUser", "Auditor"], ["payments"]]);
       assert.equal((payload.exp ?? 0) - (payload.iat ?? 0), 300);
       assert.equal(protectedHeader.kid, await calculateJwkThumbprint(createPublicKey(privateKey).export({ format: "jwk" }) as never));
@@ -33,8 +58,24 @@ test("HS256 tokens verify under the secret, given as text, octet JWK or raw byte
   const cwd = newFolder();
   writeFileSync(join(cwd, "raw"), secret);
   writeFileSync(join(cwd, "oct.jwk"), JSON.stringify({ kty: "oct", k: secret.toString("base64url"), kid: "h1" }));
-  for (const [reference, env] of [["env:S", { S: `base64:${secret.toString("base64")}` }], ["file:raw", {}], ["oct.jwk", {}]] as const) {
-    const { out, err } = await runIn({ cwd, env }, "token", "mint", "--key", reference, "--algorithm", "hs256", "--kid", "mine", ...claims, "--json");
+  for (const [reference, env] of [
+    ["env:S", { S: `base64:${secret.toString("base64")}` }],
+    ["file:raw", {}],
+    ["oct.jwk", {}],
+  ] as const) {
+    const { out, err } = await runIn(
+      { cwd, env },
+      "token",
+      "mint",
+      "--key",
+      reference,
+      "--algorithm",
+      "hs256",
+      "--kid",
+      "mine",
+      ...claims,
+      "--json",
+    );
     assert.equal(err, "");
     const { token, algorithm, expires_at: expiresAt } = JSON.parse(out.toString());
     assert.equal(algorithm, "HS256");
@@ -51,7 +92,10 @@ test("key, issuer and audience come from the profile when left out; a single rol
   const { out } = await runIn({ cwd }, "token", "mint", "--profile", "p.json", "--subject", "me", "--role", "Administrator");
   const { payload } = await jwtVerify(out.toString().trim(), publicKey, { issuer: "keystead-local", audience: "keystead" });
   assert.equal(payload["role"], "Administrator");
-  assert.notEqual(payload.jti, decodeJwt((await runIn({ cwd }, "token", "mint", "--profile", "p.json", "--subject", "me")).out.toString().trim()).jti);
+  assert.notEqual(
+    payload.jti,
+    decodeJwt((await runIn({ cwd }, "token", "mint", "--profile", "p.json", "--subject", "me")).out.toString().trim()).jti,
+  );
 });
 
 test("refuses the wrong algorithm, a weak key and a short secret, without showing them", async () => {
@@ -60,8 +104,26 @@ test("refuses the wrong algorithm, a weak key and a short secret, without showin
   writeFileSync(join(cwd, "weak.pem"), pemOf(generateKeyPairSync("rsa", { modulusLength: 1024 }).privateKey));
   writeFileSync(join(cwd, "p521.pem"), pemOf(generateKeyPairSync("ec", { namedCurve: "P-521" }).privateKey));
   writeFileSync(join(cwd, "broken.pem"), "-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----\n");
-  for (const line of [["ed.pem", "RS256"], ["ed.pem", "HS256"], ["ed.pem", "none"], ["weak.pem", "RS256"], ["p521.pem", "ES256"], ["broken.pem", "EdDSA"], ["env:SHORT", "HS256"], ["env:SHORT", "EdDSA"]]) {
-    const { exit, err, out } = await runIn({ cwd, env: { SHORT: "hunter2" } }, "token", "mint", "--key", line[0] ?? "", "--algorithm", line[1] ?? "", ...claims);
+  for (const line of [
+    ["ed.pem", "RS256"],
+    ["ed.pem", "HS256"],
+    ["ed.pem", "none"],
+    ["weak.pem", "RS256"],
+    ["p521.pem", "ES256"],
+    ["broken.pem", "EdDSA"],
+    ["env:SHORT", "HS256"],
+    ["env:SHORT", "EdDSA"],
+  ]) {
+    const { exit, err, out } = await runIn(
+      { cwd, env: { SHORT: "hunter2" } },
+      "token",
+      "mint",
+      "--key",
+      line[0] ?? "",
+      "--algorithm",
+      line[1] ?? "",
+      ...claims,
+    );
     assert.equal(exit, 2, line.join(" "));
     assert.doesNotMatch(err + out.toString(), /hunter2/);
   }

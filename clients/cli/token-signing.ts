@@ -2,7 +2,7 @@
  * Signs a bearer token locally. The server is not asked: whoever holds the signing key may say who they are, within
  * what the server's key set allows.
  *
- * @see RFC 7519 (JWT); RFC 8725 (best practice: always aud, exp and jti); CAPABILITIES C3
+ * @see RFC 7519 (JWT); RFC 8725 (best practice: always aud, exp and jti)
  */
 import { createPrivateKey, createPublicKey, randomUUID, type KeyObject } from "node:crypto";
 import { calculateJwkThumbprint, SignJWT, type JWK } from "jose";
@@ -43,7 +43,8 @@ function privateKeyFrom(bytes: Buffer): KeyObject | undefined {
   const text = bytes.subarray(0, 64).toString("latin1").trimStart();
   try {
     if (text.startsWith("-----BEGIN")) return createPrivateKey(bytes);
-    if (text.startsWith("{") && !/"kty"\s*:\s*"oct"/.test(bytes.toString("utf8"))) return createPrivateKey({ key: JSON.parse(bytes.toString("utf8")) as never, format: "jwk" });
+    if (text.startsWith("{") && !/"kty"\s*:\s*"oct"/.test(bytes.toString("utf8")))
+      return createPrivateKey({ key: JSON.parse(bytes.toString("utf8")) as never, format: "jwk" });
   } catch {
     throw usageError("--key: the file holds no unencrypted private key (PEM or JWK)");
   }
@@ -83,7 +84,11 @@ export async function readSigningKey(bytes: Buffer, asked: string | undefined): 
 }
 
 /** The compact token, its id and when it ends. */
-export async function signToken(key: SigningKey, claims: TokenClaims, kid = key.kid): Promise<{ token: string; jti: string; expiresAt: Date }> {
+export async function signToken(
+  key: SigningKey,
+  claims: TokenClaims,
+  kid = key.kid,
+): Promise<{ token: string; jti: string; expiresAt: Date }> {
   const now = Math.floor(Date.now() / 1000);
   const jti = randomUUID();
   const token = await new SignJWT({

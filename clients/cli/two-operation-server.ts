@@ -17,7 +17,11 @@ export async function serveDataKeys(): Promise<{ readonly endpoint: string; clos
     request.resume();
     request.once("end", () => {
       response.setHeader("content-type", "application/proto");
-      response.end(request.url.endsWith("/GenerateDataKey") ? Buffer.concat([bytesField(1, DATA_KEY), bytesField(2, WRAPPED)]) : bytesField(1, DATA_KEY));
+      response.end(
+        request.url.endsWith("/GenerateDataKey")
+          ? Buffer.concat([bytesField(1, DATA_KEY), bytesField(2, WRAPPED)])
+          : bytesField(1, DATA_KEY),
+      );
     });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -2,8 +2,10 @@
 import { usageError } from "./usage-error.ts";
 
 /** A parser for commander; says the option and the limits when the text is something else. */
-export const wholeNumber = (option: string, min: number, max: number) => (text: string): number => {
-  const value = /^[0-9]{1,10}$/.test(text) ? Number(text) : Number.NaN;
-  if (!(value >= min && value <= max)) throw usageError(`${option}: '${text}' is not a whole number from ${min} to ${max}`);
-  return value;
-};
+export const wholeNumber =
+  (option: string, min: number, max: number) =>
+  (text: string): number => {
+    const value = /^[0-9]{1,10}$/.test(text) ? Number(text) : Number.NaN;
+    if (!(value >= min && value <= max)) throw usageError(`${option}: '${text}' is not a whole number from ${min} to ${max}`);
+    return value;
+  };

@@ -5,7 +5,15 @@ import type { AddressInfo } from "node:net";
 import { after, before, test } from "node:test";
 import { Code, ConnectError, type HandlerContext } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
-import { Algorithm, ErrorDetailSchema, HsmService, KeyState, SignatureFormat, Usage, type SignRequest } from "@keystead/contract/generated/hsm/hsm_pb";
+import {
+  Algorithm,
+  ErrorDetailSchema,
+  HsmService,
+  KeyState,
+  SignatureFormat,
+  Usage,
+  type SignRequest,
+} from "@keystead/contract/generated/hsm/hsm_pb";
 import { HsmError } from "@keystead/contract/errors";
 import { createKeystead, type Keystead, type KeysteadOptions } from "./client.ts";
 import { requestIdOf } from "./remote-error.ts";
@@ -17,7 +25,9 @@ const seen: { name: string; headers: Headers; request: unknown }[] = [];
 let failures = 0;
 
 const refusal = (code: string, number: number, retryAfterSeconds = 0): ConnectError =>
-  new ConnectError("refused", Code.Unavailable, undefined, [{ desc: ErrorDetailSchema, value: { code, number, detail: `about ${code}`, requestId: "r-1", retryAfterSeconds } }]);
+  new ConnectError("refused", Code.Unavailable, undefined, [
+    { desc: ErrorDetailSchema, value: { code, number, detail: `about ${code}`, requestId: "r-1", retryAfterSeconds } },
+  ]);
 
 function note(name: string, request: unknown, context: HandlerContext): void {
   seen.push({ name, headers: context.requestHeader, request });
@@ -44,12 +54,27 @@ before(async () => {
         getKey(request, context) {
           note("getKey", request, context);
           return {
-            key: { namespace: "default", keyId: request.keyId, algorithm: Algorithm.Aes256Gcm, state: KeyState.ACTIVE, version: 1, usage: [Usage.WRAP_DATA_KEY], tags: ["a"], createdAt: { seconds: 1n, nanos: 0 }, versions: [{ version: 1, state: KeyState.ACTIVE, local: true }] },
+            key: {
+              namespace: "default",
+              keyId: request.keyId,
+              algorithm: Algorithm.Aes256Gcm,
+              state: KeyState.ACTIVE,
+              version: 1,
+              usage: [Usage.WRAP_DATA_KEY],
+              tags: ["a"],
+              createdAt: { seconds: 1n, nanos: 0 },
+              versions: [{ version: 1, state: KeyState.ACTIVE, local: true }],
+            },
           };
         },
         batch(request, context) {
           note("batch", request, context);
-          return { results: [{ result: { case: "sign", value: { signature: new Uint8Array([9]) } } }, { result: { case: "error", value: { code: "KEY_USAGE_FORBIDS", number: 106, detail: "no" } } }] };
+          return {
+            results: [
+              { result: { case: "sign", value: { signature: new Uint8Array([9]) } } },
+              { result: { case: "error", value: { code: "KEY_USAGE_FORBIDS", number: 106, detail: "no" } } },
+            ],
+          };
         },
         getStatus: async (request, context) => {
           note("getStatus", request, context);
@@ -92,7 +117,10 @@ test("gives canonical names, Buffers and Dates", async () => {
 
 test("works over gRPC as over Connect", async () => {
   await using({ protocol: "grpc" }, async (keystead) => {
-    assert.deepEqual(await keystead.verify({ keyId: "k", data: Buffer.from("x"), signature: Buffer.from("y") }), { valid: false, version: 1 });
+    assert.deepEqual(await keystead.verify({ keyId: "k", data: Buffer.from("x"), signature: Buffer.from("y") }), {
+      valid: false,
+      version: 1,
+    });
     await assert.rejects(keystead.sign({ keyId: "missing", data: Buffer.from("x") }), { code: "OBJECT_NOT_FOUND" });
   });
 });
@@ -102,7 +130,10 @@ test("fills in namespace, token and request id", async () => {
     await keystead.sign({ keyId: "k", data: Buffer.from("x") });
     await keystead.sign({ keyId: "k", namespace: "other", data: Buffer.from("x") });
   });
-  assert.deepEqual(seen.map(({ request }) => (request as SignRequest).namespace), ["payments", "other"]);
+  assert.deepEqual(
+    seen.map(({ request }) => (request as SignRequest).namespace),
+    ["payments", "other"],
+  );
   assert.equal(seen[0]?.headers.get("authorization"), "Bearer t.o.k");
   assert.equal(seen[0]?.headers.get("x-request-id"), "mine");
 });
@@ -111,7 +142,10 @@ test("maps ErrorDetail back to HsmError with code, number, delay and request id"
   await using({}, async (keystead) => {
     await assert.rejects(keystead.sign({ keyId: "missing", data: Buffer.from("x") }), (error) => {
       assert.ok(error instanceof HsmError);
-      assert.deepEqual([error.code, error.number, error.detail, error.retryAfterSeconds], ["OBJECT_NOT_FOUND", 101, "about OBJECT_NOT_FOUND", 7]);
+      assert.deepEqual(
+        [error.code, error.number, error.detail, error.retryAfterSeconds],
+        ["OBJECT_NOT_FOUND", 101, "about OBJECT_NOT_FOUND", 7],
+      );
       assert.equal(requestIdOf(error), "r-1");
       return true;
     });
@@ -135,7 +169,9 @@ test("repeats a check after a passing failure under the same request id, and nev
 
 test("a batch gives a result or an HsmError per item", async () => {
   await using({}, async (keystead) => {
-    const results = await keystead.batch({ items: [{ sign: { keyId: "k", data: Buffer.from("x") } }, { encrypt: { keyId: "k", plaintext: Buffer.from("x") } }] });
+    const results = await keystead.batch({
+      items: [{ sign: { keyId: "k", data: Buffer.from("x") } }, { encrypt: { keyId: "k", plaintext: Buffer.from("x") } }],
+    });
     assert.deepEqual(results[0]?.sign?.signature, Buffer.from([9]));
     assert.equal(results[1]?.error?.code, "KEY_USAGE_FORBIDS");
   });
@@ -146,7 +182,9 @@ test("ends a call at its deadline", async () => {
 });
 
 test("says PROVIDER_UNAVAILABLE when nobody listens", async () => {
-  await using({ endpoint: "http://127.0.0.1:1", timeoutMs: 300 }, (keystead) => assert.rejects(keystead.sign({ keyId: "k", data: Buffer.from("x") }), { code: "PROVIDER_UNAVAILABLE" }));
+  await using({ endpoint: "http://127.0.0.1:1", timeoutMs: 300 }, (keystead) =>
+    assert.rejects(keystead.sign({ keyId: "k", data: Buffer.from("x") }), { code: "PROVIDER_UNAVAILABLE" }),
+  );
 });
 
 test("refuses a spelling nobody knows and a field the request does not have, before sending", async () => {

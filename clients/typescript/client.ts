@@ -52,7 +52,10 @@ export interface Keystead {
   hash(request: shapes.HashRequest): Promise<shapes.HashResponse>;
   generateRandom(request: { readonly sizeBytes: number }): Promise<Buffer>;
   /** A result per item, in order; an item's refusal is its result's `error`, not a thrown error. */
-  batch(request: { readonly namespace?: string | undefined; readonly items: readonly shapes.BatchItem[] }): Promise<readonly shapes.BatchResult[]>;
+  batch(request: {
+    readonly namespace?: string | undefined;
+    readonly items: readonly shapes.BatchItem[];
+  }): Promise<readonly shapes.BatchResult[]>;
   createNamespace(request: shapes.CreateNamespaceRequest): Promise<shapes.Namespace>;
   listNamespaces(): Promise<readonly shapes.Namespace[]>;
   getAuditLog(request?: shapes.GetAuditLogRequest): Promise<shapes.GetAuditLogResponse>;
@@ -67,7 +70,8 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 const rows = new Map(OPERATIONS.map((row) => [row.name, row]));
 
 /** Does the operation's request have a namespace that may be filled in? CreateNamespace names a new one instead. */
-const takesNamespace = (row: Operation): boolean => row.scope !== "server" && row.name !== "CreateNamespace" && "namespace" in row.method.input.field;
+const takesNamespace = (row: Operation): boolean =>
+  row.scope !== "server" && row.name !== "CreateNamespace" && "namespace" in row.method.input.field;
 
 /**
  * A client for one server. Nothing is dialled before the first call.
@@ -101,9 +105,14 @@ export function createKeystead(options: KeysteadOptions): Keystead {
     return plainFrom(row.method.output, answer.message as Message);
   }
 
-  const method = (name: string) => (request?: object): Promise<never> => call(name, request) as Promise<never>;
-  const member = (name: string, field: string) => async (request?: object): Promise<never> =>
-    ((await call(name, request)) as Record<string, never>)[field] as never;
+  const method =
+    (name: string) =>
+    (request?: object): Promise<never> =>
+      call(name, request) as Promise<never>;
+  const member =
+    (name: string, field: string) =>
+    async (request?: object): Promise<never> =>
+      ((await call(name, request)) as Record<string, never>)[field] as never;
 
   return {
     generateKey: method("GenerateKey"),
@@ -124,7 +133,9 @@ export function createKeystead(options: KeysteadOptions): Keystead {
     generateRandom: member("GenerateRandom", "random"),
     async batch(request) {
       const { results } = (await call("Batch", request)) as { results: { error?: ErrorDetail }[] };
-      return results.map((result) => (result.error === undefined ? result : { error: errorFromDetail(result.error) })) as shapes.BatchResult[];
+      return results.map((result) =>
+        result.error === undefined ? result : { error: errorFromDetail(result.error) },
+      ) as shapes.BatchResult[];
     },
     createNamespace: member("CreateNamespace", "namespace"),
     listNamespaces: member("ListNamespaces", "namespaces"),

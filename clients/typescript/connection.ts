@@ -39,7 +39,8 @@ export function checkEndpoint(endpoint: string): URL {
   if (url === null || (url.protocol !== "https:" && url.protocol !== "http:")) {
     throw new HsmError("INVALID_REQUEST", `the endpoint '${endpoint}' is not a URL such as https://localhost:8443`);
   }
-  if (url.username !== "" || url.password !== "") throw new HsmError("INVALID_REQUEST", "the endpoint must not hold a user name or password");
+  if (url.username !== "" || url.password !== "")
+    throw new HsmError("INVALID_REQUEST", "the endpoint must not hold a user name or password");
   if (url.protocol === "http:" && !isLoopback(url.hostname)) {
     throw new HsmError("INVALID_REQUEST", `plaintext is only allowed to a loopback address, and ${url.hostname} is none: use https://`);
   }

@@ -52,7 +52,10 @@ test("refuses a stream with any changed byte, cut short, or with a byte more", a
   const keystead = twoOperations();
   const sealed = await gather(encryptStream(keystead, key, [randomBytes(70_000)]));
   const refused = (bytes: Uint8Array) =>
-    assert.rejects(gather(decryptStream(keystead, key, [bytes])), (error) => error instanceof HsmError && ["DECRYPTION_FAILED", "INVALID_REQUEST"].includes(error.code));
+    assert.rejects(
+      gather(decryptStream(keystead, key, [bytes])),
+      (error) => error instanceof HsmError && ["DECRYPTION_FAILED", "INVALID_REQUEST"].includes(error.code),
+    );
   for (let at = 0; at < sealed.length; at += 997) {
     const changed = Buffer.from(sealed);
     changed[at] = (changed[at] ?? 0) ^ 1;

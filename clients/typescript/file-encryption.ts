@@ -40,7 +40,11 @@ async function* wipedAfterFirst(dataKey: Uint8Array, pieces: AsyncGenerator<Buff
  * @example
  * await pipeline(encryptStream(keystead, { keyId: "backup" }, createReadStream("disk.img")), createWriteStream("disk.img.sealed"));
  */
-export async function* encryptStream(keystead: Pick<Keystead, "generateDataKey">, { keyId, namespace, context }: FileEncryption, plaintext: ByteSource): AsyncGenerator<Buffer> {
+export async function* encryptStream(
+  keystead: Pick<Keystead, "generateDataKey">,
+  { keyId, namespace, context }: FileEncryption,
+  plaintext: ByteSource,
+): AsyncGenerator<Buffer> {
   const dataKey = await keystead.generateDataKey({ keyId, namespace, sizeBytes: DATA_KEY_BYTES });
   yield* wipedAfterFirst(dataKey.plaintext, sealStream(dataKey.plaintext, dataKey.ciphertext, plaintext, context));
 }
@@ -52,7 +56,11 @@ export async function* encryptStream(keystead: Pick<Keystead, "generateDataKey">
  * @throws {HsmError} DECRYPTION_FAILED for any changed, missing or additional byte, the wrong key or context;
  *   INVALID_REQUEST when `sealed` is not such a stream; whatever Decrypt answers
  */
-export async function* decryptStream(keystead: Pick<Keystead, "decrypt">, { keyId, namespace, context }: FileEncryption, sealed: ByteSource): AsyncGenerator<Buffer> {
+export async function* decryptStream(
+  keystead: Pick<Keystead, "decrypt">,
+  { keyId, namespace, context }: FileEncryption,
+  sealed: ByteSource,
+): AsyncGenerator<Buffer> {
   const { header, body } = await readHeader(sealed);
   const { plaintext: dataKey } = await keystead.decrypt({ keyId, namespace, ciphertext: header.wrappedKey });
   if (dataKey.byteLength !== DATA_KEY_BYTES) {

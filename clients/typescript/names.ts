@@ -3,5 +3,15 @@
  * Everything comes from the contract; this file only lets it through.
  */
 export { ERRORS, ERROR_CODES, HsmError, asHsmError, type ErrorCode, type ErrorRow } from "@keystead/contract/errors";
-export { ALGORITHMS, ALGORITHM_NAMES, DIGEST_NAMES, USAGES, findAlgorithm, findDigest, type AlgorithmName, type DigestName, type Usage } from "@keystead/contract/algorithms";
+export {
+  ALGORITHMS,
+  ALGORITHM_NAMES,
+  DIGEST_NAMES,
+  USAGES,
+  findAlgorithm,
+  findDigest,
+  type AlgorithmName,
+  type DigestName,
+  type Usage,
+} from "@keystead/contract/algorithms";
 export { VERSION } from "@keystead/contract/version";

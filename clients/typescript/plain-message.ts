@@ -13,7 +13,8 @@ type Plain = Readonly<Record<string, unknown>>;
 
 function enumFrom(desc: DescEnum, value: unknown, field: string): number {
   const number = typeof value === "string" ? enumNumber(desc, value) : undefined;
-  if (number === undefined) throw new HsmError("INVALID_REQUEST", `${field}: '${String(value)}' is not one of ${enumSpellings(desc).join(", ")}`);
+  if (number === undefined)
+    throw new HsmError("INVALID_REQUEST", `${field}: '${String(value)}' is not one of ${enumSpellings(desc).join(", ")}`);
   return number;
 }
 
@@ -47,7 +48,8 @@ export function messageFrom<D extends DescMessage>(schema: D, plain: Plain): Mes
     const field = schema.fields.find((candidate) => candidate.localName === name);
     if (field === undefined) throw new HsmError("INVALID_REQUEST", `${schema.name} has no field '${name}'`);
     const converted = fieldFrom(field, value);
-    if (field.oneof !== undefined) (message as unknown as Record<string, unknown>)[field.oneof.localName] = { case: name, value: converted };
+    if (field.oneof !== undefined)
+      (message as unknown as Record<string, unknown>)[field.oneof.localName] = { case: name, value: converted };
     else if (field.fieldKind === "list" || field.fieldKind === "message") (message as unknown as Record<string, unknown>)[name] = converted;
     else writable.set(field, converted as never);
   }

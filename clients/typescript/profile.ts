@@ -26,7 +26,14 @@ export interface Profile {
 
 /** Every field, and whether its text is a path. */
 const FIELDS: Readonly<Record<keyof Profile, "path" | "text">> = Object.freeze({
-  endpoint: "text", ca: "path", cert: "path", key: "path", tokenKey: "path", issuer: "text", audience: "text", namespace: "text",
+  endpoint: "text",
+  ca: "path",
+  cert: "path",
+  key: "path",
+  tokenKey: "path",
+  issuer: "text",
+  audience: "text",
+  namespace: "text",
 });
 
 /**
@@ -47,10 +54,15 @@ export function readProfile(path: string): Profile {
   } catch (cause) {
     throw new HsmError("INVALID_REQUEST", `the profile ${path} is not JSON`, { cause });
   }
-  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) throw new HsmError("INVALID_REQUEST", `the profile ${path} is not a JSON object`);
+  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed))
+    throw new HsmError("INVALID_REQUEST", `the profile ${path} is not a JSON object`);
   const profile: Record<string, string> = {};
   for (const [name, value] of Object.entries(parsed)) {
-    if (!Object.hasOwn(FIELDS, name)) throw new HsmError("INVALID_REQUEST", `the profile ${path} has an unknown field '${name}' (known: ${Object.keys(FIELDS).join(", ")})`);
+    if (!Object.hasOwn(FIELDS, name))
+      throw new HsmError(
+        "INVALID_REQUEST",
+        `the profile ${path} has an unknown field '${name}' (known: ${Object.keys(FIELDS).join(", ")})`,
+      );
     if (typeof value !== "string") throw new HsmError("INVALID_REQUEST", `the field '${name}' of the profile ${path} must be text`);
     profile[name] = FIELDS[name as keyof Profile] === "path" ? resolve(dirname(path), value) : value;
   }

@@ -34,7 +34,10 @@ const isCode = (name: string): name is ErrorCode => Object.hasOwn(ERRORS, name);
 export function errorFromDetail(detail: ErrorDetail, cause?: unknown): HsmError {
   const retry = detail.retryAfterSeconds > 0 ? { retryAfterSeconds: detail.retryAfterSeconds } : {};
   if (isCode(detail.code)) return new HsmError(detail.code, detail.detail, { cause, ...retry });
-  return new HsmError("INTERNAL", `${detail.detail} (unknown code ${detail.code}: this client is older than the server)`, { cause, ...retry });
+  return new HsmError("INTERNAL", `${detail.detail} (unknown code ${detail.code}: this client is older than the server)`, {
+    cause,
+    ...retry,
+  });
 }
 
 /** Every `code` of node's errors in a chain of causes. */
@@ -50,7 +53,11 @@ function systemCodes(thrown: unknown): readonly string[] {
 }
 
 const isTlsRefusal = (code: string): boolean =>
-  code.startsWith("ERR_SSL_") || code.startsWith("ERR_TLS_") || code.startsWith("CERT_") || code.includes("CERT") || code.startsWith("UNABLE_TO_");
+  code.startsWith("ERR_SSL_") ||
+  code.startsWith("ERR_TLS_") ||
+  code.startsWith("CERT_") ||
+  code.includes("CERT") ||
+  code.startsWith("UNABLE_TO_");
 
 /** Any thrown value of a call as an HsmError, with the original as its cause. */
 export function remoteError(thrown: unknown, endpoint: string): HsmError {

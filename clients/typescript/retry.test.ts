@@ -11,7 +11,21 @@ const neverSent = new HsmError("PROVIDER_UNAVAILABLE", "x", { cause: Object.assi
 test("repeats only reads and checks when the outcome is unknown", () => {
   const repeated = OPERATIONS.filter((row) => mayRetry(row, unknownOutcome)).map((row) => row.name);
   for (const name of ["Verify", "VerifyMac", "Hash", "GetKey", "ListKeys", "GetStatus"]) assert.ok(repeated.includes(name), name);
-  for (const name of ["Sign", "GenerateKey", "ImportKey", "RotateKey", "DeleteKey", "Encrypt", "Decrypt", "GenerateDataKey", "GenerateRandom", "Batch", "Seal", "Unseal"]) assert.ok(!repeated.includes(name), name);
+  for (const name of [
+    "Sign",
+    "GenerateKey",
+    "ImportKey",
+    "RotateKey",
+    "DeleteKey",
+    "Encrypt",
+    "Decrypt",
+    "GenerateDataKey",
+    "GenerateRandom",
+    "Batch",
+    "Seal",
+    "Unseal",
+  ])
+    assert.ok(!repeated.includes(name), name);
 });
 
 test("repeats everything that was never sent", () => {
@@ -23,7 +37,16 @@ test("never repeats a refusal", () => {
 });
 
 test("waits longer each time and at least what the server asked for", () => {
-  assert.equal(delayBefore(1, unknownOutcome, () => 1), 100);
-  assert.equal(delayBefore(3, unknownOutcome, () => 0), 200);
-  assert.equal(delayBefore(1, new HsmError("AUDIT_UNAVAILABLE", "x", { retryAfterSeconds: 2 }), () => 1), 2000);
+  assert.equal(
+    delayBefore(1, unknownOutcome, () => 1),
+    100,
+  );
+  assert.equal(
+    delayBefore(3, unknownOutcome, () => 0),
+    200,
+  );
+  assert.equal(
+    delayBefore(1, new HsmError("AUDIT_UNAVAILABLE", "x", { retryAfterSeconds: 2 }), () => 1),
+    2000,
+  );
 });

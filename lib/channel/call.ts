@@ -37,7 +37,8 @@ export const MAX_TOKEN_BYTES = 16 * 1024;
  */
 export function encodeCall(evidence: Evidence, body: Uint8Array): Buffer {
   const { address, requestId, token, certificate } = evidence;
-  if (address.length > 255 || requestId.length > 255) throw new HsmError("REQUEST_TOO_LARGE", "the address or the request id is longer than 255 bytes");
+  if (address.length > 255 || requestId.length > 255)
+    throw new HsmError("REQUEST_TOO_LARGE", "the address or the request id is longer than 255 bytes");
   if (token.length > MAX_TOKEN_BYTES || certificate.length > 0xffff) throw new HsmError("REQUEST_TOO_LARGE", "the credential is too long");
   const bytes = takeBytes(7 + address.length + requestId.length + token.length + certificate.length + body.length);
   let at = 0;

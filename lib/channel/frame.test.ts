@@ -2,7 +2,18 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { ERROR_CODES, HsmError } from "@keystead/contract/errors";
-import { FRAME, FrameReader, HEADER_BYTES, MAX_PAYLOAD_BYTES, MalformedFrame, decodeFailure, encodeFailure, writeHeader, type Frame, type FrameType } from "./frame.ts";
+import {
+  FRAME,
+  FrameReader,
+  HEADER_BYTES,
+  MAX_PAYLOAD_BYTES,
+  MalformedFrame,
+  decodeFailure,
+  encodeFailure,
+  writeHeader,
+  type Frame,
+  type FrameType,
+} from "./frame.ts";
 
 interface Wire {
   readonly type: FrameType;
@@ -14,33 +25,42 @@ interface Wire {
 }
 
 const WIRE: fc.Arbitrary<Wire> = fc.record({
-  type: fc.constantFrom(...Object.values(FRAME)), flags: fc.integer({ min: 0, max: 255 }), operation: fc.integer({ min: 0, max: 0xffff }),
-  callId: fc.nat(0xffffffff), deadlineMs: fc.nat(0xffffffff), payload: fc.uint8Array({ maxLength: 80 }),
+  type: fc.constantFrom(...Object.values(FRAME)),
+  flags: fc.integer({ min: 0, max: 255 }),
+  operation: fc.integer({ min: 0, max: 0xffff }),
+  callId: fc.nat(0xffffffff),
+  deadlineMs: fc.nat(0xffffffff),
+  payload: fc.uint8Array({ maxLength: 80 }),
 });
 
 function bytesOf(frames: readonly Wire[]): Buffer {
-  return Buffer.concat(frames.map(({ type, flags, operation, callId, deadlineMs, payload }) => {
-    const bytes = Buffer.alloc(HEADER_BYTES + payload.length);
-    writeHeader(bytes, 0, type, flags, operation, callId, deadlineMs, payload.length);
-    bytes.set(payload, HEADER_BYTES);
-    return bytes;
-  }));
+  return Buffer.concat(
+    frames.map(({ type, flags, operation, callId, deadlineMs, payload }) => {
+      const bytes = Buffer.alloc(HEADER_BYTES + payload.length);
+      writeHeader(bytes, 0, type, flags, operation, callId, deadlineMs, payload.length);
+      bytes.set(payload, HEADER_BYTES);
+      return bytes;
+    }),
+  );
 }
 
 /** Reads chunks, each in memory of its own; payloads are copied, because a reader only promises a view. */
 function read(chunks: readonly Uint8Array[], reader = new FrameReader()): { frames: Wire[]; idle: boolean } {
   const frames: Wire[] = [];
-  for (const chunk of chunks) reader.push(Buffer.from(chunk), (frame: Frame) => frames.push({ ...frame, payload: new Uint8Array(frame.payload) }));
+  for (const chunk of chunks)
+    reader.push(Buffer.from(chunk), (frame: Frame) => frames.push({ ...frame, payload: new Uint8Array(frame.payload) }));
   return { frames, idle: reader.idle };
 }
 
 test("frames come out as they went in, wherever the stream is cut", () => {
-  fc.assert(fc.property(fc.array(WIRE, { minLength: 1, maxLength: 6 }), fc.array(fc.nat(400), { maxLength: 12 }), (frames, cuts) => {
-    const bytes = bytesOf(frames);
-    const at = [...new Set([0, ...cuts.map((cut) => cut % (bytes.length + 1)), bytes.length])].sort((a, b) => a - b);
-    const chunks = at.slice(1).map((end, index) => bytes.subarray(at[index], end));
-    assert.deepEqual(read(chunks), { frames: frames.map((frame) => ({ ...frame, payload: new Uint8Array(frame.payload) })), idle: true });
-  }));
+  fc.assert(
+    fc.property(fc.array(WIRE, { minLength: 1, maxLength: 6 }), fc.array(fc.nat(400), { maxLength: 12 }), (frames, cuts) => {
+      const bytes = bytesOf(frames);
+      const at = [...new Set([0, ...cuts.map((cut) => cut % (bytes.length + 1)), bytes.length])].sort((a, b) => a - b);
+      const chunks = at.slice(1).map((end, index) => bytes.subarray(at[index], end));
+      assert.deepEqual(read(chunks), { frames: frames.map((frame) => ({ ...frame, payload: new Uint8Array(frame.payload) })), idle: true });
+    }),
+  );
 });
 
 test("one cut at every byte boundary, and one byte at a time, give the same frames", () => {
@@ -50,13 +70,15 @@ test("one cut at every byte boundary, and one byte at a time, give the same fram
     { type: FRAME.reply, flags: 255, operation: 3, callId: 0x80000000, deadlineMs: 5, payload: new Uint8Array(40).fill(9) },
   ];
   const bytes = bytesOf(frames);
-  for (let cut = 0; cut <= bytes.length; cut++) assert.deepEqual(read([bytes.subarray(0, cut), bytes.subarray(cut)]), { frames, idle: true }, `cut at ${cut}`);
+  for (let cut = 0; cut <= bytes.length; cut++)
+    assert.deepEqual(read([bytes.subarray(0, cut), bytes.subarray(cut)]), { frames, idle: true }, `cut at ${cut}`);
   assert.deepEqual(read(Array.from(bytes, (byte) => Uint8Array.of(byte))), { frames, idle: true });
 });
 
 test("a reader is idle between frames and nowhere else", () => {
   const bytes = bytesOf([{ type: FRAME.request, flags: 0, operation: 1, callId: 1, deadlineMs: 0, payload: new Uint8Array(5) }]);
-  for (let cut = 0; cut <= bytes.length; cut++) assert.equal(read([bytes.subarray(0, cut)]).idle, cut === 0 || cut === bytes.length, `after ${cut} bytes`);
+  for (let cut = 0; cut <= bytes.length; cut++)
+    assert.equal(read([bytes.subarray(0, cut)]).idle, cut === 0 || cut === bytes.length, `after ${cut} bytes`);
 });
 
 /** A header with this length field and type. */
@@ -87,20 +109,33 @@ test("the limit is exact, and is enforced before any memory is taken", () => {
 });
 
 test("a frame that spans chunks leaves no copy of its payload in them", () => {
-  const bytes = bytesOf([{ type: FRAME.request, flags: 0, operation: 1, callId: 1, deadlineMs: 0, payload: new Uint8Array(100).fill(0x5a) }]);
+  const bytes = bytesOf([
+    { type: FRAME.request, flags: 0, operation: 1, callId: 1, deadlineMs: 0, payload: new Uint8Array(100).fill(0x5a) },
+  ]);
   const chunks = [Buffer.from(bytes.subarray(0, 50)), Buffer.from(bytes.subarray(50))];
   const reader = new FrameReader();
   let got = 0;
-  for (const chunk of chunks) reader.push(chunk, ({ payload }) => { got = payload.length; payload.fill(0); });
+  for (const chunk of chunks)
+    reader.push(chunk, ({ payload }) => {
+      got = payload.length;
+      payload.fill(0);
+    });
   assert.equal(got, 100);
   for (const chunk of chunks) assert.equal(chunk.includes(0x5a), false, "plaintext stayed in a chunk");
 });
 
 test("every code survives the failure frame, with its detail and its retry time", () => {
-  fc.assert(fc.property(fc.constantFrom(...ERROR_CODES), fc.string({ unit: "grapheme", maxLength: 300 }), fc.option(fc.integer({ min: 1, max: 86_400 }), { nil: undefined }), (code, detail, retryAfterSeconds) => {
-    const back = decodeFailure(encodeFailure(new HsmError(code, detail, retryAfterSeconds === undefined ? {} : { retryAfterSeconds })));
-    assert.deepEqual([back.code, back.detail, back.retryAfterSeconds], [code, detail.toWellFormed(), retryAfterSeconds]);
-  }));
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...ERROR_CODES),
+      fc.string({ unit: "grapheme", maxLength: 300 }),
+      fc.option(fc.integer({ min: 1, max: 86_400 }), { nil: undefined }),
+      (code, detail, retryAfterSeconds) => {
+        const back = decodeFailure(encodeFailure(new HsmError(code, detail, retryAfterSeconds === undefined ? {} : { retryAfterSeconds })));
+        assert.deepEqual([back.code, back.detail, back.retryAfterSeconds], [code, detail.toWellFormed(), retryAfterSeconds]);
+      },
+    ),
+  );
 });
 
 test("a failure's cause never crosses, and a long detail is cut", () => {
@@ -113,5 +148,6 @@ test("a failure's cause never crosses, and a long detail is cut", () => {
 test("a failure that names no code is malformed", () => {
   const unknown = Buffer.alloc(6);
   unknown.writeUInt16BE(ERROR_CODES.length, 0);
-  for (const payload of [Buffer.alloc(0), Buffer.alloc(5), unknown, Buffer.alloc(6, 0xff)]) assert.throws(() => decodeFailure(payload), MalformedFrame);
+  for (const payload of [Buffer.alloc(0), Buffer.alloc(5), unknown, Buffer.alloc(6, 0xff)])
+    assert.throws(() => decodeFailure(payload), MalformedFrame);
 });

@@ -42,7 +42,16 @@ export class MalformedFrame extends Error {
 }
 
 /** Writes a header at `offset` of `target`. */
-export function writeHeader(target: Buffer, offset: number, type: FrameType, flags: number, operation: number, callId: number, deadlineMs: number, payloadBytes: number): void {
+export function writeHeader(
+  target: Buffer,
+  offset: number,
+  type: FrameType,
+  flags: number,
+  operation: number,
+  callId: number,
+  deadlineMs: number,
+  payloadBytes: number,
+): void {
   const length = HEADER_BYTES - 4 + payloadBytes;
   target[offset] = length >>> 24;
   target[offset + 1] = length >>> 16;
@@ -63,7 +72,7 @@ export function writeHeader(target: Buffer, offset: number, type: FrameType, fla
 }
 
 const u32 = (bytes: Buffer, at: number): number =>
-  ((bytes[at] as number) * 0x1000000 + (((bytes[at + 1] as number) << 16) | ((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number)));
+  (bytes[at] as number) * 0x1000000 + (((bytes[at + 1] as number) << 16) | ((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number));
 
 /**
  * Cuts a byte stream into frames, whatever the chunk boundaries.

@@ -33,25 +33,40 @@ interface Pair {
   readonly sockets: readonly [Socket, Socket];
 }
 
-async function pair(t: TestContext, answer: Answer, options: { caller?: Partial<PeerOptions>; answerer?: Partial<PeerOptions> } = {}): Promise<Pair> {
+async function pair(
+  t: TestContext,
+  answer: Answer,
+  options: { caller?: Partial<PeerOptions>; answerer?: Partial<PeerOptions> } = {},
+): Promise<Pair> {
   const [near, far] = await sockets(t);
   const callerEnd = Promise.withResolvers<Error | undefined>();
   const answererEnd = Promise.withResolvers<Error | undefined>();
   const caller = new Peer(near, { speaksFirst: true, onEnd: callerEnd.resolve, ...options.caller });
   const answerer = new Peer(far, { speaksFirst: false, answer, onEnd: answererEnd.resolve, ...options.answerer });
-  t.after(() => { caller.destroy(); answerer.destroy(); });
+  t.after(() => {
+    caller.destroy();
+    answerer.destroy();
+  });
   return { caller, answerer, ends: { caller: callerEnd.promise, answerer: answererEnd.promise }, sockets: [near, far] };
 }
 
 /** One peer and a hand on the other end of its socket. */
-async function raw(t: TestContext, options: Partial<PeerOptions> = {}): Promise<{ peer: Peer; hand: Socket; end: Promise<Error | undefined>; frames: Frame[] }> {
+async function raw(
+  t: TestContext,
+  options: Partial<PeerOptions> = {},
+): Promise<{ peer: Peer; hand: Socket; end: Promise<Error | undefined>; frames: Frame[] }> {
   const [near, far] = await sockets(t);
   const end = Promise.withResolvers<Error | undefined>();
   const peer = new Peer(near, { speaksFirst: false, answer: ({ payload }) => Buffer.from(payload), onEnd: end.resolve, ...options });
   t.after(() => peer.destroy());
   const frames: Frame[] = [];
   const reader = new FrameReader();
-  far.on("data", (chunk: Buffer) => reader.push(chunk, (frame) => { frames.push(frame); far.emit("frame", frame); }));
+  far.on("data", (chunk: Buffer) =>
+    reader.push(chunk, (frame) => {
+      frames.push(frame);
+      far.emit("frame", frame);
+    }),
+  );
   far.on("error", () => undefined);
   return { peer, hand: far, end: end.promise, frames };
 }
@@ -69,30 +84,55 @@ const LONG_MS = 60_000;
 
 test("a request comes back as its reply, with operation and payload as sent", async (t) => {
   const seen: IncomingCall[] = [];
-  const { caller } = await pair(t, (call) => { seen.push({ ...call, payload: Buffer.from(call.payload) }); return Buffer.from("answer"); });
+  const { caller } = await pair(t, (call) => {
+    seen.push({ ...call, payload: Buffer.from(call.payload) });
+    return Buffer.from("answer");
+  });
   assert.equal((await caller.request(513, Buffer.from("question"), LONG_MS)).toString(), "answer");
-  assert.deepEqual(seen.map(({ operation, payload }) => [operation, payload.toString()]), [[513, "question"]]);
+  assert.deepEqual(
+    seen.map(({ operation, payload }) => [operation, payload.toString()]),
+    [[513, "question"]],
+  );
   assert.equal(caller.inFlight, 0);
 });
 
 test("a failure comes back as its code, detail and retry time; its cause and any other error's message stay", async (t) => {
   const { caller } = await pair(t, ({ operation }) => {
-    if (operation === 1) throw new HsmError("KEY_STATE_FORBIDS", "the key is destroyed", { retryAfterSeconds: 3, cause: new Error("a secret") });
+    if (operation === 1)
+      throw new HsmError("KEY_STATE_FORBIDS", "the key is destroyed", { retryAfterSeconds: 3, cause: new Error("a secret") });
     return operation === 2 ? Promise.reject(new Error("a secret")) : Promise.reject(new HsmError("RATE_LIMITED", "slow down"));
   });
-  await assert.rejects(caller.request(1, Buffer.alloc(0), LONG_MS), (error: HsmError) => error.code === "KEY_STATE_FORBIDS" && error.detail === "the key is destroyed" && error.retryAfterSeconds === 3 && error.cause === undefined);
-  await assert.rejects(caller.request(2, Buffer.alloc(0), LONG_MS), (error: HsmError) => error.code === "INTERNAL" && !error.detail.includes("secret"));
+  await assert.rejects(
+    caller.request(1, Buffer.alloc(0), LONG_MS),
+    (error: HsmError) =>
+      error.code === "KEY_STATE_FORBIDS" &&
+      error.detail === "the key is destroyed" &&
+      error.retryAfterSeconds === 3 &&
+      error.cause === undefined,
+  );
+  await assert.rejects(
+    caller.request(2, Buffer.alloc(0), LONG_MS),
+    (error: HsmError) => error.code === "INTERNAL" && !error.detail.includes("secret"),
+  );
   await assert.rejects(caller.request(3, Buffer.alloc(0), LONG_MS), { code: "RATE_LIMITED" });
 });
 
 test("many requests in flight, answered in any order, each get their own answer", async (t) => {
   const held: { resolve: (reply: Buffer) => void; payload: string }[] = [];
-  const { caller, answerer } = await pair(t, ({ payload }) => new Promise((resolve) => {
-    held.push({ resolve, payload: payload.toString() });
-    if (held.length === 1000) for (const { resolve: answer, payload: question } of held.toReversed()) answer(Buffer.from(`re ${question}`));
-  }));
+  const { caller, answerer } = await pair(
+    t,
+    ({ payload }) =>
+      new Promise((resolve) => {
+        held.push({ resolve, payload: payload.toString() });
+        if (held.length === 1000)
+          for (const { resolve: answer, payload: question } of held.toReversed()) answer(Buffer.from(`re ${question}`));
+      }),
+  );
   const replies = await Promise.all(Array.from({ length: 1000 }, (_, index) => caller.request(1, Buffer.from(String(index)), LONG_MS)));
-  assert.deepEqual(replies.map(String), Array.from({ length: 1000 }, (_, index) => `re ${index}`));
+  assert.deepEqual(
+    replies.map(String),
+    Array.from({ length: 1000 }, (_, index) => `re ${index}`),
+  );
   assert.equal(answerer.answering, 0);
 });
 
@@ -116,7 +156,10 @@ test("the side that does not speak first may ask before it was greeted", async (
   const reply = second.request(1, Buffer.from("early"), LONG_MS);
   await new Promise((resolve) => setImmediate(resolve));
   const first = new Peer(far, { speaksFirst: true, answer: echo });
-  t.after(() => { first.destroy(); second.destroy(); });
+  t.after(() => {
+    first.destroy();
+    second.destroy();
+  });
   assert.equal((await reply).toString(), "early");
 });
 
@@ -141,7 +184,7 @@ for (const [what, bytes] of MALFORMED) {
     const healthy = await pair(t, answer);
     const { peer, hand, end } = await raw(t, { answer, maxPayloadBytes: 64 });
     hand.write(bytes());
-    assert.ok(await end instanceof MalformedFrame);
+    assert.ok((await end) instanceof MalformedFrame);
     assert.equal(peer.open, false);
     if (!hand.destroyed) await once(hand, "close");
     assert.equal((await healthy.caller.request(1, Buffer.from("alive"), LONG_MS)).toString(), "alive");
@@ -154,7 +197,7 @@ test("a request to a side that answers none ends the peer", async (t) => {
   void asked;
   const lost = asker.request(1, Buffer.alloc(0), LONG_MS);
   await assert.rejects(lost, { code: "PROVIDER_UNAVAILABLE" });
-  assert.ok(await others.caller instanceof MalformedFrame);
+  assert.ok((await others.caller) instanceof MalformedFrame);
   assert.equal((await caller.request(1, Buffer.from("x"), LONG_MS)).toString(), "x");
   caller.destroy();
   assert.equal(await ends.caller, undefined);
@@ -166,12 +209,19 @@ test("a failure frame without a known code ends the peer and leaves no caller wa
   reply.catch(() => undefined);
   hand.write(Buffer.concat([hello(), frame(FRAME.failure, 1, 1, Buffer.alloc(6, 0xff))]));
   await assert.rejects(reply, { code: "PROVIDER_UNAVAILABLE" });
-  assert.ok(await end instanceof MalformedFrame);
+  assert.ok((await end) instanceof MalformedFrame);
 });
 
 test("an answer to a call nobody made is dropped", async (t) => {
   const { peer, hand } = await raw(t, { speaksFirst: true });
-  hand.write(Buffer.concat([hello(), frame(FRAME.reply, 1, 4711, Buffer.from("x")), frame(FRAME.failure, 1, 4712, Buffer.alloc(6)), frame(FRAME.cancel, 0, 4713)]));
+  hand.write(
+    Buffer.concat([
+      hello(),
+      frame(FRAME.reply, 1, 4711, Buffer.from("x")),
+      frame(FRAME.failure, 1, 4712, Buffer.alloc(6)),
+      frame(FRAME.cancel, 0, 4713),
+    ]),
+  );
   const reply = peer.request(1, Buffer.alloc(0), LONG_MS);
   hand.write(frame(FRAME.reply, 1, 1, Buffer.from("mine")));
   assert.equal((await reply).toString(), "mine");
@@ -188,7 +238,9 @@ test("cancelling tells the other side, rejects the caller, and later answers are
     return answered.promise;
   });
   let cancel: () => void = () => assert.fail("no way to cancel was handed out");
-  const reply = caller.request(1, Buffer.from("x"), LONG_MS, (hand) => { cancel = hand; });
+  const reply = caller.request(1, Buffer.from("x"), LONG_MS, (hand) => {
+    cancel = hand;
+  });
   await arrived.promise;
   assert.equal(calls[0]?.cancelled, false);
   cancel();
@@ -203,7 +255,11 @@ test("cancelling tells the other side, rejects the caller, and later answers are
 
 test("a request that is cancelled in the turn it was made never leaves, so that its bytes may be wiped at once", async (t) => {
   const seen: string[] = [];
-  const { caller, answerer } = await pair(t, ({ payload, operation }) => { seen.push(payload.toString()); if (payload[0] === 0) throw new MalformedFrame(`operation ${operation}`); return Buffer.alloc(0); });
+  const { caller, answerer } = await pair(t, ({ payload, operation }) => {
+    seen.push(payload.toString());
+    if (payload[0] === 0) throw new MalformedFrame(`operation ${operation}`);
+    return Buffer.alloc(0);
+  });
   const payload = Buffer.from("secret");
   const aborted = caller.request(1, payload, LONG_MS, (cancel) => cancel());
   await assert.rejects(aborted, { code: "CANCELLED" });
@@ -215,7 +271,10 @@ test("a request that is cancelled in the turn it was made never leaves, so that 
 
 test("a deadline passes on both sides: the caller is told, the answerer knows when to stop", async (t) => {
   const calls: IncomingCall[] = [];
-  const { caller } = await pair(t, (call) => { calls.push(call); return call.operation === 2 ? Buffer.alloc(0) : new Promise(() => undefined); });
+  const { caller } = await pair(t, (call) => {
+    calls.push(call);
+    return call.operation === 2 ? Buffer.alloc(0) : new Promise(() => undefined);
+  });
   const started = performance.now();
   await assert.rejects(caller.request(1, Buffer.alloc(0), 30), { code: "DEADLINE_EXCEEDED" });
   assert.ok(performance.now() - started >= 29);
@@ -227,21 +286,32 @@ test("a deadline passes on both sides: the caller is told, the answerer knows wh
 
 test("deadline 0 in a frame means none", async (t) => {
   const seen = Promise.withResolvers<number>();
-  const { hand } = await raw(t, { answer: ({ deadline }) => { seen.resolve(deadline); return Buffer.alloc(0); } });
+  const { hand } = await raw(t, {
+    answer: ({ deadline }) => {
+      seen.resolve(deadline);
+      return Buffer.alloc(0);
+    },
+  });
   hand.write(Buffer.concat([hello(), frame(FRAME.request, 1, 1)]));
   assert.equal(await seen.promise, Infinity);
 });
 
 test("draining answers what is in flight, refuses what comes after, and loses nothing", async (t) => {
   const held: (() => void)[] = [];
-  const { caller, answerer, sockets: [, far] } = await pair(t, ({ payload, operation }) => {
+  const {
+    caller,
+    answerer,
+    sockets: [, far],
+  } = await pair(t, ({ payload, operation }) => {
     const reply = Buffer.alloc(200_000, payload[0]);
     return operation === 2 ? reply : new Promise((resolve) => held.push(() => resolve(reply)));
   });
   const inFlight = Promise.all(Array.from({ length: 20 }, (_, index) => caller.request(1, Buffer.from([index + 1]), LONG_MS)));
   while (held.length < 20) await new Promise((resolve) => setImmediate(resolve));
   let drained = false;
-  const drain = answerer.drain().then(() => { drained = true; });
+  const drain = answerer.drain().then(() => {
+    drained = true;
+  });
   await assert.rejects(caller.request(2, Buffer.from([1]), LONG_MS), { code: "PROVIDER_UNAVAILABLE", detail: "shutting down" });
   assert.equal(drained, false);
   for (const answer of held) answer();
@@ -269,10 +339,20 @@ test("a draining peer makes no new requests of its own", async (t) => {
 
 test("requests beyond the limit are refused at once and nothing is sent", async (t) => {
   let received = 0;
-  const { caller } = await pair(t, () => { received += 1; return new Promise(() => undefined); }, { caller: { maxInFlight: 3 } });
+  const { caller } = await pair(
+    t,
+    () => {
+      received += 1;
+      return new Promise(() => undefined);
+    },
+    { caller: { maxInFlight: 3 } },
+  );
   const three = [1, 2, 3].map(() => caller.request(1, Buffer.alloc(0), LONG_MS));
   for (const promise of three) promise.catch(() => undefined);
-  await assert.rejects(caller.request(1, Buffer.alloc(0), LONG_MS), { code: "PROVIDER_UNAVAILABLE", detail: "too many requests are in flight" });
+  await assert.rejects(caller.request(1, Buffer.alloc(0), LONG_MS), {
+    code: "PROVIDER_UNAVAILABLE",
+    detail: "too many requests are in flight",
+  });
   while (received < 3) await new Promise((resolve) => setImmediate(resolve));
   await new Promise((resolve) => setImmediate(resolve));
   assert.equal(received, 3);
@@ -297,7 +377,11 @@ test("a side that does not read makes the other stop reading: what waits is boun
   let replies = 0;
   const reader = new FrameReader();
   const all = Promise.withResolvers<void>();
-  hand.on("data", (chunk: Buffer) => reader.push(chunk, ({ type }) => { if (type === FRAME.reply && ++replies === calls) all.resolve(); }));
+  hand.on("data", (chunk: Buffer) =>
+    reader.push(chunk, ({ type }) => {
+      if (type === FRAME.reply && ++replies === calls) all.resolve();
+    }),
+  );
   hand.resume();
   await all.promise;
   assert.equal(hand.writableLength, 0);
@@ -305,10 +389,14 @@ test("a side that does not read makes the other stop reading: what waits is boun
 
 test("more requests than may be answered at once wait in the socket, and all are answered in the end", async (t) => {
   const held: (() => void)[] = [];
-  const { caller, answerer } = await pair(t, () => new Promise((resolve) => held.push(() => resolve(Buffer.alloc(0)))), { answerer: { maxInFlight: 8 } });
+  const { caller, answerer } = await pair(t, () => new Promise((resolve) => held.push(() => resolve(Buffer.alloc(0)))), {
+    answerer: { maxInFlight: 8 },
+  });
   const replies = Promise.all(Array.from({ length: 400 }, () => caller.request(1, Buffer.alloc(60_000), LONG_MS)));
   let done = false;
-  void replies.then(() => { done = true; });
+  void replies.then(() => {
+    done = true;
+  });
   let most = 0;
   while (!done) {
     // As many turns as it takes for everything that will be read to be read.
@@ -327,19 +415,32 @@ test("a reply's buffer, the request's bytes and the write buffer are zeros once 
   const [near, far] = await sockets(t);
   const written: Buffer[] = [];
   const write = far.write.bind(far) as (bytes: Buffer, done: () => void) => boolean;
-  far.write = ((bytes: Buffer, done: () => void) => { written.push(bytes); return write(bytes, done); }) as typeof far.write;
+  far.write = ((bytes: Buffer, done: () => void) => {
+    written.push(bytes);
+    return write(bytes, done);
+  }) as typeof far.write;
   const caller = new Peer(near, { speaksFirst: true });
-  const answerer = new Peer(far, { speaksFirst: false, answer: ({ payload }) => {
-    requests.push(payload);
-    const reply = Buffer.from(secret);
-    buffers.push(reply);
-    return reply;
-  } });
-  t.after(() => { caller.destroy(); answerer.destroy(); });
+  const answerer = new Peer(far, {
+    speaksFirst: false,
+    answer: ({ payload }) => {
+      requests.push(payload);
+      const reply = Buffer.from(secret);
+      buffers.push(reply);
+      return reply;
+    },
+  });
+  t.after(() => {
+    caller.destroy();
+    answerer.destroy();
+  });
   assert.ok((await caller.request(1, Buffer.from("a password"), LONG_MS)).equals(secret));
   await caller.request(1, Buffer.from("a password"), LONG_MS);
   await answerer.drain();
-  for (const bytes of [...buffers, ...requests]) assert.equal(bytes.every((byte) => byte === 0), true);
+  for (const bytes of [...buffers, ...requests])
+    assert.equal(
+      bytes.every((byte) => byte === 0),
+      true,
+    );
   assert.ok(written.length >= 2);
   for (const bytes of written) assert.equal(bytes.includes(secret), false);
 });
@@ -348,20 +449,46 @@ test("a reply that can no longer be sent is zeroed all the same", async (t) => {
   const reply = Buffer.from("very secret plaintext");
   const answered = Promise.withResolvers<Buffer>();
   const arrived = Promise.withResolvers<Buffer>();
-  const { caller, answerer } = await pair(t, ({ payload }) => { arrived.resolve(payload); return answered.promise; });
+  const { caller, answerer } = await pair(t, ({ payload }) => {
+    arrived.resolve(payload);
+    return answered.promise;
+  });
   caller.request(1, Buffer.from("a password"), LONG_MS).catch(() => undefined);
   const request = await arrived.promise;
   answerer.destroy();
   answered.resolve(reply);
   await new Promise((resolve) => setImmediate(resolve));
-  assert.equal(reply.every((byte) => byte === 0), true);
-  assert.equal(request.every((byte) => byte === 0), true);
+  assert.equal(
+    reply.every((byte) => byte === 0),
+    true,
+  );
+  assert.equal(
+    request.every((byte) => byte === 0),
+    true,
+  );
 });
 
 test("when the other side goes away, callers learn it, answers know it, and onEnd comes once", async (t) => {
   const calls: IncomingCall[] = [];
   let ends = 0;
-  const { caller, answerer, ends: ended } = await pair(t, (call) => { calls.push(call); return new Promise(() => undefined); }, { caller: { onEnd: () => { ends += 1; } } });
+  const {
+    caller,
+    answerer,
+    ends: ended,
+  } = await pair(
+    t,
+    (call) => {
+      calls.push(call);
+      return new Promise(() => undefined);
+    },
+    {
+      caller: {
+        onEnd: () => {
+          ends += 1;
+        },
+      },
+    },
+  );
   const reply = caller.request(1, Buffer.alloc(0), LONG_MS);
   while (calls.length === 0) await new Promise((resolve) => setImmediate(resolve));
   caller.destroy();

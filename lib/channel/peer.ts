@@ -8,7 +8,19 @@
  */
 import type { Socket } from "node:net";
 import { HsmError, asHsmError } from "@keystead/contract/errors";
-import { FRAME, FrameReader, HEADER_BYTES, MAX_PAYLOAD_BYTES, MalformedFrame, PROTOCOL_VERSION, decodeFailure, encodeFailure, writeHeader, type Frame, type FrameType } from "./frame.ts";
+import {
+  FRAME,
+  FrameReader,
+  HEADER_BYTES,
+  MAX_PAYLOAD_BYTES,
+  MalformedFrame,
+  PROTOCOL_VERSION,
+  decodeFailure,
+  encodeFailure,
+  writeHeader,
+  type Frame,
+  type FrameType,
+} from "./frame.ts";
 
 /** A request as the answering side sees it. */
 export interface IncomingCall {
@@ -35,7 +47,7 @@ export interface PeerOptions {
   readonly maxPayloadBytes?: number;
   /** Bytes waiting for the other side before this side stops reading its requests. Default 32 MiB. */
   readonly highWaterBytes?: number;
-  /** The side that was handed the descriptor speaks first (DESIGN §2 "Joining"). */
+  /** The side that was handed the descriptor speaks first (ARCHITECTURE.md "Joining"). */
   readonly speaksFirst: boolean;
   /** Called once when the peer has ended, with the reason when it was a fault. */
   readonly onEnd?: (reason: Error | undefined) => void;
@@ -124,7 +136,11 @@ export class Peer {
   request(operation: number, payload: Buffer, deadlineMs: number, onCallId?: (cancel: () => void) => void): Promise<Buffer> {
     if (this.#ended) return Promise.reject(new HsmError("PROVIDER_UNAVAILABLE", "the vault is not connected", { retryAfterSeconds: 1 }));
     if (this.#draining) return Promise.reject(new HsmError("PROVIDER_UNAVAILABLE", "shutting down", { retryAfterSeconds: 1 }));
-    if (this.#pending.size >= this.#maxInFlight || this.#queuedBytes > this.#highWaterBytes || this.#socket.writableLength > this.#highWaterBytes) {
+    if (
+      this.#pending.size >= this.#maxInFlight ||
+      this.#queuedBytes > this.#highWaterBytes ||
+      this.#socket.writableLength > this.#highWaterBytes
+    ) {
       return Promise.reject(new HsmError("PROVIDER_UNAVAILABLE", "too many requests are in flight", { retryAfterSeconds: 1 }));
     }
     const callId = this.#nextCallId;
@@ -278,12 +294,16 @@ export class Peer {
       return;
     }
     switch (frame.type) {
-      case FRAME.request: return this.#request(frame);
+      case FRAME.request:
+        return this.#request(frame);
       case FRAME.reply:
       case FRAME.failure: {
         const pending = this.#pending.get(frame.callId);
         // An answer to a call that was cancelled or timed out meanwhile is dropped, and its bytes with it.
-        if (pending === undefined) { frame.payload.fill(0); return; }
+        if (pending === undefined) {
+          frame.payload.fill(0);
+          return;
+        }
         // Decoded before it is taken off the list: what cannot be decoded ends the peer, and with it every call listed.
         const failure = frame.type === FRAME.failure ? decodeFailure(frame.payload) : undefined;
         this.#pending.delete(frame.callId);
@@ -297,8 +317,10 @@ export class Peer {
         if (call !== undefined) call.cancelled = true;
         return;
       }
-      case FRAME.goaway: return;
-      default: throw new MalformedFrame("greeted twice");
+      case FRAME.goaway:
+        return;
+      default:
+        throw new MalformedFrame("greeted twice");
     }
   }
 
@@ -307,7 +329,13 @@ export class Peer {
     if (answer === undefined) throw new MalformedFrame("requests are not answered on this side");
     if (this.#answering.has(frame.callId)) throw new MalformedFrame("call id in use");
     if (this.#draining) {
-      this.#send(FRAME.failure, frame.operation, frame.callId, 0, encodeFailure(new HsmError("PROVIDER_UNAVAILABLE", "shutting down", { retryAfterSeconds: 1 })));
+      this.#send(
+        FRAME.failure,
+        frame.operation,
+        frame.callId,
+        0,
+        encodeFailure(new HsmError("PROVIDER_UNAVAILABLE", "shutting down", { retryAfterSeconds: 1 })),
+      );
       return;
     }
     const deadline = frame.deadlineMs === 0 ? Infinity : performance.now() + frame.deadlineMs;
@@ -380,7 +408,13 @@ export class Peer {
     this.#socket.destroy();
     for (const call of this.#answering.values()) call.cancelled = true;
     for (const pending of this.#pending.values()) {
-      pending.reject(new HsmError("PROVIDER_UNAVAILABLE", "the connection between our processes was lost; the outcome is unknown, repeat with the same request id", { retryAfterSeconds: 1 }));
+      pending.reject(
+        new HsmError(
+          "PROVIDER_UNAVAILABLE",
+          "the connection between our processes was lost; the outcome is unknown, repeat with the same request id",
+          { retryAfterSeconds: 1 },
+        ),
+      );
     }
     this.#pending.clear();
     this.#answering.clear();

@@ -4,8 +4,6 @@
  * Shapes only. The YAML schema, its defaults, its layers and its error messages live in server/setup/config; the
  * parts of the server receive plain data of these types and parse nothing. No field here ever holds a secret:
  * secrets are references (`file:`, `env:`, `fd:`).
- *
- * @see CAPABILITIES C5, C9, C19, C23; seed 002 "Configuration"
  */
 
 /** How a secret is named: `file:/path`, `env:NAME` or `fd:N`. The value itself never appears in configuration. */
@@ -79,7 +77,15 @@ export interface GatewayConfig {
   /** Plain health listener (8080). In the development preset it also serves REST on loopback. */
   readonly health: { readonly host: string; readonly port: number } | undefined;
   readonly developmentRest: boolean;
-  readonly metrics: { readonly host: string; readonly port: number; readonly histograms: boolean; readonly buckets: readonly number[]; readonly collectionIntervalSeconds: number } | undefined;
+  readonly metrics:
+    | {
+        readonly host: string;
+        readonly port: number;
+        readonly histograms: boolean;
+        readonly buckets: readonly number[];
+        readonly collectionIntervalSeconds: number;
+      }
+    | undefined;
   readonly tls: TlsFiles | undefined;
   readonly limits: {
     readonly maxConnections: number;
@@ -99,7 +105,12 @@ export interface VaultConfig {
   readonly preset: Preset;
   readonly logLevel: LogLevel;
   readonly dataDir: string;
-  readonly storage: { readonly backend: "memory" | "sqlite"; readonly cacheSizeBytes: number; readonly wal: boolean; readonly syncMode: SyncMode };
+  readonly storage: {
+    readonly backend: "memory" | "sqlite";
+    readonly cacheSizeBytes: number;
+    readonly wal: boolean;
+    readonly syncMode: SyncMode;
+  };
   readonly audit: { readonly path: string; readonly syncMode: SyncMode };
   readonly unseal: UnsealConfig;
   readonly minPassphraseLength: number;

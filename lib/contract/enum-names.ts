@@ -59,5 +59,4 @@ export function enumNumber(desc: DescEnum, spelling: string): number | undefined
 }
 
 /** Every spelling people see, for messages and documentation. */
-export const enumSpellings = (desc: DescEnum): readonly string[] =>
-  desc.values.flatMap((value) => enumSpelling(desc, value.number) ?? []);
+export const enumSpellings = (desc: DescEnum): readonly string[] => desc.values.flatMap((value) => enumSpelling(desc, value.number) ?? []);

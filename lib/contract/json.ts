@@ -77,7 +77,8 @@ function scan(text: string): { members: number; escapes: boolean } {
       if (fraction || at - from >= 15) {
         // 9007199254740993.0 and 1e400 lose digits just as 9007199254740993 does.
         const number = Number(text.slice(from, at + 1));
-        if (!Number.isSafeInteger(number) && (Number.isInteger(number) || !Number.isFinite(number))) throw invalid("an integer is too large for a JSON number; send it as a string");
+        if (!Number.isSafeInteger(number) && (Number.isInteger(number) || !Number.isFinite(number)))
+          throw invalid("an integer is too large for a JSON number; send it as a string");
       }
     }
   }

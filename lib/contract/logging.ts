@@ -29,7 +29,12 @@ export function describeError(thrown: unknown): LogFields {
     return { error: thrown.code, detail: thrown.detail, ...inner };
   }
   if (thrown instanceof Error) {
-    const frames = (thrown.stack ?? "").split("\n").filter((line) => line.startsWith("    at ")).slice(0, 6).map((line) => line.trim()).join(" | ");
+    const frames = (thrown.stack ?? "")
+      .split("\n")
+      .filter((line) => line.startsWith("    at "))
+      .slice(0, 6)
+      .map((line) => line.trim())
+      .join(" | ");
     const code = (thrown as NodeJS.ErrnoException).code;
     return { error: thrown.name, ...(code === undefined ? {} : { code }), detail: thrown.message.slice(0, 500), frames };
   }
@@ -43,11 +48,18 @@ export function describeError(thrown: unknown): LogFields {
  * @example
  * const log = createLogger({ part: "gateway", version: "0.1.0", level: "info", write: (line) => process.stdout.write(line) });
  */
-export function createLogger(options: { readonly part: string; readonly version: string; readonly level: LogLevel; readonly write: (line: string) => void }): Logger {
+export function createLogger(options: {
+  readonly part: string;
+  readonly version: string;
+  readonly level: LogLevel;
+  readonly write: (line: string) => void;
+}): Logger {
   const threshold = LEVELS[options.level];
   const emit = (level: LogLevel, message: string, fields: LogFields | undefined): void => {
     if (LEVELS[level] < threshold) return;
-    options.write(`${JSON.stringify({ time: new Date().toISOString(), level, version: options.version, part: options.part, message, ...fields })}\n`);
+    options.write(
+      `${JSON.stringify({ time: new Date().toISOString(), level, version: options.version, part: options.part, message, ...fields })}\n`,
+    );
   };
   return {
     level: options.level,

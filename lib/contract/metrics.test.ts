@@ -7,7 +7,10 @@ test("a counter is printed with its help, type and labels", () => {
   const requests = registry.counter("x_total", "Requests\nand \\ more.", ["surface", "code"]);
   requests("rest", "OK").add();
   requests("rest", "OK").add(2);
-  assert.equal(registry.render(), '# HELP x_total Requests\\nand \\\\ more.\n# TYPE x_total counter\nx_total{surface="rest",code="OK"} 3\n');
+  assert.equal(
+    registry.render(),
+    '# HELP x_total Requests\\nand \\\\ more.\n# TYPE x_total counter\nx_total{surface="rest",code="OK"} 3\n',
+  );
 });
 
 test("label values are escaped", () => {
@@ -29,7 +32,10 @@ test("gauges are asked when they are read", () => {
   const registry = new MetricsRegistry();
   let value = 1;
   registry.gauge("g", "g", () => value);
-  registry.gauge("h", "h", () => [[{ part: "a" }, 1], [{ part: "b" }, 2]]);
+  registry.gauge("h", "h", () => [
+    [{ part: "a" }, 1],
+    [{ part: "b" }, 2],
+  ]);
   registry.observedCounter("c_total", "c", () => 9);
   value = 5;
   assert.match(registry.render(), /^g 5$/m);
@@ -42,7 +48,14 @@ test("a histogram counts what is at most its bound, cumulatively, with sum and c
   const seconds = registry.histogram("d", "d", [0.1, 1, 10], ["op"]);
   for (const value of [0.1, 0.5, 1, 5, 50]) seconds("Sign").observe(value);
   const text = registry.render();
-  for (const line of ['d_bucket{op="Sign",le="0.1"} 1', 'd_bucket{op="Sign",le="1"} 3', 'd_bucket{op="Sign",le="10"} 4', 'd_bucket{op="Sign",le="+Inf"} 5', 'd_count{op="Sign"} 5']) assert.ok(text.includes(`${line}\n`), line);
+  for (const line of [
+    'd_bucket{op="Sign",le="0.1"} 1',
+    'd_bucket{op="Sign",le="1"} 3',
+    'd_bucket{op="Sign",le="10"} 4',
+    'd_bucket{op="Sign",le="+Inf"} 5',
+    'd_count{op="Sign"} 5',
+  ])
+    assert.ok(text.includes(`${line}\n`), line);
   assert.match(text, /d_sum\{op="Sign"\} 56\.6/);
 });
 
@@ -51,7 +64,11 @@ test("quantiles are at most 15 percent above the truth", () => {
   const seconds = registry.histogram("d", "d", []);
   for (let index = 1; index <= 1_000; index += 1) seconds().observe(index / 1_000);
   const text = registry.render();
-  for (const [quantile, truth] of [["0.5", 0.5], ["0.9", 0.9], ["0.99", 0.99]] as const) {
+  for (const [quantile, truth] of [
+    ["0.5", 0.5],
+    ["0.9", 0.9],
+    ["0.99", 0.99],
+  ] as const) {
     const value = Number(new RegExp(`d\\{quantile="${quantile}"\\} (\\S+)`).exec(text)?.[1]);
     assert.ok(value >= truth && value <= truth * 1.15 + 1e-9, `${quantile}: ${value}`);
   }

@@ -85,7 +85,8 @@ class HistogramChild implements Histogram {
   observe(value: number): void {
     this.sum += value;
     this.count += 1;
-    for (let index = this.#buckets.length - 1; index >= 0 && value <= (this.#buckets[index] as number); index -= 1) this.counts[index] = (this.counts[index] as number) + 1;
+    for (let index = this.#buckets.length - 1; index >= 0 && value <= (this.#buckets[index] as number); index -= 1)
+      this.counts[index] = (this.counts[index] as number) + 1;
     const fine = value <= 1e-6 ? 0 : Math.min(FINE_BOUNDS.length, Math.ceil(Math.log(value / 1e-6) / LOG_STEP));
     this.#fine[fine] = (this.#fine[fine] as number) + 1;
   }
@@ -110,7 +111,12 @@ export class MetricsRegistry {
   /** A number that only grows. @returns the child of a label set */
   counter(name: string, help: string, labels: readonly string[] = []): (...values: string[]) => Counter {
     const family = new Family(labels, () => new CounterChild());
-    this.#metrics.push({ name, render: () => head(name, help, "counter") + [...family.children.values()].map(({ labels: text, child }) => `${name}${braces(text)} ${child.value}\n`).join("") });
+    this.#metrics.push({
+      name,
+      render: () =>
+        head(name, help, "counter") +
+        [...family.children.values()].map(({ labels: text, child }) => `${name}${braces(text)} ${child.value}\n`).join(""),
+    });
     return (...values) => family.get(values);
   }
 
@@ -121,7 +127,12 @@ export class MetricsRegistry {
       render() {
         const value = read();
         const samples: Iterable<readonly [Labels, number]> = typeof value === "number" ? [[{}, value]] : value;
-        return head(name, help, "gauge") + [...samples].map(([labels, number]) => `${name}${braces(labelText(Object.keys(labels), Object.values(labels)))} ${number}\n`).join("");
+        return (
+          head(name, help, "gauge") +
+          [...samples]
+            .map(([labels, number]) => `${name}${braces(labelText(Object.keys(labels), Object.values(labels)))} ${number}\n`)
+            .join("")
+        );
       },
     });
   }
@@ -142,15 +153,27 @@ export class MetricsRegistry {
       name,
       render() {
         const children = [...family.children.values()];
-        const summary = children.map(({ labels: text, child }) => {
-          const quantiles = QUANTILES.map((q) => `${name}${braces(text, `quantile="${q}"`)} ${child.quantile(q).toPrecision(4)}\n`).join("");
-          return `${quantiles}${name}_sum${braces(text)} ${child.sum}\n${name}_count${braces(text)} ${child.count}\n`;
-        }).join("");
+        const summary = children
+          .map(({ labels: text, child }) => {
+            const quantiles = QUANTILES.map((q) => `${name}${braces(text, `quantile="${q}"`)} ${child.quantile(q).toPrecision(4)}\n`).join(
+              "",
+            );
+            return `${quantiles}${name}_sum${braces(text)} ${child.sum}\n${name}_count${braces(text)} ${child.count}\n`;
+          })
+          .join("");
         // One name can be a summary or a histogram, not both: the buckets are a family of counters beside it.
-        const bucketLines = buckets.length === 0 ? "" : head(`${name}_bucket`, `${help} Buckets.`, "counter") + children.map(({ labels: text, child }) => {
-          const bounded = buckets.map((bound, index) => `${name}_bucket${braces(text, `le="${bound}"`)} ${child.counts[index]}\n`).join("");
-          return `${bounded}${name}_bucket${braces(text, 'le="+Inf"')} ${child.count}\n`;
-        }).join("");
+        const bucketLines =
+          buckets.length === 0
+            ? ""
+            : head(`${name}_bucket`, `${help} Buckets.`, "counter") +
+              children
+                .map(({ labels: text, child }) => {
+                  const bounded = buckets
+                    .map((bound, index) => `${name}_bucket${braces(text, `le="${bound}"`)} ${child.counts[index]}\n`)
+                    .join("");
+                  return `${bounded}${name}_bucket${braces(text, 'le="+Inf"')} ${child.count}\n`;
+                })
+                .join("");
         return `${head(name, help, "summary")}${summary}${bucketLines}`;
       },
     });
@@ -163,4 +186,5 @@ export class MetricsRegistry {
   }
 }
 
-const head = (name: string, help: string, type: string): string => `# HELP ${name} ${help.replaceAll("\\", "\\\\").replaceAll("\n", "\\n")}\n# TYPE ${name} ${type}\n`;
+const head = (name: string, help: string, type: string): string =>
+  `# HELP ${name} ${help.replaceAll("\\", "\\\\").replaceAll("\n", "\\n")}\n# TYPE ${name} ${type}\n`;

@@ -41,8 +41,11 @@ export function openApiDocument({ comments = {}, anonymous = false }: OpenApiOpt
   return {
     openapi: "3.1.0",
     info: {
-      title: "Keystead", version: VERSION, summary: "A software HSM: keys are used, recorded and never handed out.",
-      description: "Binary values are base64. Field names are snake_case; camelCase is accepted. Algorithms and digests are accepted in any spelling of the reference page and printed in the one given here.",
+      title: "Keystead",
+      version: VERSION,
+      summary: "A software HSM: keys are used, recorded and never handed out.",
+      description:
+        "Binary values are base64. Field names are snake_case; camelCase is accepted. Algorithms and digests are accepted in any spelling of the reference page and printed in the one given here.",
       license: { name: "MIT OR Apache-2.0", identifier: "MIT OR Apache-2.0" },
     },
     servers: [{ url: "/" }],
@@ -56,7 +59,12 @@ export function openApiDocument({ comments = {}, anonymous = false }: OpenApiOpt
       },
       schemas: { ...schemas(comments), Problem: PROBLEM },
       responses: Object.fromEntries(problemStatuses().map((status) => [`Problem${status}`, problemResponse(status)])),
-      headers: { RequestId: { description: "The request's id: the caller's X-Request-Id when it was well-formed, otherwise a new one.", schema: { type: "string" } } },
+      headers: {
+        RequestId: {
+          description: "The request's id: the caller's X-Request-Id when it was well-formed, otherwise a new one.",
+          schema: { type: "string" },
+        },
+      },
     },
   };
 }
@@ -64,7 +72,8 @@ export function openApiDocument({ comments = {}, anonymous = false }: OpenApiOpt
 const tagOf = ({ permission }: { readonly permission: string }): string => permission.split(":")[0] as string;
 
 /** `POST /api/v1/namespaces/{namespace}/keys` is `generateKeyInNamespace`. */
-const idOf = ({ operation, primary }: RestRoute): string => `${operation.name.charAt(0).toLowerCase()}${operation.name.slice(1)}${primary ? "" : "InNamespace"}`;
+const idOf = ({ operation, primary }: RestRoute): string =>
+  `${operation.name.charAt(0).toLowerCase()}${operation.name.slice(1)}${primary ? "" : "InNamespace"}`;
 
 function operationObject(route: RestRoute, comments: Comments): Json {
   const { operation } = route;
@@ -74,17 +83,26 @@ function operationObject(route: RestRoute, comments: Comments): Json {
   const created = CREATES.has(operation.name);
   const success: Json = {
     description: created ? "Made; Location names its place." : "Done.",
-    headers: { "X-Request-Id": { $ref: "#/components/headers/RequestId" }, ...(created ? { Location: { description: "Path of what was made.", schema: { type: "string", format: "uri-reference" } } } : {}) },
+    headers: {
+      "X-Request-Id": { $ref: "#/components/headers/RequestId" },
+      ...(created ? { Location: { description: "Path of what was made.", schema: { type: "string", format: "uri-reference" } } } : {}),
+    },
     content: { "application/json": { schema: { $ref: `#/components/schemas/${output.name}` } } },
   };
   return {
-    operationId: idOf(route), tags: [tagOf(operation)],
-    summary: firstSentence(description) ?? operation.name, ...(description === undefined ? {} : { description }),
+    operationId: idOf(route),
+    tags: [tagOf(operation)],
+    summary: firstSentence(description) ?? operation.name,
+    ...(description === undefined ? {} : { description }),
     parameters: parametersOf(route, inPath, comments),
     ...(route.body ? { requestBody: bodyOf(input, inPath, comments) } : {}),
     responses: {
       [created ? "201" : "200"]: success,
-      ...Object.fromEntries(problemStatuses().filter((status) => route.body || (status !== 415 && status !== 413)).map((status) => [String(status), { $ref: `#/components/responses/Problem${status}` }])),
+      ...Object.fromEntries(
+        problemStatuses()
+          .filter((status) => route.body || (status !== 415 && status !== 413))
+          .map((status) => [String(status), { $ref: `#/components/responses/Problem${status}` }]),
+      ),
     },
   };
 }
@@ -94,10 +112,7 @@ const firstSentence = (text: string | undefined): string | undefined => text?.sp
 function parametersOf(route: RestRoute, inPath: readonly DescField[], comments: Comments): Json[] {
   const rest = route.operation.method.input.fields.filter((field) => !inPath.includes(field));
   const inQuery = route.body ? [] : rest;
-  return [
-    ...inPath.map((field) => parameter(field, "path", comments)),
-    ...inQuery.map((field) => parameter(field, "query", comments)),
-  ];
+  return [...inPath.map((field) => parameter(field, "path", comments)), ...inQuery.map((field) => parameter(field, "query", comments))];
 }
 
 function parameter(field: DescField, place: "path" | "query", comments: Comments): Json {
@@ -106,8 +121,11 @@ function parameter(field: DescField, place: "path" | "query", comments: Comments
   // A path segment is never empty, whatever the field may be elsewhere.
   if (place === "path") schema["minLength"] = Math.max(1, Number(schema["minLength"] ?? 0));
   return {
-    name: field.name, in: place, required: place === "path" || neededFields(field.parent).includes(field.name),
-    ...(description === undefined ? {} : { description }), schema,
+    name: field.name,
+    in: place,
+    required: place === "path" || neededFields(field.parent).includes(field.name),
+    ...(description === undefined ? {} : { description }),
+    schema,
     ...(field.fieldKind === "list" ? { style: "form", explode: true } : {}),
   };
 }
@@ -133,7 +151,8 @@ function schemas(comments: Comments): Json {
 }
 
 const PROBLEM: Json = Object.freeze({
-  type: "object", description: "An error (RFC 9457).",
+  type: "object",
+  description: "An error (RFC 9457).",
   required: ["type", "title", "status", "detail", "code", "number", "request_id"],
   properties: {
     type: { type: "string", format: "uri", examples: ["urn:keystead:error:OBJECT_NOT_FOUND"] },
@@ -156,7 +175,12 @@ function problemResponse(status: number): Json {
   const codes = ERROR_CODES.filter((code: ErrorCode) => ERRORS[code].http === status);
   const retries = status === 429 || status === 503;
   return {
-    description: codes.length === 0 ? (status === 405 ? "The path has no such method; Allow names those it has." : "The body must be application/json.") : codes.map((code) => `${code}: ${ERRORS[code].title}.`).join(" "),
+    description:
+      codes.length === 0
+        ? status === 405
+          ? "The path has no such method; Allow names those it has."
+          : "The body must be application/json."
+        : codes.map((code) => `${code}: ${ERRORS[code].title}.`).join(" "),
     headers: {
       "X-Request-Id": { $ref: "#/components/headers/RequestId" },
       ...(retries ? { "Retry-After": { description: "Seconds after which a retry is worth trying.", schema: { type: "integer" } } } : {}),

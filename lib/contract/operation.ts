@@ -37,6 +37,8 @@ export interface Operation<I extends DescMessage = DescMessage, O extends DescMe
  * @example
  * export const sign = operation({ number: 8, method: HsmService.method.sign, permission: "crypto:sign", ... });
  */
-export function operation<I extends DescMessage, O extends DescMessage>(row: Omit<Operation<I, O>, "name" | "batchable" | "phases"> & { readonly batchable?: boolean; readonly phases?: readonly Phase[] }): Operation<I, O> {
+export function operation<I extends DescMessage, O extends DescMessage>(
+  row: Omit<Operation<I, O>, "name" | "batchable" | "phases"> & { readonly batchable?: boolean; readonly phases?: readonly Phase[] },
+): Operation<I, O> {
   return Object.freeze({ batchable: false, phases: ["open"] as const, ...row, name: row.method.name });
 }

@@ -1,14 +1,28 @@
 /**
  * Every permission there is. Roles are sets of these; an operation needs exactly one.
- *
- * @see CAPABILITIES C2
  */
 export const PERMISSIONS = Object.freeze([
-  "key:create", "key:import", "key:read", "key:rotate", "key:destroy",
-  "crypto:sign", "crypto:verify", "crypto:encrypt", "crypto:decrypt", "crypto:mac", "crypto:verify_mac",
-  "crypto:data_key", "crypto:hash", "crypto:random", "crypto:batch",
-  "namespace:create", "namespace:read",
-  "audit:view", "status:view", "vault:unseal", "vault:seal",
+  "key:create",
+  "key:import",
+  "key:read",
+  "key:rotate",
+  "key:destroy",
+  "crypto:sign",
+  "crypto:verify",
+  "crypto:encrypt",
+  "crypto:decrypt",
+  "crypto:mac",
+  "crypto:verify_mac",
+  "crypto:data_key",
+  "crypto:hash",
+  "crypto:random",
+  "crypto:batch",
+  "namespace:create",
+  "namespace:read",
+  "audit:view",
+  "status:view",
+  "vault:unseal",
+  "vault:seal",
 ] as const);
 
 export type Permission = (typeof PERMISSIONS)[number];

@@ -35,11 +35,14 @@ function routeOf(operation: Operation, rule: HttpRule, primary: boolean): RestRo
   const { case: verb, value: path } = rule.pattern;
   if (verb === undefined || verb === "custom") throw new TypeError(`${operation.name} has no REST route`);
   if (rule.body !== "" && rule.body !== "*") throw new TypeError(`${operation.name}: only whole-message bodies are supported`);
-  const segments = path.slice(1).split("/").map((segment): string | DescField => {
-    if (!segment.startsWith("{")) return segment;
-    const field = operation.method.input.fields.find(({ name }) => name === segment.slice(1, -1));
-    if (field === undefined) throw new TypeError(`${operation.name}: ${path} names no field of the request`);
-    return field;
-  });
+  const segments = path
+    .slice(1)
+    .split("/")
+    .map((segment): string | DescField => {
+      if (!segment.startsWith("{")) return segment;
+      const field = operation.method.input.fields.find(({ name }) => name === segment.slice(1, -1));
+      if (field === undefined) throw new TypeError(`${operation.name}: ${path} names no field of the request`);
+      return field;
+    });
   return { operation, method: verb.toUpperCase() as RestRoute["method"], path, segments, body: rule.body === "*", primary };
 }

@@ -3,7 +3,13 @@ import { test } from "node:test";
 import { create, type DescMessage, type Message } from "@bufbuild/protobuf";
 import { createValidator } from "@bufbuild/protovalidate";
 import fc from "fast-check";
-import { BatchRequestSchema, GenerateDataKeyRequestSchema, GenerateKeyRequestSchema, SignRequestSchema, VerifyRequestSchema } from "./generated/hsm/hsm_pb.ts";
+import {
+  BatchRequestSchema,
+  GenerateDataKeyRequestSchema,
+  GenerateKeyRequestSchema,
+  SignRequestSchema,
+  VerifyRequestSchema,
+} from "./generated/hsm/hsm_pb.ts";
 import { OPERATIONS } from "./operations/register.ts";
 import { validatorFor } from "./validate.ts";
 
@@ -21,39 +27,90 @@ const ourFields = (desc: DescMessage, message: Message): readonly string[] =>
   [...new Set(validatorFor(desc)(message).map(({ field }) => field.split(/[.[]/)[0] as string))].sort();
 
 const names = fc.oneof(
-  fc.constantFrom("", ".", "..", "a", "key-1", "Key_1.x", "-a", "a/b", "ü", "😀", "a\n", "a".repeat(63), "a".repeat(64), "b".repeat(128), "b".repeat(129), "😀".repeat(1024), "😀".repeat(1025)),
-  fc.string({ maxLength: 140 }), fc.string({ unit: "binary", maxLength: 20 }),
+  fc.constantFrom(
+    "",
+    ".",
+    "..",
+    "a",
+    "key-1",
+    "Key_1.x",
+    "-a",
+    "a/b",
+    "ü",
+    "😀",
+    "a\n",
+    "a".repeat(63),
+    "a".repeat(64),
+    "b".repeat(128),
+    "b".repeat(129),
+    "😀".repeat(1024),
+    "😀".repeat(1025),
+  ),
+  fc.string({ maxLength: 140 }),
+  fc.string({ unit: "binary", maxLength: 20 }),
 );
-const numbers = fc.oneof(fc.constantFrom(0, 1, 2, 7, 16, 17, 24, 32, 99, 1000, 1001, 65536, 65537, 1_000_000, 1_000_001, 0xffffffff), fc.nat(40));
+const numbers = fc.oneof(
+  fc.constantFrom(0, 1, 2, 7, 16, 17, 24, 32, 99, 1000, 1001, 65536, 65537, 1_000_000, 1_000_001, 0xffffffff),
+  fc.nat(40),
+);
 const blobs = fc.constantFrom(0, 1, 16, 17, 1024, 1025, 16384, 16385, 65536, 65537, 102400, 102401).map((bytes) => new Uint8Array(bytes));
 
 /** Any message of a type: values on both sides of every rule the contract has. */
 function arbitrary(desc: DescMessage, depth = 0): fc.Arbitrary<Message> {
-  const fields = desc.fields.filter((field) => field.oneof === undefined).map((field): [string, fc.Arbitrary<unknown>] => {
-    const one: fc.Arbitrary<unknown> = field.message !== undefined ? arbitrary(field.message, depth + 1)
-      : field.enum !== undefined ? fc.constantFrom(0, 1, 2, 3, 7, 16, 17, -1, 1000)
-      : field.scalar === 9 ? names : field.scalar === 12 ? blobs : numbers;
-    if (field.fieldKind !== "list") return [field.localName, one];
-    return [field.localName, fc.oneof({ weight: 6, arbitrary: fc.array(one, { maxLength: 4 }) }, { weight: 1, arbitrary: one.chain((item) => fc.constantFrom(16, 17, 64, 65).map((items) => Array.from({ length: items }, () => item))) })];
-  });
+  const fields = desc.fields
+    .filter((field) => field.oneof === undefined)
+    .map((field): [string, fc.Arbitrary<unknown>] => {
+      const one: fc.Arbitrary<unknown> =
+        field.message !== undefined
+          ? arbitrary(field.message, depth + 1)
+          : field.enum !== undefined
+            ? fc.constantFrom(0, 1, 2, 3, 7, 16, 17, -1, 1000)
+            : field.scalar === 9
+              ? names
+              : field.scalar === 12
+                ? blobs
+                : numbers;
+      if (field.fieldKind !== "list") return [field.localName, one];
+      return [
+        field.localName,
+        fc.oneof(
+          { weight: 6, arbitrary: fc.array(one, { maxLength: 4 }) },
+          {
+            weight: 1,
+            arbitrary: one.chain((item) => fc.constantFrom(16, 17, 64, 65).map((items) => Array.from({ length: items }, () => item))),
+          },
+        ),
+      ];
+    });
   const oneofs = desc.oneofs.map((oneof): [string, fc.Arbitrary<unknown>] => [
     oneof.localName,
-    fc.oneof(fc.constant({ case: undefined }), ...oneof.fields.map((field) => arbitrary(field.message as DescMessage, depth + 1).map((value) => ({ case: field.localName, value })))),
+    fc.oneof(
+      fc.constant({ case: undefined }),
+      ...oneof.fields.map((field) => arbitrary(field.message as DescMessage, depth + 1).map((value) => ({ case: field.localName, value }))),
+    ),
   ]);
   return fc.record(Object.fromEntries([...fields, ...oneofs])).map((init) => create(desc, init as never));
 }
 
 for (const { name, method } of OPERATIONS) {
   test(`the compiled rules of ${name} agree with protovalidate on every generated request`, () => {
-    fc.assert(fc.property(arbitrary(method.input), (message) => {
-      assert.deepEqual(ourFields(method.input, message), oracleFields(method.input, message));
-    }), { numRuns: 60 });
+    fc.assert(
+      fc.property(arbitrary(method.input), (message) => {
+        assert.deepEqual(ourFields(method.input, message), oracleFields(method.input, message));
+      }),
+      { numRuns: 60 },
+    );
   });
 }
 
 test("a violation names the field, the item and the nested message", () => {
-  const request = create(BatchRequestSchema, { items: [{ operation: { case: "sign", value: { keyId: "ok" } } }, { operation: { case: "verify", value: { keyId: "" } } }] });
-  assert.deepEqual(validatorFor(BatchRequestSchema)(request).map(({ field }) => field), ["items[1].verify.key_id"]);
+  const request = create(BatchRequestSchema, {
+    items: [{ operation: { case: "sign", value: { keyId: "ok" } } }, { operation: { case: "verify", value: { keyId: "" } } }],
+  });
+  assert.deepEqual(
+    validatorFor(BatchRequestSchema)(request).map(({ field }) => field),
+    ["items[1].verify.key_id"],
+  );
 });
 
 test("a violation never repeats the value", () => {
@@ -86,7 +143,10 @@ test("a rule the compiler does not know stops the compilation", () => {
   const field = VerifyRequestSchema.fields.find(({ name }) => name === "data");
   assert.ok(field);
   const real = VerifyRequestSchema.fields.find(({ name }) => name === "signature");
-  const swapped = { ...VerifyRequestSchema, fields: [Object.assign(Object.create(Object.getPrototypeOf(field) as object), field, { fieldKind: "map", proto: real?.proto })] } as never as DescMessage;
+  const swapped = {
+    ...VerifyRequestSchema,
+    fields: [Object.assign(Object.create(Object.getPrototypeOf(field) as object), field, { fieldKind: "map", proto: real?.proto })],
+  } as never as DescMessage;
   assert.throws(() => validatorFor(swapped), /cannot be enforced/);
 });
 

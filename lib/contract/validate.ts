@@ -76,8 +76,10 @@ function compileField(field: DescField): Check | undefined {
     const item = items === undefined ? inner : scalarCheck(field, items);
     return (value, name, found) => {
       const list = value as readonly unknown[];
-      if (minItems !== undefined && minItems !== 0n && BigInt(list.length) < minItems) found.push({ field: name, message: `must have at least ${minItems} items` });
-      if (maxItems !== undefined && maxItems !== 0n && BigInt(list.length) > maxItems) return void found.push({ field: name, message: `must have at most ${maxItems} items` });
+      if (minItems !== undefined && minItems !== 0n && BigInt(list.length) < minItems)
+        found.push({ field: name, message: `must have at least ${minItems} items` });
+      if (maxItems !== undefined && maxItems !== 0n && BigInt(list.length) > maxItems)
+        return void found.push({ field: name, message: `must have at most ${maxItems} items` });
       if (item !== undefined) each(item)(value, name, found);
     };
   }
@@ -94,9 +96,11 @@ const nested = (desc: DescMessage): Check => {
   };
 };
 
-const each = (check: Check): Check => (value, name, found) => {
-  for (const [index, item] of (value as readonly unknown[]).entries()) check(item, `${name}[${index}]`, found);
-};
+const each =
+  (check: Check): Check =>
+  (value, name, found) => {
+    for (const [index, item] of (value as readonly unknown[]).entries()) check(item, `${name}[${index}]`, found);
+  };
 
 function scalarCheck(field: DescField, rules: FieldRules): Check {
   const { type } = rules;
@@ -114,7 +118,8 @@ function scalarCheck(field: DescField, rules: FieldRules): Check {
         const points = text.length <= max && text.length >= min && !/[\ud800-\udfff]/.test(text) ? text.length : [...text].length;
         if (points < min) found.push({ field: name, message: min === 1 ? "must not be empty" : `must have at least ${min} characters` });
         else if (points > max) found.push({ field: name, message: `must have at most ${max} characters` });
-        else if (expression !== undefined && !expression.test(text)) found.push({ field: name, message: `must match ${expression.source}` });
+        else if (expression !== undefined && !expression.test(text))
+          found.push({ field: name, message: `must match ${expression.source}` });
         if (notIn.includes(text)) found.push({ field: name, message: `must not be one of ${notIn.join(", ")}` });
       };
     }
@@ -158,13 +163,21 @@ function scalarCheck(field: DescField, rules: FieldRules): Check {
   }
 }
 
-const unknownRule = (field: DescField, what: string): TypeError => new TypeError(`${field.parent.typeName}.${field.name}: ${what} cannot be enforced here`);
+const unknownRule = (field: DescField, what: string): TypeError =>
+  new TypeError(`${field.parent.typeName}.${field.name}: ${what} cannot be enforced here`);
 
 /** Throws when any of the given rule members is set: nothing may be silently ignored. */
 function requireNothing(field: DescField, others: object): void {
   for (const [name, value] of Object.entries(others)) {
     if (name.startsWith("$") || value === undefined || value === false || value === 0 || value === 0n || value === "") continue;
-    if (Array.isArray(value) ? value.length === 0 : value instanceof Uint8Array ? value.length === 0 : typeof value === "object" && "case" in value && value.case === undefined) continue;
+    if (
+      Array.isArray(value)
+        ? value.length === 0
+        : value instanceof Uint8Array
+          ? value.length === 0
+          : typeof value === "object" && "case" in value && value.case === undefined
+    )
+      continue;
     throw unknownRule(field, name);
   }
 }

@@ -8,11 +8,13 @@ import { digest, hasher, opensslDigest } from "./digest.ts";
 const ABC: Readonly<Record<DigestName, string>> = {
   "SHA-256": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
   "SHA-384": "cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed8086072ba1e7cc2358baeca134c825a7",
-  "SHA-512": "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f",
+  "SHA-512":
+    "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f",
   "SHA3-256": "3a985da74fe225b2045c172d6bd390bd855f086e3e9d525b46bfe24511431532",
   "SHA3-384": "ec01498288516fc926459f58e2c6ad8df9b473cb0fc08c2596da7cf0e49be4b298d88cea927ac7f539f1edf228376d25",
-  "SHA3-512": "b751850b1a57168a5693cd924b6b096e08f621827444f70d884f5d0240d2712e10e116e9192af3c91a7ec57647e3934057340b4cf408d5a56592f8274eec53f0",
-  "BLAKE3": "6437b3ac38465133ffb63b75273a8db548c558465d79db03fd359c6cd5bd9d85",
+  "SHA3-512":
+    "b751850b1a57168a5693cd924b6b096e08f621827444f70d884f5d0240d2712e10e116e9192af3c91a7ec57647e3934057340b4cf408d5a56592f8274eec53f0",
+  BLAKE3: "6437b3ac38465133ffb63b75273a8db548c558465d79db03fd359c6cd5bd9d85",
 };
 
 /** BLAKE3 test_vectors.json: the input is the bytes 0, 1, ... 250, 0, 1, ... of the given length. */
@@ -43,7 +45,13 @@ for (const name of DIGEST_NAMES) {
 
 test("BLAKE3 agrees with its reference around a chunk", () => {
   for (const [length, expected] of BLAKE3) {
-    assert.equal(digest("BLAKE3", Uint8Array.from({ length }, (_, i) => i % 251)).toString("hex"), expected);
+    assert.equal(
+      digest(
+        "BLAKE3",
+        Uint8Array.from({ length }, (_, i) => i % 251),
+      ).toString("hex"),
+      expected,
+    );
   }
 });
 

@@ -27,7 +27,10 @@ test("wipes everything it is given and skips what is undefined", () => {
 
 test("wipes after use, also when the use throws", () => {
   const first = Buffer.alloc(4, 7);
-  assert.equal(wipeAfter(first, (secret) => secret[0]), 7);
+  assert.equal(
+    wipeAfter(first, (secret) => secret[0]),
+    7,
+  );
   const second = Buffer.alloc(4, 7);
   assert.throws(() => wipeAfter(second, () => assert.fail("in use")), /in use/);
   assert.deepEqual([...first, ...second], [0, 0, 0, 0, 0, 0, 0, 0]);

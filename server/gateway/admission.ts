@@ -22,7 +22,8 @@ export class Admission {
   /** Counts a request in. @throws {HsmError} PROVIDER_UNAVAILABLE when there are too many, or the gateway is stopping */
   enter(): void {
     if (this.#closed) throw new HsmError("PROVIDER_UNAVAILABLE", "the server is stopping; nothing was done", { retryAfterSeconds: 1 });
-    if (this.#inFlight >= this.#maxInFlight) throw new HsmError("PROVIDER_UNAVAILABLE", "too many requests are in flight; nothing was done", { retryAfterSeconds: 1 });
+    if (this.#inFlight >= this.#maxInFlight)
+      throw new HsmError("PROVIDER_UNAVAILABLE", "too many requests are in flight; nothing was done", { retryAfterSeconds: 1 });
     this.#inFlight += 1;
   }
 

@@ -28,7 +28,10 @@ function held(): { readonly answers: Answers; readonly calls: IncomingCall[]; ar
       GetStatus: () => ({ phase: "open" }),
     } as Answers,
     async arrived(count) {
-      while (calls.length < count) await new Promise<void>((resolve) => { arrivals.push(resolve); });
+      while (calls.length < count)
+        await new Promise<void>((resolve) => {
+          arrivals.push(resolve);
+        });
     },
     release() {
       open = true;
@@ -78,7 +81,10 @@ test("more requests than may be in flight are refused at once, the others are an
   const third = await sign();
   assert.deepEqual([third.status, third.json()["code"], third.headers["retry-after"]], [503, "PROVIDER_UNAVAILABLE", "1"]);
   hold.release();
-  assert.deepEqual((await Promise.all(first)).map(({ status }) => status), [200, 200]);
+  assert.deepEqual(
+    (await Promise.all(first)).map(({ status }) => status),
+    [200, 200],
+  );
   session.close();
 });
 
@@ -123,7 +129,10 @@ test("draining answers every request that was sent, over both protocols, and the
   const drained = gateway.drain();
   hold.release();
   const replies = await Promise.all([overHttp2, overHttp1]);
-  assert.deepEqual(replies.map(({ status }) => status), [200, 200]);
+  assert.deepEqual(
+    replies.map(({ status }) => status),
+    [200, 200],
+  );
   assert.equal(replies[1].headers["connection"], "close");
   await drained;
   await assert.rejects(http1(address("health"), "/api/v1/status"), /ECONNREFUSED/);
@@ -151,7 +160,11 @@ test("a keep-alive connection that sends its next request while draining still g
 
 test("draining does not wait for connections that never asked anything", async (context) => {
   const { gateway, address } = await testGateway(context, {});
-  const silent = [raw(address("health"), () => undefined), raw(address("developmentGrpc"), () => undefined), raw(address("developmentGrpc"), (socket) => socket.write("PR"))];
+  const silent = [
+    raw(address("health"), () => undefined),
+    raw(address("developmentGrpc"), () => undefined),
+    raw(address("developmentGrpc"), (socket) => socket.write("PR")),
+  ];
   await http1(address("metrics"), "/metrics");
   await until(() => true);
   await gateway.drain();
@@ -162,7 +175,9 @@ test("a head that comes too slowly or is too large is cut off", { timeout: 15_00
   const { address } = await testGateway(context, {}, { limits: { requestTimeoutSeconds: 1 } });
   const slow = await raw(address("health"), (socket) => socket.write("GET / HTTP/1.1\r\nHost: localhost\r\nX-A: "));
   assert.match(slow, /^(HTTP\/1.1 408 |$)/);
-  const large = await raw(address("health"), (socket) => socket.write(`GET / HTTP/1.1\r\nHost: localhost\r\nX-A: ${"a".repeat(100_000)}\r\n\r\n`));
+  const large = await raw(address("health"), (socket) =>
+    socket.write(`GET / HTTP/1.1\r\nHost: localhost\r\nX-A: ${"a".repeat(100_000)}\r\n\r\n`),
+  );
   assert.match(large, /^HTTP\/1.1 431 /);
 });
 

@@ -43,29 +43,58 @@ export async function openGateway(config: GatewayConfig, link: VaultLink, log: L
   const admission = new Admission(limits);
   const ports = new Map<string, Port>();
   const measurements = new GatewayMeasurements({
-    inFlight: () => admission.inFlight, channelInFlight: () => link.inFlight, vaultConnected: () => link.connected,
+    inFlight: () => admission.inFlight,
+    channelInFlight: () => link.inFlight,
+    vaultConnected: () => link.connected,
     connections: () => [...ports.values()].reduce((sum, port) => sum + port.connections(), 0),
   });
   const stopping = new AbortController();
-  const desk: Desk = { forward: forwarder(link, admission), bodyBytes: limits.bodyBytes, measurements, stopping: stopping.signal, ask: (question) => link.request(question, Buffer.alloc(0), ASK_MS) };
+  const desk: Desk = {
+    forward: forwarder(link, admission),
+    bodyBytes: limits.bodyBytes,
+    measurements,
+    stopping: stopping.signal,
+    ask: (question) => link.request(question, Buffer.alloc(0), ASK_MS),
+  };
   const every = everySurface(desk);
-  const intake = new BodyIntake({ totalBytes: Math.max(INTAKE_BYTES, INTAKE_BODIES * limits.bodyBytes), timeoutMs: limits.requestTimeoutSeconds * 1000 });
+  const intake = new BodyIntake({
+    totalBytes: Math.max(INTAKE_BYTES, INTAKE_BODIES * limits.bodyBytes),
+    timeoutMs: limits.requestTimeoutSeconds * 1000,
+  });
   const shared = { maxConnections: limits.maxConnections, requestTimeoutSeconds: limits.requestTimeoutSeconds, intake };
   const contexts = config.tls === undefined ? undefined : new TlsContexts(config.tls, log);
-  for (const [name, listener] of [["api", config.api], ["grpc", config.grpc]] as const) {
+  for (const [name, listener] of [
+    ["api", config.api],
+    ["grpc", config.grpc],
+  ] as const) {
     if (listener === undefined) continue;
     if (contexts === undefined) throw new Error(`the ${name} listener needs TLS files`);
     ports.set(name, await tlsPort({ listener, contexts, dispatch: every, ...shared }));
   }
   if (config.developmentGrpc !== undefined) {
-    ports.set("developmentGrpc", await plainPort({ ...config.developmentGrpc, ...shared, listener: LISTENER.development, dispatch: loopbackOnly(every), http2: true }));
+    ports.set(
+      "developmentGrpc",
+      await plainPort({ ...config.developmentGrpc, ...shared, listener: LISTENER.development, dispatch: loopbackOnly(every), http2: true }),
+    );
   }
   if (config.health !== undefined) {
     const dispatch = config.developmentRest ? loopbackOnly(withGenerateKeyPath(desk, every)) : healthOnly(desk);
-    ports.set("health", await plainPort({ ...config.health, ...shared, listener: config.developmentRest ? LISTENER.development : LISTENER.tls, dispatch, http2: false }));
+    ports.set(
+      "health",
+      await plainPort({
+        ...config.health,
+        ...shared,
+        listener: config.developmentRest ? LISTENER.development : LISTENER.tls,
+        dispatch,
+        http2: false,
+      }),
+    );
   }
   if (config.metrics !== undefined) {
-    ports.set("metrics", await plainPort({ ...config.metrics, ...shared, listener: LISTENER.tls, dispatch: metricsSurface(desk), http2: false }));
+    ports.set(
+      "metrics",
+      await plainPort({ ...config.metrics, ...shared, listener: LISTENER.tls, dispatch: metricsSurface(desk), http2: false }),
+    );
   }
   return {
     addresses: Object.fromEntries([...ports].map(([name, port]) => [name, port.address])),

@@ -10,10 +10,27 @@ import { http1 } from "./testing/http.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname.replace(/\/$/, "");
 const CONFIG: GatewayConfig = {
-  preset: "development", logLevel: "info", api: undefined, grpc: undefined, developmentGrpc: { host: "127.0.0.1", port: 0 }, health: { host: "127.0.0.1", port: 0 }, developmentRest: true, metrics: undefined, tls: undefined,
+  preset: "development",
+  logLevel: "info",
+  api: undefined,
+  grpc: undefined,
+  developmentGrpc: { host: "127.0.0.1", port: 0 },
+  health: { host: "127.0.0.1", port: 0 },
+  developmentRest: true,
+  metrics: undefined,
+  tls: undefined,
   limits: { maxConnections: 50, requestTimeoutSeconds: 10, bodyBytes: 65_536, maxInFlight: 50 },
 };
-const FLAGS = ["--permission", "--no-addons", "--disallow-code-generation-from-strings", "--disable-proto=throw", "--disable-sigusr1", "--disable-warning=ExperimentalWarning", "--allow-net", ...["node_modules/*", "lib/*", "server/gateway/*", "package.json"].map((path) => `--allow-fs-read=${ROOT}/${path}`)];
+const FLAGS = [
+  "--permission",
+  "--no-addons",
+  "--disallow-code-generation-from-strings",
+  "--disable-proto=throw",
+  "--disable-sigusr1",
+  "--disable-warning=ExperimentalWarning",
+  "--allow-net",
+  ...["node_modules/*", "lib/*", "server/gateway/*", "package.json"].map((path) => `--allow-fs-read=${ROOT}/${path}`),
+];
 
 interface Running {
   readonly child: ChildProcess;
@@ -23,11 +40,18 @@ interface Running {
 
 /** The process as the launcher starts it, under its walls. */
 async function start(context: TestContext, vault: AnsweringVault): Promise<Running> {
-  const child = spawn(process.execPath, [...FLAGS, `${ROOT}/server/gateway/main.ts`], { stdio: ["ignore", "pipe", "pipe", "pipe", "ipc"], env: {} });
+  const child = spawn(process.execPath, [...FLAGS, `${ROOT}/server/gateway/main.ts`], {
+    stdio: ["ignore", "pipe", "pipe", "pipe", "ipc"],
+    env: {},
+  });
   context.after(() => child.kill("SIGKILL"));
   let output = "";
-  child.stdout?.on("data", (chunk: Buffer) => { output += chunk.toString(); });
-  child.stderr?.on("data", (chunk: Buffer) => { output += chunk.toString(); });
+  child.stdout?.on("data", (chunk: Buffer) => {
+    output += chunk.toString();
+  });
+  child.stderr?.on("data", (chunk: Buffer) => {
+    output += chunk.toString();
+  });
   vault.attach(child.stdio[3] as Socket, true);
   child.send({ kind: "start", config: CONFIG, speaksFirst: false });
   const [message] = (await once(child, "message")) as [{ kind: string; addresses: Record<string, string> }];
@@ -35,11 +59,19 @@ async function start(context: TestContext, vault: AnsweringVault): Promise<Runni
   return { child, addresses: message.addresses, output: () => output };
 }
 
-const sign = (address: string): ReturnType<typeof http1> => http1(address, "/api/v1/keys/k/sign", { method: "POST", headers: { "content-type": "application/json" }, body: "{}" });
+const sign = (address: string): ReturnType<typeof http1> =>
+  http1(address, "/api/v1/keys/k/sign", { method: "POST", headers: { "content-type": "application/json" }, body: "{}" });
 
 test("the process serves under its walls, and drain ends it without losing a request", async (context) => {
   let release: (() => void) | undefined;
-  const vault = new AnsweringVault({ Sign: async ({ keyId }: SignRequest) => { await new Promise<void>((resolve) => { release = resolve; }); return { keyId }; } } as never);
+  const vault = new AnsweringVault({
+    Sign: async ({ keyId }: SignRequest) => {
+      await new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      return { keyId };
+    },
+  } as never);
   const { child, addresses, output } = await start(context, vault);
   const asked = sign(addresses["health"] as string);
   while (release === undefined) await new Promise<void>((resolve) => setImmediate(resolve));
@@ -85,5 +117,6 @@ test("a new vault is joined over a passed pipe; a passed TCP socket is destroyed
   const [near, far] = await socketPair();
   new AnsweringVault({ GetStatus: () => ({ phase: "new" }) }).attach(far, false);
   child.send({ kind: "join" }, near);
-  while ((await http1(addresses["health"] as string, "/api/v1/status")).json()["phase"] !== "new") await new Promise<void>((resolve) => setImmediate(resolve));
+  while ((await http1(addresses["health"] as string, "/api/v1/status")).json()["phase"] !== "new")
+    await new Promise<void>((resolve) => setImmediate(resolve));
 });

@@ -1,7 +1,7 @@
 /**
  * The gateway process, `keystead [gateway]`: opens the ports, collects evidence, forwards to the vault. Holds no key.
  *
- * @see DESIGN §2, §3
+ * @see ARCHITECTURE.md
  */
 import { Socket } from "node:net";
 import type { GatewayConfig } from "@keystead/contract/config";

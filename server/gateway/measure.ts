@@ -31,7 +31,9 @@ export class GatewayMeasurements {
       this.#delay.reset();
       return [[{ part: "gateway" }, lag] as const];
     });
-    registry.gauge("hsm_process_resident_memory_bytes", "Resident memory.", () => [[{ part: "gateway" }, process.memoryUsage.rss()] as const]);
+    registry.gauge("hsm_process_resident_memory_bytes", "Resident memory.", () => [
+      [{ part: "gateway" }, process.memoryUsage.rss()] as const,
+    ]);
     registry.gauge("hsm_process_cpu_seconds_total", "Processor time used since start.", () => {
       const { user, system } = process.cpuUsage();
       return [[{ part: "gateway" }, (user + system) / 1e6] as const];

@@ -20,7 +20,8 @@ export class VaultLink {
   join(socket: Socket, speaksFirst: boolean): void {
     const before = this.#peer;
     const peer: Peer = new Peer(socket, {
-      speaksFirst, maxInFlight: this.#maxInFlight,
+      speaksFirst,
+      maxInFlight: this.#maxInFlight,
       onEnd: (reason) => {
         if (this.#peer !== peer) return;
         this.#peer = undefined;
@@ -41,7 +42,8 @@ export class VaultLink {
 
   /** @throws {HsmError} what the vault answered; PROVIDER_UNAVAILABLE when there is none */
   request(operation: number, payload: Buffer, deadlineMs: number, onCall?: (cancel: () => void) => void): Promise<Buffer> {
-    if (this.#peer === undefined) return Promise.reject(new HsmError("PROVIDER_UNAVAILABLE", "the vault is not connected; nothing was done", { retryAfterSeconds: 1 }));
+    if (this.#peer === undefined)
+      return Promise.reject(new HsmError("PROVIDER_UNAVAILABLE", "the vault is not connected; nothing was done", { retryAfterSeconds: 1 }));
     return this.#peer.request(operation, payload, deadlineMs, onCall);
   }
 
@@ -57,7 +59,11 @@ export class VaultLink {
 
 /** A pipe the launcher made; anything else is destroyed and refused. */
 export function acceptPipe(handle: unknown): Socket | undefined {
-  if (handle instanceof Socket && (handle as unknown as { _handle?: { constructor: { name: string } } })._handle?.constructor.name === "Pipe") return handle;
+  if (
+    handle instanceof Socket &&
+    (handle as unknown as { _handle?: { constructor: { name: string } } })._handle?.constructor.name === "Pipe"
+  )
+    return handle;
   (handle as { destroy?: () => void } | undefined)?.destroy?.();
   return undefined;
 }

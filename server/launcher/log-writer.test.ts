@@ -8,7 +8,15 @@ import { LogWriter, prettyLine, type LoggingConfig } from "./log-writer.ts";
 function config(t: TestContext, more: Partial<LoggingConfig> = {}): LoggingConfig {
   const folder = mkdtempSync(join(tmpdir(), "keystead-logs-"));
   t.after(() => rmSync(folder, { recursive: true }));
-  return { level: "info", format: "json", output: "file", filePath: join(folder, "deep/hsm.log"), maxFileSizeBytes: 1_000_000, maxBackupFiles: 3, ...more };
+  return {
+    level: "info",
+    format: "json",
+    output: "file",
+    filePath: join(folder, "deep/hsm.log"),
+    maxFileSizeBytes: 1_000_000,
+    maxBackupFiles: 3,
+    ...more,
+  };
 }
 
 const linesOf = (path: string): string[] => (existsSync(path) ? readFileSync(path, "utf8").split("\n").slice(0, -1) : []);
@@ -52,11 +60,22 @@ test("a line larger than a file stands alone in one", async (t) => {
   const log = new LogWriter(settings);
   for (const line of ["small", "x".repeat(200), "last"]) log.write(line);
   await log.flush();
-  assert.deepEqual(["", ".1", ".2"].map((suffix) => linesOf(`${settings.filePath}${suffix}`)), [["last"], ["x".repeat(200)], ["small"]]);
+  assert.deepEqual(
+    ["", ".1", ".2"].map((suffix) => linesOf(`${settings.filePath}${suffix}`)),
+    [["last"], ["x".repeat(200)], ["small"]],
+  );
 });
 
 test("a pretty line shows time, level, part, message and the other fields, and no version", () => {
-  const line = JSON.stringify({ time: "2026-01-02T03:04:05.678Z", level: "warn", version: "0.1.0", part: "vault", message: "hello", count: 3, name: "a b" });
+  const line = JSON.stringify({
+    time: "2026-01-02T03:04:05.678Z",
+    level: "warn",
+    version: "0.1.0",
+    part: "vault",
+    message: "hello",
+    count: 3,
+    name: "a b",
+  });
   assert.equal(prettyLine(line, false), '03:04:05.678 WARN  vault    hello count=3 name="a b"');
   assert.equal(prettyLine(line, true).includes("\u001b[33mWARN \u001b[0m"), true);
 });
@@ -66,7 +85,10 @@ test("what is no record is shown as it came, never an exception", () => {
 });
 
 test("a pretty line is one line without control characters, whatever the message holds", () => {
-  const shown = prettyLine(JSON.stringify({ time: "t", level: "info", part: "va\nult", message: "a\nb\u001b[2Jc\r\u009b", field: "\n\u001b" }), false);
+  const shown = prettyLine(
+    JSON.stringify({ time: "t", level: "info", part: "va\nult", message: "a\nb\u001b[2Jc\r\u009b", field: "\n\u001b" }),
+    false,
+  );
   // oxlint-disable-next-line no-control-regex
   assert.equal(/[\u0000-\u001f\u007f-\u009f]/.test(shown), false, JSON.stringify(shown));
 });

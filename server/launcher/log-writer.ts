@@ -17,7 +17,13 @@ export interface LoggingConfig {
   readonly maxBackupFiles: number;
 }
 
-const COLOURS: Readonly<Record<string, string>> = { trace: "\u001b[90m", debug: "\u001b[36m", info: "\u001b[32m", warn: "\u001b[33m", error: "\u001b[31m" };
+const COLOURS: Readonly<Record<string, string>> = {
+  trace: "\u001b[90m",
+  debug: "\u001b[36m",
+  info: "\u001b[32m",
+  warn: "\u001b[33m",
+  error: "\u001b[31m",
+};
 
 /** A line for people: time, level, part, message, then every other field as name=value. */
 export function prettyLine(line: string, colours: boolean): string {
@@ -31,13 +37,17 @@ export function prettyLine(line: string, colours: boolean): string {
   const { time, level, part, message, version: _version, ...fields } = record as Record<string, unknown>;
   const name = plain(String(level)).toUpperCase().padEnd(5);
   const shown = colours ? `${COLOURS[String(level)] ?? ""}${name}\u001b[0m` : name;
-  const rest = Object.entries(fields).map(([key, value]) => ` ${key}=${JSON.stringify(value)}`).join("");
+  const rest = Object.entries(fields)
+    .map(([key, value]) => ` ${key}=${JSON.stringify(value)}`)
+    .join("");
   return `${plain(String(time)).slice(11, 23)} ${shown} ${plain(String(part)).padEnd(8)} ${plain(String(message) + rest)}`;
 }
 
 /** Control characters by their code: a message must not move the cursor or begin a line of its own. */
 // oxlint-disable-next-line no-control-regex
-const plain = (text: string): string => text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, "0")}`);
+const plain = (text: string): string =>
+  // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
+  text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
 export class LogWriter {
   readonly #config: LoggingConfig;
@@ -77,14 +87,18 @@ export class LogWriter {
     const file = this.#file;
     this.#file = undefined;
     if (file === undefined) return;
-    const ended = new Promise<void>((done) => { file.once("close", () => done()); file.end(); });
+    const ended = new Promise<void>((done) => {
+      file.once("close", () => done());
+      file.end();
+    });
     this.#ending.add(ended);
     void ended.then(() => this.#ending.delete(ended));
   }
 
   /** Opened at once: a stream that opens later would follow the name to another file when the next rotation is near. */
   #open(): void {
-    const failed = (error: unknown): boolean => process.stderr.write(`keystead: the log file cannot be written: ${(error as Error).message}\n`);
+    const failed = (error: unknown): boolean =>
+      process.stderr.write(`keystead: the log file cannot be written: ${(error as Error).message}\n`);
     try {
       const fd = openSync(this.#config.filePath, "a", 0o640);
       this.#bytes = fstatSync(fd).size;

@@ -6,7 +6,7 @@
  *      setup (once) ─► effective configuration
  *      vault ◄─ fd 3 ─► gateway          joined by passing one end of a pipe this process made
  *
- * @see DESIGN §2 "Joining"
+ * @see ARCHITECTURE.md "Joining"
  */
 import { spawn, type ChildProcess } from "node:child_process";
 import { availableParallelism } from "node:os";
@@ -50,7 +50,9 @@ if (config !== undefined) run(config);
 
 /** Runs setup and takes its document; on a mistake setup has said what is wrong and this process ends like it. */
 async function readConfiguration(): Promise<Effective | undefined> {
-  const child = spawn(...confined(process.execPath, [...SETUP_FLAGS, join(ROOT, "server/setup/main.ts"), ...process.argv.slice(2)]), { stdio: ["ignore", "inherit", "inherit", "pipe"] });
+  const child = spawn(...confined(process.execPath, [...SETUP_FLAGS, join(ROOT, "server/setup/main.ts"), ...process.argv.slice(2)]), {
+    stdio: ["ignore", "inherit", "inherit", "pipe"],
+  });
   const chunks: Buffer[] = [];
   (child.stdio[3] as Readable).on("data", (chunk: Buffer) => chunks.push(chunk));
   const code = await new Promise<number>((done) => child.once("close", (status) => done(status ?? 70)));
@@ -63,13 +65,24 @@ async function readConfiguration(): Promise<Effective | undefined> {
 
 function run({ gateway: gatewayConfig, vault: vaultConfig, logging, notices }: Effective): void {
   const log = new LogWriter(logging);
-  const say = (level: string, message: string, fields: Record<string, string | number> = {}): void => log.write(JSON.stringify({ time: new Date().toISOString(), level, part: "launcher", message, ...fields }));
-  const ownUsers = process.getuid?.() === 0 && [process.execPath, join(ROOT, "package.json"), join(ROOT, "lib"), join(ROOT, "node_modules")].every(readableByOthers);
-  if (process.getuid?.() === 0 && !ownUsers) say("warn", "other users cannot read this installation, so every part runs as root; only Node's permission model separates them");
+  const say = (level: string, message: string, fields: Record<string, string | number> = {}): void =>
+    log.write(JSON.stringify({ time: new Date().toISOString(), level, part: "launcher", message, ...fields }));
+  const ownUsers =
+    process.getuid?.() === 0 &&
+    [process.execPath, join(ROOT, "package.json"), join(ROOT, "lib"), join(ROOT, "node_modules")].every(readableByOthers);
+  if (process.getuid?.() === 0 && !ownUsers)
+    say("warn", "other users cannot read this installation, so every part runs as root; only Node's permission model separates them");
   const tlsFiles = gatewayConfig.tls === undefined ? [] : [gatewayConfig.tls.certPath, gatewayConfig.tls.keyPath, gatewayConfig.tls.caPath];
-  const secrets = [vaultConfig.unseal.masterKey, vaultConfig.unseal.hmacKey, vaultConfig.unseal.passphrase].filter((reference) => reference !== undefined);
-  const named = (kind: string): string[] => secrets.filter((reference) => reference.startsWith(`${kind}:`)).map((reference) => reference.slice(kind.length + 1));
-  const vaultFiles = [...vaultConfig.auth.keySets.map(({ path }) => path), ...(vaultConfig.auth.caPath === undefined ? [] : [vaultConfig.auth.caPath]), ...named("file")];
+  const secrets = [vaultConfig.unseal.masterKey, vaultConfig.unseal.hmacKey, vaultConfig.unseal.passphrase].filter(
+    (reference) => reference !== undefined,
+  );
+  const named = (kind: string): string[] =>
+    secrets.filter((reference) => reference.startsWith(`${kind}:`)).map((reference) => reference.slice(kind.length + 1));
+  const vaultFiles = [
+    ...vaultConfig.auth.keySets.map(({ path }) => path),
+    ...(vaultConfig.auth.caPath === undefined ? [] : [vaultConfig.auth.caPath]),
+    ...named("file"),
+  ];
   const inMemory = vaultConfig.storage.backend === "memory";
   // Parents first: Node refuses a folder that is granted after one inside it.
   const folders = inMemory ? [] : [...new Set([vaultConfig.dataDir, dirname(vaultConfig.audit.path)])].sort();
@@ -78,9 +91,13 @@ function run({ gateway: gatewayConfig, vault: vaultConfig, logging, notices }: E
   let vault: ChildProcess | undefined;
   let gateway: ChildProcess | undefined;
   const vaultOptions: PartOptions = {
-    name: "vault", node: process.execPath, main: join(ROOT, "server/vault/main.ts"), flags: vaultFlags(ROOT, folders, vaultFiles),
+    name: "vault",
+    node: process.execPath,
+    main: join(ROOT, "server/vault/main.ts"),
+    flags: vaultFlags(ROOT, folders, vaultFiles),
     env: { UV_THREADPOOL_SIZE: String(availableParallelism() + 2) },
-    user: ownUsers ? USERS.vault : undefined, descriptors,
+    user: ownUsers ? USERS.vault : undefined,
+    descriptors,
     onLine(line) {
       // OpenSSL says so on standard error, before any code of ours runs.
       if (line.includes("Unable to memory map openssl secure heap")) vault?.send({ kind: "memory-not-locked" });
@@ -88,8 +105,14 @@ function run({ gateway: gatewayConfig, vault: vaultConfig, logging, notices }: E
     },
   };
   const gatewayOptions: PartOptions = {
-    name: "gateway", node: process.execPath, main: join(ROOT, "server/gateway/main.ts"), flags: gatewayFlags(ROOT, tlsFiles),
-    env: {}, user: ownUsers ? USERS.gateway : undefined, descriptors: [], onLine: (line) => log.write(line),
+    name: "gateway",
+    node: process.execPath,
+    main: join(ROOT, "server/gateway/main.ts"),
+    flags: gatewayFlags(ROOT, tlsFiles),
+    env: {},
+    user: ownUsers ? USERS.gateway : undefined,
+    descriptors: [],
+    onLine: (line) => log.write(line),
   };
   if (ownUsers) {
     const prefixes = ["keystead.db", "vault.lock", "folder-sync.db", basename(vaultConfig.audit.path), basename(logging.filePath)];
@@ -121,7 +144,10 @@ function run({ gateway: gatewayConfig, vault: vaultConfig, logging, notices }: E
       if (message.kind === "peer-ended" && name === "vault" && !stopping) gateway?.kill("SIGKILL");
       if (message.kind !== "ready") return;
       ready.add(name);
-      say("info", `${name} is ready`, { ...(message.phase === undefined ? {} : { phase: message.phase }), ...(message.addresses === undefined ? {} : { addresses: JSON.stringify(message.addresses) }) });
+      say("info", `${name} is ready`, {
+        ...(message.phase === undefined ? {} : { phase: message.phase }),
+        ...(message.addresses === undefined ? {} : { addresses: JSON.stringify(message.addresses) }),
+      });
       if (announced || ready.size < 2) return;
       announced = true;
       for (const notice of notices) process.stderr.write(`${notice}\n`);
@@ -135,7 +161,9 @@ function run({ gateway: gatewayConfig, vault: vaultConfig, logging, notices }: E
       failures[name] = Date.now() - startedAt > HEALTHY_MS ? 1 : failures[name] + 1;
       const delayMs = Math.min(BACKOFF_LAST_MS, BACKOFF_FIRST_MS * 2 ** (failures[name] - 1));
       say("error", `${name} ended; it is started again`, { code: code ?? 0, signal: signal ?? "", delayMs });
-      setTimeout(() => { if (!stopping) restart(name); }, delayMs);
+      setTimeout(() => {
+        if (!stopping) restart(name);
+      }, delayMs);
     });
     return child;
   };
@@ -147,7 +175,13 @@ function run({ gateway: gatewayConfig, vault: vaultConfig, logging, notices }: E
   const startVault = (speaksFirst: boolean): void => {
     vault = start("vault", undefined, secretEnv);
     secretEnv = {};
-    vault.send({ kind: "start", config: vaultConfig, speaksFirst, ownUsers, descriptors: Object.fromEntries(descriptors.map((fd, index) => [String(fd), FIRST_PASSED + index])) });
+    vault.send({
+      kind: "start",
+      config: vaultConfig,
+      speaksFirst,
+      ownUsers,
+      descriptors: Object.fromEntries(descriptors.map((fd, index) => [String(fd), FIRST_PASSED + index])),
+    });
   };
   const startGateway = (pipe: Socket | undefined, speaksFirst: boolean): void => {
     gateway = start("gateway", pipe);
@@ -161,18 +195,28 @@ function run({ gateway: gatewayConfig, vault: vaultConfig, logging, notices }: E
       gateway.send({ kind: "join" }, pipeOf(vault as ChildProcess));
       return;
     }
-    if (vault === undefined) return void setTimeout(() => { if (!stopping && gateway === undefined) restart("gateway"); }, BACKOFF_FIRST_MS);
+    if (vault === undefined)
+      return void setTimeout(() => {
+        if (!stopping && gateway === undefined) restart("gateway");
+      }, BACKOFF_FIRST_MS);
     startGateway(undefined, false);
     vault.send({ kind: "join" }, pipeOf(gateway as unknown as ChildProcess));
   };
 
-  const ended = (child: ChildProcess | undefined, limitMs: number): Promise<void> => new Promise((done) => {
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return done();
-    const timer = setTimeout(() => { say("warn", "a part did not end in time and is killed"); child.kill("SIGKILL"); }, limitMs);
-    child.once("exit", () => { clearTimeout(timer); done(); });
-    if (child.connected) child.send({ kind: "drain" });
-    else child.kill("SIGTERM");
-  });
+  const ended = (child: ChildProcess | undefined, limitMs: number): Promise<void> =>
+    new Promise((done) => {
+      if (child === undefined || child.exitCode !== null || child.signalCode !== null) return done();
+      const timer = setTimeout(() => {
+        say("warn", "a part did not end in time and is killed");
+        child.kill("SIGKILL");
+      }, limitMs);
+      child.once("exit", () => {
+        clearTimeout(timer);
+        done();
+      });
+      if (child.connected) child.send({ kind: "drain" });
+      else child.kill("SIGTERM");
+    });
   const stop = async (code: number): Promise<void> => {
     if (stopping) return;
     stopping = true;

@@ -42,7 +42,9 @@ export function startPart(options: PartOptions, pipe: Socket | undefined): Child
   });
   pipe?.destroy();
   splitLines(child.stdout as Readable, options.onLine);
-  splitLines(child.stderr as Readable, (line) => options.onLine(JSON.stringify({ time: new Date().toISOString(), level: "error", part: options.name, message: line })));
+  splitLines(child.stderr as Readable, (line) =>
+    options.onLine(JSON.stringify({ time: new Date().toISOString(), level: "error", part: options.name, message: line })),
+  );
   return child;
 }
 
@@ -59,5 +61,7 @@ function splitLines(stream: Readable, deliver: (line: string) => void): void {
     held = (lines.pop() as string).slice(0, MAX_LINE_BYTES);
     for (const line of lines) if (line !== "") deliver(line);
   });
-  stream.on("end", () => { if (held !== "") deliver(held); });
+  stream.on("end", () => {
+    if (held !== "") deliver(held);
+  });
 }

@@ -36,7 +36,30 @@ export function giveFile(path: string, user: PartUser): void {
 }
 
 /** Folders that belong to everybody: giving one away would take it from the system. */
-const EVERYBODYS = new Set(["/", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/media", "/mnt", "/opt", "/proc", "/root", "/run", "/sbin", "/srv", "/sys", "/tmp", "/usr", "/var", "/var/lib", "/var/log", "/var/tmp"]);
+const EVERYBODYS = new Set([
+  "/",
+  "/bin",
+  "/boot",
+  "/dev",
+  "/etc",
+  "/home",
+  "/lib",
+  "/media",
+  "/mnt",
+  "/opt",
+  "/proc",
+  "/root",
+  "/run",
+  "/sbin",
+  "/srv",
+  "/sys",
+  "/tmp",
+  "/usr",
+  "/var",
+  "/var/lib",
+  "/var/log",
+  "/var/tmp",
+]);
 
 /**
  * Gives a folder, and those files directly in it that are ours, to a part; folders inside stay as they are.

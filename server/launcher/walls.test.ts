@@ -27,9 +27,20 @@ test("the vault's flags satisfy the vault's own look at its walls", (t) => {
   assert.equal(inside(vaultFlags(ROOT, [data], []), "requireWalls()"), "stands");
 });
 
-for (const [scope, flag] of [["net", "--allow-net"], ["child", "--allow-child-process"], ["addon", "--allow-addons"], ["worker", "--allow-worker"], ["wasi", "--allow-wasi"], ["inspector", "--allow-inspector"], ["fs.read", "--allow-fs-read=*"]] as const) {
+for (const [scope, flag] of [
+  ["net", "--allow-net"],
+  ["child", "--allow-child-process"],
+  ["addon", "--allow-addons"],
+  ["worker", "--allow-worker"],
+  ["wasi", "--allow-wasi"],
+  ["inspector", "--allow-inspector"],
+  ["fs.read", "--allow-fs-read=*"],
+] as const) {
   test(`with ${flag} beside its flags the vault refuses to run and names ${scope}`, (t) => {
-    const said = inside([...vaultFlags(ROOT, [folder(t)], []).filter((other) => scope !== "addon" || other !== "--no-addons"), flag], "requireWalls()");
+    const said = inside(
+      [...vaultFlags(ROOT, [folder(t)], []).filter((other) => scope !== "addon" || other !== "--no-addons"), flag],
+      "requireWalls()",
+    );
     assert.ok(said.startsWith("INTERNAL: the vault must not have:") && said.includes(scope), said);
   });
 }
@@ -48,7 +59,10 @@ test("a data folder with a symbolic link anywhere in it is refused by its name; 
   for (const target of ["/etc/passwd", "/nowhere", join(data, "a")]) {
     const link = join(data, "a/b/link");
     symlinkSync(target, link);
-    assert.equal(inside(flags, `refuseLinks(${JSON.stringify(data)})`), `INTEGRITY_FAILURE: ${link} is a symbolic link; the data folder must hold none`);
+    assert.equal(
+      inside(flags, `refuseLinks(${JSON.stringify(data)})`),
+      `INTEGRITY_FAILURE: ${link} is a symbolic link; the data folder must hold none`,
+    );
     rmSync(link);
   }
 });

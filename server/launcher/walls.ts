@@ -1,28 +1,50 @@
 /**
  * The flags each part runs under: its walls, as Node's permission model builds them.
  *
- * @see DESIGN §2 "Vault flags"; test/architecture/vault-walls.test.ts tries them from inside
+ * @see ARCHITECTURE.md "Walls"; test/architecture/vault-walls.test.ts tries them from inside
  */
 
-const SHARED = ["--permission", "--no-addons", "--disallow-code-generation-from-strings", "--disable-proto=throw", "--disable-sigusr1", "--disable-warning=ExperimentalWarning"];
+const SHARED = [
+  "--permission",
+  "--no-addons",
+  "--disallow-code-generation-from-strings",
+  "--disable-proto=throw",
+  "--disable-sigusr1",
+  "--disable-warning=ExperimentalWarning",
+];
 
 /** Room for private keys in locked memory: about 2 KiB an RSA key, and twice the memory of one Argon2 run. */
 const SECURE_HEAP_BYTES = 134_217_728;
 
-const code = (root: string, own: string): string[] => [`${root}/node_modules/*`, `${root}/lib/*`, `${root}/server/${own}/*`, `${root}/package.json`].map((path) => `--allow-fs-read=${path}`);
+const code = (root: string, own: string): string[] =>
+  [`${root}/node_modules/*`, `${root}/lib/*`, `${root}/server/${own}/*`, `${root}/package.json`].map((path) => `--allow-fs-read=${path}`);
 
 /** No network, no processes, no threads, no native code; files only where its data is. */
 export function vaultFlags(root: string, folders: readonly string[], files: readonly string[]): string[] {
   return [
-    ...SHARED, `--secure-heap=${SECURE_HEAP_BYTES}`, "--secure-heap-min=16", ...code(root, "vault"),
-    ...folders.flatMap((folder) => [`--allow-fs-read=${folder}`, `--allow-fs-read=${folder}/*`, `--allow-fs-write=${folder}`, `--allow-fs-write=${folder}/*`]),
+    ...SHARED,
+    `--secure-heap=${SECURE_HEAP_BYTES}`,
+    "--secure-heap-min=16",
+    ...code(root, "vault"),
+    ...folders.flatMap((folder) => [
+      `--allow-fs-read=${folder}`,
+      `--allow-fs-read=${folder}/*`,
+      `--allow-fs-write=${folder}`,
+      `--allow-fs-write=${folder}/*`,
+    ]),
     ...files.map((file) => `--allow-fs-read=${file}`),
   ];
 }
 
 /** The network, its own code and its TLS files; no data folder. */
 export function gatewayFlags(root: string, files: readonly string[]): string[] {
-  return [...SHARED, "--allow-net", ...code(root, "gateway"), `--allow-fs-read=${root}/proto/*`, ...files.map((file) => `--allow-fs-read=${file}`)];
+  return [
+    ...SHARED,
+    "--allow-net",
+    ...code(root, "gateway"),
+    `--allow-fs-read=${root}/proto/*`,
+    ...files.map((file) => `--allow-fs-read=${file}`),
+  ];
 }
 
 /**

@@ -26,7 +26,7 @@ function outputDescriptor(): number {
 /** Writes all of a text, however the descriptor splits or delays it. */
 function writeAll(fd: number, text: string): void {
   const bytes = Buffer.from(text, "utf8");
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     try {
       at += writeSync(fd, bytes, at);
     } catch (error) {

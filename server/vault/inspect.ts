@@ -34,29 +34,43 @@ interface Options {
   readonly json: boolean;
 }
 
-const USAGE = "usage: keystead audit verify [--data-dir DIR] [--log PATH] [--master-key REF | --passphrase REF] [--hmac-key REF] [--json]\n       keystead store verify --data-dir DIR [the same]\n";
+const USAGE =
+  "usage: keystead audit verify [--data-dir DIR] [--log PATH] [--master-key REF | --passphrase REF] [--hmac-key REF] [--json]\n       keystead store verify --data-dir DIR [the same]\n";
 
 function readOptions(argv: readonly string[]): Options {
   const { values, positionals } = parseArgs({
-    args: [...argv], allowPositionals: true,
+    args: [...argv],
+    allowPositionals: true,
     options: {
-      "data-dir": { type: "string" }, log: { type: "string" }, "master-key": { type: "string" }, passphrase: { type: "string" }, "hmac-key": { type: "string" },
-      json: { type: "boolean", default: false }, help: { type: "boolean", default: false },
+      "data-dir": { type: "string" },
+      log: { type: "string" },
+      "master-key": { type: "string" },
+      passphrase: { type: "string" },
+      "hmac-key": { type: "string" },
+      json: { type: "boolean", default: false },
+      help: { type: "boolean", default: false },
     },
   });
   const what = positionals[0];
-  if (values.help || (what !== "audit" && what !== "store") || positionals[1] !== "verify" || positionals.length > 2) throw new HsmError("INVALID_REQUEST", USAGE);
+  if (values.help || (what !== "audit" && what !== "store") || positionals[1] !== "verify" || positionals.length > 2)
+    throw new HsmError("INVALID_REQUEST", USAGE);
   const reference = (name: "master-key" | "passphrase" | "hmac-key"): SecretReference | undefined => {
     const value = values[name];
-    if (value !== undefined && !/^(file|env|fd):./.test(value)) throw new HsmError("INVALID_REQUEST", `--${name} takes file:PATH, env:NAME or fd:N, never the secret itself`);
+    if (value !== undefined && !/^(file|env|fd):./.test(value))
+      throw new HsmError("INVALID_REQUEST", `--${name} takes file:PATH, env:NAME or fd:N, never the secret itself`);
     return value as SecretReference | undefined;
   };
   // Without a word about the place: the development preset's.
-  const dataDir = values["data-dir"] ?? (values.log === undefined ? process.env["KEYSTEAD_DATA"] ?? "data" : undefined);
+  const dataDir = values["data-dir"] ?? (values.log === undefined ? (process.env["KEYSTEAD_DATA"] ?? "data") : undefined);
   if (what === "store" && dataDir === undefined) throw new HsmError("INVALID_REQUEST", "store verify needs --data-dir");
   return {
-    what, dataDir: dataDir === undefined ? undefined : resolve(dataDir), log: resolve(values.log ?? join(dataDir ?? "", "audit")),
-    masterKey: reference("master-key"), passphrase: reference("passphrase"), hmacKey: reference("hmac-key"), json: values.json,
+    what,
+    dataDir: dataDir === undefined ? undefined : resolve(dataDir),
+    log: resolve(values.log ?? join(dataDir ?? "", "audit")),
+    masterKey: reference("master-key"),
+    passphrase: reference("passphrase"),
+    hmacKey: reference("hmac-key"),
+    json: values.json,
   };
 }
 
@@ -72,7 +86,9 @@ function hierarchyOf(options: Options, headerText: string | undefined): Hierarch
   // A key that lies beside the data is tried only where the vault opens by key.
   const reference = options.passphrase ?? options.masterKey ?? (header.method === "key" ? ownKey(options.dataDir) : undefined);
   if (reference === undefined) return undefined;
-  const descriptors = Object.fromEntries([reference, options.hmacKey ?? ""].flatMap((name) => (name.startsWith("fd:") ? [[name.slice(3), Number(name.slice(3))]] : [])));
+  const descriptors = Object.fromEntries(
+    [reference, options.hmacKey ?? ""].flatMap((name) => (name.startsWith("fd:") ? [[name.slice(3), Number(name.slice(3))]] : [])),
+  );
   const raw = readSecret(reference, descriptors);
   const secret = header.method === "key" ? decodeSecret(raw) : raw;
   const second = options.hmacKey === undefined ? undefined : decodeSecret(readSecret(options.hmacKey, descriptors));
@@ -81,23 +97,41 @@ function hierarchyOf(options: Options, headerText: string | undefined): Hierarch
 
 async function main(): Promise<number> {
   const options = readOptions(process.argv.slice(2));
-  if (listSegments(systemFiles, options.log).length === 0) throw new HsmError("OBJECT_NOT_FOUND", `there is no audit log at ${options.log}.* in ${dirname(options.log)}`);
+  if (listSegments(systemFiles, options.log).length === 0)
+    throw new HsmError("OBJECT_NOT_FOUND", `there is no audit log at ${options.log}.* in ${dirname(options.log)}`);
   const database = options.dataDir === undefined ? undefined : join(options.dataDir, "keystead.db");
   const store = database !== undefined && existsSync(database) ? sqliteReader(database) : undefined;
-  if (options.what === "store" && store === undefined) throw new HsmError("OBJECT_NOT_FOUND", `there is no key store in ${options.dataDir}`);
+  if (options.what === "store" && store === undefined)
+    throw new HsmError("OBJECT_NOT_FOUND", `there is no key store in ${options.dataDir}`);
   const hierarchy = hierarchyOf(options, store?.header());
   const pause = (): Promise<void> => Promise.resolve();
   const whole = options.what === "store" || store !== undefined;
-  const report = whole && store !== undefined
-    ? await verifyEverything({ files: systemFiles, auditPath: options.log, store, auditMacKey: hierarchy?.auditMacKey, recordMacKey: hierarchy?.recordMacKey, upTo: undefined, anchors: undefined, pause })
-    : await logAlone(options.log);
+  const report =
+    whole && store !== undefined
+      ? await verifyEverything({
+          files: systemFiles,
+          auditPath: options.log,
+          store,
+          auditMacKey: hierarchy?.auditMacKey,
+          recordMacKey: hierarchy?.recordMacKey,
+          upTo: undefined,
+          anchors: undefined,
+          pause,
+        })
+      : await logAlone(options.log);
   // The tail may be torn while the log is being written or after a crash: what the store holds finishes it.
   const durable = store?.durableSequence() ?? 0;
   const problems = [...report.problems];
-  if (report.log.bad === undefined && report.log.events < durable) problems.push(`audit log: event ${report.log.events + 1}: missing; the store knows of ${durable} events`);
+  if (report.log.bad === undefined && report.log.events < durable)
+    problems.push(`audit log: event ${report.log.events + 1}: missing; the store knows of ${durable} events`);
   const result = {
-    verified: problems.length === 0, events: report.log.events, head: report.log.head, records: report.records,
-    macs_checked: hierarchy !== undefined, first_bad_sequence: report.log.bad?.sequence ?? null, problems,
+    verified: problems.length === 0,
+    events: report.log.events,
+    head: report.log.head,
+    records: report.records,
+    macs_checked: hierarchy !== undefined,
+    first_bad_sequence: report.log.bad?.sequence ?? null,
+    problems,
   };
   process.stdout.write(options.json ? `${JSON.stringify(result)}\n` : describe(result));
   store?.close();
@@ -109,17 +143,30 @@ async function logAlone(path: string): Promise<{ log: Awaited<ReturnType<typeof 
   return { log, records: 0, problems: log.bad === undefined ? [] : [`audit log: event ${log.bad.sequence}: ${log.bad.reason}`] };
 }
 
-function describe(result: { verified: boolean; events: number; head: string; records: number; macs_checked: boolean; problems: readonly string[] }): string {
+function describe(result: {
+  verified: boolean;
+  events: number;
+  head: string;
+  records: number;
+  macs_checked: boolean;
+  problems: readonly string[];
+}): string {
   const how = result.macs_checked ? "chain and MACs" : "the chain only; give the unseal secret to check MACs too";
   return [
     ...result.problems.map((problem) => `BROKEN  ${problem}`),
     `${result.verified ? "Verified" : "Not verified"}: ${result.events} events, ${result.records} records (${how}).`,
-    `Last event's hash: ${result.head}`, "",
+    `Last event's hash: ${result.head}`,
+    "",
   ].join("\n");
 }
 
-main().then((code) => { process.exitCode = code; }, (error: unknown) => {
-  const known = error instanceof TypeError ? new HsmError("INVALID_REQUEST", `${error.message}\n${USAGE}`) : asHsmError(error);
-  process.stderr.write(`keystead: ${known.detail}\n`);
-  process.exitCode = known.row.exit;
-});
+main().then(
+  (code) => {
+    process.exitCode = code;
+  },
+  (error: unknown) => {
+    const known = error instanceof TypeError ? new HsmError("INVALID_REQUEST", `${error.message}\n${USAGE}`) : asHsmError(error);
+    process.stderr.write(`keystead: ${known.detail}\n`);
+    process.exitCode = known.row.exit;
+  },
+);

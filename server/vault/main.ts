@@ -44,7 +44,7 @@ import { refuseLinks, requireWalls } from "./walls.ts";
 interface StartMessage {
   readonly kind: "start";
   readonly config: VaultConfig;
-  /** True when the gateway runs already and this side was handed nothing: it speaks first (DESIGN §2). */
+  /** True when the gateway runs already and this side was handed nothing: it speaks first (ARCHITECTURE.md "What runs"). */
   readonly speaksFirst: boolean;
   /** Each process has a user of its own. */
   readonly ownUsers: boolean;
@@ -89,31 +89,53 @@ async function start({ config, speaksFirst, ownUsers, descriptors }: StartMessag
     refuseLinks(config.dataDir);
     lock = lockFolder(join(config.dataDir, "vault.lock"));
   }
-  const store = inMemory ? memoryStore() : sqliteStore({ path: join(config.dataDir, "keystead.db"), wal: config.storage.wal, syncMode: config.storage.syncMode });
+  const store = inMemory
+    ? memoryStore()
+    : sqliteStore({ path: join(config.dataDir, "keystead.db"), wal: config.storage.wal, syncMode: config.storage.syncMode });
   const files = inMemory ? memoryFiles() : systemFiles;
   const provider = new SoftwareProvider(config.limits.poolJobs);
   const authenticator = new Authenticator({
     authorities: config.auth.caPath === undefined ? [] : parseAuthorities(readFileSync(config.auth.caPath, "utf8")),
-    certificates: config.auth.certificates, keySets: loadKeySets(config), developmentPrincipal: config.auth.developmentPrincipal, now,
+    certificates: config.auth.certificates,
+    keySets: loadKeySets(config),
+    developmentPrincipal: config.auth.developmentPrincipal,
+    now,
   });
   const measurements = new Measurements(config.histogramBuckets);
   let integrity = "not verified yet";
 
   const status = (): StatusFacts => ({
-    phase: monitor.phase, uptimeSeconds: (performance.now() - startedAt) / 1000, preset: config.preset,
-    auditSequence: monitor.parts?.vault.log.sequence ?? 0, auditSyncMode: config.audit.syncMode, auditIntegrity: integrity, store: store.name,
-    isolation: ownUsers ? "own_users" : "permission_model_only", memoryLocked: memoryLocked && secureHeapUsed() !== undefined,
+    phase: monitor.phase,
+    uptimeSeconds: (performance.now() - startedAt) / 1000,
+    preset: config.preset,
+    auditSequence: monitor.parts?.vault.log.sequence ?? 0,
+    auditSyncMode: config.audit.syncMode,
+    auditIntegrity: integrity,
+    store: store.name,
+    isolation: ownUsers ? "own_users" : "permission_model_only",
+    memoryLocked: memoryLocked && secureHeapUsed() !== undefined,
   });
   const contextOf = (vault: OpenVault | undefined): Context => ({
     get objects() {
       if (vault === undefined) throw new HsmError("VAULT_SEALED", "the vault is sealed");
       return vault.objects;
     },
-    provider, rsaPkcs1Decryption: config.rsaPkcs1Decryption, status,
+    provider,
+    rsaPkcs1Decryption: config.rsaPkcs1Decryption,
+    status,
     async readAudit(query) {
       const { events, next } = await readEvents({
-        files, path: config.audit.path, upTo: vault?.log.sequence ?? 0, newestFirst: query.newestFirst, after: query.after, limit: query.limit,
-        matches: ({ event }) => (query.namespaces === undefined || query.namespaces.has(event.namespace)) && !query.hidden.has(event.namespace) && (query.keyId === "" || event.key === query.keyId || event.items?.some((item) => item.key === query.keyId) === true) && (query.action === "" || event.action === query.action),
+        files,
+        path: config.audit.path,
+        upTo: vault?.log.sequence ?? 0,
+        newestFirst: query.newestFirst,
+        after: query.after,
+        limit: query.limit,
+        matches: ({ event }) =>
+          (query.namespaces === undefined || query.namespaces.has(event.namespace)) &&
+          !query.hidden.has(event.namespace) &&
+          (query.keyId === "" || event.key === query.keyId || event.items?.some((item) => item.key === query.keyId) === true) &&
+          (query.action === "" || event.action === query.action),
       });
       return { events, next };
     },
@@ -123,12 +145,22 @@ async function start({ config, speaksFirst, ownUsers, descriptors }: StartMessag
   const open = async (secret: UnsealSecret): Promise<void> => {
     // The phase is sealed before the log is closed: two writers must never meet on one segment.
     await closing;
-    if (secret.method === "passphrase" && store.header() === undefined) requireStrength(secret.secret, { minLength: config.minPassphraseLength, strong: config.requireStrongPassphrase });
+    if (secret.method === "passphrase" && store.header() === undefined)
+      requireStrength(secret.secret, { minLength: config.minPassphraseLength, strong: config.requireStrongPassphrase });
     const vault = await unseal(secret, {
-      store, files, auditPath: config.audit.path, syncMode: config.audit.syncMode, cacheSizeBytes: config.storage.cacheSizeBytes, now,
-      onLogStopped: (error) => { log.error("the audit log stopped", {}, error); monitor.stop(error); },
+      store,
+      files,
+      auditPath: config.audit.path,
+      syncMode: config.audit.syncMode,
+      cacheSizeBytes: config.storage.cacheSizeBytes,
+      now,
+      onLogStopped: (error) => {
+        log.error("the audit log stopped", {}, error);
+        monitor.stop(error);
+      },
     });
-    if (vault.cutBytes > 0 || vault.replayedLines > 0) log.warn("the audit log was mended after an unclean stop", { cutBytes: vault.cutBytes, replayedLines: vault.replayedLines });
+    if (vault.cutBytes > 0 || vault.replayedLines > 0)
+      log.warn("the audit log was mended after an unclean stop", { cutBytes: vault.cutBytes, replayedLines: vault.replayedLines });
     monitor.open({ vault, context: contextOf(vault) });
     measurements.watch(vault, provider, authenticator);
     await makeNamespaces(monitor, vault, config);
@@ -151,8 +183,14 @@ async function start({ config, speaksFirst, ownUsers, descriptors }: StartMessag
   const verifyInBackground = async (vault: OpenVault): Promise<void> => {
     integrity = "verifying";
     const report = await verifyEverything({
-      files, auditPath: config.audit.path, store, auditMacKey: vault.hierarchy.auditMacKey, recordMacKey: vault.hierarchy.recordMacKey,
-      upTo: vault.log.sequence, anchors: vault.log.anchors(), pause: () => new Promise((resolve) => setImmediate(resolve)),
+      files,
+      auditPath: config.audit.path,
+      store,
+      auditMacKey: vault.hierarchy.auditMacKey,
+      recordMacKey: vault.hierarchy.recordMacKey,
+      upTo: vault.log.sequence,
+      anchors: vault.log.anchors(),
+      pause: () => new Promise((resolve) => setImmediate(resolve)),
     });
     if (monitor.parts?.vault !== vault) return;
     integrity = report.problems.length === 0 ? "verified" : `broken: ${report.problems[0]}`;
@@ -165,18 +203,32 @@ async function start({ config, speaksFirst, ownUsers, descriptors }: StartMessag
   };
 
   const monitor: Monitor = new Monitor({
-    authenticator, authorizer: new Authorizer(config.namespaces), log, closedContext: contextOf(undefined),
+    authenticator,
+    authorizer: new Authorizer(config.namespaces),
+    log,
+    closedContext: contextOf(undefined),
     observe: (operation, namespace, outcome, seconds) => measurements.operation(operation, namespace, outcome, seconds),
-    self: (question) => (question === SELF.health
-      ? Buffer.from(JSON.stringify({ phase: monitor.phase, ready: monitor.phase === "open", version: VERSION, uptimeSeconds: Math.floor((performance.now() - startedAt) / 1000) }), "utf8")
-      : Buffer.from(measurements.render(), "utf8")),
+    self: (question) =>
+      question === SELF.health
+        ? Buffer.from(
+            JSON.stringify({
+              phase: monitor.phase,
+              ready: monitor.phase === "open",
+              version: VERSION,
+              uptimeSeconds: Math.floor((performance.now() - startedAt) / 1000),
+            }),
+            "utf8",
+          )
+        : Buffer.from(measurements.render(), "utf8"),
     ceremonies: phaseCeremonies({
       method() {
         const text = store.header();
         return text === undefined ? (config.unseal.method === "passphrase" ? "passphrase" : "key") : parseHeader(text).method;
       },
       open,
-      closeSoon: () => { setImmediate(() => void closeParts()); },
+      closeSoon: () => {
+        setImmediate(() => void closeParts());
+      },
     }),
   });
 
@@ -199,7 +251,9 @@ async function start({ config, speaksFirst, ownUsers, descriptors }: StartMessag
   const join_ = (socket: Socket, first: boolean): void => {
     peer?.destroy();
     const joined: Peer = new Peer(socket, {
-      answer: (call) => monitor.answer(call), speaksFirst: first, maxInFlight: config.limits.maxInFlight,
+      answer: (call) => monitor.answer(call),
+      speaksFirst: first,
+      maxInFlight: config.limits.maxInFlight,
       onEnd: (reason) => {
         if (reason !== undefined) log.error("the gateway was cut off", {}, reason);
         if (peer === joined) process.send?.({ kind: "peer-ended" });
@@ -238,7 +292,11 @@ async function makeNamespaces(monitor: Monitor, vault: OpenVault, config: VaultC
   for (const [namespace, { description, maxKeys }] of Object.entries(config.namespaces)) {
     if (known.has(namespace)) continue;
     await monitor.perform(createNamespace, create(CreateNamespaceRequestSchema, { namespace, description, maxKeys }), {
-      principal: ceremonyPrincipal("configuration", ["Administrator"]), requestId: "configuration", address: "", deadline: Infinity, cancelled: () => false,
+      principal: ceremonyPrincipal("configuration", ["Administrator"]),
+      requestId: "configuration",
+      address: "",
+      deadline: Infinity,
+      cancelled: () => false,
     });
   }
 }
@@ -249,7 +307,13 @@ function loadKeySets(config: VaultConfig): LoadedKeySet[] {
 
 /** Reads the key sets again when a file changed; a broken file leaves the old ones in force. */
 function watchKeySets(config: VaultConfig, authenticator: Authenticator, log: ReturnType<typeof createLogger>, seconds: number): void {
-  const stamp = (): string => config.auth.keySets.map(({ path }) => { const { mtimeMs, size, ino } = statSync(path); return `${mtimeMs}/${size}/${ino}`; }).join();
+  const stamp = (): string =>
+    config.auth.keySets
+      .map(({ path }) => {
+        const { mtimeMs, size, ino } = statSync(path);
+        return `${mtimeMs}/${size}/${ino}`;
+      })
+      .join();
   let seen = stamp();
   setInterval(() => {
     try {
@@ -266,7 +330,9 @@ function watchKeySets(config: VaultConfig, authenticator: Authenticator, log: Re
 
 /** A pipe the launcher made; nothing else is ever accepted. */
 function isPipe(handle: unknown): handle is Socket {
-  return handle instanceof Socket && (handle as unknown as { _handle?: { constructor: { name: string } } })._handle?.constructor.name === "Pipe";
+  return (
+    handle instanceof Socket && (handle as unknown as { _handle?: { constructor: { name: string } } })._handle?.constructor.name === "Pipe"
+  );
 }
 
 function destroyHandle(handle: unknown): void {

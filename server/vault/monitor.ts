@@ -7,7 +7,7 @@
  *
  * Authentication comes before the message is parsed, so that a stranger reaches no parser and learns nothing.
  *
- * @see DESIGN §3 "The life of one Sign"; README.privsep of OpenSSH for the idea
+ * @see ARCHITECTURE.md "The life of one Sign"; README.privsep of OpenSSH for the idea
  */
 import { create, fromBinary, toBinary, type DescMessage, type Message, type MessageShape } from "@bufbuild/protobuf";
 import { hash } from "node:crypto";
@@ -120,25 +120,49 @@ export class Monitor {
     const started = performance.now();
     let principal: Principal;
     try {
-      principal = this.#options.authenticator.remembered(decoded) ?? await this.#options.authenticator.authenticate(decoded);
+      principal = this.#options.authenticator.remembered(decoded) ?? (await this.#options.authenticator.authenticate(decoded));
     } catch (error) {
       const refusal = error instanceof HsmError ? error : notAuthenticated();
       await this.#record(operation, draft, refusal.code, { id: "", method: "none" }, evidence.requestId);
       this.#options.observe(operation, "", refusal.code, (performance.now() - started) / 1000);
       throw refusal;
     }
-    const about: Circumstances = { principal, requestId: evidence.requestId, address: evidence.address, deadline: call.deadline, cancelled: () => call.cancelled };
+    const about: Circumstances = {
+      principal,
+      requestId: evidence.requestId,
+      address: evidence.address,
+      deadline: call.deadline,
+      cancelled: () => call.cancelled,
+    };
     const reply = await this.#perform(operation, () => parse(operation, body), about, draft, started);
     return reply;
   }
 
   /** Performs an operation for a principal that is already known: the entrance of ceremonies and duties. */
   perform<I extends DescMessage>(operation: Operation<I>, request: MessageShape<I>, about: Circumstances): Promise<Buffer> {
-    const draft: Draft = { keyId: "", namespace: "", version: 0, decision: "refuse", payload: payloadDigest(operation as unknown as Operation, toBinary(operation.method.input, request)) };
-    return this.#perform(operation as unknown as Operation, () => checked(operation as unknown as Operation, request), about, draft, performance.now());
+    const draft: Draft = {
+      keyId: "",
+      namespace: "",
+      version: 0,
+      decision: "refuse",
+      payload: payloadDigest(operation as unknown as Operation, toBinary(operation.method.input, request)),
+    };
+    return this.#perform(
+      operation as unknown as Operation,
+      () => checked(operation as unknown as Operation, request),
+      about,
+      draft,
+      performance.now(),
+    );
   }
 
-  async #perform(operation: Operation, read: () => MessageShape<DescMessage>, about: Circumstances, draft: Draft, started: number): Promise<Buffer> {
+  async #perform(
+    operation: Operation,
+    read: () => MessageShape<DescMessage>,
+    about: Circumstances,
+    draft: Draft,
+    started: number,
+  ): Promise<Buffer> {
     const { principal } = about;
     let result: Result<DescMessage> | undefined;
     try {
@@ -146,7 +170,8 @@ export class Monitor {
       const request = read();
       const named = request as { namespace?: string; keyId?: string };
       draft.keyId = named.keyId ?? "";
-      draft.namespace = operation.scope === "server" ? "" : named.namespace || (operation.scope === "reach" ? "" : principal.defaultNamespace);
+      draft.namespace =
+        operation.scope === "server" ? "" : named.namespace || (operation.scope === "reach" ? "" : principal.defaultNamespace);
       const question = { principal, operation, namespace: draft.namespace, keyId: draft.keyId, address: about.address };
       const grant = this.#options.authorizer.decide(question);
       draft.decision = "allow";
@@ -155,8 +180,23 @@ export class Monitor {
       if (handler === undefined) throw new HsmError("OPERATION_NOT_SUPPORTED", `${operation.name} is not built`);
       const context = this.#parts?.context ?? this.#options.closedContext;
       const space = draft.namespace;
-      const item = operation.name === "Batch" ? (row: Operation, message: MessageShape<DescMessage>): Promise<ItemResult> => this.#item(row, message, space, about, context) : undefined;
-      result = await handler.run({ operation, principal, namespace: space, request, grant, run: { principal: principal.id, batch: false }, hidden: () => this.#options.authorizer.hiddenFrom(principal, about.address), ...(item === undefined ? {} : { item }) }, context);
+      const item =
+        operation.name === "Batch"
+          ? (row: Operation, message: MessageShape<DescMessage>): Promise<ItemResult> => this.#item(row, message, space, about, context)
+          : undefined;
+      result = await handler.run(
+        {
+          operation,
+          principal,
+          namespace: space,
+          request,
+          grant,
+          run: { principal: principal.id, batch: false },
+          hidden: () => this.#options.authorizer.hiddenFrom(principal, about.address),
+          ...(item === undefined ? {} : { item }),
+        },
+        context,
+      );
       draft.keyId = result.keyId ?? draft.keyId;
       draft.namespace = result.namespace ?? draft.namespace;
       draft.version = result.version ?? 0;
@@ -168,8 +208,9 @@ export class Monitor {
       const error = asHsmError(thrown);
       const performed = result !== undefined;
       result?.change?.settle(false);
-      if (result !== undefined) wipe(...result.secrets ?? []);
-      if (error.code === "INTERNAL" || error.code === "INTEGRITY_FAILURE") this.#options.log.error("operation failed", { operation: operation.name, requestId: about.requestId }, error);
+      if (result !== undefined) wipe(...(result.secrets ?? []));
+      if (error.code === "INTERNAL" || error.code === "INTEGRITY_FAILURE")
+        this.#options.log.error("operation failed", { operation: operation.name, requestId: about.requestId }, error);
       // What failed while being recorded cannot be recorded; everything else is.
       if (!performed) await this.#record(operation, draft, error.code, principal, about.requestId);
       this.#options.observe(operation, draft.decision === "allow" ? draft.namespace : "", error.code, (performance.now() - started) / 1000);
@@ -178,7 +219,13 @@ export class Monitor {
   }
 
   /** One item of a batch: its own decision and outcome; the batch's event carries both. */
-  async #item(operation: Operation, message: MessageShape<DescMessage>, batchNamespace: string, about: Circumstances, context: Context): Promise<ItemResult> {
+  async #item(
+    operation: Operation,
+    message: MessageShape<DescMessage>,
+    batchNamespace: string,
+    about: Circumstances,
+    context: Context,
+  ): Promise<ItemResult> {
     const started = performance.now();
     const { principal } = about;
     const request = message as MessageShape<DescMessage> & { namespace: string; keyId: string };
@@ -192,12 +239,16 @@ export class Monitor {
       if (namespace !== batchNamespace) throw new HsmError("INVALID_REQUEST", "every item of a batch is about the batch's namespace");
       const grant = this.#options.authorizer.decide({ principal, operation, namespace, keyId: request.keyId, address: about.address });
       const handler = HANDLERS.get(operation.number) as Handler;
-      const result = await handler.run({ operation, principal, namespace, request, grant, run: { principal: principal.id, batch: true }, hidden: () => NOTHING }, context);
+      const result = await handler.run(
+        { operation, principal, namespace, request, grant, run: { principal: principal.id, batch: true }, hidden: () => NOTHING },
+        context,
+      );
       this.#options.observe(operation, namespace, "OK", (performance.now() - started) / 1000);
       return { event: event("OK"), reply: result.reply, error: undefined };
     } catch (thrown) {
       const error = asHsmError(thrown);
-      if (error.code === "INTERNAL" || error.code === "INTEGRITY_FAILURE") this.#options.log.error("batch item failed", { operation: operation.name, requestId: about.requestId }, error);
+      if (error.code === "INTERNAL" || error.code === "INTEGRITY_FAILURE")
+        this.#options.log.error("batch item failed", { operation: operation.name, requestId: about.requestId }, error);
       this.#options.observe(operation, "", error.code, (performance.now() - started) / 1000);
       return { event: event(error.code), reply: undefined, error: { code: error.code, number: error.number, detail: error.detail } };
     }
@@ -216,27 +267,58 @@ export class Monitor {
     if (performance.now() > about.deadline) throw new HsmError("DEADLINE_EXCEEDED", "the deadline passed before the operation began");
   }
 
-  async #record(operation: Operation, draft: Draft, outcome: string, principal: { readonly id: string; readonly method: string }, requestId: string, result?: Result<DescMessage>): Promise<void> {
+  async #record(
+    operation: Operation,
+    draft: Draft,
+    outcome: string,
+    principal: { readonly id: string; readonly method: string },
+    requestId: string,
+    result?: Result<DescMessage>,
+  ): Promise<void> {
     const log = this.#parts?.vault.log;
     if (log === undefined || log.stopped !== undefined) {
       // Sealed, or stopped: only rows of those phases get here with OK, and they go to the operator's log.
-      this.#options.log.info("not in the audit log", { operation: operation.name, principal: principal.id, outcome, requestId, phase: this.phase });
-      if (outcome === "OK" && !operation.phases.includes("sealed") && !operation.phases.includes("maintenance")) throw log?.stopped ?? new HsmError("AUDIT_UNAVAILABLE", "there is no audit log");
+      this.#options.log.info("not in the audit log", {
+        operation: operation.name,
+        principal: principal.id,
+        outcome,
+        requestId,
+        phase: this.phase,
+      });
+      if (outcome === "OK" && !operation.phases.includes("sealed") && !operation.phases.includes("maintenance"))
+        throw log?.stopped ?? new HsmError("AUDIT_UNAVAILABLE", "there is no audit log");
       return;
     }
     const writes = result?.change?.writes ?? [];
     const fields: EventFields = {
-      action: operation.name, authentication: principal.method, decision: draft.decision, key: draft.keyId, namespace: draft.namespace,
-      outcome, payload: draft.payload, principal: principal.id, request: requestId, time: new Date().toISOString(), version: draft.version,
+      action: operation.name,
+      authentication: principal.method,
+      decision: draft.decision,
+      key: draft.keyId,
+      namespace: draft.namespace,
+      outcome,
+      payload: draft.payload,
+      principal: principal.id,
+      request: requestId,
+      time: new Date().toISOString(),
+      version: draft.version,
       ...(result?.items === undefined ? {} : { items: result.items }),
-      ...(writes.length === 0 ? {} : { records: writes.map((write) => ({ digest: write.digest, name: `${write.key.namespace}/${write.key.kind}/${write.key.id}/${write.key.version}` })) }),
+      ...(writes.length === 0
+        ? {}
+        : {
+            records: writes.map((write) => ({
+              digest: write.digest,
+              name: `${write.key.namespace}/${write.key.kind}/${write.key.id}/${write.key.version}`,
+            })),
+          }),
     };
     await log.append(fields, writes);
   }
 }
 
 /** SHA-256 of a request body. Not of an unseal secret: the digest of a passphrase would let anybody with the log guess. */
-const payloadDigest = (operation: Operation, body: Uint8Array): string => (operation.permission === "vault:unseal" ? "" : hash("sha256", body, "hex"));
+const payloadDigest = (operation: Operation, body: Uint8Array): string =>
+  operation.permission === "vault:unseal" ? "" : hash("sha256", body, "hex");
 
 /** The request message, understood whole. @throws {HsmError} INVALID_REQUEST */
 function parse(operation: Operation, body: Buffer): MessageShape<DescMessage> {
@@ -253,7 +335,14 @@ function checked<M extends Message>(operation: Operation, request: M): M {
   refuseUnknownFields(request);
   const violations = validatorFor(operation.method.input)(request);
   const [first] = violations;
-  if (first !== undefined) throw new HsmError("INVALID_REQUEST", violations.slice(0, 8).map((violation) => `${violation.field}: ${violation.message}`).join("; "));
+  if (first !== undefined)
+    throw new HsmError(
+      "INVALID_REQUEST",
+      violations
+        .slice(0, 8)
+        .map((violation) => `${violation.field}: ${violation.message}`)
+        .join("; "),
+    );
   return request;
 }
 

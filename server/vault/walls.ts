@@ -3,7 +3,7 @@
  * a process or load native code refuses to run, and so does one whose data folder holds a symbolic link (Node's file
  * permissions follow links to wherever they lead).
  *
- * @see DESIGN §2; test/architecture/vault-walls.test.ts tries each of these from inside
+ * @see ARCHITECTURE.md "What runs"; test/architecture/vault-walls.test.ts tries each of these from inside
  */
 import { lstatSync, readdirSync, type Dirent } from "node:fs";
 import { join } from "node:path";
@@ -30,7 +30,8 @@ export function requireWalls(): void {
 export function refuseLinks(folder: string): void {
   for (const entry of entriesOf(folder)) {
     const path = join(folder, entry.name);
-    if (entry.isSymbolicLink() || lstatSync(path).isSymbolicLink()) throw new HsmError("INTEGRITY_FAILURE", `${path} is a symbolic link; the data folder must hold none`);
+    if (entry.isSymbolicLink() || lstatSync(path).isSymbolicLink())
+      throw new HsmError("INTEGRITY_FAILURE", `${path} is a symbolic link; the data folder must hold none`);
     if (entry.isDirectory()) refuseLinks(path);
   }
 }

@@ -17,9 +17,6 @@ const told = ({ file, target }: Import): string => `${file} -> ${target}`;
 const room = (path: string): string => path.split("/")[2] as string;
 const inVault = IMPORTS.filter(({ file, relative }) => file.startsWith("server/vault/") && relative);
 
-/** Packages a folder declares for its own tests alone: what is right is a devDependency of the root. */
-const FOR_TESTS: Readonly<Record<string, readonly string[]>> = { "@keystead/contract": ["@bufbuild/protovalidate"] };
-
 test("the scan sees the imports there are: hundreds of files, thousands of imports, and every package", () => {
   assert.ok(FILES.length > 150, String(FILES.length));
   assert.ok(IMPORTS.length > 700, String(IMPORTS.length));
@@ -56,12 +53,7 @@ for (const [name, { folder, mayImport }] of Object.entries(PACKAGES)) {
         ({ target }) => packageOf(target),
       ),
     );
-    assert.deepEqual(
-      Object.keys(manifest.dependencies ?? {})
-        .filter((other) => FOR_TESTS[name]?.includes(other) !== true)
-        .sort(),
-      [...imported].sort(),
-    );
+    assert.deepEqual(Object.keys(manifest.dependencies ?? {}).sort(), [...imported].sort());
   });
 }
 

@@ -90,7 +90,7 @@ const CONNECT_HTTP: Readonly<Record<number, number>> = {
   16: 401,
 };
 
-/** The documented meaning of the codes that are met here (CAPABILITIES C26 and the error table of the reference). */
+/** The documented meaning of the codes that are met here (the error table of the reference). */
 const DOCUMENTED: Readonly<Partial<Record<ErrorCode, readonly [number: number, http: number, grpc: number]>>> = {
   INVALID_REQUEST: [105, 400, 3],
   REQUEST_TOO_LARGE: [105, 413, 8],
@@ -331,7 +331,7 @@ test("an Authorization header of another scheme is not treated as none", async (
 
 // ---- roles ----
 
-/** Who may do what, written down apart from the server's own table (CAPABILITIES C1, C2; PEERS "Roles"). */
+/** Who may do what, written down apart from the server's own table (the documentation). */
 const EVERYTHING = OPERATIONS.map(({ name }) => name);
 const CRYPTO = ["Sign", "Verify", "Encrypt", "Decrypt", "GenerateMac", "VerifyMac", "GenerateDataKey", "Hash", "GenerateRandom", "Batch"];
 const READ = ["GetKey", "GetPublicKey", "ListKeys"];

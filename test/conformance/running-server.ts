@@ -75,8 +75,6 @@ function begin({ folder = newFolder(), preset = "development", config, args = []
   folder: string;
 } {
   mkdirSync(folder, { recursive: true });
-  // Without a database the launcher lets nobody into the data folder, where the TLS files are (started by root).
-  mkdirSync(join(folder, "data"), { recursive: true, mode: 0o755 });
   const words = [...(preset === "none" ? [] : ["--preset", preset]), "--data-dir", join(folder, "data"), ...(ownPorts ? [] : ANY_PORTS)];
   if (config !== undefined) {
     writeFileSync(join(folder, "config.yaml"), JSON.stringify(config));

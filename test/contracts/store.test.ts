@@ -48,7 +48,12 @@ const STORES: readonly (readonly [string, (t: TestContext) => Subject])[] = [
 ];
 
 const key = (id: string, namespace = "ns", kind: RecordKind = "key", version = 0): RecordKey => ({ namespace, kind, id, version });
-const put = (at: RecordKey, text: string, expected?: string): RecordWrite => ({ key: at, expected, bytes: Buffer.from(text), digest: recordDigest(Buffer.from(text)) });
+const put = (at: RecordKey, text: string, expected?: string): RecordWrite => ({
+  key: at,
+  expected,
+  bytes: Buffer.from(text),
+  digest: recordDigest(Buffer.from(text)),
+});
 const digestOf = (text: string): string => recordDigest(Buffer.from(text));
 const remove = (at: RecordKey, expected: string | undefined): RecordWrite => ({ key: at, expected, bytes: undefined, digest: "" });
 const line = (sequence: number): { sequence: number; line: Buffer } => ({ sequence, line: Buffer.from(`line ${sequence}\n`) });
@@ -60,10 +65,16 @@ async function everything(store: Store): Promise<Record<string, string>> {
   return all;
 }
 
-const facts = async (store: Store): Promise<unknown> => ({ records: await everything(store), outbox: store.outbox().map(({ sequence, line: bytes }) => [sequence, bytes.toString()]), durable: store.durableSequence() });
+const facts = async (store: Store): Promise<unknown> => ({
+  records: await everything(store),
+  outbox: store.outbox().map(({ sequence, line: bytes }) => [sequence, bytes.toString()]),
+  durable: store.durableSequence(),
+});
 
 for (const [name, make] of STORES) {
-  const holds = (sentence: string, body: (subject: Subject, t: TestContext) => Promise<void> | void): void => { test(`${name}: ${sentence}`, (t) => body(make(t), t)); };
+  const holds = (sentence: string, body: (subject: Subject, t: TestContext) => Promise<void> | void): void => {
+    test(`${name}: ${sentence}`, (t) => body(make(t), t));
+  };
 
   holds("a new store is empty", async ({ store }) => {
     assert.deepEqual(await facts(store), { records: {}, outbox: [], durable: 0 });
@@ -76,8 +87,12 @@ for (const [name, make] of STORES) {
     const bytes = Buffer.from(Array.from({ length: 256 }, (_, index) => index));
     store.commit([{ key: key("a"), expected: undefined, bytes, digest: recordDigest(bytes) }], [], 0);
     bytes.fill(0);
-    assert.deepEqual([...await store.get(key("a")) as Buffer], Array.from({ length: 256 }, (_, index) => index));
-    for (const other of [key("b"), key("a", "ms"), key("a", "ns", "version"), key("a", "ns", "key", 1), key("A")]) assert.equal(await store.get(other), undefined);
+    assert.deepEqual(
+      [...((await store.get(key("a"))) as Buffer)],
+      Array.from({ length: 256 }, (_, index) => index),
+    );
+    for (const other of [key("b"), key("a", "ms"), key("a", "ns", "version"), key("a", "ns", "key", 1), key("A")])
+      assert.equal(await store.get(other), undefined);
   });
 
   holds("the last write of a record counts, and a deletion makes it absent", async ({ store }) => {
@@ -104,11 +119,19 @@ for (const [name, make] of STORES) {
         store.commit([put(key("a"), "1"), put(key("d"), "1")], [line(1)], 0);
         const before = await facts(store);
         const good = [put(key("b"), "1"), put(key("d"), "2", digestOf("1"))];
-        const writes = place === "first" ? [write, ...good] : place === "last" ? [...good, write] : [good[0] as RecordWrite, write, good[1] as RecordWrite];
+        const writes =
+          place === "first"
+            ? [write, ...good]
+            : place === "last"
+              ? [...good, write]
+              : [good[0] as RecordWrite, write, good[1] as RecordWrite];
         assert.throws(() => store.commit(writes, [line(2)], 1), { code: "OBJECT_CHANGED" });
         assert.deepEqual(await facts(store), before);
         store.commit(good, [line(2)], 1);
-        assert.deepEqual([await text(store, key("b")), store.durableSequence(), store.outbox().map(({ sequence }) => sequence)], ["1", 1, [2]]);
+        assert.deepEqual(
+          [await text(store, key("b")), store.durableSequence(), store.outbox().map(({ sequence }) => sequence)],
+          ["1", 1, [2]],
+        );
       });
     }
   }
@@ -129,9 +152,21 @@ for (const [name, make] of STORES) {
 
   holds("lists are in byte order, of one namespace and kind, without versions, in pages that join up", async ({ store }) => {
     const ids = ["a", "B", "b", "0", "-", ".", "_", "aa", "a-", "a.b", "Z", "z", "key-10", "key-9"];
-    store.commit([...ids.map((id) => put(key(id), id)), put(key("a", "other"), "x"), put(key("a", "ns", "version", 1), "x"), put(key("", "ns", "namespace"), "x")], [], 0);
+    store.commit(
+      [
+        ...ids.map((id) => put(key(id), id)),
+        put(key("a", "other"), "x"),
+        put(key("a", "ns", "version", 1), "x"),
+        put(key("", "ns", "namespace"), "x"),
+      ],
+      [],
+      0,
+    );
     const expected = ids.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
-    assert.deepEqual((await store.list("ns", "key", "", 100)).map(({ id, bytes }) => [id, bytes.toString()]), expected.map((id) => [id, id]));
+    assert.deepEqual(
+      (await store.list("ns", "key", "", 100)).map(({ id, bytes }) => [id, bytes.toString()]),
+      expected.map((id) => [id, id]),
+    );
     for (const limit of [1, 2, 3, 13, 14, 15]) {
       const seen: string[] = [];
       for (let after = ""; ;) {
@@ -143,19 +178,30 @@ for (const [name, make] of STORES) {
       }
       assert.deepEqual(seen, expected, `pages of ${limit}`);
     }
-    assert.deepEqual((await store.list("ns", "key", "a5", 2)).map(({ id }) => id), expected.filter((id) => id > "a5").slice(0, 2));
+    assert.deepEqual(
+      (await store.list("ns", "key", "a5", 2)).map(({ id }) => id),
+      expected.filter((id) => id > "a5").slice(0, 2),
+    );
     assert.deepEqual(await store.list("n", "key", "", 10), []);
   });
 
   holds("namespaces are those with a namespace record, in order", async ({ store }) => {
-    store.commit([..."cab"].map((namespace) => put(key("", namespace, "namespace"), namespace)), [], 0);
+    store.commit(
+      [..."cab"].map((namespace) => put(key("", namespace, "namespace"), namespace)),
+      [],
+      0,
+    );
     store.commit([put(key("k", "without"), "x")], [], 0);
     assert.deepEqual(await store.namespaces(), ["a", "b", "c"]);
   });
 
   holds("all() gives every record once, whatever is committed while it is read", async ({ store }) => {
     const ids = Array.from({ length: 1200 }, (_, index) => `k${String(index).padStart(5, "0")}`);
-    store.commit(ids.map((id) => put(key(id), "old")), [], 0);
+    store.commit(
+      ids.map((id) => put(key(id), "old")),
+      [],
+      0,
+    );
     const seen = new Map<string, string>();
     let turn = 0;
     let rounds = 0;
@@ -179,10 +225,19 @@ for (const [name, make] of STORES) {
   holds("outbox lines stay until they are durable elsewhere, in order of sequence, byte for byte", async ({ store }) => {
     store.commit([], [line(1), line(2)], 0);
     store.commit([], [line(3)], 1);
-    assert.deepEqual(store.outbox().map(({ sequence, line: bytes }) => [sequence, bytes.toString()]), [[2, "line 2\n"], [3, "line 3\n"]]);
+    assert.deepEqual(
+      store.outbox().map(({ sequence, line: bytes }) => [sequence, bytes.toString()]),
+      [
+        [2, "line 2\n"],
+        [3, "line 3\n"],
+      ],
+    );
     assert.equal(store.durableSequence(), 1);
     store.setDurableSequence(2);
-    assert.deepEqual(store.outbox().map(({ sequence }) => sequence), [3]);
+    assert.deepEqual(
+      store.outbox().map(({ sequence }) => sequence),
+      [3],
+    );
     store.setDurableSequence(9);
     assert.deepEqual([store.outbox(), store.durableSequence()], [[], 9]);
   });
@@ -197,30 +252,38 @@ for (const [name, make] of STORES) {
   });
 
   test(`${name}: any run of commits does what a plain table does`, async (t) => {
-    const step = fc.record({ id: fc.constantFrom("a", "b", "c"), honest: fc.boolean(), remove: fc.boolean(), value: fc.constantFrom("1", "2", "3") });
-    await fc.assert(fc.asyncProperty(fc.array(fc.array(step, { minLength: 1, maxLength: 3 }), { maxLength: 8 }), async (commits) => {
-      const { store } = make(t);
-      let model = new Map<string, string>();
-      for (const steps of commits) {
-        const next = new Map(model);
-        let fits = true;
-        const writes = steps.map(({ id, honest, remove: removes, value }) => {
-          const now = next.get(id);
-          const expected = honest ? (now === undefined ? undefined : digestOf(now)) : digestOf("stale");
-          fits &&= honest;
-          if (removes) next.delete(id);
-          else next.set(id, value);
-          return removes ? remove(key(id), expected) : put(key(id), value, expected);
-        });
-        if (fits) {
-          store.commit(writes, [], 0);
-          model = next;
-        } else {
-          assert.throws(() => store.commit(writes, [], 0), { code: "OBJECT_CHANGED" });
+    const step = fc.record({
+      id: fc.constantFrom("a", "b", "c"),
+      honest: fc.boolean(),
+      remove: fc.boolean(),
+      value: fc.constantFrom("1", "2", "3"),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.array(step, { minLength: 1, maxLength: 3 }), { maxLength: 8 }), async (commits) => {
+        const { store } = make(t);
+        let model = new Map<string, string>();
+        for (const steps of commits) {
+          const next = new Map(model);
+          let fits = true;
+          const writes = steps.map(({ id, honest, remove: removes, value }) => {
+            const now = next.get(id);
+            const expected = honest ? (now === undefined ? undefined : digestOf(now)) : digestOf("stale");
+            fits &&= honest;
+            if (removes) next.delete(id);
+            else next.set(id, value);
+            return removes ? remove(key(id), expected) : put(key(id), value, expected);
+          });
+          if (fits) {
+            store.commit(writes, [], 0);
+            model = next;
+          } else {
+            assert.throws(() => store.commit(writes, [], 0), { code: "OBJECT_CHANGED" });
+          }
+          for (const id of ["a", "b", "c"]) assert.equal(await text(store, key(id)), model.get(id));
         }
-        for (const id of ["a", "b", "c"]) assert.equal(await text(store, key(id)), model.get(id));
-      }
-    }), { numRuns: name === "memory" ? 200 : 25 });
+      }),
+      { numRuns: name === "memory" ? 200 : 25 },
+    );
   });
 
   holds("what was committed is there after a restart", async ({ store, reopen }) => {
@@ -263,7 +326,10 @@ test("sqlite: a file that is no database is an integrity failure, not an empty s
 test("sqlite: two openings of one database never lose each other's writes", async (t) => {
   const path = folder(t);
   const [first, second] = [open(path), open(path)];
-  t.after(() => { first.close(); second.close(); });
+  t.after(() => {
+    first.close();
+    second.close();
+  });
   first.commit([put(key("a"), "1")], [], 0);
   assert.equal(await text(second, key("a")), "1");
   assert.throws(() => second.commit([put(key("a"), "2")], [], 0), { code: "OBJECT_CHANGED" });
@@ -275,7 +341,9 @@ test("sqlite: two openings of one database never lose each other's writes", asyn
 test("sqlite: what was committed survives kill -9 of the process", async (t) => {
   const path = folder(t);
   const script = join(path, "writer.ts");
-  writeFileSync(script, `
+  writeFileSync(
+    script,
+    `
     const { sqliteStore } = await import(${JSON.stringify(import.meta.resolve("@keystead/vault/stores/sqlite"))});
     const { recordDigest } = await import(${JSON.stringify(import.meta.resolve("@keystead/vault/objects/record"))});
     const store = sqliteStore({ path: ${JSON.stringify(join(path, "k.db"))}, wal: true, syncMode: "full" });
@@ -284,7 +352,8 @@ test("sqlite: what was committed survives kill -9 of the process", async (t) => 
       store.commit([{ key: { namespace: "ns", kind: "key", id: String(n).padStart(6, "0"), version: 0 }, expected: undefined, bytes, digest: recordDigest(bytes) }], [{ sequence: n, line: bytes }], 0);
       process.send(n);
       if (n % 10 === 0) await new Promise((resolve) => setImmediate(resolve));
-    }`);
+    }`,
+  );
   const child = fork(script, [], { stdio: "ignore" });
   let acknowledged = 0;
   child.on("message", (n: number) => {
@@ -296,5 +365,8 @@ test("sqlite: what was committed survives kill -9 of the process", async (t) => 
   t.after(() => store.close());
   const found = (await store.list("ns", "key", "", 1_000_000)).map(({ id }) => Number(id));
   assert.ok(acknowledged >= 40 && found.length >= acknowledged, `${found.length} of ${acknowledged}`);
-  assert.deepEqual(store.outbox().map(({ sequence }) => sequence), found);
+  assert.deepEqual(
+    store.outbox().map(({ sequence }) => sequence),
+    found,
+  );
 });

@@ -15,7 +15,8 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 const copy = join(folder, "copy");
 mkdirSync(copy);
 copyFileSync(join(ROOT, "keystead.cjs"), join(copy, "keystead.cjs"));
-const SAY = 'console.log(JSON.stringify({ part: import.meta.filename.slice(import.meta.dirname.lastIndexOf("/copy/") + 6), args: process.argv.slice(2), flags: process.execArgv, options: process.env.NODE_OPTIONS ?? null }));\n';
+const SAY =
+  'console.log(JSON.stringify({ part: import.meta.filename.slice(import.meta.dirname.lastIndexOf("/copy/") + 6), args: process.argv.slice(2), flags: process.execArgv, options: process.env.NODE_OPTIONS ?? null }));\n';
 for (const part of ["server/launcher/main.ts", "server/setup/main.ts", "server/vault/inspect.ts", "clients/cli/main.ts"]) {
   mkdirSync(join(copy, part, ".."), { recursive: true });
   writeFileSync(join(copy, part), SAY);
@@ -69,7 +70,14 @@ for (const [command, args, part, passed] of DISPATCH) {
 
 test("the launcher runs under the permission model and no server part inherits NODE_OPTIONS", () => {
   const { flags, options } = say(KEYSTEAD, "server");
-  assert.deepEqual(flags, ["--permission", "--allow-fs-read=*", "--allow-fs-write=*", "--allow-child-process", "--disable-sigusr1", "--disable-warning=PERM0002"]);
+  assert.deepEqual(flags, [
+    "--permission",
+    "--allow-fs-read=*",
+    "--allow-fs-write=*",
+    "--allow-child-process",
+    "--disable-sigusr1",
+    "--disable-warning=PERM0002",
+  ]);
   assert.equal(options, null);
   assert.equal(say(KEYSTEAD, "server", "--validate").options, null);
   assert.equal(say(KEYSTEAD, "keys").options, "--no-warnings");
@@ -100,7 +108,11 @@ test("a descriptor that an argument names as a secret is handed on under its num
   writeFileSync(path, "value");
   const code = "process.stdout.write(require('fs').readFileSync(5, 'utf8'))";
   const fd = openSync(path, "r");
-  const { stdout, stderr } = spawnSync(process.execPath, [KEYSTEAD, "--run", "-e", code, "--", "--master-key", "fd:5"], { env, encoding: "utf8", stdio: ["ignore", "pipe", "pipe", "ignore", "ignore", fd] });
+  const { stdout, stderr } = spawnSync(process.execPath, [KEYSTEAD, "--run", "-e", code, "--", "--master-key", "fd:5"], {
+    env,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "pipe", "ignore", "ignore", fd],
+  });
   assert.equal(stdout, "value", stderr);
 });
 
@@ -112,7 +124,8 @@ test("a platform without a packaged Node is refused by name", () => {
 });
 
 test("missing dependencies and a wrong KEYSTEAD_NODE are said in a sentence", () => {
-  const run = (more: Readonly<Record<string, string>>) => spawnSync(process.execPath, [KEYSTEAD, "server"], { encoding: "utf8", env: { PATH: env.PATH, ...more } });
+  const run = (more: Readonly<Record<string, string>>) =>
+    spawnSync(process.execPath, [KEYSTEAD, "server"], { encoding: "utf8", env: { PATH: env.PATH, ...more } });
   assert.match(run({}).stderr, /the dependencies are not installed .*run "npm start" or "npm ci/);
   assert.match(run({ KEYSTEAD_NODE: "/nowhere/node" }).stderr, /KEYSTEAD_NODE names \/nowhere\/node, which does not exist/);
   assert.deepEqual([run({}).status, run({ KEYSTEAD_NODE: "/nowhere/node" }).status], [2, 2]);

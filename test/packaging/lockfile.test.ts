@@ -10,10 +10,14 @@ interface Entry {
   readonly optionalDependencies?: Readonly<Record<string, string>>;
 }
 
-const lock = JSON.parse(readFileSync(join(import.meta.dirname, "../../package-lock.json"), "utf8")) as { readonly packages: Readonly<Record<string, Entry>> };
+const lock = JSON.parse(readFileSync(join(import.meta.dirname, "../../package-lock.json"), "utf8")) as {
+  readonly packages: Readonly<Record<string, Entry>>;
+};
 
 test("package-lock.json has an entry for every optional package of every package, on all platforms", () => {
-  const missing = Object.values(lock.packages).flatMap(({ optionalDependencies = {} }) => Object.keys(optionalDependencies).filter((name) => lock.packages[`node_modules/${name}`] === undefined));
+  const missing = Object.values(lock.packages).flatMap(({ optionalDependencies = {} }) =>
+    Object.keys(optionalDependencies).filter((name) => lock.packages[`node_modules/${name}`] === undefined),
+  );
   assert.deepEqual([...new Set(missing)], []);
 });
 

@@ -14,14 +14,21 @@ const folder = mkdtempSync(join(tmpdir(), "keystead-npm-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
 /** The Node and npm of the machine, not the ones of this test. */
-const PATH = (process.env["PATH"] ?? "").split(":").filter((path) => !path.includes("node_modules")).join(":");
-const inherited = Object.entries(process.env).filter(([name]) => !/^(?:npm_|NODE_|HSM_|APP__|FERROHSM_|KEYSTEAD_)/.test(name) || name === "NODE_EXTRA_CA_CERTS");
+const PATH = (process.env["PATH"] ?? "")
+  .split(":")
+  .filter((path) => !path.includes("node_modules"))
+  .join(":");
+const inherited = Object.entries(process.env).filter(
+  ([name]) => !/^(?:npm_|NODE_|HSM_|APP__|FERROHSM_|KEYSTEAD_)/.test(name) || name === "NODE_EXTRA_CA_CERTS",
+);
 const env = { ...Object.fromEntries(inherited), PATH, npm_config_update_notifier: "false" };
 
 /** Copies what git tracks, as a clone would have it. */
 function clone(name: string): string {
   const target = join(folder, name);
-  for (const file of execFileSync("git", ["ls-files", "-z"], { cwd: ROOT, encoding: "utf8" }).split("\0").filter((path) => path !== "")) {
+  for (const file of execFileSync("git", ["ls-files", "-z"], { cwd: ROOT, encoding: "utf8" })
+    .split("\0")
+    .filter((path) => path !== "")) {
     mkdirSync(dirname(join(target, file)), { recursive: true });
     cpSync(join(ROOT, file), join(target, file));
   }
@@ -38,10 +45,15 @@ for (const major of [10, 11, 12]) {
   test(`registry: a fresh clone installs itself under npm ${major} and is quiet the second time`, { timeout: 180_000 }, (context) => {
     if (offline !== false) return context.skip(offline);
     const tool = join(folder, `npm${major}`);
-    const got = spawnSync("npm", ["install", "--prefix", tool, "--no-save", "--no-audit", "--no-fund", "--engine-strict=false", `npm@${major}`], { env, encoding: "utf8" });
+    const got = spawnSync(
+      "npm",
+      ["install", "--prefix", tool, "--no-save", "--no-audit", "--no-fund", "--engine-strict=false", `npm@${major}`],
+      { env, encoding: "utf8" },
+    );
     assert.equal(got.status, 0, got.stderr);
     const path = clone(`clone${major}`);
-    const npm = (...args: readonly string[]) => spawnSync("node", [join(tool, "node_modules/npm/bin/npm-cli.js"), ...args], { cwd: path, env, encoding: "utf8" });
+    const npm = (...args: readonly string[]) =>
+      spawnSync("node", [join(tool, "node_modules/npm/bin/npm-cli.js"), ...args], { cwd: path, env, encoding: "utf8" });
     assert.match(npm("--version").stdout, new RegExp(`^${major}\\.`));
 
     const cold = npm("run", "prestart");

@@ -25,7 +25,10 @@ function oaep(file: string, expectedCases: number, algorithm: AlgorithmName, dig
   if (cipher === undefined) throw new Error("no cipher");
   wycheproof(file, expectedCases, (item, group) => {
     const sealed = { ciphertext: hex(item, "ct"), nonce: Buffer.alloc(0) };
-    return decryptsTo(() => cipher.decrypt(privateKeyOf(algorithm, group), sealed, { digest, label: hex(item, "label") }), hex(item, "msg"));
+    return decryptsTo(
+      () => cipher.decrypt(privateKeyOf(algorithm, group), sealed, { digest, label: hex(item, "label") }),
+      hex(item, "msg"),
+    );
   });
 }
 

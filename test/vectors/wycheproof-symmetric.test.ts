@@ -16,32 +16,56 @@ const CBC = { 128: "AES-128-CBC", 192: "AES-192-CBC", 256: "AES-256-CBC" } as co
 /** 12-byte nonces and 16-byte tags are the only ones there are here. */
 const ours = (group: { readonly [member: string]: unknown }): boolean => group["ivSize"] === 96 && group["tagSize"] === 128;
 
-wycheproof("aes_gcm_test.json", 197, (item, group) => {
-  const { cipher } = mechanisms[GCM[group["keySize"] as keyof typeof GCM]];
-  if (cipher === undefined) throw new Error("no cipher");
-  const sealed = { ciphertext: Buffer.concat([hex(item, "ct"), hex(item, "tag")]), nonce: hex(item, "iv") };
-  return decryptsTo(() => cipher.decrypt(createSecretKey(hex(item, "key")), sealed, { additionalData: hex(item, "aad") }), hex(item, "msg"));
-}, { applies: ours });
+wycheproof(
+  "aes_gcm_test.json",
+  197,
+  (item, group) => {
+    const { cipher } = mechanisms[GCM[group["keySize"] as keyof typeof GCM]];
+    if (cipher === undefined) throw new Error("no cipher");
+    const sealed = { ciphertext: Buffer.concat([hex(item, "ct"), hex(item, "tag")]), nonce: hex(item, "iv") };
+    return decryptsTo(
+      () => cipher.decrypt(createSecretKey(hex(item, "key")), sealed, { additionalData: hex(item, "aad") }),
+      hex(item, "msg"),
+    );
+  },
+  { applies: ours },
+);
 
-wycheproof("aes_gcm_test.json", 116, (item, group) => {
-  const name = `aes-${group["keySize"] as 128 | 192 | 256}-gcm` as const;
-  const [key, nonce, aad, msg] = [createSecretKey(hex(item, "key")), hex(item, "iv"), hex(item, "aad"), hex(item, "msg")];
-  const sealed = sealWithNonce(name, key, nonce, msg, aad);
-  return sealed.equals(Buffer.concat([hex(item, "ct"), hex(item, "tag")])) && openWithNonce(name, key, nonce, sealed, aad).equals(msg);
-}, { applies: (group, item) => ours(group) && item.result === "valid" });
+wycheproof(
+  "aes_gcm_test.json",
+  116,
+  (item, group) => {
+    const name = `aes-${group["keySize"] as 128 | 192 | 256}-gcm` as const;
+    const [key, nonce, aad, msg] = [createSecretKey(hex(item, "key")), hex(item, "iv"), hex(item, "aad"), hex(item, "msg")];
+    const sealed = sealWithNonce(name, key, nonce, msg, aad);
+    return sealed.equals(Buffer.concat([hex(item, "ct"), hex(item, "tag")])) && openWithNonce(name, key, nonce, sealed, aad).equals(msg);
+  },
+  { applies: (group, item) => ours(group) && item.result === "valid" },
+);
 
-wycheproof("aes_gcm_test.json", 113, (item, group) => {
-  const { cipher } = mechanisms[GCM[group["keySize"] as keyof typeof GCM]];
-  if (cipher === undefined) throw new Error("no cipher");
-  const sealed = { ciphertext: Buffer.concat([hex(item, "ct"), hex(item, "tag")]), nonce: hex(item, "iv") };
-  // Other nonce sizes are sound AES-GCM that we do not speak: every one is refused.
-  return !decryptsTo(() => cipher.decrypt(createSecretKey(hex(item, "key")), sealed, { additionalData: hex(item, "aad") }), hex(item, "msg"));
-}, { applies: (group, item) => !ours(group) && item.result === "valid" });
+wycheproof(
+  "aes_gcm_test.json",
+  113,
+  (item, group) => {
+    const { cipher } = mechanisms[GCM[group["keySize"] as keyof typeof GCM]];
+    if (cipher === undefined) throw new Error("no cipher");
+    const sealed = { ciphertext: Buffer.concat([hex(item, "ct"), hex(item, "tag")]), nonce: hex(item, "iv") };
+    // Other nonce sizes are sound AES-GCM that we do not speak: every one is refused.
+    return !decryptsTo(
+      () => cipher.decrypt(createSecretKey(hex(item, "key")), sealed, { additionalData: hex(item, "aad") }),
+      hex(item, "msg"),
+    );
+  },
+  { applies: (group, item) => !ours(group) && item.result === "valid" },
+);
 
 wycheproof("aes_cbc_pkcs5_test.json", 216, (item, group) => {
   const { cipher } = mechanismFor(CBC[group["keySize"] as keyof typeof CBC]);
   if (cipher === undefined) throw new Error("no cipher");
-  return decryptsTo(() => cipher.decrypt(createSecretKey(hex(item, "key")), { ciphertext: hex(item, "ct"), nonce: hex(item, "iv") }, {}), hex(item, "msg"));
+  return decryptsTo(
+    () => cipher.decrypt(createSecretKey(hex(item, "key")), { ciphertext: hex(item, "ct"), nonce: hex(item, "iv") }, {}),
+    hex(item, "msg"),
+  );
 });
 
 const MACS: readonly [string, Mechanism, number][] = [

@@ -22,10 +22,23 @@ const HEADING = ["sequence", "time", "principal", "action", "key", "decision", "
 const POLL_MS = 1000;
 const PAGE = 1000;
 
-const cells = (event: AuditEvent): readonly string[] => [String(event.sequence), dateText(event.time), event.principal, event.action, event.keyId, event.decision, event.outcome];
+const cells = (event: AuditEvent): readonly string[] => [
+  String(event.sequence),
+  dateText(event.time),
+  event.principal,
+  event.action,
+  event.keyId,
+  event.decision,
+  event.outcome,
+];
 
 /** Events after `last`, oldest first, read from the newest backwards; at most `limit` of them when nothing was seen yet. */
-async function newer(keystead: Keystead, filter: GetAuditLogRequest, last: bigint | undefined, limit: number): Promise<readonly AuditEvent[]> {
+async function newer(
+  keystead: Keystead,
+  filter: GetAuditLogRequest,
+  last: bigint | undefined,
+  limit: number,
+): Promise<readonly AuditEvent[]> {
   const events: AuditEvent[] = [];
   let pageToken: string | undefined;
   do {
@@ -50,7 +63,8 @@ async function follow(context: Context, options: Options): Promise<never> {
     const events = await newer(keystead, filter, last, options.lines);
     last = events.at(-1)?.sequence ?? last ?? 0n;
     const shown = events.filter((event) => event.requestId !== requestId);
-    if (context.options.json === true) await write(context.shell.stdout, shown.map((event) => `${JSON.stringify(jsonValue(event))}\n`).join(""));
+    if (context.options.json === true)
+      await write(context.shell.stdout, shown.map((event) => `${JSON.stringify(jsonValue(event))}\n`).join(""));
     else if (first) await write(context.shell.stdout, context.table(HEADING, shown.map(cells)));
     else await write(context.shell.stdout, context.table(HEADING, shown.map(cells)).split("\n").slice(1).join("\n"));
     await sleep(POLL_MS);

@@ -24,13 +24,17 @@ export function batch(root: Command, run: Run): void {
   leaf(root, run, {
     usage: "batch <file>",
     summary: "Run many operations from a JSON file in one request (- is stdin)",
-    notes: 'The file: {"items": [{"sign": {"key_id": "release", "text": "hello"}}, ...]} with sign, verify, encrypt, decrypt or\ngenerate_mac; bytes in base64. At most 1000 items. Exit status: that of the first item that failed, 1 when only\na signature was invalid.',
+    notes:
+      'The file: {"items": [{"sign": {"key_id": "release", "text": "hello"}}, ...]} with sign, verify, encrypt, decrypt or\ngenerate_mac; bytes in base64. At most 1000 items. Exit status: that of the first item that failed, 1 when only\na signature was invalid.',
     examples: ["keystead batch operations.json --json"],
     body: async (context, _options, [file = ""]) => {
       const items = parseBatch((await readWhole(file, context.shell)).toString("utf8"));
       const results = await (await context.connect()).batch({ items });
       await context.print({ results: results.map(jsonResult) }, () => context.table(["item", "operation", "result"], results.map(row)));
-      return results.find((result) => result.error !== undefined)?.error?.row.exit ?? (results.some((result) => result.verify?.valid === false) ? 1 : 0);
+      return (
+        results.find((result) => result.error !== undefined)?.error?.row.exit ??
+        (results.some((result) => result.verify?.valid === false) ? 1 : 0)
+      );
     },
   });
 }

@@ -28,7 +28,8 @@ export const cipherOptions = (command: Command, direct: string): Command =>
 
 /** The associated data, if any. */
 export function associatedData(options: CipherOptions, shell: Pick<Shell, "cwd">): Buffer | undefined {
-  if (options.associatedData !== undefined && options.associatedDataFile !== undefined) throw usageError("pass --associated-data or --associated-data-file, not both");
+  if (options.associatedData !== undefined && options.associatedDataFile !== undefined)
+    throw usageError("pass --associated-data or --associated-data-file, not both");
   if (options.associatedData !== undefined) return Buffer.from(options.associatedData, "utf8");
   return options.associatedDataFile === undefined ? undefined : readFileSync(resolve(shell.cwd, options.associatedDataFile));
 }
@@ -36,5 +37,6 @@ export function associatedData(options: CipherOptions, shell: Pick<Shell, "cwd">
 /** Refuses options that only mean something with --direct. */
 export function refuseDirectOnly(options: CipherOptions): void {
   const given = (["base64", "hex", "scheme", "digest"] as const).find((name) => options[name] !== undefined);
-  if (given !== undefined) throw usageError(`--${given} goes with --direct: a sealed file is always raw bytes under its own AES-256-GCM key`);
+  if (given !== undefined)
+    throw usageError(`--${given} goes with --direct: a sealed file is always raw bytes under its own AES-256-GCM key`);
 }

@@ -15,7 +15,13 @@ export function dataKey(root: Command, run: Run): void {
       if (options.size % 8 !== 0) throw usageError("--size: choose 16, 24 or 32");
       const answer = await (await context.connect()).generateDataKey({ keyId, sizeBytes: options.size });
       try {
-        await context.print(answer, () => context.facts([["plaintext", answer.plaintext.toBase64()], ["ciphertext", answer.ciphertext.toBase64()], ["key", `${answer.keyId} version ${answer.version}`]]));
+        await context.print(answer, () =>
+          context.facts([
+            ["plaintext", answer.plaintext.toBase64()],
+            ["ciphertext", answer.ciphertext.toBase64()],
+            ["key", `${answer.keyId} version ${answer.version}`],
+          ]),
+        );
       } finally {
         answer.plaintext.fill(0);
       }

@@ -13,7 +13,9 @@ async function direct(context: Context, options: CipherOptions, keyId: string): 
   const { shell } = context;
   const written = spelling(options, options.in === undefined || options.in === "-" ? "base64" : "raw");
   const ciphertext = decodeBytes(await readWhole(options.in, shell), written, "the ciphertext");
-  const answer = await (await context.connect()).decrypt({ keyId, ciphertext, associatedData: associatedData(options, shell), scheme: options.scheme, digest: options.digest });
+  const answer = await (
+    await context.connect()
+  ).decrypt({ keyId, ciphertext, associatedData: associatedData(options, shell), scheme: options.scheme, digest: options.digest });
   try {
     if (context.options.json === true && options.out === undefined) await context.print(answer, () => "");
     else await writeTarget(options, [answer.plaintext], shell);
@@ -33,7 +35,8 @@ async function sealed(context: Context, options: CipherOptions, keyId: string): 
   } finally {
     await source.close();
   }
-  if (context.options.json === true && options.out !== undefined && options.out !== "-") await context.print({ keyId, out: options.out }, () => "");
+  if (context.options.json === true && options.out !== undefined && options.out !== "-")
+    await context.print({ keyId, out: options.out }, () => "");
 }
 
 export function decrypt(root: Command, run: Run): void {
@@ -42,7 +45,11 @@ export function decrypt(root: Command, run: Run): void {
     summary: "Decrypt what `keystead encrypt` made",
     notes:
       "A file of --out appears only when everything was authenticated. On stdout each chunk is authenticated before it is\nprinted, but only exit status 0 says that the whole is there. With --direct a ciphertext from stdin is base64 and one\nfrom a file is raw, unless --base64 or --hex.",
-    examples: ["keystead decrypt backup --in disk.img.sealed --out disk.img", "keystead decrypt backup < docs.tar.sealed | tar x", "echo \"$CIPHERTEXT\" | keystead decrypt backup --direct"],
+    examples: [
+      "keystead decrypt backup --in disk.img.sealed --out disk.img",
+      "keystead decrypt backup < docs.tar.sealed | tar x",
+      'echo "$CIPHERTEXT" | keystead decrypt backup --direct',
+    ],
     options: (command) => cipherOptions(command, "the input is one ciphertext of `encrypt --direct`"),
     body: async (context, options, [keyId = ""]) => {
       checkTarget(options, context.shell);

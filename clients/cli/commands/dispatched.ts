@@ -14,7 +14,12 @@ interface Elsewhere {
 }
 
 const CONFIG = ["--config <file>", "YAML configuration"] as const;
-const START = [CONFIG, ["--preset <name>", "development, production or test"], ["--data-dir <folder>", "where data is kept"], ["--set <key=value>", "set one configuration key"]] as const;
+const START = [
+  CONFIG,
+  ["--preset <name>", "development, production or test"],
+  ["--data-dir <folder>", "where data is kept"],
+  ["--set <key=value>", "set one configuration key"],
+] as const;
 
 const SERVER: Elsewhere = {
   usage: "server",
@@ -22,11 +27,36 @@ const SERVER: Elsewhere = {
   examples: ["keystead server --config /etc/hsm/config.yaml", "keystead server --config /etc/hsm/config.yaml --validate"],
   options: [...START, ["--validate", "only check the configuration"]],
 };
-const DEV: Elsewhere = { usage: "dev", summary: "Start a development server on this machine", examples: ["keystead dev", "keystead dev --data-dir ./data"], options: START.filter(([flags]) => !flags.startsWith("--preset")) };
-const VALIDATE: Elsewhere = { usage: "validate", summary: "Check a configuration and show every mistake at once", examples: ["keystead config validate --config keystead.yaml"], options: [CONFIG] };
-const SHOW: Elsewhere = { usage: "show", summary: "Show the effective configuration", examples: ["keystead config show --config keystead.yaml"], options: [CONFIG] };
-const AUDIT_VERIFY: Elsewhere = { usage: "verify", summary: "Check an audit log offline and name the first bad event", examples: ["keystead audit verify --data-dir ./data"], options: [["--data-dir <folder>", "data folder of the server"]] };
-const STORE_VERIFY: Elsewhere = { usage: "verify", summary: "Check every stored record offline", examples: ["keystead store verify --data-dir ./data"], options: [["--data-dir <folder>", "data folder of the server"]] };
+const DEV: Elsewhere = {
+  usage: "dev",
+  summary: "Start a development server on this machine",
+  examples: ["keystead dev", "keystead dev --data-dir ./data"],
+  options: START.filter(([flags]) => !flags.startsWith("--preset")),
+};
+const VALIDATE: Elsewhere = {
+  usage: "validate",
+  summary: "Check a configuration and show every mistake at once",
+  examples: ["keystead config validate --config keystead.yaml"],
+  options: [CONFIG],
+};
+const SHOW: Elsewhere = {
+  usage: "show",
+  summary: "Show the effective configuration",
+  examples: ["keystead config show --config keystead.yaml"],
+  options: [CONFIG],
+};
+const AUDIT_VERIFY: Elsewhere = {
+  usage: "verify",
+  summary: "Check an audit log offline and name the first bad event",
+  examples: ["keystead audit verify --data-dir ./data"],
+  options: [["--data-dir <folder>", "data folder of the server"]],
+};
+const STORE_VERIFY: Elsewhere = {
+  usage: "verify",
+  summary: "Check every stored record offline",
+  examples: ["keystead store verify --data-dir ./data"],
+  options: [["--data-dir <folder>", "data folder of the server"]],
+};
 
 function add(parent: Command, run: Run, { usage, summary, examples, options }: Elsewhere): void {
   leaf(parent, run, {

@@ -13,7 +13,9 @@ import { associatedData, cipherOptions, refuseDirectOnly, type CipherOptions } f
 async function direct(context: Context, options: CipherOptions, keyId: string): Promise<void> {
   const plaintext = await readWhole(options.in, context.shell);
   try {
-    const answer = await (await context.connect()).encrypt({ keyId, plaintext, associatedData: associatedData(options, context.shell), scheme: options.scheme, digest: options.digest });
+    const answer = await (
+      await context.connect()
+    ).encrypt({ keyId, plaintext, associatedData: associatedData(options, context.shell), scheme: options.scheme, digest: options.digest });
     await printBytes(context, answer, answer.ciphertext, options);
   } finally {
     plaintext.fill(0);
@@ -23,7 +25,8 @@ async function direct(context: Context, options: CipherOptions, keyId: string): 
 async function sealed(context: Context, options: CipherOptions, keyId: string): Promise<void> {
   refuseDirectOnly(options);
   const { shell } = context;
-  if (options.out === undefined && shell.stdout.isTTY === true) throw usageError("the encrypted file is binary: pass --out FILE, or --out - to print it anyway");
+  if (options.out === undefined && shell.stdout.isTTY === true)
+    throw usageError("the encrypted file is binary: pass --out FILE, or --out - to print it anyway");
   const context_ = associatedData(options, shell);
   const source = await openSource(options.in, shell);
   try {
@@ -32,7 +35,8 @@ async function sealed(context: Context, options: CipherOptions, keyId: string): 
   } finally {
     await source.close();
   }
-  if (context.options.json === true && options.out !== undefined && options.out !== "-") await context.print({ keyId, out: options.out }, () => "");
+  if (context.options.json === true && options.out !== undefined && options.out !== "-")
+    await context.print({ keyId, out: options.out }, () => "");
 }
 
 export function encrypt(root: Command, run: Run): void {
@@ -41,7 +45,11 @@ export function encrypt(root: Command, run: Run): void {
     summary: "Encrypt a file or stdin of any size",
     notes:
       "The vault makes a data key for the file and wraps it under KEY (an AES-GCM key that may wrap_data_key); the file is\nencrypted here in authenticated chunks, in constant memory. The output file appears only when it is complete.\nWith --direct the data itself travels to the vault, and the result is one ciphertext (base64, or raw with --out).",
-    examples: ["keystead encrypt backup --in disk.img --out disk.img.sealed", "tar c docs | keystead encrypt backup > docs.tar.sealed", "printf secret | keystead encrypt backup --direct"],
+    examples: [
+      "keystead encrypt backup --in disk.img --out disk.img.sealed",
+      "tar c docs | keystead encrypt backup > docs.tar.sealed",
+      "printf secret | keystead encrypt backup --direct",
+    ],
     options: (command) => cipherOptions(command, "send the data itself to the vault (small data; RSA keys)"),
     body: async (context, options, [keyId = ""]) => {
       checkTarget(options, context.shell);

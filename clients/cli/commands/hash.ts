@@ -13,7 +13,8 @@ export function hash(root: Command, run: Run): void {
     summary: "Digest a file, stdin or a text",
     notes: `Digests: ${DIGEST_NAMES.join(", ")}. The result is one line of hexadecimal, or raw bytes with --out.`,
     examples: ["keystead hash --in app.tar --algorithm SHA3-256", "keystead hash 'hello' --base64"],
-    options: (command) => textOptions(outOptions(inOption(command, "file to digest")), "the digest").option("--algorithm <name>", "digest", "SHA-256"),
+    options: (command) =>
+      textOptions(outOptions(inOption(command, "file to digest")), "the digest").option("--algorithm <name>", "digest", "SHA-256"),
     body: async (context, options, [text]) => {
       const algorithm = findDigest(options.algorithm);
       if (algorithm === undefined) throw usageError(`--algorithm: '${options.algorithm}' is not one of ${DIGEST_NAMES.join(", ")}`);

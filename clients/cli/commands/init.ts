@@ -42,7 +42,10 @@ export function init(root: Command, run: Run): void {
         "keep a copy of the root secret in a safe place: without it every key is lost",
       ];
       if (options.out === "-") return;
-      await context.print({ config: resolve(shell.cwd, options.out), folder, nextSteps: steps }, () => `wrote ${options.out}\nnext:\n${steps.map((step, at) => `  ${at + 1}. ${step}\n`).join("")}`);
+      await context.print(
+        { config: resolve(shell.cwd, options.out), folder, nextSteps: steps },
+        () => `wrote ${options.out}\nnext:\n${steps.map((step, at) => `  ${at + 1}. ${step}\n`).join("")}`,
+      );
     },
   });
 }

@@ -35,12 +35,20 @@ export interface NewKeyOptions {
 
 export const newKeyOptions = (command: Command): Command =>
   command
-    .option("--usage <usage>", `what it may be used for: ${USAGES.join(", ")}; repeat or separate by commas (default: everything the algorithm can do)`, collect)
+    .option(
+      "--usage <usage>",
+      `what it may be used for: ${USAGES.join(", ")}; repeat or separate by commas (default: everything the algorithm can do)`,
+      collect,
+    )
     .option("--tag <tag>", "a tag; repeat for more", collect)
     .option("--description <text>", "a description");
 
 /** The options as request fields. */
-export function newKeyFields({ usage, tag, description }: NewKeyOptions): { usage?: readonly Usage[]; tags?: readonly string[]; description?: string } {
+export function newKeyFields({ usage, tag, description }: NewKeyOptions): {
+  usage?: readonly Usage[];
+  tags?: readonly string[];
+  description?: string;
+} {
   const names = usage?.flatMap((text) => text.split(",")).map((name) => name.trim().replaceAll("-", "_"));
   const wrong = names?.find((name) => !USAGES.includes(name as Usage));
   if (wrong !== undefined) throw usageError(`--usage: '${wrong}' is not one of ${USAGES.join(", ")}`);

@@ -10,7 +10,10 @@ export function keysCreate(parent: Command, run: Run): void {
     usage: "create <algorithm>",
     summary: "Make a key in the vault",
     notes: `Algorithms: ${ALGORITHM_NAMES.join(", ")}. Case and separators do not matter.`,
-    examples: ["keystead keys create Ed25519 --id release --tag team:build", "keystead keys create AES-256-GCM --id backup --description 'nightly backups'"],
+    examples: [
+      "keystead keys create Ed25519 --id release --tag team:build",
+      "keystead keys create AES-256-GCM --id backup --description 'nightly backups'",
+    ],
     options: (command) => newKeyOptions(command.option("--id <id>", "the key's name (default: chosen by the vault)")),
     body: async (context, options, [spelled = ""]) => {
       const algorithm = findAlgorithm(spelled);

@@ -25,17 +25,31 @@ export function keysImport(parent: Command, run: Run): void {
   leaf<NewKeyOptions & { readonly id?: string; readonly in?: string; readonly format?: string }>(parent, run, {
     usage: "import <algorithm>",
     summary: "Bring a key that was made elsewhere into the vault",
-    notes: "Key material is read from a file or stdin, never from the command line. Keep no copy: what lived outside the vault may have been seen.",
-    examples: ["keystead keys import ECDSA-P256 --id legacy --in legacy.pem", "keystead keys import AES-256-GCM --id shared --in shared.key --format raw"],
+    notes:
+      "Key material is read from a file or stdin, never from the command line. Keep no copy: what lived outside the vault may have been seen.",
+    examples: [
+      "keystead keys import ECDSA-P256 --id legacy --in legacy.pem",
+      "keystead keys import AES-256-GCM --id shared --in shared.key --format raw",
+    ],
     options: (command) =>
-      newKeyOptions(inOption(command, "file with the key material").option("--format <format>", `${FORMATS.join(", ")} (default: PEM and JWK are recognised)`).option("--id <id>", "the key's name (default: chosen by the vault)")),
+      newKeyOptions(
+        inOption(command, "file with the key material")
+          .option("--format <format>", `${FORMATS.join(", ")} (default: PEM and JWK are recognised)`)
+          .option("--id <id>", "the key's name (default: chosen by the vault)"),
+      ),
     body: async (context, options, [spelled = ""]) => {
       const algorithm = findAlgorithm(spelled);
       if (algorithm === undefined) throw usageError(`'${spelled}' is not an algorithm; choose one of ${ALGORITHM_NAMES.join(", ")}`);
       const keyMaterial = await readWhole(options.in, context.shell);
       try {
         const keystead = await context.connect();
-        const answer = await keystead.importKey({ algorithm, keyMaterial, format: formatOf(keyMaterial, options.format), keyId: options.id, ...newKeyFields(options) });
+        const answer = await keystead.importKey({
+          algorithm,
+          keyMaterial,
+          format: formatOf(keyMaterial, options.format),
+          keyId: options.id,
+          ...newKeyFields(options),
+        });
         await printNewKey(context, answer);
       } finally {
         keyMaterial.fill(0);

@@ -44,10 +44,25 @@ export function keysList(parent: Command, run: Run): void {
         .option("--tag <tag>", "only keys with this tag; repeat for more", collect),
     body: async (context, options) => {
       const keystead = await context.connect();
-      const request: ListKeysRequest = { page: options.page, perPage: options.perPage, pageToken: options.pageToken, algorithm: options.algorithm, state: options.state as KeyState | undefined, tags: options.tag };
+      const request: ListKeysRequest = {
+        page: options.page,
+        perPage: options.perPage,
+        pageToken: options.pageToken,
+        algorithm: options.algorithm,
+        state: options.state as KeyState | undefined,
+        tags: options.tag,
+      };
       const answer = options.all === true ? await everyPage(keystead, request) : await keystead.listKeys(request);
-      await context.print(answer, () => context.table(["key", "algorithm", "state", "version", "created", "tags"], answer.keys.map((key) => [key.keyId, key.algorithm, key.state, String(key.version), dateText(key.createdAt), key.tags.join(",")])));
-      if (context.options.json !== true && answer.nextPageToken !== "") await context.note(`${answer.keys.length} of ${answer.total} keys; the next page: --page-token ${answer.nextPageToken}, all: --all`);
+      await context.print(answer, () =>
+        context.table(
+          ["key", "algorithm", "state", "version", "created", "tags"],
+          answer.keys.map((key) => [key.keyId, key.algorithm, key.state, String(key.version), dateText(key.createdAt), key.tags.join(",")]),
+        ),
+      );
+      if (context.options.json !== true && answer.nextPageToken !== "")
+        await context.note(
+          `${answer.keys.length} of ${answer.total} keys; the next page: --page-token ${answer.nextPageToken}, all: --all`,
+        );
     },
   });
 }

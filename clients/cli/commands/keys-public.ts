@@ -11,10 +11,14 @@ export function keysPublic(parent: Command, run: Run): void {
     summary: "Print the public half of a key pair",
     examples: ["keystead keys public release --out release.pem", "keystead keys public release --format jwk --key-version 1"],
     options: (command) =>
-      outOptions(command).option("--format <format>", "pem or jwk", "pem").option("--key-version <number>", "version of the key (default: the current one)", wholeNumber("--key-version", 1, 2 ** 32 - 1)),
+      outOptions(command)
+        .option("--format <format>", "pem or jwk", "pem")
+        .option("--key-version <number>", "version of the key (default: the current one)", wholeNumber("--key-version", 1, 2 ** 32 - 1)),
     body: async (context, options, [keyId = ""]) => {
       checkTarget(options, context.shell);
-      const answer = await (await context.connect()).getPublicKey({ keyId, format: options.format as PublicKeyFormat | undefined, version: options.keyVersion });
+      const answer = await (
+        await context.connect()
+      ).getPublicKey({ keyId, format: options.format as PublicKeyFormat | undefined, version: options.keyVersion });
       const text = `${answer.publicKey.trimEnd()}\n`;
       if (options.out !== undefined) await writeTarget(options, [Buffer.from(text, "utf8")], context.shell);
       if (options.out === undefined || (context.options.json === true && options.out !== "-")) await context.print(answer, () => text);

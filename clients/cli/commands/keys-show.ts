@@ -10,7 +10,16 @@ export function keysShow(parent: Command, run: Run): void {
     examples: ["keystead keys show release", "keystead keys show release --json"],
     body: async (context, _options, [keyId = ""]) => {
       const key = await (await context.connect()).getKey({ keyId });
-      const versions = () => context.table(["version", "state", "created", "made here"], key.versions.map((version) => [String(version.version), version.state, dateText(version.createdAt), version.local ? "yes" : "no"]));
+      const versions = () =>
+        context.table(
+          ["version", "state", "created", "made here"],
+          key.versions.map((version) => [
+            String(version.version),
+            version.state,
+            dateText(version.createdAt),
+            version.local ? "yes" : "no",
+          ]),
+        );
       await context.print(key, () => `${keyFacts(context, key)}\n${versions()}`);
     },
   });

@@ -30,7 +30,7 @@ function macVerify(parent: Command, run: Run): Command {
   return leaf<VerifyOptions>(parent, run, {
     usage: "verify <key> [text]",
     summary: "Check a MAC; exit status 1 when it is not valid",
-    examples: ["keystead mac verify session --in body.json --hex --mac \"$MAC\"", "keystead mac verify session 'hello' --mac-file hello.mac"],
+    examples: ['keystead mac verify session --in body.json --hex --mac "$MAC"', "keystead mac verify session 'hello' --mac-file hello.mac"],
     options: (command) =>
       textOptions(inOption(command, "file that was authenticated"), "the MAC is")
         .option("--mac <text>", "the MAC in base64 (or hexadecimal with --hex)")

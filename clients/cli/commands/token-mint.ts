@@ -38,14 +38,17 @@ export function keyReference(text: string | undefined, profile: Profile | undefi
   }
   if (/^(file|env|fd):/.test(text)) return text;
   if (/\.(pem|key|jwk|json)$/i.test(text)) return `file:${resolve(cwd, text)}`;
-  throw usageError("--key takes a reference to a secret (file:PATH, env:NAME or fd:N) or the path of a .pem, .key or .jwk file, never the secret itself");
+  throw usageError(
+    "--key takes a reference to a secret (file:PATH, env:NAME or fd:N) or the path of a .pem, .key or .jwk file, never the secret itself",
+  );
 }
 
 export function token(root: Command, run: Run): void {
   leaf<Options>(group(root, "token", "Make bearer tokens"), run, {
     usage: "mint",
     summary: "Sign a bearer token on this machine",
-    notes: "The server accepts it when its key set holds the matching key, and no role or namespace beyond what the set allows.\nDefaults for --key, --issuer and --audience come from the profile (tokenKey, issuer, audience).",
+    notes:
+      "The server accepts it when its key set holds the matching key, and no role or namespace beyond what the set allows.\nDefaults for --key, --issuer and --audience come from the profile (tokenKey, issuer, audience).",
     examples: [
       "keystead token mint --subject build --role KeyUser --namespace payments --ttl 5m",
       "keystead token mint --key file:signing.pem --algorithm ES256 --subject ci --role Service --issuer ci --audience keystead --kid ci-1",
@@ -65,13 +68,24 @@ export function token(root: Command, run: Run): void {
       const profile = findProfile(context.options, context.shell);
       const issuer = options.issuer ?? profile?.issuer;
       const audience = options.audience ?? profile?.audience;
-      if (issuer === undefined || audience === undefined) throw usageError(`pass --${issuer === undefined ? "issuer" : "audience"}, or a profile that has it`);
+      if (issuer === undefined || audience === undefined)
+        throw usageError(`pass --${issuer === undefined ? "issuer" : "audience"}, or a profile that has it`);
       const bytes = readSecret(keyReference(options.key, profile, context.shell.cwd), "--key", context.shell);
       try {
-        const claims = { subject: options.subject, roles: options.role ?? [], namespaces: options.namespace === undefined ? [] : [options.namespace], ttlSeconds: ttlSeconds(options.ttl), issuer, audience };
+        const claims = {
+          subject: options.subject,
+          roles: options.role ?? [],
+          namespaces: options.namespace === undefined ? [] : [options.namespace],
+          ttlSeconds: ttlSeconds(options.ttl),
+          issuer,
+          audience,
+        };
         const key = await readSigningKey(bytes, options.algorithm);
         const made = await signToken(key, claims, options.kid ?? key.kid);
-        await context.print({ token: made.token, algorithm: key.algorithm, jti: made.jti, expiresAt: made.expiresAt }, () => `${made.token}\n`);
+        await context.print(
+          { token: made.token, algorithm: key.algorithm, jti: made.jti, expiresAt: made.expiresAt },
+          () => `${made.token}\n`,
+        );
       } finally {
         bytes.fill(0);
       }

@@ -18,7 +18,10 @@ export function verify(root: Command, run: Run): void {
   leaf<Options>(root, run, {
     usage: "verify <key> [text]",
     summary: "Check a signature; exit status 1 when it is not valid",
-    examples: ["keystead verify release --in app.tar --signature-file app.tar.sig", "keystead verify release 'hello' --signature \"$SIGNATURE\""],
+    examples: [
+      "keystead verify release --in app.tar --signature-file app.tar.sig",
+      "keystead verify release 'hello' --signature \"$SIGNATURE\"",
+    ],
     options: (command) =>
       signatureOptions(textOptions(inOption(command, "file that was signed"), "the signature is"))
         .option("--signature <text>", "the signature in base64 (or hexadecimal with --hex)")
@@ -27,7 +30,9 @@ export function verify(root: Command, run: Run): void {
     body: async (context, options, [keyId = "", text]) => {
       const signature = await readChecked("signature", options.signature, options.signatureFile, options, context.shell);
       const data = await readData(text, options.in, context.shell);
-      const verdict = await (await context.connect()).verify({ keyId, data, signature, version: options.keyVersion, ...signatureFields(options) });
+      const verdict = await (
+        await context.connect()
+      ).verify({ keyId, data, signature, version: options.keyVersion, ...signatureFields(options) });
       await context.print(verdict, () => verdictText(verdict.valid, verdict.version));
       return verdict.valid ? 0 : 1;
     },

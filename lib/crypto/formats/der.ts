@@ -43,7 +43,7 @@ export function readSequence(bytes: Uint8Array): DerElement[] | undefined {
   const outer = readElement(bytes, 0);
   if (outer === undefined || outer.tag !== DER_SEQUENCE || outer.end !== bytes.byteLength) return undefined;
   const elements: DerElement[] = [];
-  for (let at = outer.start; at < outer.end; ) {
+  for (let at = outer.start; at < outer.end;) {
     const element = readElement(bytes, at, outer.end);
     if (element === undefined) return undefined;
     elements.push(element);

@@ -27,5 +27,8 @@ for (const [what, text] of REFUSED) {
 }
 
 test("does not quote its input in an error", () => {
-  assert.throws(() => parse('{"k":"c2VjcmV0"'), (error: Error) => !`${error.message}${String(error.cause)}${error.stack}`.includes("c2VjcmV0"));
+  assert.throws(
+    () => parse('{"k":"c2VjcmV0"'),
+    (error: Error) => !`${error.message}${String(error.cause)}${error.stack}`.includes("c2VjcmV0"),
+  );
 });

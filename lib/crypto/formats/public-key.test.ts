@@ -12,9 +12,19 @@ test("RFC 7638 §3.1: thumbprint of the RSA example", () => {
 });
 
 test("RFC 8037 Appendix A.3: thumbprint of the Ed25519 example", () => {
-  const key = mechanismFor("Ed25519").importKey("raw", Buffer.from("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60", "hex"));
+  const key = mechanismFor("Ed25519").importKey(
+    "raw",
+    Buffer.from("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60", "hex"),
+  );
   const jwk = publicKeyJwk(key, "Ed25519");
-  assert.deepEqual(jwk, { kty: "OKP", crv: "Ed25519", x: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", alg: "EdDSA", use: "sig", kid: "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k" });
+  assert.deepEqual(jwk, {
+    kty: "OKP",
+    crv: "Ed25519",
+    x: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+    alg: "EdDSA",
+    use: "sig",
+    kid: "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
+  });
 });
 
 for (const algorithm of ["Ed25519", "ECDSA-P256", "ECDSA-P384", "ECDSA-P521", "RSA-2048"] as const satisfies AlgorithmName[]) {

@@ -76,8 +76,22 @@ const THUMBPRINT_MEMBERS: Readonly<Record<string, readonly ("crv" | "e" | "kty" 
   RSA: ["e", "kty", "n"],
 };
 
-type Members = { readonly kty?: string | undefined; readonly crv?: string | undefined; readonly x?: string | undefined; readonly y?: string | undefined; readonly n?: string | undefined; readonly e?: string | undefined };
-type RequiredMembers = { readonly kty: string; readonly crv?: string; readonly x?: string; readonly y?: string; readonly n?: string; readonly e?: string };
+type Members = {
+  readonly kty?: string | undefined;
+  readonly crv?: string | undefined;
+  readonly x?: string | undefined;
+  readonly y?: string | undefined;
+  readonly n?: string | undefined;
+  readonly e?: string | undefined;
+};
+type RequiredMembers = {
+  readonly kty: string;
+  readonly crv?: string;
+  readonly x?: string;
+  readonly y?: string;
+  readonly n?: string;
+  readonly e?: string;
+};
 
 function requiredMembers(jwk: Members): RequiredMembers {
   const names = THUMBPRINT_MEMBERS[jwk.kty ?? ""];

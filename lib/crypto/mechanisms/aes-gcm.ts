@@ -67,7 +67,10 @@ function check({ scheme, digest, label }: CipherParams): void {
 }
 
 const pooled = (nonce: Uint8Array, { additionalData = NO_DATA }: CipherParams): PooledAlgorithm => ({
-  name: "AES-GCM", iv: nonce, additionalData, tagLength: 8 * GCM_TAG_BYTES,
+  name: "AES-GCM",
+  iv: nonce,
+  additionalData,
+  tagLength: 8 * GCM_TAG_BYTES,
 });
 
 function aesGcm(algorithm: AlgorithmName, name: GcmName): Mechanism {

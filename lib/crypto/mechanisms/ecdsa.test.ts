@@ -38,7 +38,11 @@ for (const [mechanism, digest, scalarBytes] of CURVES) {
     const raw = signer.sign(key, data, { format: "raw" });
     assert.equal(raw.byteLength, 2 * scalarBytes);
     const der = signer.sign(key, data, {});
-    const fromDer = readSequence(der)?.map((element) => Buffer.from(unsignedInteger(der, element) ?? []).toString("hex").padStart(2 * scalarBytes, "0"));
+    const fromDer = readSequence(der)?.map((element) =>
+      Buffer.from(unsignedInteger(der, element) ?? [])
+        .toString("hex")
+        .padStart(2 * scalarBytes, "0"),
+    );
     assert.equal(fromDer?.length, 2);
     assert.equal(signer.verify(publicKey, data, Buffer.from(fromDer.join(""), "hex"), { format: "raw" }), true);
     assert.equal(signer.verify(publicKey, data, raw, {}), false);

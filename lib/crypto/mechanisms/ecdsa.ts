@@ -33,16 +33,29 @@ interface Curve {
 }
 
 const P256: Curve = {
-  algorithm: "ECDSA-P256", opensslName: "prime256v1", digest: "SHA-256", scalarBytes: 32, cost: "inline",
+  algorithm: "ECDSA-P256",
+  opensslName: "prime256v1",
+  digest: "SHA-256",
+  scalarBytes: 32,
+  cost: "inline",
   order: "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551",
 };
 const P384: Curve = {
-  algorithm: "ECDSA-P384", opensslName: "secp384r1", digest: "SHA-384", scalarBytes: 48, cost: "pool",
+  algorithm: "ECDSA-P384",
+  opensslName: "secp384r1",
+  digest: "SHA-384",
+  scalarBytes: 48,
+  cost: "pool",
   order: "ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973",
 };
 const P521: Curve = {
-  algorithm: "ECDSA-P521", opensslName: "secp521r1", digest: "SHA-512", scalarBytes: 66, cost: "pool",
-  order: "01fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffa51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409",
+  algorithm: "ECDSA-P521",
+  opensslName: "secp521r1",
+  digest: "SHA-512",
+  scalarBytes: 66,
+  cost: "pool",
+  order:
+    "01fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffa51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409",
 };
 
 function ecdsa(curve: Curve): Mechanism {

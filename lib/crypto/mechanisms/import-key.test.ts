@@ -24,7 +24,9 @@ const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
 function refuses(name: AlgorithmName, format: ImportFormat, bytes: Uint8Array, detail?: RegExp): void {
   assert.throws(
     () => mechanismFor(name).importKey(format, bytes),
-    (error) => error instanceof HsmError && error.code === "INVALID_REQUEST" && (detail === undefined || detail.test(error.detail)) || assert.fail(String(error)),
+    (error) =>
+      (error instanceof HsmError && error.code === "INVALID_REQUEST" && (detail === undefined || detail.test(error.detail))) ||
+      assert.fail(String(error)),
   );
 }
 
@@ -45,7 +47,11 @@ function attemptImport(name: AlgorithmName, der: Buffer): KeyObject | undefined 
 /** Every form OpenSSL writes of a key. */
 function forms(name: AlgorithmName): [ImportFormat, Buffer][] {
   const key = keyOf(name);
-  const found: [ImportFormat, Buffer][] = [["pkcs8", pkcs8(key)], ["jwk", json(jwk(key))], ["pem", Buffer.from(key.export({ format: "pem", type: "pkcs8" }))]];
+  const found: [ImportFormat, Buffer][] = [
+    ["pkcs8", pkcs8(key)],
+    ["jwk", json(jwk(key))],
+    ["pem", Buffer.from(key.export({ format: "pem", type: "pkcs8" }))],
+  ];
   const { family } = ALGORITHMS[name];
   if (family === "ec") {
     found.push(["sec1", key.export({ format: "der", type: "sec1" })], ["pem", Buffer.from(key.export({ format: "pem", type: "sec1" }))]);
@@ -77,7 +83,11 @@ for (const name of PRIVATE) {
     refuses(name, "pem", Buffer.from(key.export({ format: "pem", type: "pkcs8", ...encrypted })), /not an unencrypted private key/);
     refuses(name, "pkcs8", key.export({ format: "der", type: "pkcs8", ...encrypted }), /unencrypted/);
     refuses(name, "sec1", pkcs8(key));
-    refuses(name, "pem", Buffer.concat([Buffer.from(key.export({ format: "pem", type: "pkcs8" })), Buffer.from(key.export({ format: "pem", type: "pkcs8" }))]));
+    refuses(
+      name,
+      "pem",
+      Buffer.concat([Buffer.from(key.export({ format: "pem", type: "pkcs8" })), Buffer.from(key.export({ format: "pem", type: "pkcs8" }))]),
+    );
     refuses(name, "der" as "pem", pkcs8(key));
     refuses(name, "pkcs8", Buffer.alloc(20_000), /longer than/);
   });
@@ -94,7 +104,9 @@ for (const name of PRIVATE) {
 
   test(`${name}: garbage is refused, whatever the format, and never quoted`, () => {
     fc.assert(
-      fc.property(fc.constantFrom<ImportFormat>("pkcs8", "sec1", "jwk", "pem"), fc.uint8Array({ maxLength: 300 }), (format, bytes) => refuses(name, format, bytes)),
+      fc.property(fc.constantFrom<ImportFormat>("pkcs8", "sec1", "jwk", "pem"), fc.uint8Array({ maxLength: 300 }), (format, bytes) =>
+        refuses(name, format, bytes),
+      ),
     );
     const good = pkcs8(keyOf(name));
     fc.assert(
@@ -142,7 +154,12 @@ test("EC: refuses secp256k1 where P-256 is meant", () => {
 test("Ed25519: a version 2 PKCS#8 is accepted with its own public key and refused with another", () => {
   const [mine, theirs] = pairOf("Ed25519");
   const v2 = (publicOf: KeyObject): Buffer =>
-    Buffer.concat([Buffer.from("3051020101", "hex"), pkcs8(mine).subarray(5), Buffer.from("812100", "hex"), Buffer.from(jwk(publicOf)["x"] ?? "", "base64url")]);
+    Buffer.concat([
+      Buffer.from("3051020101", "hex"),
+      pkcs8(mine).subarray(5),
+      Buffer.from("812100", "hex"),
+      Buffer.from(jwk(publicOf)["x"] ?? "", "base64url"),
+    ]);
   accepts("Ed25519", "pkcs8", v2(mine), mine);
   refuses("Ed25519", "pkcs8", v2(theirs), /public half/);
   const attribute = Buffer.concat([v2(mine).subarray(0, 48), Buffer.from("a02100", "hex"), v2(mine).subarray(51)]);

@@ -12,7 +12,9 @@ export const decryptionFailed = (): HsmError => new HsmError("DECRYPTION_FAILED"
 export const paramInvalid = (detail: string): HsmError => new HsmError("MECHANISM_PARAM_INVALID", detail);
 
 /** Key material from outside that is not a sound key of the algorithm. */
-export const keyRefused = (detail: string, options?: ErrorOptions): HsmError => new HsmError("INVALID_REQUEST", `key material refused: ${detail}`, options);
+export const keyRefused = (detail: string, options?: ErrorOptions): HsmError =>
+  new HsmError("INVALID_REQUEST", `key material refused: ${detail}`, options);
 
 /** Stored key material that is not a key of the algorithm its record names. */
-export const storedKeyUnreadable = (options?: ErrorOptions): HsmError => new HsmError("INTEGRITY_FAILURE", "stored key material is not a key of its algorithm", options);
+export const storedKeyUnreadable = (options?: ErrorOptions): HsmError =>
+  new HsmError("INTEGRITY_FAILURE", "stored key material is not a key of its algorithm", options);

@@ -16,7 +16,8 @@ const OPENSSL_DIGESTS = DIGEST_NAMES.filter((name) => name !== "BLAKE3");
 /** Every combination of parameters a family accepts, beginning with its default. */
 function signatureParams(family: string): SignatureParams[] {
   if (family === "ed25519") return [{}, { format: "raw" }];
-  if (family === "ec") return [{}, { format: "der" }, ...OPENSSL_DIGESTS.flatMap((digest) => [{ digest }, { digest, format: "raw" } as const])];
+  if (family === "ec")
+    return [{}, { format: "der" }, ...OPENSSL_DIGESTS.flatMap((digest) => [{ digest }, { digest, format: "raw" } as const])];
   return [{}, ...OPENSSL_DIGESTS.flatMap((digest) => [{ digest, scheme: "pss" } as const, { digest, scheme: "pkcs1" } as const])];
 }
 
@@ -29,7 +30,13 @@ const REFUSED_SIGNATURE_PARAMS: Readonly<Record<string, readonly SignatureParams
 const REFUSED_CIPHER_PARAMS: Readonly<Record<string, readonly CipherParams[]>> = {
   GCM: [{ scheme: "oaep" }, { digest: "SHA-256" }, { label: Buffer.alloc(1) }],
   CBC: [{ additionalData: Buffer.alloc(0) }, { scheme: "oaep" }, { digest: "SHA-256" }, { label: Buffer.alloc(1) }],
-  RSA: [{ additionalData: Buffer.alloc(0) }, { digest: "BLAKE3" }, { scheme: "none" as "oaep" }, { scheme: "pkcs1", digest: "SHA-256" }, { scheme: "pkcs1", label: Buffer.alloc(1) }],
+  RSA: [
+    { additionalData: Buffer.alloc(0) },
+    { digest: "BLAKE3" },
+    { scheme: "none" as "oaep" },
+    { scheme: "pkcs1", digest: "SHA-256" },
+    { scheme: "pkcs1", label: Buffer.alloc(1) },
+  ],
 };
 
 async function keepsSigner(family: string, signer: Signer, key: KeyObject): Promise<void> {
@@ -68,7 +75,8 @@ async function keepsCipher(kind: "GCM" | "CBC" | "RSA", cipher: Cipher, key: Key
   const fails = (decrypt: () => Buffer): void =>
     assert.throws(decrypt, (error: { code?: string; detail?: string }) => (failures.add(`${error.code}|${error.detail}`), true));
   const maxLength = kind === "RSA" ? 190 : 5000;
-  const paramsOf = (extra: Uint8Array): CipherParams => (kind === "GCM" ? { additionalData: extra } : kind === "RSA" ? { label: extra } : {});
+  const paramsOf = (extra: Uint8Array): CipherParams =>
+    kind === "GCM" ? { additionalData: extra } : kind === "RSA" ? { label: extra } : {};
   fc.assert(
     fc.property(fc.uint8Array({ maxLength }), fc.uint8Array({ maxLength: 40 }), fc.nat(), (plaintext, extra, at) => {
       const params = paramsOf(extra);
@@ -98,7 +106,11 @@ async function keepsCipher(kind: "GCM" | "CBC" | "RSA", cipher: Cipher, key: Key
       const opened = await cipher.decryptPooled(key, sealed, params);
       assert.deepEqual(opened, plaintext);
       assert.equal(opened.buffer.byteLength, opened.byteLength, "plaintext on memory of its own");
-      const broken = [{ ...sealed, nonce: Buffer.alloc(5) }, { ...sealed, ciphertext: sealed.ciphertext.subarray(1) }, { ...sealed, ciphertext: Buffer.alloc(0) }];
+      const broken = [
+        { ...sealed, nonce: Buffer.alloc(5) },
+        { ...sealed, ciphertext: sealed.ciphertext.subarray(1) },
+        { ...sealed, ciphertext: Buffer.alloc(0) },
+      ];
       if (kind !== "CBC") broken.push({ ...sealed, ciphertext: sealed.ciphertext.map((byte, i) => (i === 0 ? byte ^ 1 : byte)) as Buffer });
       for (const each of broken) fails(await settled(cipher.decryptPooled(key, each, params)));
     }
@@ -119,7 +131,11 @@ async function keepsCipher(kind: "GCM" | "CBC" | "RSA", cipher: Cipher, key: Key
     await assert.rejects(cipher.decryptPooled(key, { ciphertext: Buffer.alloc(32), nonce: Buffer.alloc(16) }, params), PARAM);
     assert.throws(() => cipher.decrypt(key, { ciphertext: Buffer.alloc(32), nonce: Buffer.alloc(16) }, params), PARAM);
   }
-  const nonces = new Set(Array.from({ length: 200 }, () => cipher.encrypt(key, Buffer.alloc(1), {})).map(({ nonce, ciphertext }) => `${nonce.toString("hex")}${ciphertext.toString("hex")}`));
+  const nonces = new Set(
+    Array.from({ length: 200 }, () => cipher.encrypt(key, Buffer.alloc(1), {})).map(
+      ({ nonce, ciphertext }) => `${nonce.toString("hex")}${ciphertext.toString("hex")}`,
+    ),
+  );
   assert.equal(nonces.size, 200);
 }
 
@@ -179,7 +195,8 @@ for (const name of ALGORITHM_NAMES) {
     const [key, other] = [await mechanism.generate(), await mechanism.generate()];
     assert.equal(key.equals(other), false);
     if (mechanism.signer !== undefined) await keepsSigner(row.family, mechanism.signer, key);
-    if (mechanism.cipher !== undefined) await keepsCipher(row.family === "rsa" ? "RSA" : name.endsWith("GCM") ? "GCM" : "CBC", mechanism.cipher, key, other);
+    if (mechanism.cipher !== undefined)
+      await keepsCipher(row.family === "rsa" ? "RSA" : name.endsWith("GCM") ? "GCM" : "CBC", mechanism.cipher, key, other);
     if (mechanism.macer !== undefined) keepsMacer(mechanism.macer, key, other);
   });
 }

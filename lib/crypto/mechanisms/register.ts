@@ -15,7 +15,7 @@ import { hmacSha256, hmacSha384, hmacSha512 } from "./hmac.ts";
 import { rsa2048, rsa3072, rsa4096 } from "./rsa.ts";
 
 export const mechanisms: Readonly<Record<AlgorithmName, Mechanism>> = Object.freeze({
-  "Ed25519": ed25519,
+  Ed25519: ed25519,
   "ECDSA-P256": ecdsaP256,
   "ECDSA-P384": ecdsaP384,
   "ECDSA-P521": ecdsaP521,

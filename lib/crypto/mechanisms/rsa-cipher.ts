@@ -61,7 +61,8 @@ export const rsaCipher: Cipher = Object.freeze<Cipher>({
   encrypt(key, plaintext, params) {
     const { options, overheadBytes } = choose(params);
     const longest = modulusBytesOf(key) - overheadBytes;
-    if (plaintext.byteLength > longest) throw new HsmError("REQUEST_TOO_LARGE", `with these parameters this key encrypts at most ${longest} bytes`);
+    if (plaintext.byteLength > longest)
+      throw new HsmError("REQUEST_TOO_LARGE", `with these parameters this key encrypts at most ${longest} bytes`);
     return { ciphertext: publicEncrypt({ key, ...options }, plaintext), nonce: Buffer.alloc(NO_NONCE_BYTES) };
   },
   decrypt(key, sealed, params) {

@@ -47,7 +47,10 @@ test("refuses an even factor although everything else agrees", () => {
 });
 
 test("refuses dp, dq and qi that are not reduced", () => {
-  const moduli = { dp: ({ p }) => toBig(p) - 1n, dq: ({ q }) => toBig(q) - 1n, qi: ({ p }) => toBig(p) } as const satisfies Record<string, (numbers: RsaNumbers) => bigint>;
+  const moduli = { dp: ({ p }) => toBig(p) - 1n, dq: ({ q }) => toBig(q) - 1n, qi: ({ p }) => toBig(p) } as const satisfies Record<
+    string,
+    (numbers: RsaNumbers) => bigint
+  >;
   for (const field of ["dp", "dq", "qi"] as const) {
     // Some keys have room for one more modulus in 1,024 bits; those are the ones where length alone would not tell.
     for (;;) {

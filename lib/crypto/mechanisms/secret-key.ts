@@ -57,4 +57,3 @@ function fromJwk(bytes: Uint8Array, sizeBytes: number, algorithms: readonly stri
     wipe(secret);
   }
 }
-

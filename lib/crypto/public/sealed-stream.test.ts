@@ -3,7 +3,16 @@ import { randomBytes } from "node:crypto";
 import { test } from "node:test";
 import fc from "fast-check";
 import { HsmError } from "@keystead/contract/errors";
-import { CHUNK_BYTES, decodeHeader, encodeHeader, MAX_WRAPPED_KEY_BYTES, openStream, readHeader, sealStream, type ByteSource } from "./sealed-stream.ts";
+import {
+  CHUNK_BYTES,
+  decodeHeader,
+  encodeHeader,
+  MAX_WRAPPED_KEY_BYTES,
+  openStream,
+  readHeader,
+  sealStream,
+  type ByteSource,
+} from "./sealed-stream.ts";
 
 const KEY = randomBytes(32);
 const WRAPPED = Buffer.from("a wrapped data key");
@@ -33,18 +42,37 @@ function* split(bytes: Uint8Array, sizes: readonly number[]): Generator<Uint8Arr
 }
 
 const failed = { code: "DECRYPTION_FAILED" };
-const SIZES = [0, 1, 15, 16, 17, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 2 * CHUNK_BYTES - 1, 2 * CHUNK_BYTES, 2 * CHUNK_BYTES + 1, 3 * CHUNK_BYTES + 5];
+const SIZES = [
+  0,
+  1,
+  15,
+  16,
+  17,
+  CHUNK_BYTES - 1,
+  CHUNK_BYTES,
+  CHUNK_BYTES + 1,
+  2 * CHUNK_BYTES - 1,
+  2 * CHUNK_BYTES,
+  2 * CHUNK_BYTES + 1,
+  3 * CHUNK_BYTES + 5,
+];
 
 test("open inverts seal at every size around a chunk, however the bytes arrive", async () => {
   const sizes = fc.array(fc.integer({ min: 1, max: 200_000 }), { minLength: 1, maxLength: 4 });
   await fc.assert(
-    fc.asyncProperty(fc.constantFrom(...SIZES), sizes, sizes, fc.uint8Array({ maxLength: 20 }), async (size, inSizes, outSizes, context) => {
-      const plaintext = randomBytes(size);
-      const sealed = await seal(split(plaintext, inSizes), context);
-      const chunks = Math.max(1, Math.ceil(size / CHUNK_BYTES));
-      assert.equal(sealed.byteLength, HEADER + size + 16 * chunks);
-      assert.ok((await open(split(sealed, outSizes), context)).equals(plaintext));
-    }),
+    fc.asyncProperty(
+      fc.constantFrom(...SIZES),
+      sizes,
+      sizes,
+      fc.uint8Array({ maxLength: 20 }),
+      async (size, inSizes, outSizes, context) => {
+        const plaintext = randomBytes(size);
+        const sealed = await seal(split(plaintext, inSizes), context);
+        const chunks = Math.max(1, Math.ceil(size / CHUNK_BYTES));
+        assert.equal(sealed.byteLength, HEADER + size + 16 * chunks);
+        assert.ok((await open(split(sealed, outSizes), context)).equals(plaintext));
+      },
+    ),
     { numRuns: 60 },
   );
 });
@@ -60,7 +88,10 @@ test("refuses any flipped bit, in the header or after it", async () => {
   const sealed = await seal([plaintext]);
   await fc.assert(
     fc.asyncProperty(fc.integer({ min: 0, max: sealed.byteLength * 8 - 1 }), async (bit) => {
-      await assert.rejects(open([flipped(sealed, bit)]), (error) => error instanceof HsmError && ["DECRYPTION_FAILED", "INVALID_REQUEST"].includes(error.code));
+      await assert.rejects(
+        open([flipped(sealed, bit)]),
+        (error) => error instanceof HsmError && ["DECRYPTION_FAILED", "INVALID_REQUEST"].includes(error.code),
+      );
     }),
     { numRuns: 100 },
   );
@@ -102,7 +133,19 @@ test("refuses chunks that were swapped, dropped, repeated or appended", async ()
   const sealed = await seal([randomBytes(4 * CHUNK_BYTES)]);
   const header = sealed.subarray(0, HEADER);
   const chunk = (i: number): Buffer => sealed.subarray(HEADER + i * SEALED_CHUNK, HEADER + (i + 1) * SEALED_CHUNK);
-  const orders = [[1, 0, 2, 3], [0, 2, 1, 3], [0, 1, 3, 2], [1, 2, 3], [0, 2, 3], [0, 1, 3], [3], [0, 0, 1, 2, 3], [0, 1, 2, 3, 3], [0, 1, 2, 2, 3], [0, 1, 2, 3, 0]];
+  const orders = [
+    [1, 0, 2, 3],
+    [0, 2, 1, 3],
+    [0, 1, 3, 2],
+    [1, 2, 3],
+    [0, 2, 3],
+    [0, 1, 3],
+    [3],
+    [0, 0, 1, 2, 3],
+    [0, 1, 2, 3, 3],
+    [0, 1, 2, 2, 3],
+    [0, 1, 2, 3, 0],
+  ];
   for (const order of orders) await assert.rejects(open([header, ...order.map(chunk)]), failed, order.join());
   assert.equal((await open([header, ...[0, 1, 2, 3].map(chunk)])).byteLength, 4 * CHUNK_BYTES);
   await assert.rejects(open([sealed, Buffer.alloc(1)]), failed);
@@ -125,17 +168,27 @@ test("the same plaintext never seals to the same bytes", async () => {
 
 test("the header reads back, and says when it needs more", () => {
   fc.assert(
-    fc.property(fc.uint8Array({ minLength: 32, maxLength: 32 }), fc.uint8Array({ maxLength: MAX_WRAPPED_KEY_BYTES }), fc.uint8Array({ maxLength: 9 }), (salt, wrappedKey, rest) => {
-      const bytes = encodeHeader({ salt, wrappedKey });
-      assert.deepEqual(decodeHeader(Buffer.concat([bytes, rest])), { header: { salt: Buffer.from(salt), wrappedKey: Buffer.from(wrappedKey) }, headerBytes: bytes.byteLength });
-      assert.equal(decodeHeader(bytes.subarray(0, -1)), undefined);
-    }),
+    fc.property(
+      fc.uint8Array({ minLength: 32, maxLength: 32 }),
+      fc.uint8Array({ maxLength: MAX_WRAPPED_KEY_BYTES }),
+      fc.uint8Array({ maxLength: 9 }),
+      (salt, wrappedKey, rest) => {
+        const bytes = encodeHeader({ salt, wrappedKey });
+        assert.deepEqual(decodeHeader(Buffer.concat([bytes, rest])), {
+          header: { salt: Buffer.from(salt), wrappedKey: Buffer.from(wrappedKey) },
+          headerBytes: bytes.byteLength,
+        });
+        assert.equal(decodeHeader(bytes.subarray(0, -1)), undefined);
+      },
+    ),
   );
 });
 
 test("refuses wrong sizes and foreign files", async () => {
   assert.throws(() => encodeHeader({ salt: Buffer.alloc(16), wrappedKey: WRAPPED }), { code: "INVALID_REQUEST" });
-  assert.throws(() => encodeHeader({ salt: Buffer.alloc(32), wrappedKey: Buffer.alloc(MAX_WRAPPED_KEY_BYTES + 1) }), { code: "INVALID_REQUEST" });
+  assert.throws(() => encodeHeader({ salt: Buffer.alloc(32), wrappedKey: Buffer.alloc(MAX_WRAPPED_KEY_BYTES + 1) }), {
+    code: "INVALID_REQUEST",
+  });
   assert.throws(() => decodeHeader(Buffer.from("PK")), { code: "INVALID_REQUEST" });
   const long = encodeHeader({ salt: Buffer.alloc(32), wrappedKey: WRAPPED });
   long.writeUInt16BE(MAX_WRAPPED_KEY_BYTES + 1, 9);
@@ -172,10 +225,15 @@ test("an empty chunk after a full one is refused even when it is authentic", asy
   const { createSecretKey, hash, hkdfSync } = await import("node:crypto");
   const header = { salt: randomBytes(32), wrappedKey: WRAPPED };
   const bytes = encodeHeader(header);
-  const info = Buffer.concat([Buffer.from("keystead/sealed-stream/1\0"), hash("sha256", bytes, "buffer"), hash("sha256", Buffer.alloc(0), "buffer")]);
+  const info = Buffer.concat([
+    Buffer.from("keystead/sealed-stream/1\0"),
+    hash("sha256", bytes, "buffer"),
+    hash("sha256", Buffer.alloc(0), "buffer"),
+  ]);
   const key = createSecretKey(Buffer.from(hkdfSync("sha256", KEY, header.salt, info, 32)));
   const nonce = (counter: number, last: number): Buffer => Buffer.from([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, counter, last]);
-  const chunk = (counter: number, last: number, size: number): Buffer => sealWithNonce("aes-256-gcm", key, nonce(counter, last), Buffer.alloc(size, 7), Buffer.alloc(0));
+  const chunk = (counter: number, last: number, size: number): Buffer =>
+    sealWithNonce("aes-256-gcm", key, nonce(counter, last), Buffer.alloc(size, 7), Buffer.alloc(0));
   assert.equal((await gather(openStream(KEY, header, [chunk(0, 0, CHUNK_BYTES), chunk(1, 1, 1)]))).byteLength, CHUNK_BYTES + 1);
   await assert.rejects(gather(openStream(KEY, header, [chunk(0, 0, CHUNK_BYTES), chunk(1, 1, 0)])), failed);
 });

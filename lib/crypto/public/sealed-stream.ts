@@ -128,7 +128,12 @@ export async function readHeader(source: ByteSource): Promise<{ header: SealedHe
  * @example
  * for await (const piece of sealStream(dataKey, wrapped, createReadStream("backup"))) out.write(piece);
  */
-export async function* sealStream(dataKey: Uint8Array, wrappedKey: Uint8Array, plaintext: ByteSource, context: Uint8Array = NO_BYTES): AsyncGenerator<Buffer> {
+export async function* sealStream(
+  dataKey: Uint8Array,
+  wrappedKey: Uint8Array,
+  plaintext: ByteSource,
+  context: Uint8Array = NO_BYTES,
+): AsyncGenerator<Buffer> {
   const header = encodeHeader({ salt: randomFillSync(Buffer.allocUnsafeSlow(SALT_BYTES)), wrappedKey });
   const key = fileKey(dataKey, header, context);
   yield header;
@@ -149,7 +154,12 @@ export async function* sealStream(dataKey: Uint8Array, wrappedKey: Uint8Array, p
  * @throws {HsmError} DECRYPTION_FAILED   wrong key, header or context; edited, moved, missing or additional chunks
  * @throws {HsmError} INVALID_REQUEST     the data key is not 32 bytes
  */
-export async function* openStream(dataKey: Uint8Array, header: SealedHeader, body: ByteSource, context: Uint8Array = NO_BYTES): AsyncGenerator<Buffer> {
+export async function* openStream(
+  dataKey: Uint8Array,
+  header: SealedHeader,
+  body: ByteSource,
+  context: Uint8Array = NO_BYTES,
+): AsyncGenerator<Buffer> {
   const key = fileKey(dataKey, encodeHeader(header), context);
   for await (const { bytes, index, last } of chunks(body, CHUNK_BYTES + TAG_BYTES)) {
     if (index >= MAX_CHUNKS) throw decryptionFailed();
@@ -187,7 +197,7 @@ async function* chunks(source: ByteSource, size: number): AsyncGenerator<{ bytes
   let index = 0;
   try {
     for await (const piece of source) {
-      for (let at = 0; at < piece.byteLength; ) {
+      for (let at = 0; at < piece.byteLength;) {
         if (filled === size) {
           yield { bytes: buffer, index: index++, last: false }; // there is more: this was not the last
           filled = 0;

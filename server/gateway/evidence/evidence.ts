@@ -12,7 +12,9 @@ const TOKEN = /^[\x21-\x7e]*$/;
 /** Stands for a credential that was sent and cannot be passed on; no key verifies it. */
 const UNUSABLE = "unusable";
 
-const prefix = Math.floor(Math.random() * 0xffffffff).toString(16).padStart(8, "0");
+const prefix = Math.floor(Math.random() * 0xffffffff)
+  .toString(16)
+  .padStart(8, "0");
 let counter = 0;
 
 /** The caller's request id when it is well-formed, otherwise a new one that is unique on this server. */

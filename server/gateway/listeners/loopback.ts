@@ -15,10 +15,16 @@ const OWN_SITE: ReadonlySet<string> = new Set(["none", "same-origin"]);
 export const isLoopback = (address: string): boolean => address === "::1" || /^(::ffff:)?127\./.test(address);
 
 /** Lets only this machine's own programs through. */
-export const loopbackOnly = (dispatch: Dispatch): Dispatch => (exchange) => {
-  const refused = !isLoopback(exchange.connection.address) ? "only this machine may use this port"
-    : exchange.header("origin") !== undefined || !OWN_SITE.has(exchange.header("sec-fetch-site") ?? "none") ? "web pages may not use this port"
-    : !HOSTS.test(exchange.header("host") ?? "") ? "this port answers to localhost only" : undefined;
-  if (refused === undefined) return dispatch(exchange);
-  problem(exchange, requestIdOf(exchange), new HsmError("PERMISSION_DENIED", refused));
-};
+export const loopbackOnly =
+  (dispatch: Dispatch): Dispatch =>
+  (exchange) => {
+    const refused = !isLoopback(exchange.connection.address)
+      ? "only this machine may use this port"
+      : exchange.header("origin") !== undefined || !OWN_SITE.has(exchange.header("sec-fetch-site") ?? "none")
+        ? "web pages may not use this port"
+        : !HOSTS.test(exchange.header("host") ?? "")
+          ? "this port answers to localhost only"
+          : undefined;
+    if (refused === undefined) return dispatch(exchange);
+    problem(exchange, requestIdOf(exchange), new HsmError("PERMISSION_DENIED", refused));
+  };

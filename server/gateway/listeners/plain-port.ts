@@ -35,7 +35,8 @@ export async function plainPort(options: PlainPortOptions): Promise<Port> {
   const known = new WeakMap<Socket, Connection>();
   const connectionOf = (socket: Socket): Connection => {
     let connection = known.get(socket);
-    if (connection === undefined) known.set(socket, (connection = { listener: options.listener, address: socket.remoteAddress ?? "", certificate: NO_CERTIFICATE }));
+    if (connection === undefined)
+      known.set(socket, (connection = { listener: options.listener, address: socket.remoteAddress ?? "", certificate: NO_CERTIFICATE }));
     return connection;
   };
   const http1 = new Http1Front({ ...options, connectionOf });
@@ -53,7 +54,16 @@ export async function plainPort(options: PlainPortOptions): Promise<Port> {
   });
   server.maxConnections = options.maxConnections;
   const address = await listen(server, options.host, options.port);
-  return portOf({ server, address, http1, http2, connections, dropUnfinished: () => { for (const socket of undecided) socket.destroy(); } });
+  return portOf({
+    server,
+    address,
+    http1,
+    http2,
+    connections,
+    dropUnfinished: () => {
+      for (const socket of undecided) socket.destroy();
+    },
+  });
 }
 
 /** Looks at the first bytes, puts them back, and says what they are. */

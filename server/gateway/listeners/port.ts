@@ -22,7 +22,11 @@ export function listen(server: Server, host: string, port: number): Promise<stri
     server.once("error", reject);
     server.listen({ host, port }, () => {
       const bound = server.address();
-      resolve(bound === null || typeof bound === "string" ? String(bound) : `${bound.family === "IPv6" ? `[${bound.address}]` : bound.address}:${bound.port}`);
+      resolve(
+        bound === null || typeof bound === "string"
+          ? String(bound)
+          : `${bound.family === "IPv6" ? `[${bound.address}]` : bound.address}:${bound.port}`,
+      );
     });
   });
 }

@@ -3,7 +3,7 @@
  *
  * TLS 1.3 only. The TLS socket is handed to an inner server and stays reachable, because its certificate is evidence.
  *
- * @see RFC 8446, RFC 7301; DESIGN §9
+ * @see RFC 8446, RFC 7301
  */
 import { readFileSync } from "node:fs";
 import { createSecureContext, createServer, type Server, type TLSSocket } from "node:tls";
@@ -57,12 +57,18 @@ export class TlsContexts {
       this.#current = read;
       this.#log.info("TLS files reloaded");
     } catch (error) {
-      this.#log.warn("TLS files could not be reloaded; the old ones stay in force", { detail: error instanceof Error ? error.message : "" });
+      this.#log.warn("TLS files could not be reloaded; the old ones stay in force", {
+        detail: error instanceof Error ? error.message : "",
+      });
     }
   }
 
   #read(): { cert: Buffer; key: Buffer; ca: Buffer } {
-    const files = { cert: readFileSync(this.#files.certPath), key: readFileSync(this.#files.keyPath), ca: readFileSync(this.#files.caPath) };
+    const files = {
+      cert: readFileSync(this.#files.certPath),
+      key: readFileSync(this.#files.keyPath),
+      ca: readFileSync(this.#files.caPath),
+    };
     // Throws when key and certificate do not belong together, before any server sees them.
     createSecureContext({ ...files, minVersion: "TLSv1.3" });
     return files;
@@ -79,13 +85,23 @@ export interface TlsPortOptions {
 }
 
 /** Opens a TLS port. */
-export async function tlsPort({ listener, contexts, dispatch, maxConnections, requestTimeoutSeconds, intake }: TlsPortOptions): Promise<Port> {
+export async function tlsPort({
+  listener,
+  contexts,
+  dispatch,
+  maxConnections,
+  requestTimeoutSeconds,
+  intake,
+}: TlsPortOptions): Promise<Port> {
   const connections = new Connections();
   const http2 = new Http2Front({ dispatch, connectionOf, intake });
   const http1 = new Http1Front({ dispatch, connectionOf, intake, requestTimeoutSeconds });
   const server = createServer({
-    minVersion: "TLSv1.3", handshakeTimeout: HANDSHAKE_MS, noDelay: true,
-    requestCert: listener.clientAuth !== "none", rejectUnauthorized: listener.clientAuth === "required",
+    minVersion: "TLSv1.3",
+    handshakeTimeout: HANDSHAKE_MS,
+    noDelay: true,
+    requestCert: listener.clientAuth !== "none",
+    rejectUnauthorized: listener.clientAuth === "required",
     ALPNCallback: ({ protocols }) => (protocols.includes("h2") ? "h2" : protocols.includes("http/1.1") ? "http/1.1" : undefined),
   });
   contexts.attach(server);
@@ -105,7 +121,16 @@ export async function tlsPort({ listener, contexts, dispatch, maxConnections, re
   });
   server.on("tlsClientError", (_error, socket) => socket.destroy());
   const address = await listen(server, listener.host, listener.port);
-  return portOf({ server, address, http1, http2, connections, dropUnfinished: () => { for (const socket of handshaking.values()) socket.destroy(); } });
+  return portOf({
+    server,
+    address,
+    http1,
+    http2,
+    connections,
+    dropUnfinished: () => {
+      for (const socket of handshaking.values()) socket.destroy();
+    },
+  });
 }
 
 const peerOf = (socket: Socket): string => `${socket.remoteAddress} ${socket.remotePort}`;
@@ -116,7 +141,8 @@ function connectionOf(socket: Socket): Connection {
   const made = known.get(socket);
   if (made !== undefined) return made;
   const tls = socket as TLSSocket;
-  const certificate = tls.authorized === true ? tls.getPeerX509Certificate()?.raw ?? NO_CERTIFICATE : NO_CERTIFICATE;
+  // A certificate that did not verify is evidence too: the vault refuses it, also beside a good token.
+  const certificate = tls.getPeerX509Certificate()?.raw ?? NO_CERTIFICATE;
   const connection: Connection = { listener: LISTENER.tls, address: socket.remoteAddress ?? "", certificate };
   known.set(socket, connection);
   return connection;

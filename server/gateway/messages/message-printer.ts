@@ -64,7 +64,9 @@ function printerOf(desc: DescMessage): Printer {
       values[slot.index] = slot.print(cursor);
     }
     if (cursor.at !== end) throw new RangeError("the message is cut short");
-    lists?.forEach((items, index) => { if (items !== undefined) values[index] = `[${items.join(",")}]`; });
+    lists?.forEach((items, index) => {
+      if (items !== undefined) values[index] = `[${items.join(",")}]`;
+    });
     let text = "";
     for (let index = 0; index < values.length; index += 1) {
       const value = values[index];
@@ -101,16 +103,26 @@ function valuePrinter(field: DescField): ValuePrinter {
   }
   if (field.enum !== undefined) {
     const desc = field.enum;
-    const texts = new Map(desc.values.map(({ number }) => [number, enumSpelling(desc, number)] as const).map(([number, spelling]) => [number, spelling === undefined ? undefined : JSON.stringify(spelling)]));
+    const texts = new Map(
+      desc.values
+        .map(({ number }) => [number, enumSpelling(desc, number)] as const)
+        .map(([number, spelling]) => [number, spelling === undefined ? undefined : JSON.stringify(spelling)]),
+    );
     return (cursor) => texts.get(cursor.varint());
   }
   switch (field.scalar) {
-    case ScalarType.STRING: return (cursor) => JSON.stringify(cursor.text());
-    case ScalarType.BYTES: return (cursor) => `"${cursor.base64()}"`;
-    case ScalarType.BOOL: return (cursor) => (cursor.varint() === 0 ? "false" : "true");
-    case ScalarType.UINT32: return (cursor) => String(cursor.varint());
-    case ScalarType.UINT64: return (cursor) => `"${cursor.varint64()}"`;
-    default: throw new TypeError(`${field.parent.typeName}.${field.name}: this type is not part of the contract`);
+    case ScalarType.STRING:
+      return (cursor) => JSON.stringify(cursor.text());
+    case ScalarType.BYTES:
+      return (cursor) => `"${cursor.base64()}"`;
+    case ScalarType.BOOL:
+      return (cursor) => (cursor.varint() === 0 ? "false" : "true");
+    case ScalarType.UINT32:
+      return (cursor) => String(cursor.varint());
+    case ScalarType.UINT64:
+      return (cursor) => `"${cursor.varint64()}"`;
+    default:
+      throw new TypeError(`${field.parent.typeName}.${field.name}: this type is not part of the contract`);
   }
 }
 

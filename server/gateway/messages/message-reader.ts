@@ -47,7 +47,8 @@ export function messageReader(desc: DescMessage): MessageReader {
       if (seen[slot.index] === true) throw wrong(at, "is given twice, in two spellings");
       seen[slot.index] = true;
       if (slot.oneof >= 0) {
-        if (chosen[slot.oneof] === true) throw wrong(at, `only one of ${(desc.oneofs[slot.oneof]?.fields ?? []).map((field) => field.name).join(", ")} may be given`);
+        if (chosen[slot.oneof] === true)
+          throw wrong(at, `only one of ${(desc.oneofs[slot.oneof]?.fields ?? []).map((field) => field.name).join(", ")} may be given`);
         chosen[slot.oneof] = true;
       }
       slot.read(json[name] as JsonValue, writer, at);
@@ -85,7 +86,7 @@ function valueReader(field: DescField): FieldReader {
     const desc = field.enum;
     const numbers = new Map(enumSpellings(desc).map((spelling) => [spelling, enumNumber(desc, spelling) as number]));
     return (json, writer, at) => {
-      const number = typeof json === "string" ? numbers.get(json) ?? enumNumber(desc, json) : undefined;
+      const number = typeof json === "string" ? (numbers.get(json) ?? enumNumber(desc, json)) : undefined;
       if (number === undefined) throw wrong(at, `must be one of ${enumSpellings(desc).join(", ")}`);
       writer.varint(tag);
       writer.varint(number);
@@ -94,25 +95,31 @@ function valueReader(field: DescField): FieldReader {
   const delimited = (field.number << 3) | DELIMITED;
   const varint = (field.number << 3) | VARINT;
   switch (field.scalar) {
-    case ScalarType.STRING: return (json, writer, at) => {
-      if (typeof json !== "string") throw wrong(at, "must be a string");
-      writer.text(delimited, json);
-    };
-    case ScalarType.BYTES: return (json, writer, at) => {
-      if (typeof json !== "string" || !writer.base64(delimited, json)) throw wrong(at, "must be base64 text");
-    };
-    case ScalarType.BOOL: return (json, writer, at) => {
-      if (typeof json !== "boolean") throw wrong(at, "must be true or false");
-      writer.varint(varint);
-      writer.varint(json ? 1 : 0);
-    };
-    case ScalarType.UINT32: return (json, writer, at) => {
-      if (typeof json !== "number" || !Number.isInteger(json) || json < 0 || json > 0xffff_ffff) throw wrong(at, "must be a whole number from 0 to 4294967295");
-      writer.varint(varint);
-      writer.varint(json);
-    };
-    default: return () => {
-      throw new TypeError(`${field.parent.typeName}.${field.name}: this type is not part of any request`);
-    };
+    case ScalarType.STRING:
+      return (json, writer, at) => {
+        if (typeof json !== "string") throw wrong(at, "must be a string");
+        writer.text(delimited, json);
+      };
+    case ScalarType.BYTES:
+      return (json, writer, at) => {
+        if (typeof json !== "string" || !writer.base64(delimited, json)) throw wrong(at, "must be base64 text");
+      };
+    case ScalarType.BOOL:
+      return (json, writer, at) => {
+        if (typeof json !== "boolean") throw wrong(at, "must be true or false");
+        writer.varint(varint);
+        writer.varint(json ? 1 : 0);
+      };
+    case ScalarType.UINT32:
+      return (json, writer, at) => {
+        if (typeof json !== "number" || !Number.isInteger(json) || json < 0 || json > 0xffff_ffff)
+          throw wrong(at, "must be a whole number from 0 to 4294967295");
+        writer.varint(varint);
+        writer.varint(json);
+      };
+    default:
+      return () => {
+        throw new TypeError(`${field.parent.typeName}.${field.name}: this type is not part of any request`);
+      };
   }
 }

@@ -63,7 +63,9 @@ export class ProtobufWriter {
     const padded = padding === 0 && digits % 4 !== 0 ? text + "=".repeat(4 - (digits % 4)) : text;
     const alphabet = text.includes("-") || text.includes("_") ? "base64url" : "base64";
     try {
-      const { written } = this.#buffer.subarray(this.#at, this.#at + bytes).setFromBase64(padded, { alphabet, lastChunkHandling: "strict" });
+      const { written } = this.#buffer
+        .subarray(this.#at, this.#at + bytes)
+        .setFromBase64(padded, { alphabet, lastChunkHandling: "strict" });
       this.#at += bytes;
       // White space is skipped by the decoder, so less comes out than the length promised.
       if (written === bytes) return true;

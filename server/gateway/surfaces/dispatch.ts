@@ -13,7 +13,12 @@ import { requestIdOf } from "../evidence/evidence.ts";
 import { problem } from "./rest/problem.ts";
 import { restSurface } from "./rest/rest.ts";
 
-export const RPC_PREFIXES = Object.freeze(["/hsm.HsmService/", "/grpc.health.v1.Health/", "/grpc.reflection.v1.ServerReflection/", "/grpc.reflection.v1alpha.ServerReflection/"]);
+export const RPC_PREFIXES = Object.freeze([
+  "/hsm.HsmService/",
+  "/grpc.health.v1.Health/",
+  "/grpc.reflection.v1.ServerReflection/",
+  "/grpc.reflection.v1alpha.ServerReflection/",
+]);
 
 /** Everything on one port: gRPC, gRPC-Web, Connect, REST, health, documentation. */
 export function everySurface(desk: Desk): Dispatch {
@@ -27,7 +32,9 @@ export function everySurface(desk: Desk): Dispatch {
     if (RPC_PREFIXES.some((prefix) => exchange.path.startsWith(prefix))) {
       if (type.startsWith("application/grpc") && (exchange.http2 || isGrpcWebType(type))) return void grpc(exchange, type);
       if (isConnectType(type)) return connect(exchange, type);
-      return problem(exchange, requestIdOf(exchange), new HsmError("INVALID_REQUEST", "use gRPC over HTTP/2, gRPC-Web or Connect here"), { status: 415 });
+      return problem(exchange, requestIdOf(exchange), new HsmError("INVALID_REQUEST", "use gRPC over HTTP/2, gRPC-Web or Connect here"), {
+        status: 415,
+      });
     }
     if (type.startsWith("application/grpc")) return void grpc(exchange, type);
     if (isHealthPath(exchange.path)) return void health(exchange);

@@ -9,7 +9,16 @@ test("metrics are the gateway's and the vault's, and still there without a vault
   await http1(address("health"), "/nowhere");
   const { text, headers } = await http1(address("metrics"), "/metrics");
   assert.match(headers["content-type"] ?? "", /^text\/plain; version=0\.0\.4/);
-  for (const line of [/^hsm_gateway_requests_total\{surface="rest",code="OK"\} 1$/m, /^hsm_gateway_requests_total\{surface="rest",code="OPERATION_NOT_SUPPORTED"\} 1$/m, /^hsm_gateway_in_flight 0$/m, /^hsm_gateway_connections \d+$/m, /^hsm_event_loop_lag_seconds\{part="gateway"\} [\d.e-]+$/m, /^hsm_vault_connected 1$/m, /^hsm_vault_series 1$/m]) assert.match(text, line);
+  for (const line of [
+    /^hsm_gateway_requests_total\{surface="rest",code="OK"\} 1$/m,
+    /^hsm_gateway_requests_total\{surface="rest",code="OPERATION_NOT_SUPPORTED"\} 1$/m,
+    /^hsm_gateway_in_flight 0$/m,
+    /^hsm_gateway_connections \d+$/m,
+    /^hsm_event_loop_lag_seconds\{part="gateway"\} [\d.e-]+$/m,
+    /^hsm_vault_connected 1$/m,
+    /^hsm_vault_series 1$/m,
+  ])
+    assert.match(text, line);
   assert.equal((await http1(address("metrics"), "/api/v1/status")).status, 404);
   assert.equal((await http1(address("metrics"), "/metrics", { method: "POST" })).status, 405);
   vault.peer?.destroy();
@@ -21,7 +30,10 @@ test("health tells the verdict: live always, ready with the vault, startup once 
   const { address, vault } = await testGateway(context, {});
   const status = async (path: string): Promise<number> => (await http1(address("health"), path)).status;
   vault.health = { phase: "sealed", ready: false, version: "1", uptimeSeconds: 1 };
-  assert.deepEqual([await status("/health/live"), await status("/health/ready"), await status("/health/startup"), await status("/healthz")], [200, 503, 200, 503]);
+  assert.deepEqual(
+    [await status("/health/live"), await status("/health/ready"), await status("/health/startup"), await status("/healthz")],
+    [200, 503, 200, 503],
+  );
   vault.health = { phase: "open", ready: true, version: "1", uptimeSeconds: 1 };
   assert.deepEqual([await status("/health/ready"), await status("/healthz")], [200, 200]);
   assert.equal((await http1(address("health"), "/healthz", { method: "POST" })).status, 405);

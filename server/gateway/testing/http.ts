@@ -28,11 +28,14 @@ export interface Ask {
 export function http1(address: string, path: string, { method = "GET", headers = {}, body }: Ask = {}): Promise<Reply> {
   const [, host, port] = /^\[?(.*?)\]?:(\d+)$/.exec(address) as unknown as [string, string, string];
   return new Promise((resolve, reject) => {
-    const request = http1Request({ host, port: Number(port), path, method, headers, agent: false, setHost: headers["host"] === undefined }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on("data", (chunk: Buffer) => chunks.push(chunk));
-      response.on("end", () => resolve(reply(response.statusCode ?? 0, response.headers, chunks)));
-    });
+    const request = http1Request(
+      { host, port: Number(port), path, method, headers, agent: false, setHost: headers["host"] === undefined },
+      (response) => {
+        const chunks: Buffer[] = [];
+        response.on("data", (chunk: Buffer) => chunks.push(chunk));
+        response.on("end", () => resolve(reply(response.statusCode ?? 0, response.headers, chunks)));
+      },
+    );
     request.on("error", reject);
     request.end(body);
   });
@@ -49,8 +52,12 @@ export function http2(session: ClientHttp2Session, path: string, { method = "GET
     const chunks: Buffer[] = [];
     let head: Http2Headers = {};
     let trailers: Http2Headers = {};
-    stream.on("response", (received) => { head = received; });
-    stream.on("trailers", (received) => { trailers = received; });
+    stream.on("response", (received) => {
+      head = received;
+    });
+    stream.on("trailers", (received) => {
+      trailers = received;
+    });
     stream.on("data", (chunk: Buffer) => chunks.push(chunk));
     stream.on("error", reject);
     stream.on("close", () => resolve({ ...reply(Number(head[":status"] ?? 0), head, chunks), trailers }));

@@ -30,21 +30,75 @@ export function testCertificates(context: TestContext): TestCertificates {
   const folder = mkdtempSync(join(tmpdir(), "keystead-certificates-"));
   context.after(() => rmSync(folder, { recursive: true, force: true }));
   const openssl = (...args: string[]): void => void execFileSync("openssl", args, { cwd: folder, stdio: "pipe" });
-  const authority = (name: string): void => openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", `/CN=${name}`, "-keyout", `${name}.key`, "-out", `${name}.pem`);
+  const authority = (name: string): void =>
+    openssl(
+      "req",
+      "-x509",
+      "-newkey",
+      "ec",
+      "-pkeyopt",
+      "ec_paramgen_curve:P-256",
+      "-nodes",
+      "-days",
+      "2",
+      "-subj",
+      `/CN=${name}`,
+      "-keyout",
+      `${name}.key`,
+      "-out",
+      `${name}.pem`,
+    );
   const issue = (name: string, issuer: string, commonName: string): void => {
     writeFileSync(join(folder, `${name}.ext`), "subjectAltName=DNS:localhost,IP:127.0.0.1\n");
-    openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", `/CN=${commonName}`, "-keyout", `${name}.key`, "-out", `${name}.csr`);
-    openssl("x509", "-req", "-in", `${name}.csr`, "-CA", `${issuer}.pem`, "-CAkey", `${issuer}.key`, "-CAcreateserial", "-days", "2", "-extfile", `${name}.ext`, "-out", `${name}.pem`);
+    openssl(
+      "req",
+      "-newkey",
+      "ec",
+      "-pkeyopt",
+      "ec_paramgen_curve:P-256",
+      "-nodes",
+      "-subj",
+      `/CN=${commonName}`,
+      "-keyout",
+      `${name}.key`,
+      "-out",
+      `${name}.csr`,
+    );
+    openssl(
+      "x509",
+      "-req",
+      "-in",
+      `${name}.csr`,
+      "-CA",
+      `${issuer}.pem`,
+      "-CAkey",
+      `${issuer}.key`,
+      "-CAcreateserial",
+      "-days",
+      "2",
+      "-extfile",
+      `${name}.ext`,
+      "-out",
+      `${name}.pem`,
+    );
   };
-  const pair = (name: string): Pair => ({ cert: readFileSync(join(folder, `${name}.pem`)), key: readFileSync(join(folder, `${name}.key`)) });
+  const pair = (name: string): Pair => ({
+    cert: readFileSync(join(folder, `${name}.pem`)),
+    key: readFileSync(join(folder, `${name}.key`)),
+  });
   authority("ca");
   authority("other");
   issue("server", "ca", "first");
   issue("client", "ca", "someone");
   issue("stranger", "other", "someone");
   return {
-    folder, caPath: join(folder, "ca.pem"), certPath: join(folder, "server.pem"), keyPath: join(folder, "server.key"),
-    ca: readFileSync(join(folder, "ca.pem")), client: pair("client"), stranger: pair("stranger"),
+    folder,
+    caPath: join(folder, "ca.pem"),
+    certPath: join(folder, "server.pem"),
+    keyPath: join(folder, "server.key"),
+    ca: readFileSync(join(folder, "ca.pem")),
+    client: pair("client"),
+    stranger: pair("stranger"),
     renew: (commonName) => issue("server", "ca", commonName),
   };
 }

@@ -23,14 +23,24 @@ export interface TestGateway {
 }
 
 const DEFAULTS: GatewayConfig = {
-  preset: "test", logLevel: "info", api: undefined, grpc: undefined,
-  developmentGrpc: { host: "127.0.0.1", port: 0 }, health: { host: "127.0.0.1", port: 0 }, developmentRest: true,
+  preset: "test",
+  logLevel: "info",
+  api: undefined,
+  grpc: undefined,
+  developmentGrpc: { host: "127.0.0.1", port: 0 },
+  health: { host: "127.0.0.1", port: 0 },
+  developmentRest: true,
   metrics: { host: "127.0.0.1", port: 0, histograms: true, buckets: [0.01, 1], collectionIntervalSeconds: 15 },
-  tls: undefined, limits: { maxConnections: 100, requestTimeoutSeconds: 5, bodyBytes: 64 * 1024, maxInFlight: 64 },
+  tls: undefined,
+  limits: { maxConnections: 100, requestTimeoutSeconds: 5, bodyBytes: 64 * 1024, maxInFlight: 64 },
 };
 
 /** Starts it; it ends with the test. */
-export async function testGateway(context: TestContext, answers: Answers, changes: Partial<Omit<GatewayConfig, "limits">> & { readonly limits?: Partial<GatewayConfig["limits"]> } = {}): Promise<TestGateway> {
+export async function testGateway(
+  context: TestContext,
+  answers: Answers,
+  changes: Partial<Omit<GatewayConfig, "limits">> & { readonly limits?: Partial<GatewayConfig["limits"]> } = {},
+): Promise<TestGateway> {
   const lines: string[] = [];
   const log = createLogger({ part: "gateway", version: "0", level: "trace", write: (line) => lines.push(line) });
   const link = new VaultLink(log, 1_000);

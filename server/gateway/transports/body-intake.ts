@@ -73,7 +73,8 @@ export class BodyIntake {
         bytes += chunk.length;
         this.#heldBytes += chunk.length;
         if (bytes > limitBytes) return tooLarge();
-        if (this.#heldBytes > this.#limits.totalBytes) fail(new HsmError("PROVIDER_UNAVAILABLE", "too much is being received at once; nothing was done", { retryAfterSeconds: 1 }));
+        if (this.#heldBytes > this.#limits.totalBytes)
+          fail(new HsmError("PROVIDER_UNAVAILABLE", "too much is being received at once; nothing was done", { retryAfterSeconds: 1 }));
       };
       const end = (): void => {
         settle();

@@ -33,14 +33,22 @@ export class Http1Front {
     const connections = new WeakMap<Socket, Connection>();
     const requestTimeout = requestTimeoutSeconds * 1000;
     this.#server = createServer({
-      headersTimeout: Math.min(HEADERS_MS, requestTimeout), requestTimeout, keepAliveTimeout: KEEP_ALIVE_MS, connectionsCheckingInterval: 1_000,
-      maxHeaderSize: 32 * 1024, insecureHTTPParser: false, noDelay: true,
+      headersTimeout: Math.min(HEADERS_MS, requestTimeout),
+      requestTimeout,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      connectionsCheckingInterval: 1_000,
+      maxHeaderSize: 32 * 1024,
+      insecureHTTPParser: false,
+      noDelay: true,
     });
     this.#server.maxHeadersCount = 64;
     // Node watches its timeouts only on a server that listens; this one never does, so it is told that it did.
     this.#server.emit("listening");
     this.#server.on("request", (request, response) => {
       const { socket } = request;
+      // RFC 9112 §3.2: more than one Host is answered with 400, or two readers could see two hosts.
+      if ((request.headersDistinct["host"]?.length ?? 0) > 1)
+        return void response.writeHead(400, { connection: "close", "content-length": 0 }).end();
       let connection = connections.get(socket);
       if (connection === undefined) connections.set(socket, (connection = connectionOf(socket)));
       this.#active.set(socket, (this.#active.get(socket) ?? 0) + 1);

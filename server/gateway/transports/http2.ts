@@ -4,7 +4,7 @@
  * Only the 'stream' event is used, never 'request': the compatibility layer costs more and throws from its own
  * trailers outside every handler.
  *
- * @see RFC 9113; DESIGN §9
+ * @see RFC 9113
  */
 import { createServer, type Http2Server, type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
@@ -14,7 +14,12 @@ import type { Connection, Dispatch, Exchange, HeaderValues } from "./exchange.ts
 import { wipeWritten, type WriteQueue } from "./wipe-written.ts";
 
 /** Bounds on what one client can make the server hold. */
-const SETTINGS = Object.freeze({ maxConcurrentStreams: 512, maxHeaderListSize: 32 * 1024, initialWindowSize: 256 * 1024, enablePush: false });
+const SETTINGS = Object.freeze({
+  maxConcurrentStreams: 512,
+  maxHeaderListSize: 32 * 1024,
+  initialWindowSize: 256 * 1024,
+  enablePush: false,
+});
 const SESSION_MEMORY_MB = 32;
 
 /** How long a connection may be silent: before its first request, and between requests. */
@@ -39,7 +44,16 @@ export class Http2Front {
 
   constructor({ dispatch, connectionOf, intake }: Http2Options) {
     // streamResetBurst and streamResetRate bound rapid resets (CVE-2023-44487).
-    this.#server = createServer({ settings: SETTINGS, maxSessionMemory: SESSION_MEMORY_MB, maxHeaderListPairs: 64, maxSessionInvalidFrames: 16, maxSessionRejectedStreams: 64, unknownProtocolTimeout: 5_000, streamResetBurst: 200, streamResetRate: 50 } as never);
+    this.#server = createServer({
+      settings: SETTINGS,
+      maxSessionMemory: SESSION_MEMORY_MB,
+      maxHeaderListPairs: 64,
+      maxSessionInvalidFrames: 16,
+      maxSessionRejectedStreams: 64,
+      unknownProtocolTimeout: 5_000,
+      streamResetBurst: 200,
+      streamResetRate: 50,
+    } as never);
     const sessions = new WeakMap<ServerHttp2Session, { readonly connection: Connection; readonly queue: WriteQueue | undefined }>();
     this.#server.on("session", (session: ServerHttp2Session) => {
       // The session's socket is a proxy that passes on what evidence is made of.
@@ -103,7 +117,13 @@ class Http2Exchange implements Exchange {
   readonly #intake: BodyIntake;
   readonly #queue: WriteQueue | undefined;
 
-  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, connection: Connection, queue: WriteQueue | undefined, intake: BodyIntake) {
+  constructor(
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    connection: Connection,
+    queue: WriteQueue | undefined,
+    intake: BodyIntake,
+  ) {
     this.#intake = intake;
     this.#queue = queue;
     this.#stream = stream;

@@ -31,7 +31,9 @@ function unknownKey(layer: Layer, path: KeyPath): LayerMistake {
   const name = String(path.at(-1));
   const sibling = nearest(name, namesBelow(path.slice(0, -1)));
   const elsewhere = allKeys().find(({ key }) => key.split(".").at(-1) === name)?.key;
-  const meant = namesBelow(path.slice(0, -1)).includes(name) ? undefined : (elsewhere ?? (sibling === undefined ? undefined : dotted([...path.slice(0, -1), sibling])));
+  const meant = namesBelow(path.slice(0, -1)).includes(name)
+    ? undefined
+    : (elsewhere ?? (sibling === undefined ? undefined : dotted([...path.slice(0, -1), sibling])));
   const remedy = meant === undefined ? `known here: ${namesBelow(path.slice(0, -1)).join(", ") || "nothing"}` : `did you mean ${meant}?`;
   return { path, place: layer.placeOf(path), key: dotted(path), problem: "there is no such key", remedy };
 }
@@ -46,21 +48,29 @@ function schemaMistakes(layer: Layer): LayerMistake[] {
     const { expects, secret = false } = metaAt(path);
     const value = valueAt(layer.tree, path);
     const section = namesBelow(path).length > 0 && typeof path.at(-1) !== "number";
-    const problem = issue.code === "invalid_key" ? "the name is not allowed" : section && !isTree(value) ? "this is a section" : shown(value, secret);
-    const remedy = section ? (expects === undefined ? `its keys are ${namesBelow(path).join(", ")}` : `expected ${expects}`) : `expected ${expects ?? "another form"}`;
+    const problem =
+      issue.code === "invalid_key" ? "the name is not allowed" : section && !isTree(value) ? "this is a section" : shown(value, secret);
+    const remedy = section
+      ? expects === undefined
+        ? `its keys are ${namesBelow(path).join(", ")}`
+        : `expected ${expects}`
+      : `expected ${expects ?? "another form"}`;
     return [{ path, place: layer.placeOf(path), key: dotted(path), problem, remedy }];
   });
 }
 
 /** Paths in the layer that a dotted key with `*` stands for. */
 function matches(layer: Layer, key: string): KeyPath[] {
-  return key.split(".").reduce<KeyPath[]>((paths, name) => {
-    if (name !== "*") return paths.map((path) => [...path, name]);
-    return paths.flatMap((path) => {
-      const at = valueAt(layer.tree, path);
-      return isTree(at) ? Object.keys(at).map((below) => [...path, below]) : [];
-    });
-  }, [[]]);
+  return key.split(".").reduce<KeyPath[]>(
+    (paths, name) => {
+      if (name !== "*") return paths.map((path) => [...path, name]);
+      return paths.flatMap((path) => {
+        const at = valueAt(layer.tree, path);
+        return isTree(at) ? Object.keys(at).map((below) => [...path, below]) : [];
+      });
+    },
+    [[]],
+  );
 }
 
 /** Keys and values without effect. */
@@ -79,5 +89,7 @@ function notBuiltMistakes(layer: Layer): LayerMistake[] {
 export function checkLayer(layer: Layer): readonly LayerMistake[] {
   const refused = notBuiltMistakes(layer);
   const named = new Set(refused.map(({ key }) => key));
-  return [...refused, ...schemaMistakes(layer).filter(({ key }) => !named.has(key))].sort((a, b) => (a.place.line ?? 0) - (b.place.line ?? 0) || (a.place.column ?? 0) - (b.place.column ?? 0));
+  return [...refused, ...schemaMistakes(layer).filter(({ key }) => !named.has(key))].sort(
+    (a, b) => (a.place.line ?? 0) - (b.place.line ?? 0) || (a.place.column ?? 0) - (b.place.column ?? 0),
+  );
 }

@@ -1,7 +1,18 @@
 /** The merged and checked configuration as the plain data the launcher, the gateway and the vault receive. */
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
-import type { CertificateBinding, EffectiveConfig, GatewayConfig, JwtKeySet, LoggingConfig, NamespaceConfig, TlsFiles, TlsListener, UnsealConfig, VaultConfig } from "@keystead/contract/config";
+import type {
+  CertificateBinding,
+  EffectiveConfig,
+  GatewayConfig,
+  JwtKeySet,
+  LoggingConfig,
+  NamespaceConfig,
+  TlsFiles,
+  TlsListener,
+  UnsealConfig,
+  VaultConfig,
+} from "@keystead/contract/config";
 import { type PathBase, absolutePath, absoluteReference } from "./paths.ts";
 import { LOOPBACK } from "./rules.ts";
 import type { ConfigTree } from "./schema.ts";
@@ -14,13 +25,22 @@ function loopback(host: string): "127.0.0.1" | "::1" {
 function tlsFiles({ server }: ConfigTree, base: PathBase): TlsFiles | undefined {
   const { tls_enabled, tls_cert_path: cert, tls_key_path: key, tls_ca_cert_path: ca } = server;
   if (!tls_enabled || cert === undefined || key === undefined || ca === undefined) return undefined;
-  return { certPath: absolutePath(cert, base), keyPath: absolutePath(key, base), caPath: absolutePath(ca, base), reloadSeconds: server.tls_reload_seconds };
+  return {
+    certPath: absolutePath(cert, base),
+    keyPath: absolutePath(key, base),
+    caPath: absolutePath(ca, base),
+    reloadSeconds: server.tls_reload_seconds,
+  };
 }
 
 function gateway(config: ConfigTree, base: PathBase): GatewayConfig {
   const { server, metrics, development } = config;
   const tls = tlsFiles(config, base);
-  const listener = (port: number, clientAuth: TlsListener["clientAuth"] | undefined): TlsListener => ({ host: server.host, port, clientAuth: clientAuth ?? server.client_auth });
+  const listener = (port: number, clientAuth: TlsListener["clientAuth"] | undefined): TlsListener => ({
+    host: server.host,
+    port,
+    clientAuth: clientAuth ?? server.client_auth,
+  });
   const plaintext = config.preset === "development" && development.plaintext;
   return {
     preset: config.preset,
@@ -31,18 +51,31 @@ function gateway(config: ConfigTree, base: PathBase): GatewayConfig {
     health: server.health_enabled ? { host: server.health_host, port: server.health_port } : undefined,
     developmentRest: plaintext,
     metrics: metrics.enabled
-      ? { host: metrics.listen_addr, port: metrics.listen_port, histograms: metrics.enable_histograms, buckets: metrics.histogram_buckets, collectionIntervalSeconds: 0 }
+      ? {
+          host: metrics.listen_addr,
+          port: metrics.listen_port,
+          histograms: metrics.enable_histograms,
+          buckets: metrics.histogram_buckets,
+          collectionIntervalSeconds: 0,
+        }
       : undefined,
     tls,
-    limits: { maxConnections: server.max_connections, requestTimeoutSeconds: server.timeout_seconds, bodyBytes: server.body_bytes, maxInFlight: server.max_in_flight },
+    limits: {
+      maxConnections: server.max_connections,
+      requestTimeoutSeconds: server.timeout_seconds,
+      bodyBytes: server.body_bytes,
+      maxInFlight: server.max_in_flight,
+    },
   };
 }
 
 function unsealing({ unseal }: ConfigTree, base: PathBase): UnsealConfig {
   const hmacKey = unseal.hmac_key === undefined ? undefined : absoluteReference(unseal.hmac_key, base);
   const method = unseal.method ?? (unseal.passphrase === undefined ? "key" : "passphrase");
-  if (method === "key" && unseal.master_key !== undefined) return { method, masterKey: absoluteReference(unseal.master_key, base), hmacKey };
-  if (method === "passphrase" && unseal.passphrase !== undefined) return { method, passphrase: absoluteReference(unseal.passphrase, base), hmacKey };
+  if (method === "key" && unseal.master_key !== undefined)
+    return { method, masterKey: absoluteReference(unseal.master_key, base), hmacKey };
+  if (method === "passphrase" && unseal.passphrase !== undefined)
+    return { method, passphrase: absoluteReference(unseal.passphrase, base), hmacKey };
   return { method: "none" };
 }
 
@@ -51,11 +84,20 @@ function keySet(entry: ConfigTree["auth"]["jwt"]["key_sets"][number], base: Path
   return { path: absolutePath(path, base), issuer, audience, leewaySeconds: leeway_seconds, allowedRoles: allowed_roles, namespaces };
 }
 
-function binding({ common_name, fingerprint_sha256, san_uri, principal, roles, namespaces }: ConfigTree["auth"]["certificates"][number]): CertificateBinding {
+function binding({
+  common_name,
+  fingerprint_sha256,
+  san_uri,
+  principal,
+  roles,
+  namespaces,
+}: ConfigTree["auth"]["certificates"][number]): CertificateBinding {
   const match =
-    common_name !== undefined ? { commonName: common_name }
-    : fingerprint_sha256 !== undefined ? { fingerprintSha256: fingerprint_sha256.replaceAll(":", "").toLowerCase() }
-    : { sanUri: san_uri ?? "" };
+    common_name !== undefined
+      ? { commonName: common_name }
+      : fingerprint_sha256 !== undefined
+        ? { fingerprintSha256: fingerprint_sha256.replaceAll(":", "").toLowerCase() }
+        : { sanUri: san_uri ?? "" };
   return { match, principal, roles, namespaces };
 }
 
@@ -70,7 +112,12 @@ function vault(config: ConfigTree, base: PathBase): VaultConfig {
     preset: config.preset,
     logLevel: config.logging.level,
     dataDir: base.dataDir,
-    storage: { backend: storage.backend === "memory" ? "memory" : "sqlite", cacheSizeBytes: storage.cache_size_bytes, wal: storage.wal_enabled, syncMode: storage.sync_mode },
+    storage: {
+      backend: storage.backend === "memory" ? "memory" : "sqlite",
+      cacheSizeBytes: storage.cache_size_bytes,
+      wal: storage.wal_enabled,
+      syncMode: storage.sync_mode,
+    },
     audit: { path: absolutePath(security.audit_log_path, base), syncMode: security.audit_sync_mode ?? storage.sync_mode },
     unseal: unsealing(config, base),
     minPassphraseLength: security.min_password_length,
@@ -90,7 +137,14 @@ function vault(config: ConfigTree, base: PathBase): VaultConfig {
 }
 
 function logging({ logging: log }: ConfigTree, base: PathBase): LoggingConfig {
-  return { level: log.level, format: log.format, output: log.output, filePath: absolutePath(log.file_path, base), maxFileSizeBytes: log.max_file_size_bytes, maxBackupFiles: log.max_backup_files };
+  return {
+    level: log.level,
+    format: log.format,
+    output: log.output,
+    filePath: absolutePath(log.file_path, base),
+    maxFileSizeBytes: log.max_file_size_bytes,
+    maxBackupFiles: log.max_backup_files,
+  };
 }
 
 /** The effective configuration of a tree without mistakes; relative paths start at `cwd`. Notices are empty. */

@@ -4,8 +4,6 @@
  *
  * HSM_PIN, HSM_PASSWORD and HSM_MASTER_KEY are secrets and never override a key. One that is set but empty stops
  * the start, because an operator who set it meant something by it.
- *
- * @see CAPABILITIES C9, C37; DESIGN §10
  */
 import type { Layer } from "./layer.ts";
 import type { Mistake } from "./mistake.ts";
@@ -67,7 +65,12 @@ function layerOf(entries: readonly Entry[]): Layer[] {
 function emptySecrets(env: Environment): Mistake[] {
   return Object.keys(SECRETS)
     .filter((name) => env[name] === "")
-    .map((name) => ({ place: { source: `environment variable ${name}` }, key: "", problem: "it is set but empty", remedy: "give it the secret, or unset it" }));
+    .map((name) => ({
+      place: { source: `environment variable ${name}` },
+      key: "",
+      problem: "it is set but empty",
+      remedy: "give it the secret, or unset it",
+    }));
 }
 
 /** `HSM_SERVER__PORT` as `["server", "port"]`, or undefined when the name is no override. */
@@ -79,17 +82,28 @@ function pathOf(name: string, prefix: string): readonly string[] | undefined {
 /** Reads the environment; nothing in it is changed and no secret's value is kept. */
 export function readEnvironmentLayers(env: Environment): ReadEnvironment {
   const mistakes = emptySecrets(env);
-  const secrets = Object.entries(SECRETS).flatMap(([variable, path]): Entry[] => (path !== undefined && (env[variable] ?? "") !== "" ? [{ variable, path, value: `env:${variable}` }] : []));
-  const single = Object.entries(SINGLE_NAMES).flatMap(([variable, path]): Entry[] => (env[variable] === undefined ? [] : [{ variable, path, value: valueOfText(env[variable], path) }]));
+  const secrets = Object.entries(SECRETS).flatMap(([variable, path]): Entry[] =>
+    path !== undefined && (env[variable] ?? "") !== "" ? [{ variable, path, value: `env:${variable}` }] : [],
+  );
+  const single = Object.entries(SINGLE_NAMES).flatMap(([variable, path]): Entry[] =>
+    env[variable] === undefined ? [] : [{ variable, path, value: valueOfText(env[variable], path) }],
+  );
   for (const name of Object.keys(env)) {
     if (!name.startsWith("FERROHSM_") || name.includes("__") || name in SECRETS || name in SINGLE_NAMES || CLIENT_NAMES.has(name)) continue;
-    mistakes.push({ place: { source: `environment variable ${name}` }, key: "", problem: "the server reads no such variable", remedy: "use HSM_SECTION__KEY, or unset it" });
+    mistakes.push({
+      place: { source: `environment variable ${name}` },
+      key: "",
+      problem: "the server reads no such variable",
+      remedy: "use HSM_SECTION__KEY, or unset it",
+    });
   }
   const overrides = PREFIXES.flatMap((prefix) => {
-    const entries = Object.keys(env).sort().flatMap((variable): Entry[] => {
-      const path = variable.startsWith(prefix) && !(variable in SINGLE_NAMES) ? pathOf(variable, prefix) : undefined;
-      return path === undefined ? [] : [{ variable, path, value: valueOfText(env[variable] ?? "", path) }];
-    });
+    const entries = Object.keys(env)
+      .sort()
+      .flatMap((variable): Entry[] => {
+        const path = variable.startsWith(prefix) && !(variable in SINGLE_NAMES) ? pathOf(variable, prefix) : undefined;
+        return path === undefined ? [] : [{ variable, path, value: valueOfText(env[variable] ?? "", path) }];
+      });
     return layerOf(entries);
   });
   return { layers: [...layerOf(secrets), ...layerOf(single), ...overrides], mistakes };

@@ -58,7 +58,11 @@ export function readCommandLine(args: readonly string[]): CommandLine {
       continue;
     }
     if (!argument.startsWith("--")) {
-      complain("command line", "there is a word that belongs to no flag", `the flags are ${Object.keys(FLAGS).join(", ")}, --config, --set, --validate`);
+      complain(
+        "command line",
+        "there is a word that belongs to no flag",
+        `the flags are ${Object.keys(FLAGS).join(", ")}, --config, --set, --validate`,
+      );
       continue;
     }
     const equals = argument.indexOf("=");
@@ -109,5 +113,13 @@ export function serverHelp(): string {
     ["--set KEY=VALUE", "set any key"],
     ...Object.entries(FLAGS).map(([flag, key]): [string, string] => [`${flag} ${key.startsWith("unseal.") ? "REFERENCE" : "VALUE"}`, key]),
   ];
-  return ["Usage: keystead server [flags]", "       keystead dev [flags]          the same with the development preset", "", ...flags.map(([flag, meaning]) => `  ${flag.padEnd(26)}${meaning}`), "", "A REFERENCE is file:/path, env:NAME or fd:N.", ""].join("\n");
+  return [
+    "Usage: keystead server [flags]",
+    "       keystead dev [flags]          the same with the development preset",
+    "",
+    ...flags.map(([flag, meaning]) => `  ${flag.padEnd(26)}${meaning}`),
+    "",
+    "A REFERENCE is file:/path, env:NAME or fd:N.",
+    "",
+  ].join("\n");
 }

@@ -30,7 +30,13 @@ interface Row {
   readonly with?: readonly string[];
 }
 
-const row = (key: string, value: string, sees: Row["sees"], expected: unknown, needs: readonly string[] = []): Row => ({ key, value, sees, expected, with: needs });
+const row = (key: string, value: string, sees: Row["sees"], expected: unknown, needs: readonly string[] = []): Row => ({
+  key,
+  value,
+  sees,
+  expected,
+  with: needs,
+});
 const NO_PLAINTEXT = ["development.plaintext=false"];
 const SET = (entry: string) => `[{path: "{data_dir}/k.json", issuer: i, audience: a, ${entry}}]`;
 const CERTIFICATE = (entry: string) => `[{common_name: c, principal: p, roles: [], namespaces: [], ${entry}}]`;
@@ -54,13 +60,31 @@ const ROWS: readonly Row[] = [
   row("server.tls_enabled", "false", (c) => [c.gateway.tls, c.gateway.api, c.vault.auth.caPath], [undefined, undefined, undefined]),
   row("server.tls_cert_path", "{data_dir}/c.pem", (c) => c.gateway.tls?.certPath, join(folder, "data/c.pem")),
   row("server.tls_key_path", "{data_dir}/k.pem", (c) => c.gateway.tls?.keyPath, join(folder, "data/k.pem")),
-  row("server.tls_ca_cert_path", "{data_dir}/a.pem", (c) => [c.gateway.tls?.caPath, c.vault.auth.caPath], [join(folder, "data/a.pem"), join(folder, "data/a.pem")]),
+  row("server.tls_ca_cert_path", "{data_dir}/a.pem", (c) => [c.gateway.tls?.caPath, c.vault.auth.caPath], [
+    join(folder, "data/a.pem"),
+    join(folder, "data/a.pem"),
+  ]),
   row("server.tls_reload_seconds", "2h", (c) => c.gateway.tls?.reloadSeconds, 7200),
   row("server.client_auth", "none", (c) => [c.gateway.api?.clientAuth, c.gateway.grpc?.clientAuth], ["none", "none"], NO_PLAINTEXT),
-  row("server.api_client_auth", "required", (c) => [c.gateway.api?.clientAuth, c.gateway.grpc?.clientAuth], ["required", "optional"], NO_PLAINTEXT),
-  row("server.grpc_client_auth", "required", (c) => [c.gateway.api?.clientAuth, c.gateway.grpc?.clientAuth], ["optional", "required"], NO_PLAINTEXT),
+  row(
+    "server.api_client_auth",
+    "required",
+    (c) => [c.gateway.api?.clientAuth, c.gateway.grpc?.clientAuth],
+    ["required", "optional"],
+    NO_PLAINTEXT,
+  ),
+  row(
+    "server.grpc_client_auth",
+    "required",
+    (c) => [c.gateway.api?.clientAuth, c.gateway.grpc?.clientAuth],
+    ["optional", "required"],
+    NO_PLAINTEXT,
+  ),
   row("storage.backend", "memory", (c) => c.vault.storage.backend, "memory"),
-  row("storage.data_dir", "elsewhere", (c) => [c.vault.dataDir, c.vault.audit.path], [join(folder, "elsewhere"), join(folder, "elsewhere/audit")]),
+  row("storage.data_dir", "elsewhere", (c) => [c.vault.dataDir, c.vault.audit.path], [
+    join(folder, "elsewhere"),
+    join(folder, "elsewhere/audit"),
+  ]),
   row("storage.cache_size_bytes", "4096", (c) => c.vault.storage.cacheSizeBytes, 4096),
   row("storage.wal_enabled", "false", (c) => c.vault.storage.wal, false),
   row("storage.sync_mode", "normal", (c) => [c.vault.storage.syncMode, c.vault.audit.syncMode], ["normal", "normal"]),
@@ -69,7 +93,11 @@ const ROWS: readonly Row[] = [
   row("security.require_strong_passwords", "true", (c) => c.vault.requireStrongPassphrase, true),
   row("security.min_password_length", "20", (c) => c.vault.minPassphraseLength, 20),
   row("unseal.method", "none", (c) => c.vault.unseal, { method: "none" }),
-  row("unseal.master_key", "file:secret", (c) => c.vault.unseal, { method: "key", masterKey: `file:${join(folder, "secret")}`, hmacKey: undefined }),
+  row("unseal.master_key", "file:secret", (c) => c.vault.unseal, {
+    method: "key",
+    masterKey: `file:${join(folder, "secret")}`,
+    hmacKey: undefined,
+  }),
   row("unseal.passphrase", "fd:5", (c) => c.vault.unseal, { method: "passphrase", passphrase: "fd:5", hmacKey: undefined }),
   row("unseal.hmac_key", "file:secret", (c) => c.vault.unseal.method === "key" && c.vault.unseal.hmacKey, `file:${join(folder, "secret")}`),
   row("auth.jwt.key_sets", "[]", keySets, []),
@@ -82,11 +110,25 @@ const ROWS: readonly Row[] = [
   row("auth.jwt.reload_seconds", "90", (c) => c.vault.auth.keySetReloadSeconds, 90),
   row("auth.certificates", "[]", bindings, []),
   row("auth.certificates[].common_name", CERTIFICATE(""), (c) => bindings(c)[0]?.match, { commonName: "c" }),
-  row("auth.certificates[].fingerprint_sha256", CERTIFICATE("").replace("common_name: c", `fingerprint_sha256: "${"AB:".repeat(31)}AB"`), (c) => bindings(c)[0]?.match, { fingerprintSha256: "ab".repeat(32) }),
-  row("auth.certificates[].san_uri", CERTIFICATE("").replace("common_name: c", "san_uri: spiffe://x/y"), (c) => bindings(c)[0]?.match, { sanUri: "spiffe://x/y" }),
-  row("auth.certificates[].principal", CERTIFICATE("").replace("principal: p", "principal: other"), (c) => bindings(c)[0]?.principal, "other"),
+  row(
+    "auth.certificates[].fingerprint_sha256",
+    CERTIFICATE("").replace("common_name: c", `fingerprint_sha256: "${"AB:".repeat(31)}AB"`),
+    (c) => bindings(c)[0]?.match,
+    { fingerprintSha256: "ab".repeat(32) },
+  ),
+  row("auth.certificates[].san_uri", CERTIFICATE("").replace("common_name: c", "san_uri: spiffe://x/y"), (c) => bindings(c)[0]?.match, {
+    sanUri: "spiffe://x/y",
+  }),
+  row(
+    "auth.certificates[].principal",
+    CERTIFICATE("").replace("principal: p", "principal: other"),
+    (c) => bindings(c)[0]?.principal,
+    "other",
+  ),
   row("auth.certificates[].roles", CERTIFICATE("").replace("roles: []", "roles: [KeyUser]"), (c) => bindings(c)[0]?.roles, ["KeyUser"]),
-  row("auth.certificates[].namespaces", CERTIFICATE("").replace("namespaces: []", "namespaces: [x]"), (c) => bindings(c)[0]?.namespaces, ["x"]),
+  row("auth.certificates[].namespaces", CERTIFICATE("").replace("namespaces: []", "namespaces: [x]"), (c) => bindings(c)[0]?.namespaces, [
+    "x",
+  ]),
   row("crypto.rsa_pkcs1_decryption", "true", (c) => c.vault.rsaPkcs1Decryption, true),
   row("crypto.pool_jobs", "77", (c) => c.vault.limits.poolJobs, 77),
   row("logging.level", "trace", (c) => [c.gateway.logLevel, c.vault.logLevel, c.logging.level], ["trace", "trace", "trace"]),
@@ -104,7 +146,12 @@ const ROWS: readonly Row[] = [
   row("namespaces.*.max_keys", "5", (c) => c.vault.namespaces["team-a"]?.maxKeys, 5),
   row("namespaces.*.access_control.allowed_ips", "10.0.0.0/8,::1", (c) => c.vault.namespaces["team-a"]?.allowedIps, ["10.0.0.0/8", "::1"]),
   row("namespaces.*.access_control.denied_ips", "10.0.0.1", (c) => c.vault.namespaces["team-a"]?.deniedIps, ["10.0.0.1"]),
-  row("development.plaintext", "false", (c) => [c.gateway.developmentGrpc, c.gateway.developmentRest, c.vault.auth.developmentPrincipal, c.gateway.grpc?.port], [undefined, false, undefined, 50051]),
+  row(
+    "development.plaintext",
+    "false",
+    (c) => [c.gateway.developmentGrpc, c.gateway.developmentRest, c.vault.auth.developmentPrincipal, c.gateway.grpc?.port],
+    [undefined, false, undefined, 50051],
+  ),
   row("development.principal", "me", (c) => c.vault.auth.developmentPrincipal, "me"),
 ];
 
@@ -125,15 +172,28 @@ const REFUSED: Readonly<Record<string, string>> = {
 
 /** Loads the development preset with some keys set. */
 function load(...sets: readonly string[]) {
-  return loadConfig({ args: ["--preset", "development", "--data-dir", "data", ...sets.flatMap((set) => ["--set", set])], env: {}, cwd: folder });
+  return loadConfig({
+    args: ["--preset", "development", "--data-dir", "data", ...sets.flatMap((set) => ["--set", set])],
+    env: {},
+    cwd: folder,
+  });
 }
 
-const withoutFlag = (args: readonly string[], key: string) => (key === "preset" ? args.slice(2) : key === "storage.data_dir" ? args.slice(0, 2) : args);
+const withoutFlag = (args: readonly string[], key: string) =>
+  key === "preset" ? args.slice(2) : key === "storage.data_dir" ? args.slice(0, 2) : args;
 
 test("every key of the schema has a row that observes it or a row that is refused", () => {
   const covered = new Set([...ROWS.map(({ key }) => key), ...Object.keys(REFUSED)]);
-  assert.deepEqual(allKeys().map(({ key }) => key).filter((key) => !covered.has(key)), []);
-  assert.deepEqual([...covered].filter((key) => !allKeys().some((known) => known.key === key)), []);
+  assert.deepEqual(
+    allKeys()
+      .map(({ key }) => key)
+      .filter((key) => !covered.has(key)),
+    [],
+  );
+  assert.deepEqual(
+    [...covered].filter((key) => !allKeys().some((known) => known.key === key)),
+    [],
+  );
 });
 
 for (const { key, value, sees, expected, with: needs = [] } of ROWS) {
@@ -141,7 +201,11 @@ for (const { key, value, sees, expected, with: needs = [] } of ROWS) {
     const path = key.replace(/\[\].*$/, "").replace("*", "team-a");
     const before = load(...needs);
     const args = withoutFlag(["--preset", "development", "--data-dir", "data"], key);
-    const loaded = loadConfig({ args: [...args, ...[...needs, `${path}=${value}`].flatMap((set) => ["--set", set])], env: {}, cwd: folder });
+    const loaded = loadConfig({
+      args: [...args, ...[...needs, `${path}=${value}`].flatMap((set) => ["--set", set])],
+      env: {},
+      cwd: folder,
+    });
     assert.deepEqual(loaded.mistakes, []);
     assert.ok(loaded.config !== undefined && before.config !== undefined);
     assert.deepEqual(sees(loaded.config), expected);
@@ -154,12 +218,18 @@ test("every key and value that is not built has a row and is refused by name", (
   for (const [key, value] of Object.entries(REFUSED)) {
     const path = key.replace("*", "default");
     const { mistakes } = load(`${path}=${value}`);
-    assert.deepEqual(mistakes.map((mistake) => [mistake.key, mistake.problem.startsWith("refused: ")]), [[path, true]], key);
+    assert.deepEqual(
+      mistakes.map((mistake) => [mistake.key, mistake.problem.startsWith("refused: ")]),
+      [[path, true]],
+      key,
+    );
   }
 });
 
 test("values that are built are accepted by keys of the same table", () => {
-  for (const { key, built = [] } of NOT_BUILT) for (const value of built) assert.deepEqual(load(`${key}=${String(value)}`).mistakes, [], key);
+  for (const { key, built = [] } of NOT_BUILT)
+    for (const value of built) assert.deepEqual(load(`${key}=${String(value)}`).mistakes, [], key);
 });
 
-test("without crypto.pool_jobs there is one job per processor", () => assert.equal(load().config?.vault.limits.poolJobs, availableParallelism()));
+test("without crypto.pool_jobs there is one job per processor", () =>
+  assert.equal(load().config?.vault.limits.poolJobs, availableParallelism()));

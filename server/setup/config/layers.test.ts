@@ -50,12 +50,19 @@ for (const [at, { name, port }] of LAYERS.entries()) {
 }
 
 test("sections join across layers and lists are replaced", () => {
-  const { config } = load({ files: { "config/default.json": '{"namespaces":{"a":{"max_keys":1}},"metrics":{"histogram_buckets":[1,2]}}' }, file: "namespaces: {b: {max_keys: 2}}\nmetrics: {histogram_buckets: [3]}" });
+  const { config } = load({
+    files: { "config/default.json": '{"namespaces":{"a":{"max_keys":1}},"metrics":{"histogram_buckets":[1,2]}}' },
+    file: "namespaces: {b: {max_keys: 2}}\nmetrics: {histogram_buckets: [3]}",
+  });
   assert.deepEqual(Object.keys(config?.vault.namespaces ?? {}), ["default", "a", "b"]);
   assert.deepEqual(config?.gateway.metrics?.buckets, [3]);
 });
 
-test("two config/default files are a mistake", () => assert.match(load({ files: { "config/default.yaml": "", "config/default.json": "{}" } }).sentences.join(), /config\/default\.json: there is another/));
+test("two config/default files are a mistake", () =>
+  assert.match(
+    load({ files: { "config/default.yaml": "", "config/default.json": "{}" } }).sentences.join(),
+    /config\/default\.json: there is another/,
+  ));
 
 test("the preset comes from the highest layer that names one, and is production when none does", () => {
   assert.equal(load({ args: [], file: "preset: test" }).config?.vault.preset, "test");
@@ -65,7 +72,10 @@ test("the preset comes from the highest layer that names one, and is production 
 
 test("KEYSTEAD_DATA moves the data folder and a flag goes before it", () => {
   assert.equal(load({ env: { KEYSTEAD_DATA: "/tmp/x" } }).config?.vault.dataDir, "/tmp/x");
-  assert.equal(load({ env: { KEYSTEAD_DATA: "/tmp/x" }, args: ["--preset", "development", "--data-dir", "/tmp/y"] }).config?.vault.dataDir, "/tmp/y");
+  assert.equal(
+    load({ env: { KEYSTEAD_DATA: "/tmp/x" }, args: ["--preset", "development", "--data-dir", "/tmp/y"] }).config?.vault.dataDir,
+    "/tmp/y",
+  );
 });
 
 test("HSM_MASTER_KEY becomes a reference to itself and its value goes nowhere", () => {
@@ -81,7 +91,11 @@ test("HSM_MASTER_KEY goes before FERROHSM_MASTER_KEY, and FERROHSM_HMAC_KEY is r
 
 for (const name of ["HSM_PIN", "HSM_PASSWORD", "HSM_MASTER_KEY", "FERROHSM_MASTER_KEY"]) {
   test(`${name} that is set but empty stops the start and is named`, () => {
-    assert.ok(load({ env: { [name]: "" } }).sentences.some((text) => text === `environment variable ${name}: it is set but empty; give it the secret, or unset it`));
+    assert.ok(
+      load({ env: { [name]: "" } }).sentences.some(
+        (text) => text === `environment variable ${name}: it is set but empty; give it the secret, or unset it`,
+      ),
+    );
   });
 }
 
@@ -90,28 +104,53 @@ test("HSM_PIN and HSM_PASSWORD with a value change nothing", () => {
 });
 
 test("a referenced variable that is empty or missing is named", () => {
-  assert.match(load({ args: ["--preset", "development", "--master-key", "env:NOPE"] }).sentences.join(), /flag --master-key: unseal\.master_key: the environment variable NOPE is not set/);
-  assert.match(load({ args: ["--preset", "development", "--master-key", "env:NOPE"], env: { NOPE: "" } }).sentences.join(), /NOPE is empty/);
+  assert.match(
+    load({ args: ["--preset", "development", "--master-key", "env:NOPE"] }).sentences.join(),
+    /flag --master-key: unseal\.master_key: the environment variable NOPE is not set/,
+  );
+  assert.match(
+    load({ args: ["--preset", "development", "--master-key", "env:NOPE"], env: { NOPE: "" } }).sentences.join(),
+    /NOPE is empty/,
+  );
 });
 
 test("a referenced file that is missing or empty is named, with the line that names it", () => {
-  assert.match(load({ file: "unseal:\n  master_key: file:/nowhere/key" }).sentences.join(), /^c\.yaml:2:3: unseal\.master_key: \/nowhere\/key does not exist/);
+  assert.match(
+    load({ file: "unseal:\n  master_key: file:/nowhere/key" }).sentences.join(),
+    /^c\.yaml:2:3: unseal\.master_key: \/nowhere\/key does not exist/,
+  );
   assert.match(load({ file: "unseal:\n  master_key: file:k", files: { k: "" } }).sentences.join(), /is empty/);
 });
 
 test("a passphrase in a higher layer takes the place of the preset's key, and both in one layer are a mistake", () => {
   assert.equal(load({ file: "unseal: {passphrase: 'fd:4'}" }).config?.vault.unseal.method, "passphrase");
-  assert.match(load({ file: "unseal:\n  passphrase: fd:4\n  master_key: fd:5" }).sentences.join(), /^c\.yaml:2:3: unseal\.passphrase: unseal\.master_key is set too/);
+  assert.match(
+    load({ file: "unseal:\n  passphrase: fd:4\n  master_key: fd:5" }).sentences.join(),
+    /^c\.yaml:2:3: unseal\.passphrase: unseal\.master_key is set too/,
+  );
 });
 
 test("flags are written with a space or an equals sign, once", () => {
   assert.equal(load({ args: ["--preset=development", "--api-port=9"] }).config?.gateway.api?.port, 9);
-  assert.match(load({ args: ["--preset", "development", "--port", "1", "--port", "2"] }).sentences.join(), /flag --port: it is given twice/);
-  assert.match(load({ args: ["--preset", "development", "--prt", "1"] }).sentences.join(), /flag --prt: there is no such flag; did you mean --port\?/);
+  assert.match(
+    load({ args: ["--preset", "development", "--port", "1", "--port", "2"] }).sentences.join(),
+    /flag --port: it is given twice/,
+  );
+  assert.match(
+    load({ args: ["--preset", "development", "--prt", "1"] }).sentences.join(),
+    /flag --prt: there is no such flag; did you mean --port\?/,
+  );
 });
 
 test("environment values are read as what their key takes", () => {
-  const { config } = load({ env: { HSM_STORAGE__WAL_ENABLED: "false", HSM_METRICS__HISTOGRAM_BUCKETS: "[1, 2]", HSM_NAMESPACES__DEFAULT__DESCRIPTION: "42", HSM_SERVER__TIMEOUT_SECONDS: "90" } });
+  const { config } = load({
+    env: {
+      HSM_STORAGE__WAL_ENABLED: "false",
+      HSM_METRICS__HISTOGRAM_BUCKETS: "[1, 2]",
+      HSM_NAMESPACES__DEFAULT__DESCRIPTION: "42",
+      HSM_SERVER__TIMEOUT_SECONDS: "90",
+    },
+  });
   assert.equal(config?.vault.storage.wal, false);
   assert.deepEqual(config?.gateway.metrics?.buckets, [1, 2]);
   assert.equal(config?.vault.namespaces["default"]?.description, "42");
@@ -120,5 +159,8 @@ test("environment values are read as what their key takes", () => {
 
 test("variables of the client and of other programs are left alone; unknown FERROHSM_ ones are mistakes", () => {
   assert.deepEqual(load({ env: { HSM_TOKEN: "x", FERROHSM_AUTH_TOKEN: "x", APP_MODE: "x", PATH: "/bin" } }).mistakes, []);
-  assert.match(load({ env: { FERROHSM_RATE_LIMIT_BURST: "1" } }).sentences.join(), /FERROHSM_RATE_LIMIT_BURST: the server reads no such variable/);
+  assert.match(
+    load({ env: { FERROHSM_RATE_LIMIT_BURST: "1" } }).sentences.join(),
+    /FERROHSM_RATE_LIMIT_BURST: the server reads no such variable/,
+  );
 });

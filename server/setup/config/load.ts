@@ -1,8 +1,6 @@
 /**
  * Configuration from all its layers, lowest first: preset, `config/default.*` in the working directory, the file of
  * `--config`, environment, flags. The result is either a configuration or every mistake there is.
- *
- * @see CAPABILITIES C9, C37
  */
 import { existsSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
@@ -35,18 +33,32 @@ export type Loaded =
 const DEFAULT_FILES = ["default.yaml", "default.yml", "default.json"] as const;
 
 /** The layers that people wrote, lowest first, and what could not be read. */
-function readLayers(configPath: string | undefined, { env, cwd }: Surroundings): { layers: Layer[]; mistakes: Mistake[]; unreadable: boolean } {
+function readLayers(
+  configPath: string | undefined,
+  { env, cwd }: Surroundings,
+): { layers: Layer[]; mistakes: Mistake[]; unreadable: boolean } {
   const found = DEFAULT_FILES.map((name) => join(cwd, "config", name)).filter((path) => existsSync(path));
-  const mistakes: Mistake[] = found.slice(1).map((path) => ({ place: { source: relative(cwd, path) }, key: "", problem: "there is another config/default.* beside it", remedy: "keep one" }));
+  const mistakes: Mistake[] = found.slice(1).map((path) => ({
+    place: { source: relative(cwd, path) },
+    key: "",
+    problem: "there is another config/default.* beside it",
+    remedy: "keep one",
+  }));
   const files = [...found.slice(0, 1), ...(configPath === undefined ? [] : [resolve(cwd, configPath)])].map((path) => readYamlLayer(path));
   const environment = readEnvironmentLayers(env);
   const layers = [...files.flatMap(({ layer }) => (layer === undefined ? [] : [layer])), ...environment.layers];
-  return { layers, unreadable: files.some(({ layer }) => layer === undefined), mistakes: [...mistakes, ...files.flatMap((file) => file.mistakes), ...environment.mistakes] };
+  return {
+    layers,
+    unreadable: files.some(({ layer }) => layer === undefined),
+    mistakes: [...mistakes, ...files.flatMap((file) => file.mistakes), ...environment.mistakes],
+  };
 }
 
 /** The preset that the highest layer names; production without any. */
 function presetOf(layers: readonly Layer[]): Preset {
-  const named = layers.map(({ tree }) => valueAt(tree, ["preset"])).findLast((preset) => typeof preset === "string" && Object.hasOwn(PRESET_LAYERS, preset));
+  const named = layers
+    .map(({ tree }) => valueAt(tree, ["preset"]))
+    .findLast((preset) => typeof preset === "string" && Object.hasOwn(PRESET_LAYERS, preset));
   return (named as Preset | undefined) ?? "production";
 }
 
@@ -66,7 +78,10 @@ function withoutMistakes(layer: Layer): Layer {
 
 /** `auth.jwt.key_sets[0].path` as a path. */
 function pathOf(key: string): KeyPath {
-  return key.split(/[.[\]]+/).filter((name) => name !== "").map((name) => (/^[0-9]+$/.test(name) ? Number(name) : name));
+  return key
+    .split(/[.[\]]+/)
+    .filter((name) => name !== "")
+    .map((name) => (/^[0-9]+$/.test(name) ? Number(name) : name));
 }
 
 /** Reads, merges and checks. Nothing is written and no secret's value is read. */
@@ -83,9 +98,14 @@ export function loadConfig(surroundings: Surroundings): Loaded {
   const presetLayers = PRESET_LAYERS[preset].map((tree): Layer => ({ tree, placeOf: () => ({ source: `preset ${preset}` }) }));
   const all = [...presetLayers, ...layers.map((layer) => withoutMistakes(layer))];
   const merged = configSchema.safeParse(all.reduce<Tree>((below, { tree }) => merge(below, tree), {}));
-  const located = (findings: readonly Finding[]) => findings.map((found): Mistake => ({ ...found, place: placeOfEffective(all, pathOf(found.key)) }));
+  const located = (findings: readonly Finding[]) =>
+    findings.map((found): Mistake => ({ ...found, place: placeOfEffective(all, pathOf(found.key)) }));
   if (!merged.success) {
-    const findings = merged.error.issues.map(({ path, message }) => ({ key: dotted(path as KeyPath), problem: message, remedy: "correct it" }));
+    const findings = merged.error.issues.map(({ path, message }) => ({
+      key: dotted(path as KeyPath),
+      problem: message,
+      remedy: "correct it",
+    }));
     return { purpose, config: undefined, mistakes: [...mistakes, ...located(findings)] };
   }
   const config = effectiveConfig(merged.data, surroundings.cwd);

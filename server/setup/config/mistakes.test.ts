@@ -11,14 +11,19 @@ const folder = mkdtempSync(join(tmpdir(), "keystead-mistakes-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Sentences about a file, by default in the development preset. */
-function mistakesIn(text: string, args: readonly string[] = ["--preset", "development"], env: Readonly<Record<string, string>> = {}): readonly string[] {
+function mistakesIn(
+  text: string,
+  args: readonly string[] = ["--preset", "development"],
+  env: Readonly<Record<string, string>> = {},
+): readonly string[] {
   writeFileSync(join(folder, "c.yaml"), text);
   const { mistakes } = loadConfig({ args: [...args, "--config", "c.yaml"], env, cwd: folder });
   return mistakes.map((mistake) => sentence(mistake).replace(`${folder}/`, ""));
 }
 
 test("all mistakes are said at once, each with file, line, column, key and what would be right", () => {
-  const said = mistakesIn(`server:
+  const said = mistakesIn(
+    `server:
   prot: 1
   port: 70000
   timeout_seconds: 30x
@@ -38,16 +43,21 @@ auth:
       namespaces: []
 development:
   plaintext: true
-`, ["--preset", "production", "--set", "unseal.method=none"]);
-  assert.deepEqual(said.slice(0, 7).map((text) => text.split("; ")[0]), [
-    "c.yaml:2:3: server.prot: there is no such key",
-    "c.yaml:3:3: server.port: 70000 is wrong",
-    'c.yaml:4:3: server.timeout_seconds: "30x" is wrong',
-    'c.yaml:6:3: storage.sync_mode: "fully" is wrong',
-    "c.yaml:8:3: security.session_timeout_seconds: refused: sessions are not built, so nothing could time out",
-    'c.yaml:13:33: namespaces.a.access_control.allowed_ips[1]: "nowhere" is wrong',
-    'c.yaml:17:15: auth.certificates[0].roles[0]: "Root" is wrong',
-  ]);
+`,
+    ["--preset", "production", "--set", "unseal.method=none"],
+  );
+  assert.deepEqual(
+    said.slice(0, 7).map((text) => text.split("; ")[0]),
+    [
+      "c.yaml:2:3: server.prot: there is no such key",
+      "c.yaml:3:3: server.port: 70000 is wrong",
+      'c.yaml:4:3: server.timeout_seconds: "30x" is wrong',
+      'c.yaml:6:3: storage.sync_mode: "fully" is wrong',
+      "c.yaml:8:3: security.session_timeout_seconds: refused: sessions are not built, so nothing could time out",
+      'c.yaml:13:33: namespaces.a.access_control.allowed_ips[1]: "nowhere" is wrong',
+      'c.yaml:17:15: auth.certificates[0].roles[0]: "Root" is wrong',
+    ],
+  );
   const rest = said.slice(7).join("\n");
   assert.match(rest, /c\.yaml:20:3: development\.plaintext: true is not allowed in production/);
   assert.match(rest, /c\.yaml:9:3: security\.min_password_length: 4 is too short in production/);
@@ -55,16 +65,56 @@ development:
 });
 
 const RULES: readonly (readonly [rule: string, preset: string, yaml: string, said: RegExp])[] = [
-  ["TLS cannot be off in production", "production", "server: {tls_enabled: false}", /server\.tls_enabled: false is not allowed in production/],
-  ["client certificates cannot be unasked for in production", "production", "server: {api_client_auth: none}", /server\.api_client_auth: none is not allowed in production/],
-  ["client certificates cannot be unasked for in test", "test", "server: {client_auth: none}", /server\.client_auth: none is not allowed in test/],
-  ["plaintext listeners cannot be opened in test", "test", "development: {plaintext: true}", /development\.plaintext: true is not allowed in test/],
-  ["plaintext REST cannot leave the machine", "development", "server: {health_host: 0.0.0.0}", /server\.health_host: it is not a loopback address/],
-  ["two listeners cannot share a port", "development", "server: {api_port: 9090}", /metrics\.listen_port: port 9090 is taken by server\.api_port/],
+  [
+    "TLS cannot be off in production",
+    "production",
+    "server: {tls_enabled: false}",
+    /server\.tls_enabled: false is not allowed in production/,
+  ],
+  [
+    "client certificates cannot be unasked for in production",
+    "production",
+    "server: {api_client_auth: none}",
+    /server\.api_client_auth: none is not allowed in production/,
+  ],
+  [
+    "client certificates cannot be unasked for in test",
+    "test",
+    "server: {client_auth: none}",
+    /server\.client_auth: none is not allowed in test/,
+  ],
+  [
+    "plaintext listeners cannot be opened in test",
+    "test",
+    "development: {plaintext: true}",
+    /development\.plaintext: true is not allowed in test/,
+  ],
+  [
+    "plaintext REST cannot leave the machine",
+    "development",
+    "server: {health_host: 0.0.0.0}",
+    /server\.health_host: it is not a loopback address/,
+  ],
+  [
+    "two listeners cannot share a port",
+    "development",
+    "server: {api_port: 9090}",
+    /metrics\.listen_port: port 9090 is taken by server\.api_port/,
+  ],
   ["the secret must be named in production", "production", "{}", /unseal\.master_key: it is missing/],
   ["certificates must exist", "production", "{}", /server\.tls_cert_path: \/etc\/hsm\/server-cert\.pem does not exist/],
-  ["a binding has exactly one match", "development", "auth: {certificates: [{common_name: a, san_uri: b, principal: p, roles: [], namespaces: []}]}", /auth\.certificates\[0\]: its form is wrong; expected an entry with exactly one of/],
-  ["buckets ascend", "development", "metrics: {histogram_buckets: [2, 1]}", /metrics\.histogram_buckets: its form is wrong; expected .*ascending/],
+  [
+    "a binding has exactly one match",
+    "development",
+    "auth: {certificates: [{common_name: a, san_uri: b, principal: p, roles: [], namespaces: []}]}",
+    /auth\.certificates\[0\]: its form is wrong; expected an entry with exactly one of/,
+  ],
+  [
+    "buckets ascend",
+    "development",
+    "metrics: {histogram_buckets: [2, 1]}",
+    /metrics\.histogram_buckets: its form is wrong; expected .*ascending/,
+  ],
   ["namespaces have names that URLs can carry", "development", "namespaces: {A B: {}}", /namespaces\.A B: the name is not allowed/],
   ["a section is not a value", "development", "metrics: 5", /metrics: this is a section/],
 ];
@@ -74,18 +124,29 @@ for (const [rule, preset, yaml, said] of RULES) test(rule, () => assert.match(mi
 test("an unknown key names the nearest known one, also from another section", () => {
   assert.match(mistakesIn("loging: {}").join(), /did you mean logging\?/);
   assert.match(mistakesIn("server: {data_dir: x}").join(), /server\.data_dir: there is no such key; did you mean storage\.data_dir\?/);
-  assert.match(mistakesIn("", undefined, { HSM_SERVER__HOTS: "x" }).join(), /environment variable HSM_SERVER__HOTS: server\.hots: there is no such key; did you mean server\.host\?/);
-  assert.match(mistakesIn("__proto__: {x: 1}\nconstructor: 1").join("\n"), /__proto__: there is no such key.*\n.*constructor: there is no such key/);
+  assert.match(
+    mistakesIn("", undefined, { HSM_SERVER__HOTS: "x" }).join(),
+    /environment variable HSM_SERVER__HOTS: server\.hots: there is no such key; did you mean server\.host\?/,
+  );
+  assert.match(
+    mistakesIn("__proto__: {x: 1}\nconstructor: 1").join("\n"),
+    /__proto__: there is no such key.*\n.*constructor: there is no such key/,
+  );
 });
 
 test("duplicate keys, tabs and second documents are mistakes with their line", () => {
-  assert.deepEqual(mistakesIn("server:\n  port: 1\n  port: 2\n"), ["c.yaml:3:3: server.port: the key stands here a second time; keep one of the two"]);
+  assert.deepEqual(mistakesIn("server:\n  port: 1\n  port: 2\n"), [
+    "c.yaml:3:3: server.port: the key stands here a second time; keep one of the two",
+  ]);
   assert.match(mistakesIn("server:\n\tport: 1\n").join(), /c\.yaml:2:1: a tab is used to indent/);
   assert.match(mistakesIn("a: 1\n---\nb: 1\n").join(), /more than one document/);
 });
 
 test("aliases that multiply, deep nesting and large files end in a mistake, quickly", () => {
-  const bomb = ["a: &a [x,x,x,x,x,x,x,x,x]", ...["b", "c", "d", "e", "f", "g", "h"].map((name, at) => `${name}: &${name} [${Array(9).fill(`*${"abcdefg"[at]}`).join()}]`)].join("\n");
+  const bomb = [
+    "a: &a [x,x,x,x,x,x,x,x,x]",
+    ...["b", "c", "d", "e", "f", "g", "h"].map((name, at) => `${name}: &${name} [${Array(9).fill(`*${"abcdefg"[at]}`).join()}]`),
+  ].join("\n");
   assert.match(mistakesIn(bomb).join(), /multiplies aliases/);
   assert.ok(mistakesIn("[".repeat(100_000)).length > 0);
   assert.match(mistakesIn("#".repeat(1_100_000)).join(), /has 1100000 bytes/);

@@ -19,10 +19,23 @@ export const NOT_BUILT: readonly NotBuilt[] = [
   { key: "security.lockout_duration_seconds", problem: "lockouts are not built", remedy: REMOVE },
   { key: "security.key_derivation_iterations", problem: "nothing uses PBKDF2 yet; passphrases go through Argon2id", remedy: REMOVE },
   { key: "security.encryption_at_rest", built: [true], problem: "records are always sealed", remedy: "write true, or remove the key" },
-  { key: "security.encryption_algorithm", built: ["aes256gcm"], problem: "no other cipher is built", remedy: "write aes256gcm, or remove the key" },
+  {
+    key: "security.encryption_algorithm",
+    built: ["aes256gcm"],
+    problem: "no other cipher is built",
+    remedy: "write aes256gcm, or remove the key",
+  },
   { key: "security.audit_log_enabled", built: [true], problem: "no audit, no operation", remedy: "write true, or remove the key" },
   { key: "storage.backend", built: ["memory", "sqlite"], problem: "this backend is not built", remedy: "write sqlite, or memory" },
   { key: "metrics.format", built: ["prometheus"], problem: "no other format is built", remedy: "write prometheus, or remove the key" },
-  { key: "metrics.collection_interval_seconds", problem: "nothing is collected in between: gauges are read when /metrics is", remedy: REMOVE },
-  { key: "namespaces.*.access_control.max_concurrent_sessions", problem: "sessions are not built, so none could be counted", remedy: REMOVE },
+  {
+    key: "metrics.collection_interval_seconds",
+    problem: "nothing is collected in between: gauges are read when /metrics is",
+    remedy: REMOVE,
+  },
+  {
+    key: "namespaces.*.access_control.max_concurrent_sessions",
+    problem: "sessions are not built, so none could be counted",
+    remedy: REMOVE,
+  },
 ];

@@ -3,31 +3,55 @@
  *
  * development: one machine, unseals itself, makes its own certificates, plaintext on loopback. production: nothing is
  * invented, every secret and certificate must be named. test: in memory, system-chosen ports.
- *
- * @see CAPABILITIES S2.98, C5, C19, C23, C28
  */
 import type { Preset } from "@keystead/contract/config";
 import type { Tree } from "./tree.ts";
 
 const BASE: Tree = {
   server: {
-    host: "0.0.0.0", port: 50051, grpc_enabled: true, api_port: 8443, api_enabled: true,
-    health_host: "0.0.0.0", health_port: 8080, health_enabled: true,
-    max_connections: 1000, timeout_seconds: 30, body_bytes: 10_485_760, max_in_flight: 4096,
-    tls_enabled: true, tls_reload_seconds: 60, client_auth: "required",
+    host: "0.0.0.0",
+    port: 50051,
+    grpc_enabled: true,
+    api_port: 8443,
+    api_enabled: true,
+    health_host: "0.0.0.0",
+    health_port: 8080,
+    health_enabled: true,
+    max_connections: 1000,
+    timeout_seconds: 30,
+    body_bytes: 10_485_760,
+    max_in_flight: 4096,
+    tls_enabled: true,
+    tls_reload_seconds: 60,
+    client_auth: "required",
   },
   storage: { backend: "sqlite", data_dir: "/var/lib/hsm", cache_size_bytes: 104_857_600, wal_enabled: true, sync_mode: "full" },
   security: {
-    encryption_at_rest: true, encryption_algorithm: "aes256gcm", audit_log_enabled: true, audit_log_path: "/var/log/hsm/audit.log",
-    require_strong_passwords: true, min_password_length: 12,
+    encryption_at_rest: true,
+    encryption_algorithm: "aes256gcm",
+    audit_log_enabled: true,
+    audit_log_path: "/var/log/hsm/audit.log",
+    require_strong_passwords: true,
+    min_password_length: 12,
   },
   unseal: {},
   auth: { jwt: { key_sets: [], reload_seconds: 30 }, certificates: [] },
   crypto: { rsa_pkcs1_decryption: false, pool_jobs: 0 },
-  logging: { level: "info", format: "json", output: "both", file_path: "/var/log/hsm/hsm.log", max_file_size_bytes: 104_857_600, max_backup_files: 10 },
+  logging: {
+    level: "info",
+    format: "json",
+    output: "both",
+    file_path: "/var/log/hsm/hsm.log",
+    max_file_size_bytes: 104_857_600,
+    max_backup_files: 10,
+  },
   metrics: {
-    enabled: true, format: "prometheus", listen_addr: "0.0.0.0", listen_port: 9090,
-    enable_histograms: true, histogram_buckets: [0.001, 0.01, 0.1, 1, 10],
+    enabled: true,
+    format: "prometheus",
+    listen_addr: "0.0.0.0",
+    listen_port: 9090,
+    enable_histograms: true,
+    histogram_buckets: [0.001, 0.01, 0.1, 1, 10],
   },
   namespaces: { default: { description: "Default namespace", max_keys: 10_000, access_control: { allowed_ips: [], denied_ips: [] } } },
   development: { plaintext: false, principal: "development" },
@@ -48,13 +72,27 @@ export const PROVISIONED_FILES = {
 /** What development and test share: files that provisioning makes below the data folder. */
 const PROVISIONED: Tree = {
   server: {
-    host: "127.0.0.1", health_host: "127.0.0.1", client_auth: "optional", tls_cert_path: `{data_dir}/${PROVISIONED_FILES.serverCertificate}`,
-    tls_key_path: `{data_dir}/${PROVISIONED_FILES.serverKey}`, tls_ca_cert_path: `{data_dir}/${PROVISIONED_FILES.authority}`,
+    host: "127.0.0.1",
+    health_host: "127.0.0.1",
+    client_auth: "optional",
+    tls_cert_path: `{data_dir}/${PROVISIONED_FILES.serverCertificate}`,
+    tls_key_path: `{data_dir}/${PROVISIONED_FILES.serverKey}`,
+    tls_ca_cert_path: `{data_dir}/${PROVISIONED_FILES.authority}`,
   },
   security: { audit_log_path: "{data_dir}/audit", require_strong_passwords: false, min_password_length: 4 },
   unseal: { master_key: `file:{data_dir}/${PROVISIONED_FILES.masterKey}` },
   auth: {
-    jwt: { key_sets: [{ path: `{data_dir}/${PROVISIONED_FILES.keySet}`, ...LOCAL_TOKENS, leeway_seconds: 60, allowed_roles: ["Administrator", "NamespaceAdmin", "Operator", "KeyAdmin", "KeyUser", "Service", "Auditor"], namespaces: ["*"] }] },
+    jwt: {
+      key_sets: [
+        {
+          path: `{data_dir}/${PROVISIONED_FILES.keySet}`,
+          ...LOCAL_TOKENS,
+          leeway_seconds: 60,
+          allowed_roles: ["Administrator", "NamespaceAdmin", "Operator", "KeyAdmin", "KeyUser", "Service", "Auditor"],
+          namespaces: ["*"],
+        },
+      ],
+    },
     certificates: [{ common_name: "admin", principal: "admin", roles: ["Administrator"], namespaces: ["*"] }],
   },
   logging: { output: "console", file_path: "{data_dir}/logs/hsm.log" },
@@ -65,7 +103,14 @@ const PROVISIONED: Tree = {
 export const PRESET_LAYERS: Readonly<Record<Preset, readonly Tree[]>> = {
   production: [
     BASE,
-    { preset: "production", server: { tls_cert_path: "/etc/hsm/server-cert.pem", tls_key_path: "/etc/hsm/server-key.pem", tls_ca_cert_path: "/etc/hsm/ca-cert.pem" } },
+    {
+      preset: "production",
+      server: {
+        tls_cert_path: "/etc/hsm/server-cert.pem",
+        tls_key_path: "/etc/hsm/server-key.pem",
+        tls_ca_cert_path: "/etc/hsm/ca-cert.pem",
+      },
+    },
   ],
   development: [
     BASE,

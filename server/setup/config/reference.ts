@@ -37,7 +37,10 @@ export function renderConfigReference(): string {
     const defaults = key.includes("[]") ? ["", "", ""] : trees.map((tree) => shownDefault(valueAt(tree, path)));
     return `| \`${key}\` | ${cell(meta.description)} | ${cell(meta.expects)} | ${defaults.join(" | ")} |`;
   });
-  const refused = NOT_BUILT.map(({ key, built, problem, remedy }) => `| \`${key}\` | ${built === undefined ? "any" : `anything but ${built.map((value) => `\`${JSON.stringify(value)}\``).join(", ")}`} | ${problem}; ${remedy} |`);
+  const refused = NOT_BUILT.map(
+    ({ key, built, problem, remedy }) =>
+      `| \`${key}\` | ${built === undefined ? "any" : `anything but ${built.map((value) => `\`${JSON.stringify(value)}\``).join(", ")}`} | ${problem}; ${remedy} |`,
+  );
   const flags = Object.entries(FLAGS).map(([flag, key]) => `| \`${flag}\` | \`${key}\` |`);
   return `# Configuration
 

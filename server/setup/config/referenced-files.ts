@@ -64,7 +64,11 @@ export function missingFiles(config: EffectiveConfig, env: Environment): readonl
   if (gateway.tls !== undefined) {
     const certificate = (text: string) => new X509Certificate(text);
     publicFile("server.tls_cert_path", gateway.tls.certPath, certificate, "a PEM file of the server certificate");
-    note("server.tls_key_path", isMade(gateway.tls.keyPath) ? undefined : problemOfFile(gateway.tls.keyPath, isMade), "name a PEM file of the server's private key");
+    note(
+      "server.tls_key_path",
+      isMade(gateway.tls.keyPath) ? undefined : problemOfFile(gateway.tls.keyPath, isMade),
+      "name a PEM file of the server's private key",
+    );
     publicFile("server.tls_ca_cert_path", gateway.tls.caPath, certificate, "a PEM file of certificate authorities");
   }
   vault.auth.keySets.forEach(({ path }, at) => publicFile(`auth.jwt.key_sets[${at}].path`, path, parseKeySet, "a JWKS file"));

@@ -1,8 +1,6 @@
 /**
  * What must hold between keys once all layers are merged: one rule per function, all of them run. Whether named
  * files exist is not asked here (see referenced-files.ts).
- *
- * @see CAPABILITIES C5, C9, C23, C28; issue point 7
  */
 import { isIP } from "node:net";
 import type { Mistake } from "./mistake.ts";
@@ -17,22 +15,47 @@ const finding = (broken: boolean, key: string, problem: string, remedy: string):
 export const LOOPBACK: readonly string[] = ["127.0.0.1", "::1"];
 
 /** TLS is only optional where nobody's keys are at stake. */
-const tlsInProduction: Rule = ({ preset, server }) => finding(preset === "production" && !server.tls_enabled, "server.tls_enabled", "false is not allowed in production", "write true, or use the development or test preset");
+const tlsInProduction: Rule = ({ preset, server }) =>
+  finding(
+    preset === "production" && !server.tls_enabled,
+    "server.tls_enabled",
+    "false is not allowed in production",
+    "write true, or use the development or test preset",
+  );
 
 /** An open TLS listener needs its files. */
 const tlsFiles: Rule = ({ server }) => {
   if (!server.tls_enabled || !(server.api_enabled || server.grpc_enabled)) return [];
-  return (["tls_cert_path", "tls_key_path", "tls_ca_cert_path"] as const).flatMap((name) => finding(server[name] === undefined, `server.${name}`, "it is missing", "name a PEM file"));
+  return (["tls_cert_path", "tls_key_path", "tls_ca_cert_path"] as const).flatMap((name) =>
+    finding(server[name] === undefined, `server.${name}`, "it is missing", "name a PEM file"),
+  );
 };
 
 /** Listeners without client certificates exist in development only (C23). */
 const clientAuth: Rule = ({ preset, server }) =>
-  (["client_auth", "api_client_auth", "grpc_client_auth"] as const).flatMap((name) => finding(preset !== "development" && server[name] === "none", `server.${name}`, `none is not allowed in ${preset}`, "write required, or optional for a listener that browsers use"));
+  (["client_auth", "api_client_auth", "grpc_client_auth"] as const).flatMap((name) =>
+    finding(
+      preset !== "development" && server[name] === "none",
+      `server.${name}`,
+      `none is not allowed in ${preset}`,
+      "write required, or optional for a listener that browsers use",
+    ),
+  );
 
 /** The listeners without login never leave the development preset, nor the machine. */
 const plaintext: Rule = ({ preset, server, development }) => [
-  ...finding(development.plaintext && preset !== "development", "development.plaintext", `true is not allowed in ${preset}`, "write false, or use the development preset"),
-  ...finding(development.plaintext && preset === "development" && server.health_enabled && !LOOPBACK.includes(server.health_host), "server.health_host", "it is not a loopback address, and development.plaintext serves REST without login there", "write 127.0.0.1, or set development.plaintext: false"),
+  ...finding(
+    development.plaintext && preset !== "development",
+    "development.plaintext",
+    `true is not allowed in ${preset}`,
+    "write false, or use the development preset",
+  ),
+  ...finding(
+    development.plaintext && preset === "development" && server.health_enabled && !LOOPBACK.includes(server.health_host),
+    "server.health_host",
+    "it is not a loopback address, and development.plaintext serves REST without login there",
+    "write 127.0.0.1, or set development.plaintext: false",
+  ),
 ];
 
 /** Two listeners cannot have one port of one address. */
@@ -46,24 +69,45 @@ const ports: Rule = ({ server, metrics, development }) => {
   ].filter(({ on, port }) => on && port !== 0);
   const everywhere = (host: string) => host === "0.0.0.0" || host === "::";
   return listeners.flatMap((listener, at) => {
-    const other = listeners.slice(0, at).find(({ host, port }) => port === listener.port && (host === listener.host || everywhere(host) || everywhere(listener.host)));
+    const other = listeners
+      .slice(0, at)
+      .find(({ host, port }) => port === listener.port && (host === listener.host || everywhere(host) || everywhere(listener.host)));
     return finding(other !== undefined, listener.key, `port ${listener.port} is taken by ${other?.key}`, "choose another port");
   });
 };
 
 /** C28: short passphrases are for development. */
-const passphraseLength: Rule = ({ preset, security }) => finding(preset === "production" && security.min_password_length < 8, "security.min_password_length", `${security.min_password_length} is too short in production`, "write 8 or more");
+const passphraseLength: Rule = ({ preset, security }) =>
+  finding(
+    preset === "production" && security.min_password_length < 8,
+    "security.min_password_length",
+    `${security.min_password_length} is too short in production`,
+    "write 8 or more",
+  );
 
 /** One way to unseal, and what it needs. */
 const unseal: Rule = ({ unseal: { method, master_key, passphrase } }) => {
   if (method === "none") return [];
-  if (method === undefined && master_key !== undefined && passphrase !== undefined) return finding(true, "unseal.passphrase", "unseal.master_key is set too", "keep one of the two, or say which by unseal.method");
-  if (method === "passphrase" || (method === undefined && passphrase !== undefined)) return finding(passphrase === undefined, "unseal.passphrase", "it is missing", "name the passphrase: file:/path, env:NAME or fd:N");
-  return finding(master_key === undefined, "unseal.master_key", "it is missing", "name the secret (file:/path, env:NAME or fd:N), or write unseal.method: none to start sealed");
+  if (method === undefined && master_key !== undefined && passphrase !== undefined)
+    return finding(true, "unseal.passphrase", "unseal.master_key is set too", "keep one of the two, or say which by unseal.method");
+  if (method === "passphrase" || (method === undefined && passphrase !== undefined))
+    return finding(passphrase === undefined, "unseal.passphrase", "it is missing", "name the passphrase: file:/path, env:NAME or fd:N");
+  return finding(
+    master_key === undefined,
+    "unseal.master_key",
+    "it is missing",
+    "name the secret (file:/path, env:NAME or fd:N), or write unseal.method: none to start sealed",
+  );
 };
 
 /** Bind addresses of the plain listeners must be addresses when they are not names of this machine. */
-const addresses: Rule = ({ metrics }) => finding(isIP(metrics.listen_addr) === 0 && metrics.listen_addr !== "localhost", "metrics.listen_addr", "it is not an IP address", "write 127.0.0.1, 0.0.0.0, or this machine's address");
+const addresses: Rule = ({ metrics }) =>
+  finding(
+    isIP(metrics.listen_addr) === 0 && metrics.listen_addr !== "localhost",
+    "metrics.listen_addr",
+    "it is not an IP address",
+    "write 127.0.0.1, 0.0.0.0, or this machine's address",
+  );
 
 const RULES: readonly Rule[] = [tlsInProduction, tlsFiles, clientAuth, plaintext, ports, passphraseLength, unseal, addresses];
 

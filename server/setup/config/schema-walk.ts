@@ -60,9 +60,11 @@ export function allKeys(): readonly { readonly key: string; readonly meta: KeyMe
     const schema = bare(given);
     const meta = schema.meta() as KeyMeta | undefined;
     if (meta?.description !== undefined) found.push({ key: path, meta });
-    if (schema instanceof z.ZodObject) for (const [name, below] of Object.entries(schema.shape)) visit(below as z.ZodType, path === "" ? name : `${path}.${name}`);
+    if (schema instanceof z.ZodObject)
+      for (const [name, below] of Object.entries(schema.shape)) visit(below as z.ZodType, path === "" ? name : `${path}.${name}`);
     else if (schema instanceof z.ZodRecord) visit(schema.valueType as z.ZodType, `${path}.*`);
-    else if (schema instanceof z.ZodArray && bare(schema.element as z.ZodType) instanceof z.ZodObject) visit(schema.element as z.ZodType, `${path}[]`);
+    else if (schema instanceof z.ZodArray && bare(schema.element as z.ZodType) instanceof z.ZodObject)
+      visit(schema.element as z.ZodType, `${path}[]`);
   };
   visit(configSchema, "");
   return found;

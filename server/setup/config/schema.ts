@@ -3,8 +3,6 @@
  * flags, the reference page and the shipped presets are all read against this one table.
  *
  * Keys that no preset sets are optional here; all others have a value in every preset (see presets.ts).
- *
- * @see seed 002 "Configuration"; CAPABILITIES S2.83-S2.98, C1, C5, C9, C23
  */
 import { z } from "zod";
 import { KIND, key } from "./value-kinds.ts";
@@ -61,7 +59,10 @@ const security = z.strictObject({
 });
 
 const unseal = z.strictObject({
-  method: key(KIND.oneOf("key", "passphrase", "none"), "How the vault unseals itself; without it, what is set below decides. none: it starts sealed.").optional(),
+  method: key(
+    KIND.oneOf("key", "passphrase", "none"),
+    "How the vault unseals itself; without it, what is set below decides. none: it starts sealed.",
+  ).optional(),
   master_key: key(KIND.reference, "Where the 32-byte root secret is (text form base64:... or hex:...).").optional(),
   passphrase: key(KIND.reference, "Where the passphrase is, instead of master_key.").optional(),
   hmac_key: key(KIND.reference, "Where an optional second secret is; it is mixed into the root.").optional(),
@@ -73,27 +74,39 @@ const keySet = z.strictObject({
   audience: key(KIND.name, "Required aud of its tokens."),
   leeway_seconds: key(KIND.seconds, "Clock difference forgiven; 60 without it.").optional(),
   allowed_roles: key(roles, "Roles its tokens may carry; none without it.").optional(),
-  namespaces: key(KIND.names, "Namespaces its tokens may reach; [\"*\"] = all; none without it.").optional(),
+  namespaces: key(KIND.names, 'Namespaces its tokens may reach; ["*"] = all; none without it.').optional(),
 });
 
 const certificate = z
   .strictObject({
     common_name: key(KIND.name, "Subject common name to match.").optional(),
-    fingerprint_sha256: key(z.string().regex(/^(?:[0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}$/).meta({ expects: "64 hexadecimal digits, with or without colons" }), "SHA-256 of the DER certificate to match.").optional(),
+    fingerprint_sha256: key(
+      z
+        .string()
+        .regex(/^(?:[0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}$/)
+        .meta({ expects: "64 hexadecimal digits, with or without colons" }),
+      "SHA-256 of the DER certificate to match.",
+    ).optional(),
     san_uri: key(KIND.name, "URI subject alternative name to match (SPIFFE).").optional(),
     principal: key(KIND.name, "Who the bearer is."),
     roles: key(roles, "Roles of the principal."),
-    namespaces: key(KIND.names, "Namespaces the principal may reach; [\"*\"] = all."),
+    namespaces: key(KIND.names, 'Namespaces the principal may reach; ["*"] = all.'),
   })
   .refine((entry) => [entry.common_name, entry.fingerprint_sha256, entry.san_uri].filter((match) => match !== undefined).length === 1)
   .meta({ expects: "an entry with exactly one of common_name, fingerprint_sha256, san_uri" });
 
 const auth = z.strictObject({
   jwt: z.strictObject({
-    key_sets: key(z.array(keySet).meta({ expects: "a list of key sets, each with path, issuer and audience" }), "Key sets that verify bearer tokens."),
+    key_sets: key(
+      z.array(keySet).meta({ expects: "a list of key sets, each with path, issuer and audience" }),
+      "Key sets that verify bearer tokens.",
+    ),
     reload_seconds: key(KIND.seconds, "How often the key sets are read again; 0 = never."),
   }),
-  certificates: key(z.array(certificate).meta({ expects: "a list of bindings, each with a match, principal, roles and namespaces" }), "Who the bearers of client certificates are."),
+  certificates: key(
+    z.array(certificate).meta({ expects: "a list of bindings, each with a match, principal, roles and namespaces" }),
+    "Who the bearers of client certificates are.",
+  ),
 });
 
 const crypto = z.strictObject({
@@ -150,7 +163,9 @@ export const configSchema = z.strictObject({
   crypto,
   logging,
   metrics,
-  namespaces: z.record(namespaceName, namespace).meta({ expects: "a section per namespace; its name has 1 to 63 of a-z, 0-9 and -, and does not begin with -" }),
+  namespaces: z
+    .record(namespaceName, namespace)
+    .meta({ expects: "a section per namespace; its name has 1 to 63 of a-z, 0-9 and -, and does not begin with -" }),
   development,
 });
 

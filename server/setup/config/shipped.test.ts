@@ -22,7 +22,10 @@ for (const preset of PRESETS) {
     const expected = load(["--preset", preset]);
     assert.deepEqual(config, expected.config);
     // Production names certificates that this machine need not have; nothing else may be wrong.
-    assert.deepEqual(mistakes.map(({ key }) => key), preset === "production" ? ["server.tls_cert_path", "server.tls_key_path", "server.tls_ca_cert_path"] : []);
+    assert.deepEqual(
+      mistakes.map(({ key }) => key),
+      preset === "production" ? ["server.tls_cert_path", "server.tls_key_path", "server.tls_ca_cert_path"] : [],
+    );
   });
 }
 

@@ -11,7 +11,10 @@ export function valueOfText(text: string, path: KeyPath): unknown {
   const schema = schemaAt(path);
   if (schema === undefined || schema instanceof z.ZodString || schema instanceof z.ZodEnum || schema.safeParse(text).success) return text;
   if (schema instanceof z.ZodArray && !text.trimStart().startsWith("[")) {
-    const words = text.split(",").map((word) => word.trim()).filter((word) => word !== "");
+    const words = text
+      .split(",")
+      .map((word) => word.trim())
+      .filter((word) => word !== "");
     return words.map((word) => (schema.element instanceof z.ZodNumber ? Number(word) : word));
   }
   try {

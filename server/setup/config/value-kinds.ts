@@ -1,8 +1,6 @@
 /**
  * The kinds of values configuration keys take. Each says in words what it expects, so that every error message can
  * say what would be right without repeating the value that was wrong.
- *
- * @see seed 002 "Configuration"; CAPABILITIES C9, C37
  */
 import { isIP } from "node:net";
 import { z } from "zod";
@@ -47,20 +45,42 @@ export const KIND = {
   boolean: kind(z.boolean(), "true or false"),
   text: kind(z.string().max(1024), "text of at most 1024 characters"),
   name: kind(z.string().min(1).max(255), "a name of 1 to 255 characters"),
-  path: kind(z.string().min(1).max(4096).refine((path) => !path.includes("\0")), "the path of a file or folder; {data_dir} at its start means storage.data_dir"),
-  host: kind(z.string().refine((host) => isIP(host) !== 0 || HOST_NAME.test(host)), "an IP address or a host name"),
+  path: kind(
+    z
+      .string()
+      .min(1)
+      .max(4096)
+      .refine((path) => !path.includes("\0")),
+    "the path of a file or folder; {data_dir} at its start means storage.data_dir",
+  ),
+  host: kind(
+    z.string().refine((host) => isIP(host) !== 0 || HOST_NAME.test(host)),
+    "an IP address or a host name",
+  ),
   port: kind(z.number().int().min(0).max(65_535), "a whole number from 0 to 65535 (0 lets the system choose)"),
-  seconds: kind(z.union([z.number().min(0).max(1e9), z.string().regex(DURATION).transform(secondsOf)]), "seconds as a number, or a duration such as 500ms, 30s, 5m, 2h, 90d"),
-  addressRanges: kind(z.array(z.string().refine(isAddressRange)), "a list of IP addresses or CIDR ranges, such as [10.0.0.0/8, \"::1\"]"),
+  seconds: kind(
+    z.union([z.number().min(0).max(1e9), z.string().regex(DURATION).transform(secondsOf)]),
+    "seconds as a number, or a duration such as 500ms, 30s, 5m, 2h, 90d",
+  ),
+  addressRanges: kind(z.array(z.string().refine(isAddressRange)), 'a list of IP addresses or CIDR ranges, such as [10.0.0.0/8, "::1"]'),
   /** A secret's name, never its value. */
-  reference: kind(z.string().regex(/^(?:file:.+|env:[A-Za-z_][A-Za-z0-9_]*|fd:(?:[3-9]|[1-5][0-9]|6[0-3]))$/), "a reference to the secret: file:/path, env:NAME or fd:N (N from 3 to 63); never the secret itself", true),
+  reference: kind(
+    z.string().regex(/^(?:file:.+|env:[A-Za-z_][A-Za-z0-9_]*|fd:(?:[3-9]|[1-5][0-9]|6[0-3]))$/),
+    "a reference to the secret: file:/path, env:NAME or fd:N (N from 3 to 63); never the secret itself",
+    true,
+  ),
   names: kind(z.array(z.string().min(1).max(255)), "a list of names"),
   buckets: kind(
-    z.array(z.number().positive()).min(1).max(64).refine((list) => list.every((bucket, at) => at === 0 || bucket > (list[at - 1] ?? 0))),
+    z
+      .array(z.number().positive())
+      .min(1)
+      .max(64)
+      .refine((list) => list.every((bucket, at) => at === 0 || bucket > (list[at - 1] ?? 0))),
     "a list of 1 to 64 ascending positive numbers (seconds)",
   ),
   integer: (min: number, max: number) => kind(z.number().int().min(min).max(max), `a whole number from ${min} to ${max}`),
-  oneOf: <const T extends readonly [string, ...string[]]>(...words: T) => kind(z.enum(words), words.length === 1 ? words[0] : `one of ${words.join(", ")}`),
+  oneOf: <const T extends readonly [string, ...string[]]>(...words: T) =>
+    kind(z.enum(words), words.length === 1 ? words[0] : `one of ${words.join(", ")}`),
 };
 
 /** The same kind with the key's one-line description. */

@@ -34,7 +34,10 @@ export interface ReadFile {
 
 /** Reads one file; a file that cannot be read or parsed is a mistake and no layer. */
 export function readYamlLayer(path: string): ReadFile {
-  const whole = (problem: string, remedy: string): ReadFile => ({ layer: undefined, mistakes: [{ place: { source: path }, key: "", problem, remedy }] });
+  const whole = (problem: string, remedy: string): ReadFile => ({
+    layer: undefined,
+    mistakes: [{ place: { source: path }, key: "", problem, remedy }],
+  });
   let text: string;
   try {
     const { size } = statSync(path);
@@ -54,7 +57,14 @@ export function parseYamlLayer(text: string, source: string): ReadFile {
     return { source, line, column: col };
   };
   try {
-    const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, strict: true, stringKeys: true, uniqueKeys: true, logLevel: "error" });
+    const document = parseDocument(text, {
+      lineCounter: lines,
+      prettyErrors: false,
+      strict: true,
+      stringKeys: true,
+      uniqueKeys: true,
+      logLevel: "error",
+    });
     const problems = [...document.errors, ...document.warnings];
     if (problems.length > 0) {
       const mistakes = problems.map(({ code, pos }): Mistake => {
@@ -64,10 +74,31 @@ export function parseYamlLayer(text: string, source: string): ReadFile {
       return { layer: undefined, mistakes };
     }
     const value: unknown = document.toJS({ maxAliasCount: MAX_ALIASES }) ?? {};
-    if (!isTree(value)) return { layer: undefined, mistakes: [{ place: { source, line: 1, column: 1 }, key: "", problem: "the file does not hold sections", remedy: "begin with a key such as server:" }] };
+    if (!isTree(value))
+      return {
+        layer: undefined,
+        mistakes: [
+          {
+            place: { source, line: 1, column: 1 },
+            key: "",
+            problem: "the file does not hold sections",
+            remedy: "begin with a key such as server:",
+          },
+        ],
+      };
     return { layer: { tree: value as Tree, placeOf: (path) => place(offsetOf(document, path)) }, mistakes: [] };
   } catch {
-    return { layer: undefined, mistakes: [{ place: { source, line: 1, column: 1 }, key: "", problem: "the file is nested too deeply or multiplies aliases", remedy: "write the values out" }] };
+    return {
+      layer: undefined,
+      mistakes: [
+        {
+          place: { source, line: 1, column: 1 },
+          key: "",
+          problem: "the file is nested too deeply or multiplies aliases",
+          remedy: "write the values out",
+        },
+      ],
+    };
   }
 }
 

@@ -45,8 +45,8 @@ async function readKey(pem: string): Promise<KeyPair> {
   const der = key.export({ format: "der", type: "pkcs8" });
   const { d: _, key_ops: __, ...jwk } = key.export({ format: "jwk" });
   return {
-    privateKey: (await webcrypto.subtle.importKey("pkcs8", der, EC, true, ["sign"])),
-    publicKey: (await webcrypto.subtle.importKey("jwk", jwk, EC, true, ["verify"])),
+    privateKey: await webcrypto.subtle.importKey("pkcs8", der, EC, true, ["sign"]),
+    publicKey: await webcrypto.subtle.importKey("jwk", jwk, EC, true, ["verify"]),
   };
 }
 
@@ -67,19 +67,22 @@ export async function ensureAuthority({ certPath, keyPath }: CertificateFiles): 
   if (readIfPresent(certPath) !== undefined) return;
   if (readIfPresent(keyPath) === undefined) createFile(keyPath, (await newKey()).pem);
   const keys = await readKey(readIfPresent(keyPath) ?? "");
-  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
-    serialNumber: serialNumber(),
-    name: [{ CN: ["Keystead local authority"] }],
-    ...validity(AUTHORITY_DAYS),
-    signingAlgorithm: EC,
-    keys,
-    extensions: [
-      new x509.BasicConstraintsExtension(true, 0, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
-      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey, false, provider),
-      await x509.AuthorityKeyIdentifierExtension.create(keys.publicKey, false, provider),
-    ],
-  }, provider);
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned(
+    {
+      serialNumber: serialNumber(),
+      name: [{ CN: ["Keystead local authority"] }],
+      ...validity(AUTHORITY_DAYS),
+      signingAlgorithm: EC,
+      keys,
+      extensions: [
+        new x509.BasicConstraintsExtension(true, 0, true),
+        new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+        await x509.SubjectKeyIdentifierExtension.create(keys.publicKey, false, provider),
+        await x509.AuthorityKeyIdentifierExtension.create(keys.publicKey, false, provider),
+      ],
+    },
+    provider,
+  );
   createFile(certPath, `${certificate.toString("pem")}\n`);
 }
 
@@ -108,28 +111,41 @@ export async function ensureLeaf(request: LeafRequest, authority: CertificateFil
   const authorityPem = readIfPresent(authority.certPath) ?? "";
   if (isGood(request, authorityPem)) return false;
   const authorityKeyPem = readIfPresent(authority.keyPath);
-  if (authorityKeyPem === undefined) throw new HsmError("INVALID_REQUEST", `${request.certPath} must be issued, but the authority's key ${authority.keyPath} is missing; restore it, or remove ${authority.certPath} to start a new authority`);
+  if (authorityKeyPem === undefined)
+    throw new HsmError(
+      "INVALID_REQUEST",
+      `${request.certPath} must be issued, but the authority's key ${authority.keyPath} is missing; restore it, or remove ${authority.certPath} to start a new authority`,
+    );
   const signing = await readKey(authorityKeyPem);
   const issuer = new x509.X509Certificate(authorityPem);
   const { pair, pem } = await newKey();
   const server = request.purpose === "server";
-  const certificate = await x509.X509CertificateGenerator.create({
-    serialNumber: serialNumber(),
-    subject: [{ CN: [request.commonName] }],
-    issuer: issuer.subjectName,
-    ...validity(LEAF_DAYS),
-    signingAlgorithm: EC,
-    publicKey: pair.publicKey,
-    signingKey: signing.privateKey,
-    extensions: [
-      new x509.BasicConstraintsExtension(false, undefined, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-      new x509.ExtendedKeyUsageExtension([server ? x509.ExtendedKeyUsage.serverAuth : x509.ExtendedKeyUsage.clientAuth]),
-      ...(request.names.length === 0 ? [] : [new x509.SubjectAlternativeNameExtension(request.names.map((name) => ({ type: isIP(name) === 0 ? "dns" : "ip", value: name }) as const))]),
-      await x509.SubjectKeyIdentifierExtension.create(pair.publicKey, false, provider),
-      await x509.AuthorityKeyIdentifierExtension.create(signing.publicKey, false, provider),
-    ],
-  }, provider);
+  const certificate = await x509.X509CertificateGenerator.create(
+    {
+      serialNumber: serialNumber(),
+      subject: [{ CN: [request.commonName] }],
+      issuer: issuer.subjectName,
+      ...validity(LEAF_DAYS),
+      signingAlgorithm: EC,
+      publicKey: pair.publicKey,
+      signingKey: signing.privateKey,
+      extensions: [
+        new x509.BasicConstraintsExtension(false, undefined, true),
+        new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+        new x509.ExtendedKeyUsageExtension([server ? x509.ExtendedKeyUsage.serverAuth : x509.ExtendedKeyUsage.clientAuth]),
+        ...(request.names.length === 0
+          ? []
+          : [
+              new x509.SubjectAlternativeNameExtension(
+                request.names.map((name) => ({ type: isIP(name) === 0 ? "dns" : "ip", value: name }) as const),
+              ),
+            ]),
+        await x509.SubjectKeyIdentifierExtension.create(pair.publicKey, false, provider),
+        await x509.AuthorityKeyIdentifierExtension.create(signing.publicKey, false, provider),
+      ],
+    },
+    provider,
+  );
   replaceFile(request.keyPath, pem);
   replaceFile(request.certPath, `${certificate.toString("pem")}\n`);
   return true;

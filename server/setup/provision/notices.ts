@@ -28,6 +28,7 @@ export function noticesOf({ gateway, vault }: EffectiveConfig, profile: Profile)
       `WARNING: as the principal "${vault.auth.developmentPrincipal}". Never keep real keys in the development preset.`,
     );
   }
-  if (vault.minPassphraseLength < 8) lines.push(`WARNING: passphrases of ${vault.minPassphraseLength} characters are accepted; production asks for at least 8.`);
+  if (vault.minPassphraseLength < 8)
+    lines.push(`WARNING: passphrases of ${vault.minPassphraseLength} characters are accepted; production asks for at least 8.`);
   return lines;
 }

@@ -26,10 +26,12 @@ function configured(name: string, preset = "development"): EffectiveConfig {
 /** Every file below, with bytes, mode and change time. */
 function picture(path: string): Readonly<Record<string, string>> {
   const names = readdirSync(path, { recursive: true, encoding: "utf8" }).sort();
-  return Object.fromEntries(names.map((name) => {
-    const stat = statSync(join(path, name));
-    return [name, `${(stat.mode & 0o777).toString(8)} ${stat.mtimeMs} ${stat.isFile() ? readFileSync(join(path, name), "latin1") : ""}`];
-  }));
+  return Object.fromEntries(
+    names.map((name) => {
+      const stat = statSync(join(path, name));
+      return [name, `${(stat.mode & 0o777).toString(8)} ${stat.mtimeMs} ${stat.isFile() ? readFileSync(join(path, name), "latin1") : ""}`];
+    }),
+  );
 }
 
 function openssl(...args: readonly string[]): string {
@@ -42,7 +44,8 @@ const first = join(folder, "first");
 const provisioned = await provision(configured("first"));
 
 test("OpenSSL accepts the server's and the administrator's certificates, strictly and for their purpose only", () => {
-  const verify = (file: string, ...args: readonly string[]) => openssl("verify", "-x509_strict", "-CAfile", join(first, "credentials/ca.pem"), ...args, join(first, file));
+  const verify = (file: string, ...args: readonly string[]) =>
+    openssl("verify", "-x509_strict", "-CAfile", join(first, "credentials/ca.pem"), ...args, join(first, file));
   verify("tls/server.pem", "-purpose", "sslserver", "-verify_hostname", "localhost");
   verify("tls/server.pem", "-purpose", "sslserver", "-verify_ip", "127.0.0.1");
   verify("tls/server.pem", "-purpose", "sslserver", "-verify_ip", "::1");
@@ -64,13 +67,21 @@ test("a token signed by the token key verifies by the key set with the configure
   const set = JSON.parse(readFileSync(join(first, "auth/jwks.json"), "utf8")) as Parameters<typeof createLocalJWKSet>[0];
   const [expected] = provisioned.vault.auth.keySets;
   assert.deepEqual([profile["issuer"], profile["audience"]], [expected?.issuer, expected?.audience]);
-  const token = await new SignJWT({}).setProtectedHeader({ alg: "EdDSA", kid: set.keys[0]?.kid ?? "" }).setIssuer(profile["issuer"] ?? "").setAudience(profile["audience"] ?? "").sign(key);
+  const token = await new SignJWT({})
+    .setProtectedHeader({ alg: "EdDSA", kid: set.keys[0]?.kid ?? "" })
+    .setIssuer(profile["issuer"] ?? "")
+    .setAudience(profile["audience"] ?? "")
+    .sign(key);
   await jwtVerify(token, createLocalJWKSet(set), { issuer: expected?.issuer ?? "", audience: expected?.audience ?? "" });
-  assert.ok(set.keys.every((member) => !("d" in member)), "the key set holds a private key");
+  assert.ok(
+    set.keys.every((member) => !("d" in member)),
+    "the key set holds a private key",
+  );
 });
 
 test("files are 0600 and folders 0700", () => {
-  for (const [name, state] of Object.entries(picture(first))) assert.match(state, statSync(join(first, name)).isDirectory() ? /^700 / : /^600 /, name);
+  for (const [name, state] of Object.entries(picture(first)))
+    assert.match(state, statSync(join(first, name)).isDirectory() ? /^700 / : /^600 /, name);
 });
 
 test("a second start changes nothing, not even a time, and leaves no temporary file", async () => {
@@ -90,8 +101,18 @@ test("the notices name the endpoint, the credentials and the listeners without l
 
 /** Damages of the data folder that the next start heals, and files it must leave as they are. */
 const DAMAGES: readonly (readonly [name: string, damage: (data: string) => void])[] = [
-  ["a server key that does not fit its certificate", (data) => writeFileSync(join(data, "tls/server-key.pem"), generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey.export({ format: "pem", type: "pkcs8" }))],
-  ["a torn server certificate", (data) => writeFileSync(join(data, "tls/server.pem"), readFileSync(join(data, "tls/server.pem")).subarray(0, 100))],
+  [
+    "a server key that does not fit its certificate",
+    (data) =>
+      writeFileSync(
+        join(data, "tls/server-key.pem"),
+        generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey.export({ format: "pem", type: "pkcs8" }),
+      ),
+  ],
+  [
+    "a torn server certificate",
+    (data) => writeFileSync(join(data, "tls/server.pem"), readFileSync(join(data, "tls/server.pem")).subarray(0, 100)),
+  ],
   ["a missing administrator certificate", (data) => unlinkSync(join(data, "credentials/admin.pem"))],
   ["a missing authority certificate", (data) => unlinkSync(join(data, "tls/ca.pem"))],
   ["a missing key set", (data) => unlinkSync(join(data, "auth/jwks.json"))],
@@ -106,7 +127,10 @@ for (const [name, damage] of DAMAGES) {
     const kept = ["unseal/master.key", "tls/ca-key.pem"].map((file) => readFileSync(join(data, file), "utf8"));
     damage(data);
     await provision(configured(label));
-    assert.deepEqual(["unseal/master.key", "tls/ca-key.pem"].map((file) => readFileSync(join(data, file), "utf8")), kept);
+    assert.deepEqual(
+      ["unseal/master.key", "tls/ca-key.pem"].map((file) => readFileSync(join(data, file), "utf8")),
+      kept,
+    );
     for (const file of ["tls/server", "credentials/admin"]) {
       const certificate = new X509Certificate(readFileSync(join(data, `${file}.pem`)));
       assert.ok(certificate.publicKey.equals(createPublicKey(readFileSync(join(data, `${file}-key.pem`), "utf8"))));
@@ -149,12 +173,16 @@ test("a data folder that is a symbolic link is refused", async () => {
 test("the test preset is provisioned in the same way, without plaintext listeners", async () => {
   const config = await provision(configured("tests", "test"));
   openssl("verify", "-CAfile", join(folder, "tests/tls/ca.pem"), join(folder, "tests/tls/server.pem"));
-  assert.deepEqual([config.gateway.developmentGrpc, config.gateway.developmentRest, config.vault.auth.developmentPrincipal], [undefined, false, undefined]);
+  assert.deepEqual(
+    [config.gateway.developmentGrpc, config.gateway.developmentRest, config.vault.auth.developmentPrincipal],
+    [undefined, false, undefined],
+  );
   assert.ok(!config.notices.some((line) => line.includes("WITHOUT")));
 });
 
 test("the process prints one JSON document on descriptor 3, or on standard output without it", () => {
-  const run = (stdio: "pipe"[]) => spawnSync(process.execPath, [MAIN, "--preset", "development", "--data-dir", first], { stdio, encoding: "utf8", env: {} });
+  const run = (stdio: "pipe"[]) =>
+    spawnSync(process.execPath, [MAIN, "--preset", "development", "--data-dir", first], { stdio, encoding: "utf8", env: {} });
   const withThree = run(["pipe", "pipe", "pipe", "pipe"]);
   assert.deepEqual([withThree.status, withThree.stdout, withThree.stderr], [0, "", ""]);
   const expected = JSON.parse(JSON.stringify(provisioned)) as unknown;
@@ -163,7 +191,11 @@ test("the process prints one JSON document on descriptor 3, or on standard outpu
 });
 
 test("the process ends with 2 and says every mistake on standard error", () => {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, "--port", "x", "--host", "-"], { encoding: "utf8", env: {}, cwd: folder });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, "--port", "x", "--host", "-"], {
+    encoding: "utf8",
+    env: {},
+    cwd: folder,
+  });
   assert.deepEqual([status, stdout], [2, ""]);
   assert.match(stderr, /flag --port: server\.port: "x" is wrong/);
   assert.match(stderr, /flag --host: server\.host: "-" is wrong/);
@@ -171,7 +203,9 @@ test("the process ends with 2 and says every mistake on standard error", () => {
 
 test("--validate and --show write no file", () => {
   for (const flag of ["--validate", "--show"]) {
-    const { status } = spawnSync(process.execPath, [MAIN, flag, "--preset", "development", "--data-dir", join(folder, "never")], { env: {} });
+    const { status } = spawnSync(process.execPath, [MAIN, flag, "--preset", "development", "--data-dir", join(folder, "never")], {
+      env: {},
+    });
     assert.equal(status, 0);
     assert.throws(() => statSync(join(folder, "never")), { code: "ENOENT" });
   }

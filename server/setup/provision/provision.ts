@@ -2,8 +2,6 @@
  * The first start of the development and test presets: an unseal secret, a local certificate authority with a server
  * and an administrator certificate, a token key, and a profile that says where they are. A later start changes only
  * what is missing or about to expire. Production is never provisioned.
- *
- * @see issue points 1 and 7; CAPABILITIES C10
  */
 import { randomFillSync } from "node:crypto";
 import { hostname } from "node:os";
@@ -60,8 +58,14 @@ export async function provision(config: EffectiveConfig): Promise<EffectiveConfi
   ensureMasterKey(made("masterKey"));
   const authority = { certPath: made("authority"), keyPath: join(data, "tls", "ca-key.pem") };
   await ensureAuthority(authority);
-  await ensureLeaf({ certPath: made("serverCertificate"), keyPath: made("serverKey"), commonName: "localhost", purpose: "server", names: serverNames() }, authority);
-  await ensureLeaf({ certPath: credentials("admin.pem"), keyPath: credentials("admin-key.pem"), commonName: "admin", purpose: "client", names: [] }, authority);
+  await ensureLeaf(
+    { certPath: made("serverCertificate"), keyPath: made("serverKey"), commonName: "localhost", purpose: "server", names: serverNames() },
+    authority,
+  );
+  await ensureLeaf(
+    { certPath: credentials("admin.pem"), keyPath: credentials("admin-key.pem"), commonName: "admin", purpose: "client", names: [] },
+    authority,
+  );
   const authorityPem = readIfPresent(authority.certPath) ?? "";
   if (readIfPresent(credentials("ca.pem")) !== authorityPem) replaceFile(credentials("ca.pem"), authorityPem);
   await ensureTokenKey(credentials("token-key.pem"), made("keySet"));

@@ -15,7 +15,8 @@ interface KeySet {
 
 /** Makes the private key unless it is there, and its public half a member of the set. */
 export async function ensureTokenKey(keyPath: string, keySetPath: string): Promise<void> {
-  if (readIfPresent(keyPath) === undefined) createFile(keyPath, generateKeyPairSync("ed25519").privateKey.export({ format: "pem", type: "pkcs8" }));
+  if (readIfPresent(keyPath) === undefined)
+    createFile(keyPath, generateKeyPairSync("ed25519").privateKey.export({ format: "pem", type: "pkcs8" }));
   const jwk = createPublicKey(createPrivateKey(readIfPresent(keyPath) ?? "")).export({ format: "jwk" });
   const kid = await calculateJwkThumbprint(jwk as { kty: string; crv: string; x: string });
   const text = readIfPresent(keySetPath) ?? '{"keys":[]}';

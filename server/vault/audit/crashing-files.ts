@@ -34,7 +34,8 @@ export class CrashingDisk {
     const file = content;
     const write = (bytes: Buffer, position: number): void => {
       this.before("write", path);
-      if (position + bytes.length > file.now.length) file.now = Buffer.concat([file.now, Buffer.alloc(position + bytes.length - file.now.length)]);
+      if (position + bytes.length > file.now.length)
+        file.now = Buffer.concat([file.now, Buffer.alloc(position + bytes.length - file.now.length)]);
       bytes.copy(file.now, position);
     };
     // What one durable write covers is on the disk, and the size it needs; bytes written otherwise may still be lost.
@@ -46,7 +47,8 @@ export class CrashingDisk {
     };
     return {
       size: () => file.now.length,
-      read: (target, position) => file.now.copy(target, 0, Math.min(position, file.now.length), Math.min(position + target.length, file.now.length)),
+      read: (target, position) =>
+        file.now.copy(target, 0, Math.min(position, file.now.length), Math.min(position + target.length, file.now.length)),
       write,
       truncate: (size) => {
         this.before("truncate", path);

@@ -8,7 +8,7 @@
  * chain; only the vault can extend it. Members stand in the order RFC 8785 sorts them, which is why this file can
  * write them by template: a property test compares it with the general canonicaliser.
  *
- * @see DESIGN §8; CAPABILITIES C12, S1.53; RFC 8785
+ * @see ARCHITECTURE.md "Audit log"; RFC 8785
  */
 import { createHmac, hash, timingSafeEqual, type KeyObject } from "node:crypto";
 import type { PreparedHmac } from "@keystead/crypto/prepared-hmac";
@@ -71,8 +71,14 @@ const quoted = (value: string): string => (PLAIN.test(value) ? `"${value}"` : te
 
 /** The canonical JSON of an event in its place. */
 export function canonicalEvent(fields: EventFields, previous: string, sequence: number, batch: number): string {
-  const items = fields.items === undefined ? "" : `"items":[${fields.items.map((item) => `{"action":${quoted(item.action)},"key":${quoted(item.key)},"outcome":"${item.outcome}","payload":"${item.payload}"}`).join(",")}],`;
-  const records = fields.records === undefined ? "" : `"records":[${fields.records.map((record) => `{"digest":"${record.digest}","name":${quoted(record.name)}}`).join(",")}],`;
+  const items =
+    fields.items === undefined
+      ? ""
+      : `"items":[${fields.items.map((item) => `{"action":${quoted(item.action)},"key":${quoted(item.key)},"outcome":"${item.outcome}","payload":"${item.payload}"}`).join(",")}],`;
+  const records =
+    fields.records === undefined
+      ? ""
+      : `"records":[${fields.records.map((record) => `{"digest":"${record.digest}","name":${quoted(record.name)}}`).join(",")}],`;
   return `{"action":${quoted(fields.action)},"authentication":${quoted(fields.authentication)},"batch":${batch},"decision":"${fields.decision}",${items}"key":${quoted(fields.key)},"namespace":${quoted(fields.namespace)},"outcome":"${fields.outcome}","payload":"${fields.payload}","previous":"${previous}","principal":${quoted(fields.principal)},${records}"request":${quoted(fields.request)},"sequence":${sequence},"time":"${fields.time}","version":${fields.version}}`;
 }
 
@@ -117,7 +123,8 @@ export function parseLine(line: string): ParsedLine | undefined {
   } catch {
     return undefined;
   }
-  if (event === null || typeof event !== "object" || typeof event.previous !== "string" || !Number.isSafeInteger(event.sequence)) return undefined;
+  if (event === null || typeof event !== "object" || typeof event.previous !== "string" || !Number.isSafeInteger(event.sequence))
+    return undefined;
   return { canonical, event, hash: hash("sha256", canonical, "hex"), mac };
 }
 

@@ -50,9 +50,16 @@ export const systemFiles: FileLayer = {
     return systemFile(plain, openSync(path, constants.O_WRONLY | constants.O_DSYNC));
   },
   syncFolder(folder) {
-    const database = new DatabaseSync(join(folder, "folder-sync.db"), { allowExtension: false, defensive: true, timeout: 1_000, limits: { attach: 0 } });
+    const database = new DatabaseSync(join(folder, "folder-sync.db"), {
+      allowExtension: false,
+      defensive: true,
+      timeout: 1_000,
+      limits: { attach: 0 },
+    });
     try {
-      database.exec("PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL; CREATE TABLE IF NOT EXISTS synced (one INTEGER PRIMARY KEY, times INTEGER NOT NULL) STRICT;");
+      database.exec(
+        "PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL; CREATE TABLE IF NOT EXISTS synced (one INTEGER PRIMARY KEY, times INTEGER NOT NULL) STRICT;",
+      );
       database.exec("INSERT INTO synced VALUES (1, 1) ON CONFLICT DO UPDATE SET times = times + 1");
     } finally {
       database.close();
@@ -81,14 +88,16 @@ function systemFile(plain: number, durable: number | undefined): LogFile {
     },
     write: (bytes, position) => writeAll(plain, bytes, position),
     truncate: (size) => ftruncateSync(plain, size),
-    writeDurable: (bytes, position) => new Promise((resolve, reject) => {
-      const go = (done: number): void => write(synced(), bytes, done, bytes.length - done, position + done, (error, written) => {
-        if (error !== null) reject(error);
-        else if (done + written < bytes.length) go(done + written);
-        else resolve();
-      });
-      go(0);
-    }),
+    writeDurable: (bytes, position) =>
+      new Promise((resolve, reject) => {
+        const go = (done: number): void =>
+          write(synced(), bytes, done, bytes.length - done, position + done, (error, written) => {
+            if (error !== null) reject(error);
+            else if (done + written < bytes.length) go(done + written);
+            else resolve();
+          });
+        go(0);
+      }),
     writeDurableNow: (bytes, position) => writeAll(synced(), bytes, position),
     close() {
       closeSync(plain);

@@ -24,14 +24,33 @@ const KEY = createSecretKey(randomBytes(32));
 const PATH = "/audit/audit.log";
 
 const event = (request: string, more: Partial<EventFields> = {}): EventFields => ({
-  action: "Sign", authentication: "token", decision: "allow", key: "k", namespace: "ns", outcome: "OK", payload: "", principal: "jwt:i:s", request, time: "2026-01-01T00:00:00.000Z", version: 1, ...more,
+  action: "Sign",
+  authentication: "token",
+  decision: "allow",
+  key: "k",
+  namespace: "ns",
+  outcome: "OK",
+  payload: "",
+  principal: "jwt:i:s",
+  request,
+  time: "2026-01-01T00:00:00.000Z",
+  version: 1,
+  ...more,
 });
 
 function change(id: string, text: string, before?: string): { fields: EventFields; writes: RecordWrite[] } {
   const bytes = Buffer.from(text);
   const key = { namespace: "ns", kind: "key", id, version: 0 } as const;
-  const write: RecordWrite = { key, expected: before === undefined ? undefined : recordDigest(Buffer.from(before)), bytes, digest: recordDigest(bytes) };
-  return { fields: event(`${id}=${text}`, { action: "RotateKey", key: id, records: [{ digest: write.digest, name: recordName(key) }] }), writes: [write] };
+  const write: RecordWrite = {
+    key,
+    expected: before === undefined ? undefined : recordDigest(Buffer.from(before)),
+    bytes,
+    digest: recordDigest(bytes),
+  };
+  return {
+    fields: event(`${id}=${text}`, { action: "RotateKey", key: id, records: [{ digest: write.digest, name: recordName(key) }] }),
+    writes: [write],
+  };
 }
 
 interface Opened {
@@ -44,7 +63,15 @@ interface Opened {
 function open(files: FileLayer, store: Store, options: Partial<AuditLogOptions> = {}): Opened {
   const stopped: HsmError[] = [];
   const recovered = recoverLog({ files, path: options.path ?? PATH, store, macKey: KEY });
-  const log = new AuditLog(recovered, { files, path: PATH, store, macKey: KEY, syncMode: "full", onStopped: (error) => stopped.push(error), ...options });
+  const log = new AuditLog(recovered, {
+    files,
+    path: PATH,
+    store,
+    macKey: KEY,
+    syncMode: "full",
+    onStopped: (error) => stopped.push(error),
+    ...options,
+  });
   return { log, stopped, cutBytes: recovered.cutBytes, replayedLines: recovered.replayedLines };
 }
 
@@ -77,12 +104,22 @@ test("events stand in the order they were appended, each with the receipt of its
   const files = memoryFiles();
   const { log } = open(files, memoryStore());
   const receipts: Receipt[] = [];
-  for (const round of [1, 500, 3]) receipts.push(...await Promise.all(Array.from({ length: round }, (_, index) => log.append(event(`${round}/${index}`)))));
+  for (const round of [1, 500, 3])
+    receipts.push(...(await Promise.all(Array.from({ length: round }, (_, index) => log.append(event(`${round}/${index}`))))));
   assert.equal(log.sequence, 504);
   const parsed = lines(files).map((line) => parseLine(line));
-  assert.deepEqual(parsed.map((line) => line?.event.request), [1, 500, 3].flatMap((round) => Array.from({ length: round }, (_, index) => `${round}/${index}`)));
-  assert.deepEqual(parsed.map((line) => ({ sequence: line?.event.sequence, hash: line?.hash })), receipts);
-  assert.deepEqual(parsed.map((line) => line?.event.previous), [GENESIS, ...receipts.slice(0, -1).map(({ hash }) => hash)]);
+  assert.deepEqual(
+    parsed.map((line) => line?.event.request),
+    [1, 500, 3].flatMap((round) => Array.from({ length: round }, (_, index) => `${round}/${index}`)),
+  );
+  assert.deepEqual(
+    parsed.map((line) => ({ sequence: line?.event.sequence, hash: line?.hash })),
+    receipts,
+  );
+  assert.deepEqual(
+    parsed.map((line) => line?.event.previous),
+    [GENESIS, ...receipts.slice(0, -1).map(({ hash }) => hash)],
+  );
   assert.equal((await verify(files)).events, 504);
   await log.close();
 });
@@ -133,7 +170,10 @@ test("segments roll at their size, are named by their first event, and verify as
   for (let index = 0; index < 20; index++) await log.append(event(String(index)));
   const segments = listSegments(disk.files, PATH);
   assert.ok(segments.length >= 5);
-  assert.deepEqual(segments.map(({ path }) => path), segments.map(({ firstSequence }) => `${PATH}.${String(firstSequence).padStart(16, "0")}`));
+  assert.deepEqual(
+    segments.map(({ path }) => path),
+    segments.map(({ firstSequence }) => `${PATH}.${String(firstSequence).padStart(16, "0")}`),
+  );
   assert.equal((await verify(disk.files)).events, 20);
   const again = open(disk.afterCrash(() => false).files, store, { segmentBytes: 1000 });
   assert.equal(again.log.sequence, 20);
@@ -163,10 +203,16 @@ test("a stale change is refused and recorded as refused, without its records; th
   await log.append(made.fields, made.writes);
   const stale = change("k", "2", "0");
   const good = change("j", "1");
-  const [first, second, third] = await Promise.allSettled([log.append(event("beside")), log.append(stale.fields, stale.writes), log.append(good.fields, good.writes)]);
+  const [first, second, third] = await Promise.allSettled([
+    log.append(event("beside")),
+    log.append(stale.fields, stale.writes),
+    log.append(good.fields, good.writes),
+  ]);
   assert.deepEqual([first.status, second.status, third.status], ["fulfilled", "rejected", "fulfilled"]);
   assert.equal((second as PromiseRejectedResult).reason.code, "OBJECT_CHANGED");
-  const refused = lines(files).map((line) => parseLine(line)?.event).find((found) => found?.request === stale.fields.request);
+  const refused = lines(files)
+    .map((line) => parseLine(line)?.event)
+    .find((found) => found?.request === stale.fields.request);
   assert.deepEqual([refused?.decision, refused?.outcome, refused?.records], ["refuse", "OBJECT_CHANGED", undefined]);
   assert.equal((await verify(files)).bad, undefined);
   await agree(store, log.anchors());
@@ -177,13 +223,22 @@ test("when the store cannot commit, everybody in the batch is refused, nothing c
   const files = memoryFiles();
   const inner = memoryStore();
   let full = true;
-  const store: Store = { ...inner, commit(...args) { if (full) throw new Error("database or disk is full"); inner.commit(...args); } };
+  const store: Store = {
+    ...inner,
+    commit(...args) {
+      if (full) throw new Error("database or disk is full");
+      inner.commit(...args);
+    },
+  };
   const { log, stopped } = open(files, store);
   await log.append(event("before"));
   const made = change("k", "1");
   const results = await Promise.allSettled([log.append(event("beside")), log.append(made.fields, made.writes)]);
   for (const result of results) assert.equal((result as PromiseRejectedResult).reason?.code, "AUDIT_UNAVAILABLE");
-  assert.deepEqual([log.sequence, log.anchor("ns/key/k/0"), lines(files).length, await store.get({ namespace: "ns", kind: "key", id: "k", version: 0 })], [1, undefined, 1, undefined]);
+  assert.deepEqual(
+    [log.sequence, log.anchor("ns/key/k/0"), lines(files).length, await store.get({ namespace: "ns", kind: "key", id: "k", version: 0 })],
+    [1, undefined, 1, undefined],
+  );
   full = false;
   assert.equal((await log.append(made.fields, made.writes)).sequence, 2);
   assert.deepEqual(stopped, []);
@@ -199,7 +254,9 @@ test("a full disk refuses every event and says so; when there is room again the 
   await log.append(event("1"));
   // Within what is zeroed ahead, and beyond it, when the next zeros ride on the write.
   for (const bytes of [10, 600_000]) {
-    disk.before = (step) => { if (step === "write") throw ioError("ENOSPC"); };
+    disk.before = (step) => {
+      if (step === "write") throw ioError("ENOSPC");
+    };
     const big = "x".repeat(bytes);
     const results = await Promise.allSettled([log.append(event(big)), log.append(event("beside"))]);
     for (const result of results) assert.equal((result as PromiseRejectedResult).reason?.code, "AUDIT_UNAVAILABLE", `${bytes} bytes`);
@@ -208,7 +265,10 @@ test("a full disk refuses every event and says so; when there is room again the 
     await log.append(event("after"));
   }
   assert.deepEqual(stopped, []);
-  assert.deepEqual(lines(disk.files).map((line) => parseLine(line)?.event.request), ["1", "after", "after"]);
+  assert.deepEqual(
+    lines(disk.files).map((line) => parseLine(line)?.event.request),
+    ["1", "after", "after"],
+  );
   assert.equal((await verify(disk.afterCrash(() => false).files)).events, 3);
   await log.close();
 });
@@ -217,7 +277,9 @@ test("a failed write that cannot be undone stops the log", async () => {
   const disk = new CrashingDisk();
   const { log, stopped } = open(disk.files, memoryStore());
   await log.append(event("1"));
-  disk.before = (step) => { if (step === "write" || step === "truncate") throw ioError("EIO"); };
+  disk.before = (step) => {
+    if (step === "write" || step === "truncate") throw ioError("EIO");
+  };
   await assert.rejects(log.append(event("2")), { code: "AUDIT_UNAVAILABLE" });
   disk.before = () => undefined;
   await assert.rejects(log.append(event("3")), { code: "AUDIT_UNAVAILABLE" });
@@ -229,7 +291,9 @@ test("a failed sync stops the log for good: nobody knows what the disk holds", a
   const disk = new CrashingDisk();
   const { log, stopped } = open(disk.files, memoryStore());
   await log.append(event("1"));
-  disk.before = (step) => { if (step === "sync") throw ioError("EIO"); };
+  disk.before = (step) => {
+    if (step === "sync") throw ioError("EIO");
+  };
   const results = await Promise.allSettled([log.append(event("2")), log.append(event("3"))]);
   for (const result of results) assert.equal((result as PromiseRejectedResult).reason?.code, "AUDIT_UNAVAILABLE");
   disk.before = () => undefined;
@@ -245,7 +309,9 @@ test("a change whose lines cannot reach the segment is still durable: its waiter
   const store = memoryStore();
   const { log, stopped } = open(disk.files, store);
   await log.append(event("1"));
-  disk.before = (step) => { if (step === "write") throw ioError("EIO"); };
+  disk.before = (step) => {
+    if (step === "write") throw ioError("EIO");
+  };
   const made = change("k", "1");
   assert.equal((await log.append(made.fields, made.writes)).sequence, 2);
   assert.equal(stopped.length, 1);
@@ -269,9 +335,22 @@ async function live(mode: SyncMode, last: number): Promise<Life> {
   const disk = new CrashingDisk();
   const inner = memoryStore();
   let steps = 0;
-  const step = (): void => { if (++steps > last) throw ioError("dead"); };
+  const step = (): void => {
+    if (++steps > last) throw ioError("dead");
+  };
   disk.before = step;
-  const store: Store = { ...inner, commit(...args) { step(); inner.commit(...args); step(); }, setDurableSequence(sequence) { step(); inner.setDurableSequence(sequence); } };
+  const store: Store = {
+    ...inner,
+    commit(...args) {
+      step();
+      inner.commit(...args);
+      step();
+    },
+    setDurableSequence(sequence) {
+      step();
+      inner.setDurableSequence(sequence);
+    },
+  };
   const acknowledged: Receipt[] = [];
   try {
     const { log } = open(disk.files, store, { syncMode: mode, segmentBytes: 2500 });
@@ -279,7 +358,10 @@ async function live(mode: SyncMode, last: number): Promise<Life> {
       const results = await Promise.allSettled(appends);
       if (steps <= last) for (const result of results) if (result.status === "fulfilled") acknowledged.push(result.value);
     };
-    const put = (id: string, text: string, before?: string): Promise<Receipt> => { const made = change(id, text, before); return log.append(made.fields, made.writes); };
+    const put = (id: string, text: string, before?: string): Promise<Receipt> => {
+      const made = change(id, text, before);
+      return log.append(made.fields, made.writes);
+    };
     await does(log.append(event("1")), log.append(event("2")));
     await does(put("a", "1"));
     await does(put("a", "2", "1"), put("b", "1"), log.append(event("beside")));
@@ -304,7 +386,8 @@ async function afterwards({ disk, store, acknowledged }: Life, keep: () => boole
   assert.equal(report.events, log.sequence);
   if (lossless) {
     const hashes = lines(left.files).map((line) => parseLine(line)?.hash);
-    for (const { sequence, hash } of acknowledged) assert.equal(hashes[sequence - 1], hash, `event ${sequence} was acknowledged and is lost`);
+    for (const { sequence, hash } of acknowledged)
+      assert.equal(hashes[sequence - 1], hash, `event ${sequence} was acknowledged and is lost`);
   }
   await agree(store, log.anchors());
   assert.deepEqual(report.anchors, log.anchors());
@@ -407,9 +490,15 @@ test("no byte of a log that ended well can be changed unseen, and the event it i
       const before = disk.contents.get(path)?.now[at] as number;
       for (const mask of [0x01, 0x20, 0x80, before, before ^ 0x0a, 0x1e]) {
         if (mask === 0) continue;
-        const changed = disk.copy((other, bytes) => { if (other === path) bytes[at] = before ^ mask; return bytes; });
+        const changed = disk.copy((other, bytes) => {
+          if (other === path) bytes[at] = before ^ mask;
+          return bytes;
+        });
         const said = await found(changed, store);
-        assert.ok(said.sequence === sequence || said.sequence === sequence + 1, `byte ${at} of ${path} (${before} to ${before ^ mask}) lies in event ${sequence}; ${said.by} said ${said.sequence}`);
+        assert.ok(
+          said.sequence === sequence || said.sequence === sequence + 1,
+          `byte ${at} of ${path} (${before} to ${before ^ mask}) lies in event ${sequence}; ${said.by} said ${said.sequence}`,
+        );
       }
       if (before === 10) sequence += 1;
     }
@@ -424,7 +513,10 @@ test("a changed byte in events that were acknowledged but not yet told to the st
   const left = disk.afterCrash(() => false);
   const size = (left.contents.get(path)?.now as Buffer).lastIndexOf(10);
   for (let at = 0; at < size; at++) {
-    const changed = left.copy((_path, bytes) => { bytes[at] = (bytes[at] as number) ^ 1; return bytes; });
+    const changed = left.copy((_path, bytes) => {
+      bytes[at] = (bytes[at] as number) ^ 1;
+      return bytes;
+    });
     assert.equal((await found(changed, memoryStore())).by, "recovery", `byte ${at}`);
   }
 });
@@ -435,7 +527,10 @@ test("a byte swapped for one that decodes alike is seen: the bytes count, not th
     const at = (disk.contents.get(path)?.now as Buffer).indexOf(Buffer.from("\ufffd"));
     if (at === -1) continue;
     // F1 BF BD is the start of a longer character and reads as U+FFFD too.
-    const changed = disk.copy((other, bytes) => { if (other === path) bytes[at] = 0xf1; return bytes; });
+    const changed = disk.copy((other, bytes) => {
+      if (other === path) bytes[at] = 0xf1;
+      return bytes;
+    });
     assert.notEqual((await found(changed, store)).by, "nobody");
   }
 });
@@ -444,16 +539,62 @@ test("missing, swapped, emptied and doubled segments are named", async () => {
   const { disk, store } = await ended();
   const paths = listSegments(disk.files, PATH).map(({ path }) => path);
   const bytesOf = (path: string): Buffer => disk.contents.get(path)?.now as Buffer;
-  for (const missing of paths) assert.notEqual((await found(disk.copy((path, bytes) => (path === missing ? undefined : bytes)), store)).by, "nobody", `without ${missing}`);
-  for (const emptied of paths) assert.notEqual((await found(disk.copy((path, bytes) => (path === emptied ? Buffer.alloc(0) : bytes)), store)).by, "nobody", `${emptied} emptied`);
+  for (const missing of paths)
+    assert.notEqual(
+      (
+        await found(
+          disk.copy((path, bytes) => (path === missing ? undefined : bytes)),
+          store,
+        )
+      ).by,
+      "nobody",
+      `without ${missing}`,
+    );
+  for (const emptied of paths)
+    assert.notEqual(
+      (
+        await found(
+          disk.copy((path, bytes) => (path === emptied ? Buffer.alloc(0) : bytes)),
+          store,
+        )
+      ).by,
+      "nobody",
+      `${emptied} emptied`,
+    );
   for (const a of paths) {
     for (const b of paths) {
       if (a === b) continue;
-      assert.notEqual((await found(disk.copy((path, bytes) => (path === a ? Buffer.from(bytesOf(b)) : path === b ? Buffer.from(bytesOf(a)) : bytes)), store)).by, "nobody", "swapped");
-      assert.notEqual((await found(disk.copy((path, bytes) => (path === a ? Buffer.from(bytesOf(b)) : bytes)), store)).by, "nobody", "doubled");
+      assert.notEqual(
+        (
+          await found(
+            disk.copy((path, bytes) => (path === a ? Buffer.from(bytesOf(b)) : path === b ? Buffer.from(bytesOf(a)) : bytes)),
+            store,
+          )
+        ).by,
+        "nobody",
+        "swapped",
+      );
+      assert.notEqual(
+        (
+          await found(
+            disk.copy((path, bytes) => (path === a ? Buffer.from(bytesOf(b)) : bytes)),
+            store,
+          )
+        ).by,
+        "nobody",
+        "doubled",
+      );
     }
   }
-  assert.equal((await found(disk.copy(() => undefined), store)).sequence, 1);
+  assert.equal(
+    (
+      await found(
+        disk.copy(() => undefined),
+        store,
+      )
+    ).sequence,
+    1,
+  );
 });
 
 test("a log chained anew with another key does not verify, with or without recovery; the chain alone does", async () => {
@@ -474,8 +615,24 @@ test("a log chained anew with another key does not verify, with or without recov
 test("a log that lost its end, as the store knows it, is refused at the first event that is missing", async () => {
   const { disk, store } = await ended();
   const { path, firstSequence } = listSegments(disk.files, PATH).at(-1) as { path: string; firstSequence: number };
-  assert.equal((await found(disk.copy((other, bytes) => (other === path ? Buffer.alloc(0) : bytes)), store)).sequence, firstSequence);
-  assert.equal((await found(disk.copy((other, bytes) => (other === path ? undefined : bytes)), store)).sequence, firstSequence);
+  assert.equal(
+    (
+      await found(
+        disk.copy((other, bytes) => (other === path ? Buffer.alloc(0) : bytes)),
+        store,
+      )
+    ).sequence,
+    firstSequence,
+  );
+  assert.equal(
+    (
+      await found(
+        disk.copy((other, bytes) => (other === path ? undefined : bytes)),
+        store,
+      )
+    ).sequence,
+    firstSequence,
+  );
 });
 
 test("an outbox that does not continue the log is refused, as is one that differs from it", async () => {
@@ -489,7 +646,11 @@ test("an outbox that does not continue the log is refused, as is one that differ
   const more = change("j", "1");
   await log.append(more.fields, more.writes);
   const good = store.outbox().find(({ sequence }) => sequence === 4);
-  const forge = (sequence: number, line: Buffer): Store => { const copy = memoryStore(); copy.commit([], [{ sequence, line }], 3); return copy; };
+  const forge = (sequence: number, line: Buffer): Store => {
+    const copy = memoryStore();
+    copy.commit([], [{ sequence, line }], 3);
+    return copy;
+  };
   const bytes = good?.line as Buffer;
   const torn = disk.afterCrash(() => false);
   assert.equal(lines(torn.files).length, 3);
@@ -497,10 +658,19 @@ test("an outbox that does not continue the log is refused, as is one that differ
   const last = change("i", "1");
   await log.append(last.fields, last.writes);
   const line5 = store.outbox().find(({ sequence }) => sequence === 5)?.line as Buffer;
-  for (const [sequence, line] of [[4, Buffer.from("garbage\n")], [5, line5], [4, Buffer.concat([bytes.subarray(0, 40), Buffer.from([(bytes[40] as number) ^ 1]), bytes.subarray(41)])]] as const) {
-    assert.throws(() => recoverLog({ files: torn.copy().files, path: PATH, store: forge(sequence, line), macKey: KEY }), { code: "INTEGRITY_FAILURE" });
+  for (const [sequence, line] of [
+    [4, Buffer.from("garbage\n")],
+    [5, line5],
+    [4, Buffer.concat([bytes.subarray(0, 40), Buffer.from([(bytes[40] as number) ^ 1]), bytes.subarray(41)])],
+  ] as const) {
+    assert.throws(() => recoverLog({ files: torn.copy().files, path: PATH, store: forge(sequence, line), macKey: KEY }), {
+      code: "INTEGRITY_FAILURE",
+    });
   }
-  assert.throws(() => recoverLog({ files: disk.copy().files, path: PATH, store: forge(4, Buffer.from("another\n")), macKey: KEY }), { code: "INTEGRITY_FAILURE", detail: /differs/ });
+  assert.throws(() => recoverLog({ files: disk.copy().files, path: PATH, store: forge(4, Buffer.from("another\n")), macKey: KEY }), {
+    code: "INTEGRITY_FAILURE",
+    detail: /differs/,
+  });
 });
 
 test("an outbox is enough: a log whose files never reached the disk comes back from it", async () => {
@@ -519,21 +689,40 @@ test("a page of any filter, in either order, is what a filter of the whole gives
   const { log } = open(files, memoryStore(), { segmentBytes: 1500 });
   const keys = ["a", "b", "c"];
   for (let index = 0; index < 60; index++) await log.append(event(String(index), { key: keys[(index * 7 + (index >> 2)) % 3] as string }));
-  const all = lines(files).map((line) => parseLine(line)?.event.sequence as number).map((sequence) => ({ sequence, key: (parseLine(lines(files)[sequence - 1] as string)?.event.key as string) }));
-  await fc.assert(fc.asyncProperty(fc.boolean(), fc.integer({ min: 1, max: 25 }), fc.integer({ min: 0, max: 60 }), fc.subarray(keys), async (newestFirst, limit, upTo, wanted) => {
-    const seen: number[] = [];
-    let after = 0;
-    for (;;) {
-      const { events, next } = await readEvents({ files, path: PATH, upTo, newestFirst, after, limit, matches: ({ event: { key } }) => wanted.includes(key) });
-      assert.ok(events.length <= limit);
-      assert.ok(next === undefined || events.length === limit, "a short page that is not the last");
-      seen.push(...events.map(({ event: { sequence } }) => sequence));
-      if (next === undefined) break;
-      after = next;
-    }
-    const expected = all.filter(({ sequence, key }) => sequence <= upTo && wanted.includes(key)).map(({ sequence }) => sequence);
-    assert.deepEqual(seen, newestFirst ? expected.toReversed() : expected);
-  }), { numRuns: 60 });
+  const all = lines(files)
+    .map((line) => parseLine(line)?.event.sequence as number)
+    .map((sequence) => ({ sequence, key: parseLine(lines(files)[sequence - 1] as string)?.event.key as string }));
+  await fc.assert(
+    fc.asyncProperty(
+      fc.boolean(),
+      fc.integer({ min: 1, max: 25 }),
+      fc.integer({ min: 0, max: 60 }),
+      fc.subarray(keys),
+      async (newestFirst, limit, upTo, wanted) => {
+        const seen: number[] = [];
+        let after = 0;
+        for (;;) {
+          const { events, next } = await readEvents({
+            files,
+            path: PATH,
+            upTo,
+            newestFirst,
+            after,
+            limit,
+            matches: ({ event: { key } }) => wanted.includes(key),
+          });
+          assert.ok(events.length <= limit);
+          assert.ok(next === undefined || events.length === limit, "a short page that is not the last");
+          seen.push(...events.map(({ event: { sequence } }) => sequence));
+          if (next === undefined) break;
+          after = next;
+        }
+        const expected = all.filter(({ sequence, key }) => sequence <= upTo && wanted.includes(key)).map(({ sequence }) => sequence);
+        assert.deepEqual(seen, newestFirst ? expected.toReversed() : expected);
+      },
+    ),
+    { numRuns: 60 },
+  );
   await log.close();
 });
 
@@ -573,7 +762,9 @@ test("lazy syncs make lines durable without anybody waiting", async () => {
   const { log } = open(disk.files, memoryStore(), { syncMode: "normal" });
   await log.append(event("1"));
   assert.equal(lines(disk.afterCrash(() => false).files).length, 0);
-  disk.before = (step) => { if (step === "sync") synced.resolve(); };
+  disk.before = (step) => {
+    if (step === "sync") synced.resolve();
+  };
   const alive = setInterval(() => undefined, 1000);
   await synced.promise;
   clearInterval(alive);

@@ -11,7 +11,7 @@
  * Any failure refuses every waiter of the batch (AUDIT_UNAVAILABLE). A failed write, unless the disk is only full,
  * stops the log until the next start: after that nobody knows what the disk holds.
  *
- * @see DESIGN §8 "Order"
+ * @see ARCHITECTURE.md "Audit log"
  */
 import type { KeyObject } from "node:crypto";
 import { HsmError, asHsmError } from "@keystead/contract/errors";
@@ -150,7 +150,7 @@ export class AuditLog {
 
   /** Lets a batch grow while events keep coming: a durable write costs more than a turn of the event loop. */
   async #gather(): Promise<void> {
-    for (let seen = 0; this.#waiting.length > seen && this.#waiting.length < GATHER_EVENTS; ) {
+    for (let seen = 0; this.#waiting.length > seen && this.#waiting.length < GATHER_EVENTS;) {
       seen = this.#waiting.length;
       await new Promise<void>((resolve) => setImmediate(resolve));
     }
@@ -218,7 +218,10 @@ export class AuditLog {
     // The outbox must continue a durable log: lines that only the page cache holds go first.
     if (syncMode !== "full" && this.#durableSequence < this.#sequence) this.#syncNow();
     const writes = batch.flatMap((waiter) => waiter.writes);
-    const outbox: OutboxLine[] = lines.map((line, index) => ({ sequence: (receipts[index] as Receipt).sequence, line: Buffer.from(line, "utf8") }));
+    const outbox: OutboxLine[] = lines.map((line, index) => ({
+      sequence: (receipts[index] as Receipt).sequence,
+      line: Buffer.from(line, "utf8"),
+    }));
     store.commit(writes, outbox, this.#durableSequence);
     try {
       this.#segment.append(bytes, syncMode !== "none");
@@ -238,7 +241,14 @@ export class AuditLog {
     }
     const [waiter] = batch as [Waiter];
     const { records: _unapplied, ...fields } = waiter.fields;
-    await this.#flush([{ fields: { ...fields, decision: "refuse", outcome: error.code }, writes: [], resolve: () => waiter.reject(error), reject: waiter.reject }]);
+    await this.#flush([
+      {
+        fields: { ...fields, decision: "refuse", outcome: error.code },
+        writes: [],
+        resolve: () => waiter.reject(error),
+        reject: waiter.reject,
+      },
+    ]);
   }
 
   /** Lines that wait in the page cache do not wait long, whether or not more events come. */
@@ -307,7 +317,9 @@ export class AuditLog {
 
 function unavailable(error: unknown): HsmError {
   const known = asHsmError(error);
-  return known.code === "INTERNAL" ? new HsmError("AUDIT_UNAVAILABLE", "the audit log cannot be written", { cause: error, retryAfterSeconds: 5 }) : known;
+  return known.code === "INTERNAL"
+    ? new HsmError("AUDIT_UNAVAILABLE", "the audit log cannot be written", { cause: error, retryAfterSeconds: 5 })
+    : known;
 }
 
 function refuse(batch: readonly Waiter[], error: HsmError): void {

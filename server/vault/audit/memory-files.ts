@@ -23,7 +23,8 @@ export function memoryFiles(): FileLayer {
       };
       return {
         size: () => file.size,
-        read: (target, position) => file.bytes.copy(target, 0, Math.min(position, file.size), Math.min(position + target.length, file.size)),
+        read: (target, position) =>
+          file.bytes.copy(target, 0, Math.min(position, file.size), Math.min(position + target.length, file.size)),
         write,
         truncate(size) {
           if (size < file.size) file.bytes.fill(0, size);

@@ -6,7 +6,7 @@
  * durable sequence must be there, and a line that does not verify before it, or that is whole and does not verify, is
  * tampering, not a torn write.
  *
- * @see DESIGN §8 "Order": recovery
+ * @see ARCHITECTURE.md "Audit log"
  */
 import type { KeyObject } from "node:crypto";
 import { HsmError } from "@keystead/contract/errors";
@@ -33,8 +33,7 @@ export interface RecoverOptions {
   readonly macKey: KeyObject;
 }
 
-const broken = (sequence: number, reason: string): HsmError =>
-  new HsmError("INTEGRITY_FAILURE", `audit log: event ${sequence}: ${reason}`);
+const broken = (sequence: number, reason: string): HsmError => new HsmError("INTEGRITY_FAILURE", `audit log: event ${sequence}: ${reason}`);
 
 /** @throws {HsmError} INTEGRITY_FAILURE naming the first event that is missing or does not verify */
 export function recoverLog(options: RecoverOptions): RecoveredLog {
@@ -44,8 +43,12 @@ export function recoverLog(options: RecoverOptions): RecoveredLog {
   for (const segment of segments.slice(0, -1)) collectAnchors(files, segment, macKey, anchors);
   const outbox = store.outbox();
   const last = segments.at(-1);
-  const tail = last === undefined ? { sequence: 0, hash: GENESIS, end: 0, durableEnd: 0, cutBytes: 0 } : readTail(files, last, macKey, anchors, outbox, store.durableSequence());
-  if (tail.sequence < store.durableSequence()) throw broken(tail.sequence + 1, `missing; the store knows of ${store.durableSequence()} events`);
+  const tail =
+    last === undefined
+      ? { sequence: 0, hash: GENESIS, end: 0, durableEnd: 0, cutBytes: 0 }
+      : readTail(files, last, macKey, anchors, outbox, store.durableSequence());
+  if (tail.sequence < store.durableSequence())
+    throw broken(tail.sequence + 1, `missing; the store knows of ${store.durableSequence()} events`);
   const segment = last === undefined ? undefined : SegmentWriter.resume(files, path, last.path, tail.end, tail.durableEnd);
   const missing = outbox.filter((line) => line.sequence > tail.sequence);
   if (missing.length === 0) {
@@ -92,7 +95,14 @@ function collectAnchors(files: FileLayer, segment: SegmentName, macKey: KeyObjec
   }
 }
 
-function readTail(files: FileLayer, segment: SegmentName, macKey: KeyObject, anchors: Map<string, string>, outbox: readonly { sequence: number; line: Buffer }[], durableSequence: number): { sequence: number; hash: string; end: number; durableEnd: number; cutBytes: number } {
+function readTail(
+  files: FileLayer,
+  segment: SegmentName,
+  macKey: KeyObject,
+  anchors: Map<string, string>,
+  outbox: readonly { sequence: number; line: Buffer }[],
+  durableSequence: number,
+): { sequence: number; hash: string; end: number; durableEnd: number; cutBytes: number } {
   const file = files.open(segment.path, "read");
   const copies = new Map(outbox.map(({ sequence, line }) => [sequence, line.toString("utf8")]));
   let sequence = segment.firstSequence - 1;
@@ -104,11 +114,16 @@ function readTail(files: FileLayer, segment: SegmentName, macKey: KeyObject, anc
     const size = file.size();
     for (const located of readLines(file)) {
       const parsed = located.end === -1 ? undefined : parseLine(located.line);
-      const good = parsed !== undefined && parsed.event.sequence === sequence + 1 && (hash === undefined || parsed.event.previous === hash) && macMatches(parsed, macKey);
+      const good =
+        parsed !== undefined &&
+        parsed.event.sequence === sequence + 1 &&
+        (hash === undefined || parsed.event.previous === hash) &&
+        macMatches(parsed, macKey);
       if (!good) {
         // What a crash leaves of a line ends in zeros or in the end of the file. A whole line that is wrong was changed.
         if (sequence + 1 <= durableSequence || located.end !== -1) throw broken(sequence + 1, "the line does not verify");
-        if (!copies.has(sequence + 1) && wasDurable(file, located.position, size, sequence + 1, macKey)) throw broken(sequence + 1, "the line does not verify, and later ones do");
+        if (!copies.has(sequence + 1) && wasDurable(file, located.position, size, sequence + 1, macKey))
+          throw broken(sequence + 1, "the line does not verify, and later ones do");
         return { sequence, hash: hash ?? previousHash(files, segment), end, durableEnd, cutBytes: size - end };
       }
       const copy = copies.get(sequence + 1);

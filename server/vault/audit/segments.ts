@@ -22,7 +22,8 @@ export interface SegmentName {
 export function listSegments(files: FileLayer, logPath: string): SegmentName[] {
   const folder = dirname(logPath);
   const prefix = `${basename(logPath)}.`;
-  return files.list(folder)
+  return files
+    .list(folder)
     .filter((name) => name.startsWith(prefix) && /^\d{16}$/.test(name.slice(prefix.length)))
     .sort()
     .map((name) => ({ path: join(folder, name), firstSequence: Number(name.slice(prefix.length)) }));

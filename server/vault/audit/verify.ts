@@ -42,7 +42,10 @@ export async function verifyLog(options: VerifyOptions): Promise<LogReport> {
   let sequence = 0;
   let head = GENESIS;
   const report = (reason?: string): LogReport => ({
-    events: sequence, head, authenticated: macKey !== undefined, anchors,
+    events: sequence,
+    head,
+    authenticated: macKey !== undefined,
+    anchors,
     bad: reason === undefined ? undefined : { sequence: sequence + 1, reason },
   });
   for (const segment of listSegments(files, path)) {

@@ -1,6 +1,15 @@
 import "reflect-metadata";
 import assert from "node:assert/strict";
-import { createHash, createHmac, createPublicKey, generateKeyPairSync, randomBytes, sign as signBytes, webcrypto, type KeyObject } from "node:crypto";
+import {
+  createHash,
+  createHmac,
+  createPublicKey,
+  generateKeyPairSync,
+  randomBytes,
+  sign as signBytes,
+  webcrypto,
+  type KeyObject,
+} from "node:crypto";
 import { test } from "node:test";
 import * as x509 from "@peculiar/x509";
 import { LISTENER, decodeCall, encodeCall, type DecodedCall, type Evidence } from "@keystead/channel/call";
@@ -21,17 +30,35 @@ const ed = generateKeyPairSync("ed25519");
 const secret = randomBytes(32);
 const stranger = generateKeyPairSync("ed25519");
 
-const SET: JwtKeySet = { path: "/keys.json", issuer: "https://idp.example", audience: "keystead", leewaySeconds: 5, allowedRoles: ["KeyUser", "auditor"], namespaces: ["default", "team"] };
+const SET: JwtKeySet = {
+  path: "/keys.json",
+  issuer: "https://idp.example",
+  audience: "keystead",
+  leewaySeconds: 5,
+  allowedRoles: ["KeyUser", "auditor"],
+  namespaces: ["default", "team"],
+};
 const jwk = (key: KeyObject, kid: string): object => ({ ...key.export({ format: "jwk" }), kid });
-const KEYS = JSON.stringify({ keys: [jwk(rsa.publicKey, "rsa"), jwk(ec.publicKey, "ec"), jwk(ed.publicKey, "ed"), { kty: "oct", k: secret.toString("base64url"), kid: "mac" }] });
+const KEYS = JSON.stringify({
+  keys: [
+    jwk(rsa.publicKey, "rsa"),
+    jwk(ec.publicKey, "ec"),
+    jwk(ed.publicKey, "ed"),
+    { kty: "oct", k: secret.toString("base64url"), kid: "mac" },
+  ],
+});
 const keySet = (more: Partial<JwtKeySet> = {}, keys = KEYS): ReturnType<typeof parseKeySet> => parseKeySet(keys, { ...SET, ...more });
 
-const b64 = (value: object | string): string => Buffer.from(typeof value === "string" ? value : JSON.stringify(value), "utf8").toString("base64url");
+const b64 = (value: object | string): string =>
+  Buffer.from(typeof value === "string" ? value : JSON.stringify(value), "utf8").toString("base64url");
 type Signer = (input: string) => Buffer;
 const byEd: Signer = (input) => signBytes(undefined, Buffer.from(input), ed.privateKey);
 const byRsa: Signer = (input) => signBytes("sha256", Buffer.from(input), rsa.privateKey);
 const byEc: Signer = (input) => signBytes("sha256", Buffer.from(input), { key: ec.privateKey, dsaEncoding: "ieee-p1363" });
-const byMac = (key: Buffer): Signer => (input) => createHmac("sha256", key).update(input).digest();
+const byMac =
+  (key: Buffer): Signer =>
+  (input) =>
+    createHmac("sha256", key).update(input).digest();
 const CLAIMS = { iss: SET.issuer, aud: SET.audience, sub: "alice", jti: "1", exp: NOW_SECONDS + 60, roles: ["KeyUser"] };
 
 function token(claims: object | string = {}, header: object | string = {}, sign: Signer = byEd): string {
@@ -41,29 +68,62 @@ function token(claims: object | string = {}, header: object | string = {}, sign:
   return `${input}.${sign(input).toString("base64url")}`;
 }
 
-const call = (more: Partial<Evidence>): DecodedCall => decodeCall(encodeCall({ listener: LISTENER.tls, address: "::1", requestId: "r", token: "", certificate: Buffer.alloc(0), ...more }, Buffer.alloc(0)));
-const authenticator = (more: Partial<AuthenticatorOptions> = {}): Authenticator => new Authenticator({ authorities: [], certificates: [], keySets: [keySet()], developmentPrincipal: undefined, now: () => NOW, ...more });
-const by = (bearer: string, more: Partial<AuthenticatorOptions> = {}): Promise<Principal> => authenticator(more).authenticate(call({ token: bearer }));
+const call = (more: Partial<Evidence>): DecodedCall =>
+  decodeCall(
+    encodeCall(
+      { listener: LISTENER.tls, address: "::1", requestId: "r", token: "", certificate: Buffer.alloc(0), ...more },
+      Buffer.alloc(0),
+    ),
+  );
+const authenticator = (more: Partial<AuthenticatorOptions> = {}): Authenticator =>
+  new Authenticator({ authorities: [], certificates: [], keySets: [keySet()], developmentPrincipal: undefined, now: () => NOW, ...more });
+const by = (bearer: string, more: Partial<AuthenticatorOptions> = {}): Promise<Principal> =>
+  authenticator(more).authenticate(call({ token: bearer }));
 
 async function refused(attempt: Promise<Principal>, what: string): Promise<void> {
-  const error = await attempt.then(() => assert.fail(`${what} was let in`), (thrown: unknown) => thrown);
+  const error = await attempt.then(
+    () => assert.fail(`${what} was let in`),
+    (thrown: unknown) => thrown,
+  );
   assert.ok(error instanceof HsmError, `${what}: ${String(error)}`);
-  assert.deepEqual([error.code, error.detail, error.cause, error.retryAfterSeconds], ["UNAUTHENTICATED", "authentication failed", undefined, undefined], what);
+  assert.deepEqual(
+    [error.code, error.detail, error.cause, error.retryAfterSeconds],
+    ["UNAUTHENTICATED", "authentication failed", undefined, undefined],
+    what,
+  );
 }
 
 test("a good token of every algorithm says who it is, and what its key set lets it do", async () => {
-  for (const bearer of [token(), token({}, { alg: "RS256", kid: "rsa" }, byRsa), token({}, { alg: "ES256", kid: "ec" }, byEc), token({}, { alg: "HS256", kid: "mac" }, byMac(secret)), token({}, '{"alg":"EdDSA"}'), token({ aud: ["other", SET.audience] }), token({ nbf: NOW_SECONDS })]) {
+  for (const bearer of [
+    token(),
+    token({}, { alg: "RS256", kid: "rsa" }, byRsa),
+    token({}, { alg: "ES256", kid: "ec" }, byEc),
+    token({}, { alg: "HS256", kid: "mac" }, byMac(secret)),
+    token({}, '{"alg":"EdDSA"}'),
+    token({ aud: ["other", SET.audience] }),
+    token({ nbf: NOW_SECONDS }),
+  ]) {
     const principal = await by(bearer);
-    assert.deepEqual([principal.id, principal.method, principal.roles, principal.defaultNamespace, principal.validUntil], ["jwt:https://idp.example:alice", "token", ["KeyUser"], "default", NOW + 65_000]);
+    assert.deepEqual(
+      [principal.id, principal.method, principal.roles, principal.defaultNamespace, principal.validUntil],
+      ["jwt:https://idp.example:alice", "token", ["KeyUser"], "default", NOW + 65_000],
+    );
     assert.deepEqual(principal.namespaces, new Set(["default", "team"]));
     assert.ok(principal.permissions.has("crypto:sign") && !principal.permissions.has("key:create"));
   }
 });
 
-const without = (name: keyof typeof CLAIMS): string => { const { [name]: _gone, ...rest } = CLAIMS; return JSON.stringify(rest); };
+const without = (name: keyof typeof CLAIMS): string => {
+  const { [name]: _gone, ...rest } = CLAIMS;
+  return JSON.stringify(rest);
+};
 const pemOf = (key: KeyObject): Buffer => Buffer.from(key.export({ format: "pem", type: "spki" }));
 const derOf = (key: KeyObject): Buffer => key.export({ format: "der", type: "spki" });
-const flipped = (bearer: string, part: number): string => bearer.split(".").map((text, index) => (index === part ? `${text.slice(0, 5)}${text[5] === "A" ? "B" : "A"}${text.slice(6)}` : text)).join(".");
+const flipped = (bearer: string, part: number): string =>
+  bearer
+    .split(".")
+    .map((text, index) => (index === part ? `${text.slice(0, 5)}${text[5] === "A" ? "B" : "A"}${text.slice(6)}` : text))
+    .join(".");
 const claimsTwice = (text: string): string => `${JSON.stringify(CLAIMS).slice(0, -1)},${text}}`;
 
 const FORGED: readonly (readonly [string, () => string])[] = [
@@ -74,33 +134,84 @@ const FORGED: readonly (readonly [string, () => string])[] = [
   ["HS256 with the RSA public key as secret (DER)", () => token({}, { alg: "HS256", kid: "rsa" }, byMac(derOf(rsa.publicKey)))],
   ["HS256 with the RSA public key as secret, no kid", () => token({}, '{"alg":"HS256"}', byMac(pemOf(rsa.publicKey)))],
   ["HS256 with an empty secret", () => token({}, { alg: "HS256", kid: "mac" }, byMac(Buffer.alloc(0)))],
-  ["HS384 with the right secret", () => token({}, { alg: "HS384", kid: "mac" }, (input) => createHmac("sha384", secret).update(input).digest())],
-  ["RS512 by the right key", () => token({}, { alg: "RS512", kid: "rsa" }, (input) => signBytes("sha512", Buffer.from(input), rsa.privateKey))],
+  [
+    "HS384 with the right secret",
+    () => token({}, { alg: "HS384", kid: "mac" }, (input) => createHmac("sha384", secret).update(input).digest()),
+  ],
+  [
+    "RS512 by the right key",
+    () => token({}, { alg: "RS512", kid: "rsa" }, (input) => signBytes("sha512", Buffer.from(input), rsa.privateKey)),
+  ],
   ["an algorithm that is not the key's", () => token({}, { alg: "RS256", kid: "ed" })],
-  ["a DER signature for ES256", () => token({}, { alg: "ES256", kid: "ec" }, (input) => signBytes("sha256", Buffer.from(input), ec.privateKey))],
+  [
+    "a DER signature for ES256",
+    () => token({}, { alg: "ES256", kid: "ec" }, (input) => signBytes("sha256", Buffer.from(input), ec.privateKey)),
+  ],
   ["an all-zero ES256 signature", () => token({}, { alg: "ES256", kid: "ec" }, () => Buffer.alloc(64))],
   ["another key's signature", () => token({}, {}, (input) => signBytes(undefined, Buffer.from(input), stranger.privateKey))],
-  ["its own key in the header", () => token({}, { jwk: stranger.publicKey.export({ format: "jwk" }) }, (input) => signBytes(undefined, Buffer.from(input), stranger.privateKey))],
-  ["a wrong audience", () => token({ aud: "keystead2" })], ["no audience", () => token(without("aud"))], ["an audience list without ours", () => token({ aud: ["a", "b"] })],
-  ["a wrong issuer", () => token({ iss: "https://idp.example/" })], ["no issuer", () => token(without("iss"))], ["an issuer list", () => token({ iss: [SET.issuer] })],
-  ["expired", () => token({ exp: NOW_SECONDS - 6 })], ["no expiry", () => token(without("exp"))], ["an expiry that is text", () => token({ exp: String(NOW_SECONDS + 60) })],
-  ["an expiry in the far future", () => token({ exp: NOW_SECONDS + DAY + 6 })], ["an expiry in milliseconds", () => token({ exp: NOW + 60_000 })], ["an infinite expiry", () => token(JSON.stringify(CLAIMS).replace(String(CLAIMS.exp), "1e999"))],
+  [
+    "its own key in the header",
+    () =>
+      token({}, { jwk: stranger.publicKey.export({ format: "jwk" }) }, (input) =>
+        signBytes(undefined, Buffer.from(input), stranger.privateKey),
+      ),
+  ],
+  ["a wrong audience", () => token({ aud: "keystead2" })],
+  ["no audience", () => token(without("aud"))],
+  ["an audience list without ours", () => token({ aud: ["a", "b"] })],
+  ["a wrong issuer", () => token({ iss: "https://idp.example/" })],
+  ["no issuer", () => token(without("iss"))],
+  ["an issuer list", () => token({ iss: [SET.issuer] })],
+  ["expired", () => token({ exp: NOW_SECONDS - 6 })],
+  ["no expiry", () => token(without("exp"))],
+  ["an expiry that is text", () => token({ exp: String(NOW_SECONDS + 60) })],
+  ["an expiry in the far future", () => token({ exp: NOW_SECONDS + DAY + 6 })],
+  ["an expiry in milliseconds", () => token({ exp: NOW + 60_000 })],
+  ["an infinite expiry", () => token(JSON.stringify(CLAIMS).replace(String(CLAIMS.exp), "1e999"))],
   ["not yet valid", () => token({ nbf: NOW_SECONDS + 60 })],
-  ["no jti", () => token(without("jti"))], ["an empty jti", () => token({ jti: "" })], ["a jti that is a number", () => token({ jti: 1 })], ["a jti without end", () => token({ jti: "x".repeat(257) })],
-  ["no subject", () => token(without("sub"))], ["an empty subject", () => token({ sub: "" })], ["a subject that is an object", () => token({ sub: { toString: "alice" } })], ["a subject without end", () => token({ sub: "x".repeat(257) })],
-  ["a crit header", () => token({}, { crit: ["exp"] })], ["an empty crit header", () => token({}, { crit: [] })], ["a crit header of b64", () => token({}, { crit: ["b64"], b64: false })],
-  ["an unknown kid", () => token({}, { kid: "none" })], ["a kid that is a number", () => token({}, { kid: 7 })], ["a kid of the prototype", () => token({}, { kid: "__proto__" })],
-  ["the expiry twice", () => token(claimsTwice(`"exp":${NOW_SECONDS + 120}`))], ["the subject twice", () => token(claimsTwice('"sub":"root"'))], ["the roles twice", () => token(claimsTwice('"roles":["KeyUser"]'))], ["the algorithm twice", () => token({}, '{"alg":"none","alg":"EdDSA","kid":"ed"}')],
-  ["a changed header", () => flipped(token(), 0)], ["changed claims", () => flipped(token(), 1)], ["a changed signature", () => flipped(token(), 2)],
-  ["no signature", () => `${token().split(".").slice(0, 2).join(".")}.`], ["two parts", () => token().split(".").slice(0, 2).join(".")], ["four parts", () => `${token()}.x`], ["five parts, as if encrypted", () => `${token()}.x.y`],
-  ["claims that are an array", () => token("[]")], ["claims that are null", () => token("null")], ["claims that are no JSON", () => token("{")], ["a header that is null", () => token({}, "null")], ["a header that is a number", () => token({}, "1")],
-  ["nothing but dots", () => ".."], ["one word", () => "unusable"], ["16 KiB of letters", () => "a".repeat(16 * 1024)], ["bytes", () => "\u0000\u00ff\u0001.\u00ff.\u00ff"],
+  ["no jti", () => token(without("jti"))],
+  ["an empty jti", () => token({ jti: "" })],
+  ["a jti that is a number", () => token({ jti: 1 })],
+  ["a jti without end", () => token({ jti: "x".repeat(257) })],
+  ["no subject", () => token(without("sub"))],
+  ["an empty subject", () => token({ sub: "" })],
+  ["a subject that is an object", () => token({ sub: { toString: "alice" } })],
+  ["a subject without end", () => token({ sub: "x".repeat(257) })],
+  ["a crit header", () => token({}, { crit: ["exp"] })],
+  ["an empty crit header", () => token({}, { crit: [] })],
+  ["a crit header of b64", () => token({}, { crit: ["b64"], b64: false })],
+  ["an unknown kid", () => token({}, { kid: "none" })],
+  ["a kid that is a number", () => token({}, { kid: 7 })],
+  ["a kid of the prototype", () => token({}, { kid: "__proto__" })],
+  ["the expiry twice", () => token(claimsTwice(`"exp":${NOW_SECONDS + 120}`))],
+  ["the subject twice", () => token(claimsTwice('"sub":"root"'))],
+  ["the roles twice", () => token(claimsTwice('"roles":["KeyUser"]'))],
+  ["the algorithm twice", () => token({}, '{"alg":"none","alg":"EdDSA","kid":"ed"}')],
+  ["a changed header", () => flipped(token(), 0)],
+  ["changed claims", () => flipped(token(), 1)],
+  ["a changed signature", () => flipped(token(), 2)],
+  ["no signature", () => `${token().split(".").slice(0, 2).join(".")}.`],
+  ["two parts", () => token().split(".").slice(0, 2).join(".")],
+  ["four parts", () => `${token()}.x`],
+  ["five parts, as if encrypted", () => `${token()}.x.y`],
+  ["claims that are an array", () => token("[]")],
+  ["claims that are null", () => token("null")],
+  ["claims that are no JSON", () => token("{")],
+  ["a header that is null", () => token({}, "null")],
+  ["a header that is a number", () => token({}, "1")],
+  ["nothing but dots", () => ".."],
+  ["one word", () => "unusable"],
+  ["16 KiB of letters", () => "a".repeat(16 * 1024)],
+  ["bytes", () => "\u0000\u00ff\u0001.\u00ff.\u00ff"],
 ];
 
 for (const [what, forge] of FORGED) test(`token refused with the one answer: ${what}`, () => refused(by(forge()), what));
 
 test("a token's roles count only as far as its key set allows them, in any spelling", async () => {
-  assert.deepEqual((await by(token({ roles: ["Administrator", "KeyUser", "Auditor", "admin", "__proto__", 7, "nobody"] }))).roles, ["KeyUser", "Auditor"]);
+  assert.deepEqual((await by(token({ roles: ["Administrator", "KeyUser", "Auditor", "admin", "__proto__", 7, "nobody"] }))).roles, [
+    "KeyUser",
+    "Auditor",
+  ]);
   assert.deepEqual((await by(token({ roles: undefined, role: "auditor" }))).roles, ["Auditor"]);
   for (const roles of [[], ["Administrator"], "Administrator", 7, null, { 0: "KeyUser" }]) {
     const { permissions } = await by(token({ roles }));
@@ -109,7 +220,8 @@ test("a token's roles count only as far as its key set allows them, in any spell
 });
 
 test("a token's namespaces can only narrow its key set's", async () => {
-  const reach = async (namespaces: unknown, more: Partial<JwtKeySet> = {}): Promise<unknown> => (await by(token({ namespaces }), { keySets: [keySet(more)] })).namespaces;
+  const reach = async (namespaces: unknown, more: Partial<JwtKeySet> = {}): Promise<unknown> =>
+    (await by(token({ namespaces }), { keySets: [keySet(more)] })).namespaces;
   assert.deepEqual(await reach(undefined), new Set(["default", "team"]));
   assert.deepEqual(await reach(["team"]), new Set(["team"]));
   assert.deepEqual(await reach("team"), new Set(["team"]));
@@ -128,15 +240,39 @@ test("a token's namespaces can only narrow its key set's", async () => {
 
 test("two issuers never make one principal, however the words are cut", async () => {
   const sets = [keySet({ issuer: "a" }), keySet({ issuer: "a:b" })];
-  const [first, second] = await Promise.all([by(token({ iss: "a", sub: "b:c" }), { keySets: sets }), by(token({ iss: "a:b", sub: "c" }), { keySets: sets })]);
+  const [first, second] = await Promise.all([
+    by(token({ iss: "a", sub: "b:c" }), { keySets: sets }),
+    by(token({ iss: "a:b", sub: "c" }), { keySets: sets }),
+  ]);
   assert.notEqual(first.id, second.id);
 });
 
 test("a key set file with anything but public verification keys is refused, and never quoted", () => {
   const small = generateKeyPairSync("rsa", { modulusLength: 1024 });
-  for (const keys of ["", "[]", "null", '{"keys":1}', '{"keys":[{}]}', '{"keys":[null]}', JSON.stringify({ keys: [ed.privateKey.export({ format: "jwk" })] }), JSON.stringify({ keys: [jwk(small.publicKey, "s")] }), '{"keys":[{"kty":"oct","k":"c2hvcnQ"}]}', '{"keys":[{"kty":"oct"}]}',
-    JSON.stringify({ keys: [{ ...jwk(ed.publicKey, "x"), alg: "HS256" }] }), JSON.stringify({ keys: [{ ...jwk(ed.publicKey, "x"), use: "enc" }] }), JSON.stringify({ keys: [{ ...jwk(ec.publicKey, "x"), x: "AA" }] })]) {
-    assert.throws(() => parseKeySet(keys, SET), (error: unknown) => error instanceof HsmError && error.code === "INVALID_REQUEST" && error.detail.includes("/keys.json") && !error.detail.includes("c2hvcnQ"), keys);
+  for (const keys of [
+    "",
+    "[]",
+    "null",
+    '{"keys":1}',
+    '{"keys":[{}]}',
+    '{"keys":[null]}',
+    JSON.stringify({ keys: [ed.privateKey.export({ format: "jwk" })] }),
+    JSON.stringify({ keys: [jwk(small.publicKey, "s")] }),
+    '{"keys":[{"kty":"oct","k":"c2hvcnQ"}]}',
+    '{"keys":[{"kty":"oct"}]}',
+    JSON.stringify({ keys: [{ ...jwk(ed.publicKey, "x"), alg: "HS256" }] }),
+    JSON.stringify({ keys: [{ ...jwk(ed.publicKey, "x"), use: "enc" }] }),
+    JSON.stringify({ keys: [{ ...jwk(ec.publicKey, "x"), x: "AA" }] }),
+  ]) {
+    assert.throws(
+      () => parseKeySet(keys, SET),
+      (error: unknown) =>
+        error instanceof HsmError &&
+        error.code === "INVALID_REQUEST" &&
+        error.detail.includes("/keys.json") &&
+        !error.detail.includes("c2hvcnQ"),
+      keys,
+    );
   }
 });
 
@@ -207,19 +343,31 @@ interface Wanted {
 }
 
 type Pair = Awaited<ReturnType<typeof newPair>>;
-const newPair = () => webcrypto.subtle.generateKey(ALG, true, ["sign", "verify"]) as unknown as Promise<{ privateKey: never; publicKey: never }>;
+const newPair = () =>
+  webcrypto.subtle.generateKey(ALG, true, ["sign", "verify"]) as unknown as Promise<{ privateKey: never; publicKey: never }>;
 
 async function certificate(signer: { keys: Pair; name: string }, wanted: Wanted, keys?: Pair): Promise<Buffer> {
   const { subject = "CN=alice", eku = [CLIENT], ca = false, from = at(-YEAR), to = at(YEAR), uris = [] } = wanted;
   const made = await x509.X509CertificateGenerator.create({
-    serialNumber: randomBytes(8).toString("hex").replace(/^./, "1"), subject, issuer: signer.name, notBefore: from, notAfter: to, signingAlgorithm: ALG,
-    publicKey: (keys ?? await newPair()).publicKey, signingKey: signer.keys.privateKey,
-    extensions: [new x509.BasicConstraintsExtension(ca, undefined, true), ...(eku.length === 0 ? [] : [new x509.ExtendedKeyUsageExtension([...eku])]), ...(uris.length === 0 ? [] : [new x509.SubjectAlternativeNameExtension(uris.map((value) => ({ type: "url" as const, value })))])],
+    serialNumber: randomBytes(8).toString("hex").replace(/^./, "1"),
+    subject,
+    issuer: signer.name,
+    notBefore: from,
+    notAfter: to,
+    signingAlgorithm: ALG,
+    publicKey: (keys ?? (await newPair())).publicKey,
+    signingKey: signer.keys.privateKey,
+    extensions: [
+      new x509.BasicConstraintsExtension(ca, undefined, true),
+      ...(eku.length === 0 ? [] : [new x509.ExtendedKeyUsageExtension([...eku])]),
+      ...(uris.length === 0 ? [] : [new x509.SubjectAlternativeNameExtension(uris.map((value) => ({ type: "url" as const, value })))]),
+    ],
   });
   return Buffer.from(made.rawData);
 }
 
-const pem = (der: Buffer): string => `-----BEGIN CERTIFICATE-----\n${der.toString("base64").replace(/.{64}/g, "$&\n")}\n-----END CERTIFICATE-----\n`;
+const pem = (der: Buffer): string =>
+  `-----BEGIN CERTIFICATE-----\n${der.toString("base64").replace(/.{64}/g, "$&\n")}\n-----END CERTIFICATE-----\n`;
 const authority = async (name: string, wanted: Wanted = {}): Promise<{ keys: Pair; name: string; der: Buffer }> => {
   const signer = { keys: await newPair(), name };
   return { ...signer, der: await certificate(signer, { subject: name, ca: true, eku: [], ...wanted }, signer.keys) };
@@ -231,19 +379,36 @@ const deadCa = await authority("CN=Dead", { to: at(-1000) });
 const notCa = await authority("CN=Plain", { ca: false });
 const byName: CertificateBinding = { match: { commonName: "alice" }, principal: "alice", roles: ["KeyUser"], namespaces: ["default"] };
 const byUri: CertificateBinding = { match: { sanUri: "spiffe://x/y" }, principal: "service", roles: ["Service"], namespaces: ["*"] };
-const certified = (more: Partial<AuthenticatorOptions> = {}): Authenticator => authenticator({ authorities: parseAuthorities([ca, deadCa, notCa].map(({ der }) => pem(der)).join("text between\n")), certificates: [byName, byUri], ...more });
-const byCertificate = (der: Buffer, more: Partial<AuthenticatorOptions> = {}): Promise<Principal> => certified(more).authenticate(call({ certificate: der }));
+const certified = (more: Partial<AuthenticatorOptions> = {}): Authenticator =>
+  authenticator({
+    authorities: parseAuthorities([ca, deadCa, notCa].map(({ der }) => pem(der)).join("text between\n")),
+    certificates: [byName, byUri],
+    ...more,
+  });
+const byCertificate = (der: Buffer, more: Partial<AuthenticatorOptions> = {}): Promise<Principal> =>
+  certified(more).authenticate(call({ certificate: der }));
 
 test("a bound certificate of our authority is its principal: fingerprint before URI before common name", async () => {
   const der = await certificate(ca, {});
   const principal = await byCertificate(der);
-  assert.deepEqual([principal.id, principal.method, principal.roles, principal.defaultNamespace], ["cert:alice", "certificate", ["KeyUser"], "default"]);
+  assert.deepEqual(
+    [principal.id, principal.method, principal.roles, principal.defaultNamespace],
+    ["cert:alice", "certificate", ["KeyUser"], "default"],
+  );
   assert.equal((await byCertificate(await certificate(ca, { eku: [] }))).id, "cert:alice");
   assert.equal((await byCertificate(await certificate(ca, { eku: [SERVER, CLIENT] }))).id, "cert:alice");
   const both = await certificate(ca, { uris: ["spiffe://a/b", "spiffe://x/y"] });
   assert.equal((await byCertificate(both)).id, "cert:service");
-  const print = createHash("sha256").update(both).digest("hex").toUpperCase().replace(/..(?=.)/g, "$&:");
-  assert.equal((await byCertificate(both, { certificates: [byName, byUri, { ...byUri, match: { fingerprintSha256: print }, principal: "printed" }] })).id, "cert:printed");
+  const print = createHash("sha256")
+    .update(both)
+    .digest("hex")
+    .toUpperCase()
+    .replace(/..(?=.)/g, "$&:");
+  assert.equal(
+    (await byCertificate(both, { certificates: [byName, byUri, { ...byUri, match: { fingerprintSha256: print }, principal: "printed" }] }))
+      .id,
+    "cert:printed",
+  );
 });
 
 const BAD: readonly (readonly [string, () => Promise<Buffer>])[] = [
@@ -255,7 +420,13 @@ const BAD: readonly (readonly [string, () => Promise<Buffer>])[] = [
   ["that is an authority itself", () => certificate(ca, { ca: true })],
   ["the authority's own", async () => ca.der],
   ["for servers only", () => certificate(ca, { eku: [SERVER] })],
-  ["self-signed", async () => { const keys = await newPair(); return certificate({ keys, name: "CN=alice" }, {}, keys); }],
+  [
+    "self-signed",
+    async () => {
+      const keys = await newPair();
+      return certificate({ keys, name: "CN=alice" }, {}, keys);
+    },
+  ],
   ["with a name nobody is bound to", () => certificate(ca, { subject: "CN=mallory" })],
   ["with two common names", () => certificate(ca, { subject: "CN=alice, CN=mallory" })],
   ["with two common names, the other first", () => certificate(ca, { subject: "CN=mallory, CN=alice" })],
@@ -268,14 +439,18 @@ const BAD: readonly (readonly [string, () => Promise<Buffer>])[] = [
   ["that is none", async () => Buffer.from("certificate")],
 ];
 
-for (const [what, make] of BAD) test(`certificate refused with the one answer: ${what}`, async () => refused(byCertificate(await make()), what));
+for (const [what, make] of BAD)
+  test(`certificate refused with the one answer: ${what}`, async () => refused(byCertificate(await make()), what));
 
 test("with changed bytes, a certificate is nobody's", async () => {
   const der = await certificate(ca, {});
   for (let index = 0; index < der.length; index += 7) {
     const changed = Buffer.from(der);
     changed[index] = (changed[index] as number) ^ 1;
-    await byCertificate(changed).then(() => assert.fail(`byte ${index}`), (error: HsmError) => assert.equal(error.code, "UNAUTHENTICATED"));
+    await byCertificate(changed).then(
+      () => assert.fail(`byte ${index}`),
+      (error: HsmError) => assert.equal(error.code, "UNAUTHENTICATED"),
+    );
   }
 });
 
@@ -285,8 +460,10 @@ test("token and certificate together must both hold; then the token says who it 
   const principal = await both.authenticate(call({ token: token(), certificate: der }));
   assert.equal(principal.id, "jwt:https://idp.example:alice");
   assert.ok(principal.validUntil <= NOW + 30_000, "remembered beyond the certificate");
-  for (const [what, make] of BAD) await refused(certified().authenticate(call({ token: token(), certificate: await make() })), `good token, certificate ${what}`);
-  for (const [what, forge] of FORGED.slice(0, 20)) await refused(certified().authenticate(call({ token: forge(), certificate: der })), `good certificate, token ${what}`);
+  for (const [what, make] of BAD)
+    await refused(certified().authenticate(call({ token: token(), certificate: await make() })), `good token, certificate ${what}`);
+  for (const [what, forge] of FORGED.slice(0, 20))
+    await refused(certified().authenticate(call({ token: forge(), certificate: der })), `good certificate, token ${what}`);
 });
 
 test("a certificate's verdict is looked at again within a minute, and at its end", async () => {
@@ -295,7 +472,12 @@ test("a certificate's verdict is looked at again within a minute, and at its end
 });
 
 test("no two ways of proving oneself make the same principal", async () => {
-  const ids = [(await byCertificate(await certificate(ca, {}))).id, (await by(token())).id, ceremonyPrincipal("alice", []).id, authenticator({ developmentPrincipal: "alice" }).remembered(call({ listener: LISTENER.development }))?.id];
+  const ids = [
+    (await byCertificate(await certificate(ca, {}))).id,
+    (await by(token())).id,
+    ceremonyPrincipal("alice", []).id,
+    authenticator({ developmentPrincipal: "alice" }).remembered(call({ listener: LISTENER.development }))?.id,
+  ];
   assert.equal(new Set(ids).size, 4);
   assert.equal(createPublicKey(rsa.privateKey).type, "public");
 });

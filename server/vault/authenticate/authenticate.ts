@@ -42,7 +42,10 @@ export class Authenticator {
   constructor(options: AuthenticatorOptions) {
     this.#options = options;
     this.#keySets = options.keySets;
-    this.#development = options.developmentPrincipal === undefined ? undefined : withoutSeal(principal(options.developmentPrincipal, "development listener", ["Administrator"], ["*"], FOREVER));
+    this.#development =
+      options.developmentPrincipal === undefined
+        ? undefined
+        : withoutSeal(principal(options.developmentPrincipal, "development listener", ["Administrator"], ["*"], FOREVER));
   }
 
   /** New key sets from now on; every remembered verdict is forgotten. */
@@ -85,7 +88,8 @@ export class Authenticator {
   census(): (readonly [{ namespace: string }, number])[] {
     const now = this.#options.now();
     const counts = new Map<string, number>();
-    for (const { defaultNamespace, validUntil } of this.#cache.values()) if (validUntil > now) counts.set(defaultNamespace, (counts.get(defaultNamespace) ?? 0) + 1);
+    for (const { defaultNamespace, validUntil } of this.#cache.values())
+      if (validUntil > now) counts.set(defaultNamespace, (counts.get(defaultNamespace) ?? 0) + 1);
     return [...counts].map(([namespace, count]) => [{ namespace }, count] as const);
   }
 
@@ -112,7 +116,13 @@ export class Authenticator {
     if (certificate === undefined) return undefined;
     const binding = bindingFor(certificate, this.#options.certificates);
     if (binding === undefined) return undefined;
-    return principal(`cert:${binding.principal}`, "certificate", binding.roles, binding.namespaces, Math.min(certificate.validToDate.getTime(), now + CERTIFICATE_RECHECK_MS));
+    return principal(
+      `cert:${binding.principal}`,
+      "certificate",
+      binding.roles,
+      binding.namespaces,
+      Math.min(certificate.validToDate.getTime(), now + CERTIFICATE_RECHECK_MS),
+    );
   }
 
   #remember(name: string, found: Principal): void {
@@ -126,18 +136,30 @@ export class Authenticator {
 }
 
 /** The principal of a ceremony that the server itself performs, such as making the configured namespaces. */
-export const ceremonyPrincipal = (name: string, roles: readonly string[]): Principal => principal(`ceremony:${name}`, "ceremony", roles, ["*"], FOREVER);
+export const ceremonyPrincipal = (name: string, roles: readonly string[]): Principal =>
+  principal(`ceremony:${name}`, "ceremony", roles, ["*"], FOREVER);
 
 /** Whoever comes in without a login may use the vault, but not close it for everybody else. */
 function withoutSeal(found: Principal): Principal {
   return Object.freeze({ ...found, permissions: new Set([...found.permissions].filter((permission) => permission !== "vault:seal")) });
 }
 
-function principal(id: string, method: Principal["method"], roles: readonly string[], namespaces: readonly string[], validUntil: number): Principal {
+function principal(
+  id: string,
+  method: Principal["method"],
+  roles: readonly string[],
+  namespaces: readonly string[],
+  validUntil: number,
+): Principal {
   const reach = namespaces.includes("*") ? "all" : new Set(namespaces);
   const canonical = roles.flatMap((role) => findRole(role) ?? []);
   return Object.freeze({
-    id, method, roles: canonical, permissions: permissionsOf(canonical), namespaces: reach,
-    defaultNamespace: reach === "all" || reach.has("default") ? "default" : ([...reach][0] ?? "default"), validUntil,
+    id,
+    method,
+    roles: canonical,
+    permissions: permissionsOf(canonical),
+    namespaces: reach,
+    defaultNamespace: reach === "all" || reach.has("default") ? "default" : ([...reach][0] ?? "default"),
+    validUntil,
   });
 }

@@ -29,7 +29,13 @@ export function verifyCertificate(der: Buffer, authorities: readonly X509Certifi
   if (certificate.ca || now < certificate.validFromDate.getTime() || now > certificate.validToDate.getTime()) return undefined;
   // X509Certificate.keyUsage lists the extended key usage OIDs.
   if (certificate.keyUsage !== undefined && !certificate.keyUsage.includes(CLIENT_AUTH_OID)) return undefined;
-  const issued = authorities.some((authority) => authority.ca && now <= authority.validToDate.getTime() && certificate.checkIssued(authority) && certificate.verify(authority.publicKey));
+  const issued = authorities.some(
+    (authority) =>
+      authority.ca &&
+      now <= authority.validToDate.getTime() &&
+      certificate.checkIssued(authority) &&
+      certificate.verify(authority.publicKey),
+  );
   return issued ? certificate : undefined;
 }
 
@@ -39,7 +45,8 @@ export function bindingFor(certificate: X509Certificate, bindings: readonly Cert
   const uris = sanUris(certificate);
   const names = commonNames(certificate);
   const ranked = [
-    (binding: CertificateBinding): boolean => "fingerprintSha256" in binding.match && binding.match.fingerprintSha256.replaceAll(":", "").toLowerCase() === fingerprint,
+    (binding: CertificateBinding): boolean =>
+      "fingerprintSha256" in binding.match && binding.match.fingerprintSha256.replaceAll(":", "").toLowerCase() === fingerprint,
     (binding: CertificateBinding): boolean => "sanUri" in binding.match && uris.includes(binding.match.sanUri),
     // A subject with two common names is nobody: which of them was meant cannot be known.
     (binding: CertificateBinding): boolean => "commonName" in binding.match && names.length === 1 && names[0] === binding.match.commonName,
@@ -53,11 +60,19 @@ export function bindingFor(certificate: X509Certificate, bindings: readonly Cert
 
 /** Every common name, also one that shares its place with another attribute; Node escapes what lies inside a value. */
 function commonNames(certificate: X509Certificate): string[] {
-  return (certificate.subject ?? "").split(/\n| \+ /).filter((part) => part.startsWith("CN=")).map((part) => part.slice(3));
+  return (certificate.subject ?? "")
+    .split(/\n| \+ /)
+    .filter((part) => part.startsWith("CN="))
+    .map((part) => part.slice(3));
 }
 
 function sanUris(certificate: X509Certificate): string[] {
   const names = certificate.subjectAltName ?? "";
   // Values that hold commas or quotes are printed quoted by Node; those are never matched.
-  return names.includes('"') ? [] : names.split(", ").filter((name) => name.startsWith("URI:")).map((name) => name.slice(4));
+  return names.includes('"')
+    ? []
+    : names
+        .split(", ")
+        .filter((name) => name.startsWith("URI:"))
+        .map((name) => name.slice(4));
 }

@@ -5,7 +5,7 @@
  * HS256, RS256, ES256, EdDSA, so `none` and "HS256 with a public key" have nowhere to go. `exp`, `iss`, `aud`, `sub`,
  * `jti` are required. A token's roles and namespaces count only as far as its key set's configuration allows.
  *
- * @see RFC 7519, RFC 8725 (JWT best current practices); CAPABILITIES S1.27, C3
+ * @see RFC 7519, RFC 8725 (JWT best current practices)
  */
 import { createPublicKey, createSecretKey, type KeyObject } from "node:crypto";
 import { jwtVerify, type JWK, type JWTPayload } from "jose";
@@ -103,8 +103,12 @@ export async function verifyToken(token: string, sets: readonly LoadedKeySet[], 
       if (algorithm !== header.alg || (header.kid !== undefined && kid !== header.kid)) continue;
       try {
         const { payload } = await jwtVerify(token, key, {
-          algorithms: [algorithm], issuer: set.config.issuer, audience: set.config.audience,
-          clockTolerance: set.config.leewaySeconds, currentDate: new Date(now), requiredClaims: ["sub", "exp", "iss", "aud", "jti"],
+          algorithms: [algorithm],
+          issuer: set.config.issuer,
+          audience: set.config.audience,
+          clockTolerance: set.config.leewaySeconds,
+          currentDate: new Date(now),
+          requiredClaims: ["sub", "exp", "iss", "aud", "jti"],
         });
         const identity = identityOf(payload, set.config, now);
         if (identity !== undefined) return identity;
@@ -127,22 +131,41 @@ function protectedHeader(token: string): { alg: string; kid: string | undefined 
   } catch {
     return undefined;
   }
-  if (header === null || typeof header !== "object" || Array.isArray(header) || typeof header["alg"] !== "string" || "crit" in header) return undefined;
+  if (header === null || typeof header !== "object" || Array.isArray(header) || typeof header["alg"] !== "string" || "crit" in header)
+    return undefined;
   const kid = header["kid"];
   if (kid !== undefined && typeof kid !== "string") return undefined;
   return { alg: header["alg"], kid };
 }
 
-const strings = (value: unknown): string[] => (Array.isArray(value) ? value.filter((item): item is string => typeof item === "string") : typeof value === "string" ? [value] : []);
+const strings = (value: unknown): string[] =>
+  Array.isArray(value) ? value.filter((item): item is string => typeof item === "string") : typeof value === "string" ? [value] : [];
 
 function identityOf(payload: JWTPayload, config: JwtKeySet, now: number): TokenIdentity | undefined {
   const { sub, jti, exp } = payload;
-  if (typeof sub !== "string" || sub === "" || sub.length > 256 || typeof jti !== "string" || jti === "" || jti.length > 256 || typeof exp !== "number") return undefined;
+  if (
+    typeof sub !== "string" ||
+    sub === "" ||
+    sub.length > 256 ||
+    typeof jti !== "string" ||
+    jti === "" ||
+    jti.length > 256 ||
+    typeof exp !== "number"
+  )
+    return undefined;
   if (exp * 1000 > now + (MAX_LIFE_SECONDS + config.leewaySeconds) * 1000) return undefined;
   const claimed = [...strings(payload["roles"]), ...strings(payload["role"])];
   const allowed = config.namespaces;
   const named = payload["namespaces"];
   // A claim narrows, whatever it holds: one that names nothing reaches nothing.
-  const reach = named === undefined ? [...allowed] : strings(named).filter((name) => name !== "" && (allowed.includes("*") || allowed.includes(name)));
-  return { issuer: config.issuer, subject: sub, roles: claimed, namespaces: reach, expiresAt: (exp + config.leewaySeconds) * 1000, keySet: config };
+  const reach =
+    named === undefined ? [...allowed] : strings(named).filter((name) => name !== "" && (allowed.includes("*") || allowed.includes(name)));
+  return {
+    issuer: config.issuer,
+    subject: sub,
+    roles: claimed,
+    namespaces: reach,
+    expiresAt: (exp + config.leewaySeconds) * 1000,
+    keySet: config,
+  };
 }

@@ -10,13 +10,41 @@ import { consumeGrant, type Grant } from "../grant.ts";
 import { Authorizer, type Question } from "./authorize.ts";
 import { ROLES, findRole, permissionsOf } from "./roles.ts";
 
-/** Written by hand from CAPABILITIES C1, not from the code: who may do what. A = Administrator, N = NamespaceAdmin, ... */
+/** Written by hand from the roles as documented, not from the code: who may do what. A = Administrator, N = NamespaceAdmin, ... */
 const TABLE: Readonly<Record<string, string>> = {
-  GenerateKey: "A N O K", ImportKey: "A N O K", GetKey: "A N O K U S R", GetPublicKey: "A N O K U S R", ListKeys: "A N O K U S R", RotateKey: "A N O K", DeleteKey: "A N K",
-  Sign: "A O U S", Verify: "A O U S", Encrypt: "A O U S", Decrypt: "A O U S", GenerateMac: "A O U S", VerifyMac: "A O U S", GenerateDataKey: "A O U S", Hash: "A O U S", GenerateRandom: "A O U S", Batch: "A O U S",
-  CreateNamespace: "A", ListNamespaces: "A N O K R", GetAuditLog: "A N R", GetStatus: "A N O K U S R", Unseal: "A", Seal: "A",
+  GenerateKey: "A N O K",
+  ImportKey: "A N O K",
+  GetKey: "A N O K U S R",
+  GetPublicKey: "A N O K U S R",
+  ListKeys: "A N O K U S R",
+  RotateKey: "A N O K",
+  DeleteKey: "A N K",
+  Sign: "A O U S",
+  Verify: "A O U S",
+  Encrypt: "A O U S",
+  Decrypt: "A O U S",
+  GenerateMac: "A O U S",
+  VerifyMac: "A O U S",
+  GenerateDataKey: "A O U S",
+  Hash: "A O U S",
+  GenerateRandom: "A O U S",
+  Batch: "A O U S",
+  CreateNamespace: "A",
+  ListNamespaces: "A N O K R",
+  GetAuditLog: "A N R",
+  GetStatus: "A N O K U S R",
+  Unseal: "A",
+  Seal: "A",
 };
-const LETTERS: Readonly<Record<string, string>> = { Administrator: "A", NamespaceAdmin: "N", Operator: "O", KeyAdmin: "K", KeyUser: "U", Service: "S", Auditor: "R" };
+const LETTERS: Readonly<Record<string, string>> = {
+  Administrator: "A",
+  NamespaceAdmin: "N",
+  Operator: "O",
+  KeyAdmin: "K",
+  KeyUser: "U",
+  Service: "S",
+  Auditor: "R",
+};
 
 function principal(roles: readonly string[], namespaces: readonly string[] | "all" = ["default"]): Principal {
   const all: Principal = { ...ceremonyPrincipal("test", roles), method: "token" };
@@ -24,7 +52,14 @@ function principal(roles: readonly string[], namespaces: readonly string[] | "al
 }
 
 const operation = (name: string): Operation => operationByName(name) as Operation;
-const ask = (more: Partial<Question> = {}): Question => ({ principal: principal(["KeyUser"]), operation: operation("Sign"), namespace: "default", keyId: "k", address: "192.0.2.1", ...more });
+const ask = (more: Partial<Question> = {}): Question => ({
+  principal: principal(["KeyUser"]),
+  operation: operation("Sign"),
+  namespace: "default",
+  keyId: "k",
+  address: "192.0.2.1",
+  ...more,
+});
 const plain = new Authorizer({});
 
 /** What a refusal says, or "allowed". */
@@ -47,7 +82,10 @@ for (const [name, letter] of Object.entries(LETTERS)) {
   for (const [what, allowed] of Object.entries(TABLE)) {
     const may = allowed.split(" ").includes(letter);
     test(`${name} ${may ? "may" : "may not"} ${what}`, () => {
-      assert.equal(answer(plain, ask({ principal: principal([name]), operation: operation(what) })), may ? "allowed" : `PERMISSION_DENIED: ${what} is not permitted here`);
+      assert.equal(
+        answer(plain, ask({ principal: principal([name]), operation: operation(what) })),
+        may ? "allowed" : `PERMISSION_DENIED: ${what} is not permitted here`,
+      );
     });
   }
 }
@@ -60,7 +98,15 @@ test("nobody may do anything without a role, or with names that are none", () =>
 });
 
 test("role aliases are those of the table and nothing else", () => {
-  assert.deepEqual(["admin", "administrator", "user", "operator", "auditor", "service", "Administrator"].map(findRole), ["Administrator", "Administrator", "KeyUser", "Operator", "Auditor", "Service", "Administrator"]);
+  assert.deepEqual(["admin", "administrator", "user", "operator", "auditor", "service", "Administrator"].map(findRole), [
+    "Administrator",
+    "Administrator",
+    "KeyUser",
+    "Operator",
+    "Auditor",
+    "Service",
+    "Administrator",
+  ]);
   for (const none of ["", "Admin", "root", "__proto__", "hasOwnProperty", "valueOf"]) assert.equal(findRole(none), undefined);
 });
 
@@ -73,10 +119,15 @@ test("two roles may together what each may alone, and no more", () => {
 });
 
 test("a namespace out of reach has one answer, whether it exists or not, whatever the role", () => {
-  const configured: Record<string, NamespaceConfig> = { existing: { description: "", maxKeys: 0, allowedIps: [], deniedIps: [] }, walled: { description: "", maxKeys: 0, allowedIps: ["192.0.2.1"], deniedIps: [] } };
+  const configured: Record<string, NamespaceConfig> = {
+    existing: { description: "", maxKeys: 0, allowedIps: [], deniedIps: [] },
+    walled: { description: "", maxKeys: 0, allowedIps: ["192.0.2.1"], deniedIps: [] },
+  };
   const authorizer = new Authorizer(configured);
   for (const roles of [["Administrator"], ["KeyUser"], []]) {
-    const answers = ["existing", "walled", "missing", "Default", "default ", "__proto__"].map((namespace) => answer(authorizer, ask({ principal: principal(roles), namespace })));
+    const answers = ["existing", "walled", "missing", "Default", "default ", "__proto__"].map((namespace) =>
+      answer(authorizer, ask({ principal: principal(roles), namespace })),
+    );
     assert.deepEqual(new Set(answers), new Set(["PERMISSION_DENIED: Sign is not permitted here"]));
   }
   assert.equal(answer(authorizer, ask({ principal: principal(["Administrator"], "all"), namespace: "missing" })), "allowed");
@@ -85,15 +136,32 @@ test("a namespace out of reach has one answer, whether it exists or not, whateve
 
 const ADDRESSES: readonly (readonly [allowed: string[], denied: string[], address: string, admitted: boolean])[] = [
   [[], [], "anything", true],
-  [["192.0.2.0/24"], [], "192.0.2.255", true], [["192.0.2.0/24"], [], "192.0.3.0", false],
-  [["192.0.2.7"], [], "192.0.2.7", true], [["192.0.2.7"], [], "192.0.2.8", false],
-  [["192.0.2.0/24"], ["192.0.2.7"], "192.0.2.7", false], [["192.0.2.0/24"], ["192.0.2.7"], "192.0.2.6", true],
-  [[], ["192.0.2.0/25"], "192.0.2.127", false], [[], ["192.0.2.0/25"], "192.0.2.128", true], [[], ["192.0.2.0/25"], "2001:db8::1", true],
-  [["192.0.2.7"], [], "::ffff:192.0.2.7", true], [[], ["192.0.2.7"], "::ffff:192.0.2.7", false], [[], ["192.0.2.7"], "::ffff:c000:207", false], [[], ["192.0.2.7"], "::FFFF:192.0.2.7", false],
-  [["2001:db8::/32"], [], "2001:db8:ffff::1", true], [["2001:db8::/32"], [], "2001:db9::1", false], [["::1"], [], "0:0:0:0:0:0:0:1", true], [["::1"], [], "127.0.0.1", false],
-  [["0.0.0.0/0"], [], "203.0.113.9", true], [["0.0.0.0/0"], [], "2001:db8::1", false],
-  [["192.0.2.0/24"], [], "", false], [["192.0.2.0/24"], [], "somewhere", false], [["192.0.2.0/24"], [], "192.0.2.1 ", false], [["192.0.2.0/24"], [], "192.0.2.1:443", false], [["fe80::/10"], [], "fe80::1%eth0", true],
-  [[], ["192.0.2.7"], "", false], [[], ["192.0.2.7"], "somewhere", false],
+  [["192.0.2.0/24"], [], "192.0.2.255", true],
+  [["192.0.2.0/24"], [], "192.0.3.0", false],
+  [["192.0.2.7"], [], "192.0.2.7", true],
+  [["192.0.2.7"], [], "192.0.2.8", false],
+  [["192.0.2.0/24"], ["192.0.2.7"], "192.0.2.7", false],
+  [["192.0.2.0/24"], ["192.0.2.7"], "192.0.2.6", true],
+  [[], ["192.0.2.0/25"], "192.0.2.127", false],
+  [[], ["192.0.2.0/25"], "192.0.2.128", true],
+  [[], ["192.0.2.0/25"], "2001:db8::1", true],
+  [["192.0.2.7"], [], "::ffff:192.0.2.7", true],
+  [[], ["192.0.2.7"], "::ffff:192.0.2.7", false],
+  [[], ["192.0.2.7"], "::ffff:c000:207", false],
+  [[], ["192.0.2.7"], "::FFFF:192.0.2.7", false],
+  [["2001:db8::/32"], [], "2001:db8:ffff::1", true],
+  [["2001:db8::/32"], [], "2001:db9::1", false],
+  [["::1"], [], "0:0:0:0:0:0:0:1", true],
+  [["::1"], [], "127.0.0.1", false],
+  [["0.0.0.0/0"], [], "203.0.113.9", true],
+  [["0.0.0.0/0"], [], "2001:db8::1", false],
+  [["192.0.2.0/24"], [], "", false],
+  [["192.0.2.0/24"], [], "somewhere", false],
+  [["192.0.2.0/24"], [], "192.0.2.1 ", false],
+  [["192.0.2.0/24"], [], "192.0.2.1:443", false],
+  [["fe80::/10"], [], "fe80::1%eth0", true],
+  [[], ["192.0.2.7"], "", false],
+  [[], ["192.0.2.7"], "somewhere", false],
 ];
 
 for (const [allowedIps, deniedIps, address, admitted] of ADDRESSES) {
@@ -106,21 +174,37 @@ for (const [allowedIps, deniedIps, address, admitted] of ADDRESSES) {
 
 test("the server makes its configured namespaces whatever addresses they admit", () => {
   const authorizer = new Authorizer({ walled: { description: "", maxKeys: 0, allowedIps: ["192.0.2.1"], deniedIps: ["192.0.2.2"] } });
-  const question = ask({ principal: ceremonyPrincipal("configuration", ["Administrator"]), operation: operation("CreateNamespace"), namespace: "walled", address: "" });
+  const question = ask({
+    principal: ceremonyPrincipal("configuration", ["Administrator"]),
+    operation: operation("CreateNamespace"),
+    namespace: "walled",
+    address: "",
+  });
   assert.equal(answer(authorizer, question), "allowed");
   assert.notEqual(answer(authorizer, { ...question, principal: principal(["Administrator"], "all") }), "allowed");
 });
 
 test("a grant says what was decided, works once, and comes only with operations that use a key", () => {
   const grant = plain.decide(ask()) as Grant;
-  assert.deepEqual({ ...consumeGrant(grant), brand: undefined }, { principal: "ceremony:test", operation: "Sign", namespace: "default", keyId: "k", usage: "sign", brand: undefined });
+  assert.deepEqual(
+    { ...consumeGrant(grant), brand: undefined },
+    { principal: "ceremony:test", operation: "Sign", namespace: "default", keyId: "k", usage: "sign", brand: undefined },
+  );
   assert.throws(() => consumeGrant(grant), { code: "PERMISSION_DENIED" });
-  for (const row of OPERATIONS) assert.equal(plain.decide(ask({ principal: principal(["Administrator"]), operation: row })) === undefined, row.usage === undefined, row.name);
+  for (const row of OPERATIONS)
+    assert.equal(
+      plain.decide(ask({ principal: principal(["Administrator"]), operation: row })) === undefined,
+      row.usage === undefined,
+      row.name,
+    );
 });
 
 test("no look-alike of a grant opens anything, and a grant cannot be changed", () => {
   const grant = plain.decide(ask()) as Grant;
-  for (const fake of [{ ...grant }, Object.create(grant) as Grant, structuredClone({ ...grant, brand: undefined }) as unknown as Grant]) assert.throws(() => consumeGrant(fake), { code: "PERMISSION_DENIED" });
-  assert.throws(() => { (grant as { keyId: string }).keyId = "other"; }, TypeError);
+  for (const fake of [{ ...grant }, Object.create(grant) as Grant, structuredClone({ ...grant, brand: undefined }) as unknown as Grant])
+    assert.throws(() => consumeGrant(fake), { code: "PERMISSION_DENIED" });
+  assert.throws(() => {
+    (grant as { keyId: string }).keyId = "other";
+  }, TypeError);
   assert.equal(consumeGrant(grant).keyId, "k");
 });

@@ -4,7 +4,7 @@
  * 1 the namespace is within the principal's reach · 2 a role carries the permission · 3 the namespace admits the
  * client's address. The answer to a namespace out of reach is the same whether it exists or not.
  *
- * @see DESIGN §3; CAPABILITIES C1, C2, S2.96
+ * @see ARCHITECTURE.md "The life of one Sign"
  */
 import { BlockList, isIP, isIPv4 } from "node:net";
 import type { NamespaceConfig } from "@keystead/contract/config";
@@ -35,7 +35,8 @@ export class Authorizer {
   /** @throws {TypeError} for a range that is no address or CIDR (configuration is checked before) */
   constructor(namespaces: Readonly<Record<string, NamespaceConfig>>) {
     for (const [name, { allowedIps, deniedIps }] of Object.entries(namespaces)) {
-      if (allowedIps.length + deniedIps.length > 0) this.#addressRules.set(name, { allowed: blockList(allowedIps), denied: blockList(deniedIps) });
+      if (allowedIps.length + deniedIps.length > 0)
+        this.#addressRules.set(name, { allowed: blockList(allowedIps), denied: blockList(deniedIps) });
     }
   }
 

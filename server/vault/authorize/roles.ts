@@ -1,11 +1,20 @@
 /**
  * The seven built-in roles: a table over the permissions.
- *
- * @see CAPABILITIES C1 (names and aliases), C2 (permissions)
  */
 import { PERMISSIONS, type Permission } from "@keystead/contract/permissions";
 
-const CRYPTO: readonly Permission[] = ["crypto:sign", "crypto:verify", "crypto:encrypt", "crypto:decrypt", "crypto:mac", "crypto:verify_mac", "crypto:data_key", "crypto:hash", "crypto:random", "crypto:batch"];
+const CRYPTO: readonly Permission[] = [
+  "crypto:sign",
+  "crypto:verify",
+  "crypto:encrypt",
+  "crypto:decrypt",
+  "crypto:mac",
+  "crypto:verify_mac",
+  "crypto:data_key",
+  "crypto:hash",
+  "crypto:random",
+  "crypto:batch",
+];
 const KEYS: readonly Permission[] = ["key:create", "key:import", "key:read", "key:rotate", "key:destroy"];
 
 /** Every built-in role. */
@@ -19,9 +28,16 @@ export const ROLES: Readonly<Record<string, readonly Permission[]>> = Object.fre
   Auditor: ["key:read", "namespace:read", "audit:view", "status:view"],
 } satisfies Record<string, readonly Permission[]>);
 
-const ALIASES: Readonly<Record<string, string>> = Object.freeze({ admin: "Administrator", administrator: "Administrator", user: "KeyUser", operator: "Operator", auditor: "Auditor", service: "Service" });
+const ALIASES: Readonly<Record<string, string>> = Object.freeze({
+  admin: "Administrator",
+  administrator: "Administrator",
+  user: "KeyUser",
+  operator: "Operator",
+  auditor: "Auditor",
+  service: "Service",
+});
 
-/** Canonical name of a role, or undefined. Aliases are those of CAPABILITIES C1. */
+/** Canonical name of a role, or undefined. */
 export function findRole(name: string): string | undefined {
   if (Object.hasOwn(ROLES, name)) return name;
   return Object.hasOwn(ALIASES, name) ? ALIASES[name] : undefined;

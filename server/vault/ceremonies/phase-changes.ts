@@ -45,5 +45,8 @@ export function phaseCeremonies(changes: PhaseChanges): ReadonlyMap<number, Hand
     changes.closeSoon();
     return { reply: { phase: "sealed" } };
   });
-  return new Map([[unseal.operation.number, unseal as unknown as Handler], [seal.operation.number, seal as unknown as Handler]]);
+  return new Map([
+    [unseal.operation.number, unseal as unknown as Handler],
+    [seal.operation.number, seal as unknown as Handler],
+  ]);
 }

@@ -4,8 +4,6 @@
  *
  * Text forms: `base64:...` and `hex:...`; anything else is taken as raw bytes. One newline at the end is not part of
  * the secret.
- *
- * @see CAPABILITIES C10
  */
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import type { SecretReference, UnsealConfig } from "@keystead/contract/config";
@@ -70,7 +68,8 @@ const BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/
 /** Decodes `base64:` and `hex:`, or copies raw bytes. Wipes its input. @throws {HsmError} INVALID_REQUEST */
 export function decodeSecret(bytes: Buffer): Buffer {
   try {
-    if (startsWith(bytes, "hex:")) return decodeDigits(bytes.subarray(4), 4, (byte) => "0123456789abcdef".indexOf(String.fromCharCode(byte).toLowerCase()));
+    if (startsWith(bytes, "hex:"))
+      return decodeDigits(bytes.subarray(4), 4, (byte) => "0123456789abcdef".indexOf(String.fromCharCode(byte).toLowerCase()));
     if (startsWith(bytes, "base64:")) {
       let end = bytes.length;
       while (end > 7 && bytes[end - 1] === 0x3d) end -= 1;
@@ -84,7 +83,8 @@ export function decodeSecret(bytes: Buffer): Buffer {
   }
 }
 
-const startsWith = (bytes: Buffer, prefix: string): boolean => bytes.length >= prefix.length && bytes.subarray(0, prefix.length).equals(Buffer.from(prefix, "latin1"));
+const startsWith = (bytes: Buffer, prefix: string): boolean =>
+  bytes.length >= prefix.length && bytes.subarray(0, prefix.length).equals(Buffer.from(prefix, "latin1"));
 
 const malformed = (): HsmError => new HsmError("INVALID_REQUEST", "the secret is not well-formed");
 
@@ -125,8 +125,13 @@ export function requireStrength(passphrase: Buffer, rules: PassphraseRules): voi
     if ((byte & 0xc0) !== 0x80) length += 1;
     kinds.add(byte >= 97 && byte <= 122 ? "lower" : byte >= 65 && byte <= 90 ? "upper" : byte >= 48 && byte <= 57 ? "digit" : "other");
   }
-  if (length < rules.minLength) throw new HsmError("INVALID_REQUEST", `the passphrase must have ${rules.minLength} characters or more (security.min_password_length)`);
-  if (rules.strong && length < 20 && kinds.size < 3) throw new HsmError("INVALID_REQUEST", "the passphrase must mix three of lower case, upper case, digits and others, or have 20 characters (security.require_strong_passwords)");
+  if (length < rules.minLength)
+    throw new HsmError("INVALID_REQUEST", `the passphrase must have ${rules.minLength} characters or more (security.min_password_length)`);
+  if (rules.strong && length < 20 && kinds.size < 3)
+    throw new HsmError(
+      "INVALID_REQUEST",
+      "the passphrase must mix three of lower case, upper case, digits and others, or have 20 characters (security.require_strong_passwords)",
+    );
 }
 
 /** The configured unseal secret, or undefined when the vault starts sealed. */

@@ -49,7 +49,8 @@ export async function unseal(secret: UnsealSecret, options: UnsealOptions): Prom
   let hierarchy: Hierarchy;
   if (known === undefined) {
     const used = (await store.namespaces()).length > 0 || store.durableSequence() > 0 || listSegments(files, auditPath).length > 0;
-    if (used) throw new HsmError("INTEGRITY_FAILURE", "the vault header is missing beside existing data; restore the key store from a backup");
+    if (used)
+      throw new HsmError("INTEGRITY_FAILURE", "the vault header is missing beside existing data; restore the key store from a backup");
     const made = createVault(secret, new Date(options.now()));
     store.setHeader(JSON.stringify(made.header));
     hierarchy = made.hierarchy;
@@ -57,7 +58,14 @@ export async function unseal(secret: UnsealSecret, options: UnsealOptions): Prom
     hierarchy = openVault(known, secret);
   }
   const recovered = recoverLog({ files, path: auditPath, store, macKey: hierarchy.auditMacKey });
-  const log = new AuditLog(recovered, { files, path: auditPath, store, macKey: hierarchy.auditMacKey, syncMode: options.syncMode, onStopped: options.onLogStopped });
+  const log = new AuditLog(recovered, {
+    files,
+    path: auditPath,
+    store,
+    macKey: hierarchy.auditMacKey,
+    syncMode: options.syncMode,
+    onStopped: options.onLogStopped,
+  });
   const records = new VaultedRecords(store, hierarchy.recordMacKey, (name) => log.anchor(name), options.now);
   const objects = new Objects({ records, hierarchy, cacheSizeBytes: options.cacheSizeBytes, now: options.now });
   return { hierarchy, log, objects, created: known === undefined, cutBytes: recovered.cutBytes, replayedLines: recovered.replayedLines };

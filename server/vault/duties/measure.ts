@@ -20,7 +20,11 @@ interface Series {
 
 export class Measurements {
   readonly #registry = new MetricsRegistry();
-  readonly #operations = this.#registry.counter("hsm_operations_total", "Operations by outcome; result is success or the error code in lower case.", ["operation", "namespace", "result"]);
+  readonly #operations = this.#registry.counter(
+    "hsm_operations_total",
+    "Operations by outcome; result is success or the error code in lower case.",
+    ["operation", "namespace", "result"],
+  );
   readonly #durations;
   readonly #events = this.#registry.counter("hsm_audit_events_total", "Events in the audit log since start.", ["event_type", "result"]);
   /** The series of the last operation: the next one is mostly of the same kind. */
@@ -33,19 +37,47 @@ export class Measurements {
   /** @param buckets upper bounds in seconds; none = summaries alone */
   constructor(buckets: readonly number[]) {
     const registry = this.#registry;
-    this.#durations = registry.histogram("hsm_operation_duration_seconds", "Time from frame to answer, audit included.", buckets, ["operation"]);
-    registry.gauge("hsm_keys_total", "Keys by namespace, algorithm and state, of namespaces used since start.", () => this.#vault?.objects.census() ?? []);
-    registry.gauge("hsm_active_sessions", "Verified credentials that are still valid, by their default namespace.", () => this.#authenticator?.census() ?? []);
-    registry.observedCounter("hsm_audit_integrity_violations_total", "Findings of the verification of log and store.", () => this.#violations);
+    this.#durations = registry.histogram("hsm_operation_duration_seconds", "Time from frame to answer, audit included.", buckets, [
+      "operation",
+    ]);
+    registry.gauge(
+      "hsm_keys_total",
+      "Keys by namespace, algorithm and state, of namespaces used since start.",
+      () => this.#vault?.objects.census() ?? [],
+    );
+    registry.gauge(
+      "hsm_active_sessions",
+      "Verified credentials that are still valid, by their default namespace.",
+      () => this.#authenticator?.census() ?? [],
+    );
+    registry.observedCounter(
+      "hsm_audit_integrity_violations_total",
+      "Findings of the verification of log and store.",
+      () => this.#violations,
+    );
     registry.observedCounter("hsm_key_cache_hits_total", "Keys found open.", () => this.#vault?.objects.counters.cacheHits ?? 0);
-    registry.observedCounter("hsm_key_cache_misses_total", "Keys that had to be opened.", () => this.#vault?.objects.counters.cacheMisses ?? 0);
+    registry.observedCounter(
+      "hsm_key_cache_misses_total",
+      "Keys that had to be opened.",
+      () => this.#vault?.objects.counters.cacheMisses ?? 0,
+    );
     registry.observedCounter("hsm_auth_failures_total", "Credentials refused.", () => this.#authenticator?.counters.failures ?? 0);
-    registry.observedCounter("hsm_auth_jwt_failure_total", "Bearer tokens refused.", () => this.#authenticator?.counters.tokenFailures ?? 0);
+    registry.observedCounter(
+      "hsm_auth_jwt_failure_total",
+      "Bearer tokens refused.",
+      () => this.#authenticator?.counters.tokenFailures ?? 0,
+    );
     registry.observedCounter("hsm_audit_batches_total", "Group commits.", () => this.#vault?.log.counters.batches ?? 0);
     registry.observedCounter("hsm_audit_syncs_total", "Syncs waited for.", () => this.#vault?.log.counters.syncs ?? 0);
-    registry.observedCounter("hsm_audit_sync_seconds_total", "Seconds spent in those syncs.", () => this.#vault?.log.counters.syncSeconds ?? 0);
+    registry.observedCounter(
+      "hsm_audit_sync_seconds_total",
+      "Seconds spent in those syncs.",
+      () => this.#vault?.log.counters.syncSeconds ?? 0,
+    );
     registry.gauge("hsm_pool_waiting", "Jobs waiting for the thread pool.", () => this.#provider?.waiting ?? 0);
-    registry.gauge("hsm_process_resident_memory_bytes", "Resident memory.", () => [[{ part: "vault" }, process.memoryUsage.rss()] as const]);
+    registry.gauge("hsm_process_resident_memory_bytes", "Resident memory.", () => [
+      [{ part: "vault" }, process.memoryUsage.rss()] as const,
+    ]);
   }
 
   /** Looks at these parts from now on. */
@@ -61,7 +93,14 @@ export class Measurements {
     if (series === undefined || series.operation !== operation || series.namespace !== namespace || series.outcome !== outcome) {
       const result = outcome === "OK" ? "success" : outcome.toLowerCase();
       const name = labelOf(operation.name);
-      series = { operation, namespace, outcome, operations: this.#operations(name, namespace, result), events: this.#events(name, result), durations: this.#durations(name) };
+      series = {
+        operation,
+        namespace,
+        outcome,
+        operations: this.#operations(name, namespace, result),
+        events: this.#events(name, result),
+        durations: this.#durations(name),
+      };
       this.#series = series;
     }
     series.operations.add();

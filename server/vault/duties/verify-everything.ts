@@ -36,7 +36,13 @@ const PAUSE_RECORDS = 100;
 /** Verifies log and store. */
 export async function verifyEverything(options: PassOptions): Promise<PassReport> {
   const problems: string[] = [];
-  const log = await verifyLog({ files: options.files, path: options.auditPath, macKey: options.auditMacKey, ...(options.upTo === undefined ? {} : { upTo: options.upTo }), pause: options.pause });
+  const log = await verifyLog({
+    files: options.files,
+    path: options.auditPath,
+    macKey: options.auditMacKey,
+    ...(options.upTo === undefined ? {} : { upTo: options.upTo }),
+    pause: options.pause,
+  });
   if (log.bad !== undefined) problems.push(`audit log: event ${log.bad.sequence}: ${log.bad.reason}`);
   const anchors = options.anchors ?? log.anchors;
   const seen = new Set<string>();
@@ -57,14 +63,17 @@ export async function verifyEverything(options: PassOptions): Promise<PassReport
     records += 1;
     // Listed a moment ago: when the log moved on meanwhile, what counts is what the store has now.
     const current = anchors.get(name) === recordDigest(bytes) ? bytes : await options.store.get(key);
-    if (current !== undefined && anchors.get(name) !== recordDigest(current)) problems.push(`record ${name} is not the one the audit log knows`);
-    else if (current !== undefined && options.recordMacKey !== undefined && !genuine(key, current, options.recordMacKey)) problems.push(`record ${name} does not verify`);
+    if (current !== undefined && anchors.get(name) !== recordDigest(current))
+      problems.push(`record ${name} is not the one the audit log knows`);
+    else if (current !== undefined && options.recordMacKey !== undefined && !genuine(key, current, options.recordMacKey))
+      problems.push(`record ${name} does not verify`);
     if (records % PAUSE_RECORDS === 0) await options.pause();
   }
   for (const [name, digest] of anchors) {
     if (digest === "" || seen.has(name)) continue;
     const [namespace, kind, id, version] = name.split("/") as [string, "key", string, string];
-    if (await options.store.get({ namespace, kind, id, version: Number(version) }) === undefined && anchors.get(name) === digest) problems.push(`record ${name} is missing`);
+    if ((await options.store.get({ namespace, kind, id, version: Number(version) })) === undefined && anchors.get(name) === digest)
+      problems.push(`record ${name} is missing`);
   }
   return { log, records, problems };
 }

@@ -6,14 +6,26 @@ import { createVault, openVault, parseHeader, type Hierarchy, type UnsealSecret,
 
 const RAW = randomBytes(32);
 const SECOND = randomBytes(20);
-const key = (second?: Buffer, raw = RAW): UnsealSecret => ({ method: "key", secret: Buffer.from(raw), second: second === undefined ? undefined : Buffer.from(second) });
+const key = (second?: Buffer, raw = RAW): UnsealSecret => ({
+  method: "key",
+  secret: Buffer.from(raw),
+  second: second === undefined ? undefined : Buffer.from(second),
+});
 const phrase = (text: string): UnsealSecret => ({ method: "passphrase", secret: Buffer.from(text), second: undefined });
-const bytes = ({ kek, recordMacKey, auditMacKey }: Hierarchy): string[] => [kek, recordMacKey, auditMacKey].map((from) => from.export().toString("hex"));
+const bytes = ({ kek, recordMacKey, auditMacKey }: Hierarchy): string[] =>
+  [kek, recordMacKey, auditMacKey].map((from) => from.export().toString("hex"));
 const isZero = (buffer: Buffer | undefined): boolean => buffer === undefined || buffer.every((byte) => byte === 0);
 
 /** One error for everything that is wrong: no reason, no cause. */
 function refused(header: VaultHeader, secret: UnsealSecret, what: string): void {
-  assert.throws(() => openVault(header, secret), (error: unknown) => error instanceof HsmError && ["UNAUTHENTICATED", "INTEGRITY_FAILURE"].includes(error.code) && (error.code !== "UNAUTHENTICATED" || error.detail === "the vault cannot be opened with this secret"), what);
+  assert.throws(
+    () => openVault(header, secret),
+    (error: unknown) =>
+      error instanceof HsmError &&
+      ["UNAUTHENTICATED", "INTEGRITY_FAILURE"].includes(error.code) &&
+      (error.code !== "UNAUTHENTICATED" || error.detail === "the vault cannot be opened with this secret"),
+    what,
+  );
   assert.ok(isZero(secret.secret) && isZero(secret.second), `${what}: the secret was left in memory`);
 }
 
@@ -83,8 +95,18 @@ test("a damaged header is refused, however it is damaged", () => {
     changed[at] = (changed[at] as number) ^ 1;
     attempt(JSON.stringify({ ...header, sealedRoot: changed.toString("base64") }), key(), `byte ${at} of the sealed root`);
   }
-  for (const argon2 of [{ memoryKiB: 8, passes: 1, parallelism: 16 }, { memoryKiB: 64, passes: 1.5, parallelism: 1 }, { memoryKiB: "64", passes: 1, parallelism: 1 }, { memoryKiB: 64, passes: 1, parallelism: 1 }, { memoryKiB: 1e9, passes: 1, parallelism: 1 }, {}, null, 7]) {
+  for (const argon2 of [
+    { memoryKiB: 8, passes: 1, parallelism: 16 },
+    { memoryKiB: 64, passes: 1.5, parallelism: 1 },
+    { memoryKiB: "64", passes: 1, parallelism: 1 },
+    { memoryKiB: 64, passes: 1, parallelism: 1 },
+    { memoryKiB: 1e9, passes: 1, parallelism: 1 },
+    {},
+    null,
+    7,
+  ]) {
     attempt(JSON.stringify({ ...byPhrase, argon2 }), phrase("correct horse"), `argon2 = ${JSON.stringify(argon2)}`);
   }
-  for (const text of ["", "{", "null", "[]", "7", '"x"', JSON.stringify(header).slice(0, -1)]) assert.throws(() => parseHeader(text), { code: "INTEGRITY_FAILURE" });
+  for (const text of ["", "{", "null", "[]", "7", '"x"', JSON.stringify(header).slice(0, -1)])
+    assert.throws(() => parseHeader(text), { code: "INTEGRITY_FAILURE" });
 });

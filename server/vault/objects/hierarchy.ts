@@ -10,9 +10,18 @@
  * Derived keys live in KeyObjects; the buffers they came through are wiped here. Nothing in this file is exported in
  * a form that leaves the process.
  *
- * @see DESIGN §7; CAPABILITIES C10, C11; RFC 5869; RFC 9106 (Argon2id)
+ * @see ARCHITECTURE.md "Data at rest"; RFC 5869; RFC 9106 (Argon2id)
  */
-import { argon2Sync, createCipheriv, createDecipheriv, createSecretKey, hkdfSync, randomFillSync, randomUUID, type KeyObject } from "node:crypto";
+import {
+  argon2Sync,
+  createCipheriv,
+  createDecipheriv,
+  createSecretKey,
+  hkdfSync,
+  randomFillSync,
+  randomUUID,
+  type KeyObject,
+} from "node:crypto";
 import { HsmError } from "@keystead/contract/errors";
 import { secretBuffer, wipe } from "@keystead/crypto/wipe";
 
@@ -62,7 +71,14 @@ function sealingKey(unseal: UnsealSecret, salt: Buffer, argon2: VaultHeader["arg
   let stretched: Buffer;
   if (unseal.method === "passphrase") {
     const parameters = argon2 ?? ARGON2;
-    stretched = argon2Sync("argon2id", { message: unseal.secret, nonce: salt, memory: parameters.memoryKiB, passes: parameters.passes, parallelism: parameters.parallelism, tagLength: 32 });
+    stretched = argon2Sync("argon2id", {
+      message: unseal.secret,
+      nonce: salt,
+      memory: parameters.memoryKiB,
+      passes: parameters.passes,
+      parallelism: parameters.parallelism,
+      tagLength: 32,
+    });
   } else {
     if (unseal.secret.length !== 32) throw new HsmError("INVALID_REQUEST", "the master key must be exactly 32 bytes");
     stretched = secretBuffer(32);
@@ -101,8 +117,14 @@ export function createVault(unseal: UnsealSecret, now: Date): { header: VaultHea
     cipher.setAAD(Buffer.from(`keystead/v1/root/${vaultId}`, "utf8"));
     const sealed = Buffer.concat([nonce, cipher.update(root), cipher.final(), cipher.getAuthTag()]);
     const header: VaultHeader = {
-      format: 1, vaultId, createdAt: now.toISOString(), method: unseal.method, secondSecret: unseal.second !== undefined,
-      salt: salt.toString("base64"), ...(argon2 === undefined ? {} : { argon2 }), sealedRoot: sealed.toString("base64"),
+      format: 1,
+      vaultId,
+      createdAt: now.toISOString(),
+      method: unseal.method,
+      secondSecret: unseal.second !== undefined,
+      salt: salt.toString("base64"),
+      ...(argon2 === undefined ? {} : { argon2 }),
+      sealedRoot: sealed.toString("base64"),
     };
     return { header, hierarchy: hierarchyOf(root, vaultId) };
   } finally {
@@ -146,7 +168,8 @@ export function openVault(header: VaultHeader, unseal: UnsealSecret): Hierarchy 
   }
 }
 
-const within = (value: unknown, least: number, most: number): boolean => Number.isInteger(value) && (value as number) >= least && (value as number) <= most;
+const within = (value: unknown, least: number, most: number): boolean =>
+  Number.isInteger(value) && (value as number) >= least && (value as number) <= most;
 
 /** A header read from the store, checked for shape. @throws {HsmError} INTEGRITY_FAILURE */
 export function parseHeader(text: string): VaultHeader {
@@ -158,9 +181,17 @@ export function parseHeader(text: string): VaultHeader {
   }
   const header = value as VaultHeader | undefined;
   const argon2 = header?.argon2;
-  const fits = header !== undefined && header !== null && header.format === 1 && typeof header.vaultId === "string" && typeof header.salt === "string"
-    && typeof header.sealedRoot === "string" && typeof header.secondSecret === "boolean" && (header.method === "key" || header.method === "passphrase")
-    && (argon2 === undefined || (argon2 !== null && within(argon2.memoryKiB, 8, 1024 * 1024) && within(argon2.passes, 1, 64) && within(argon2.parallelism, 1, 16)));
+  const fits =
+    header !== undefined &&
+    header !== null &&
+    header.format === 1 &&
+    typeof header.vaultId === "string" &&
+    typeof header.salt === "string" &&
+    typeof header.sealedRoot === "string" &&
+    typeof header.secondSecret === "boolean" &&
+    (header.method === "key" || header.method === "passphrase") &&
+    (argon2 === undefined ||
+      (argon2 !== null && within(argon2.memoryKiB, 8, 1024 * 1024) && within(argon2.passes, 1, 64) && within(argon2.parallelism, 1, 16)));
   if (!fits) throw new HsmError("INTEGRITY_FAILURE", "the vault header is damaged");
   return header;
 }

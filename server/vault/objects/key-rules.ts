@@ -29,7 +29,8 @@ export function permit(attributes: KeyAttributes, keyId: string, usage: Usage, v
 }
 
 /** The refusal of a state. */
-export const stateForbids = (keyId: string, state: KeyStateName): HsmError => new HsmError("KEY_STATE_FORBIDS", `key '${keyId}' is ${state}`);
+export const stateForbids = (keyId: string, state: KeyStateName): HsmError =>
+  new HsmError("KEY_STATE_FORBIDS", `key '${keyId}' is ${state}`);
 
 /** Whether a listing wants this key. Without a state it wants every key that is not destroyed. */
 export function matches(attributes: KeyAttributes, filter: KeyFilter): boolean {

@@ -14,7 +14,12 @@ import { Objects } from "./objects.ts";
 import { recordName, type RecordKey } from "./record.ts";
 import { VaultedRecords } from "./vaulted-records.ts";
 
-const HIERARCHY: Hierarchy = { vaultId: "v", kek: createSecretKey(randomBytes(32)), recordMacKey: createSecretKey(randomBytes(48)), auditMacKey: createSecretKey(randomBytes(32)) };
+const HIERARCHY: Hierarchy = {
+  vaultId: "v",
+  kek: createSecretKey(randomBytes(32)),
+  recordMacKey: createSecretKey(randomBytes(48)),
+  auditMacKey: createSecretKey(randomBytes(32)),
+};
 
 /** Objects over a store, with a log that is only its anchors. */
 class Vault {
@@ -22,11 +27,28 @@ class Vault {
   readonly anchors = new Map<string, string>();
   /** Awaited by every read of the store after it has read. */
   slow: Promise<void> | undefined;
-  readonly store: Store = { ...this.inner, get: async (key) => { const bytes = await this.inner.get(key); await this.slow; return bytes; }, list: async (...args) => { const rows = await this.inner.list(...args); await this.slow; return rows; } };
+  readonly store: Store = {
+    ...this.inner,
+    get: async (key) => {
+      const bytes = await this.inner.get(key);
+      await this.slow;
+      return bytes;
+    },
+    list: async (...args) => {
+      const rows = await this.inner.list(...args);
+      await this.slow;
+      return rows;
+    },
+  };
   objects = this.restart();
 
   restart(): Objects {
-    const records = new VaultedRecords(this.store, HIERARCHY.recordMacKey, (name) => this.anchors.get(name), () => 1);
+    const records = new VaultedRecords(
+      this.store,
+      HIERARCHY.recordMacKey,
+      (name) => this.anchors.get(name),
+      () => 1,
+    );
     this.objects = new Objects({ records, hierarchy: HIERARCHY, cacheSizeBytes: 1 << 20, now: () => Date.now() });
     return this.objects;
   }
@@ -42,7 +64,12 @@ class Vault {
     this.commit((await this.objects.createNamespace(name, "", maxKeys)).change);
   }
 
-  async prepare(keyId: string, algorithm: AlgorithmName = "HMAC-SHA-256", usage: readonly Usage[] = ALGORITHMS[algorithm].usages, namespace = "ns"): Promise<Change> {
+  async prepare(
+    keyId: string,
+    algorithm: AlgorithmName = "HMAC-SHA-256",
+    usage: readonly Usage[] = ALGORITHMS[algorithm].usages,
+    namespace = "ns",
+  ): Promise<Change> {
     const key = await mechanismFor(algorithm).generate();
     return (await this.objects.create({ namespace, keyId, algorithm, usage, tags: [], description: "", key, local: true })).change;
   }
@@ -57,7 +84,8 @@ class Vault {
 }
 
 const generate = (algorithm: AlgorithmName): Promise<KeyObject> => mechanismFor(algorithm).generate();
-const grant = (keyId: string, usage: Usage, namespace = "ns"): Grant => issueGrant({ principal: "p", operation: "Test", namespace, keyId, usage });
+const grant = (keyId: string, usage: Usage, namespace = "ns"): Grant =>
+  issueGrant({ principal: "p", operation: "Test", namespace, keyId, usage });
 const ALL = { algorithm: undefined, state: undefined, tags: [] } as const;
 
 async function vault(maxKeys = 0): Promise<Vault> {
@@ -66,10 +94,17 @@ async function vault(maxKeys = 0): Promise<Vault> {
   return made;
 }
 
-const code = (promise: Promise<unknown>): Promise<string> => promise.then(() => "OK", (error: HsmError) => error.code);
+const code = (promise: Promise<unknown>): Promise<string> =>
+  promise.then(
+    () => "OK",
+    (error: HsmError) => error.code,
+  );
 
 test("a grant opens its key once, and a spent one opens nothing", async () => {
-  const { objects, ...rest } = await vault().then(async (made) => { await made.key("k"); return made; });
+  const { objects, ...rest } = await vault().then(async (made) => {
+    await made.key("k");
+    return made;
+  });
   void rest;
   const once = grant("k", "mac");
   assert.equal((await objects.open(once)).version, 1);
@@ -104,13 +139,19 @@ test("after rotation the old version still verifies and decrypts, and makes noth
   await made.rotate("k");
   for (const objects of [made.objects, made.restart()]) {
     assert.equal((await objects.open(grant("k", "mac"))).version, 3);
-    assert.deepEqual((await Array.fromAsync(objects.openAll(grant("k", "verify_mac")))).map(({ version }) => version), [3, 2, 1]);
+    assert.deepEqual(
+      (await Array.fromAsync(objects.openAll(grant("k", "verify_mac")))).map(({ version }) => version),
+      [3, 2, 1],
+    );
     const old = await objects.open(grant("k", "verify_mac"), 1);
     assert.equal(mac?.verify(old.key, Buffer.from("x"), tag), true);
     assert.equal(mac?.verify((await objects.open(grant("k", "mac"))).key, Buffer.from("x"), tag), false);
     assert.equal(await code(objects.open(grant("k", "mac"), 1)), "KEY_STATE_FORBIDS");
     assert.equal(await code(objects.open(grant("k", "verify_mac"), 4)), "OBJECT_NOT_FOUND");
-    assert.deepEqual((await objects.describe("ns", "k")).attributes.versions.map(({ state }) => state), ["deactivated", "deactivated", "active"]);
+    assert.deepEqual(
+      (await objects.describe("ns", "k")).attributes.versions.map(({ state }) => state),
+      ["deactivated", "deactivated", "active"],
+    );
   }
 });
 
@@ -121,7 +162,8 @@ test("a destroyed key does nothing, its material is gone, its id stays taken", a
   await Array.fromAsync(made.objects.openAll(grant("k", "verify_mac")));
   made.commit((await made.objects.destroy("ns", "k")).change);
   for (const objects of [made.objects, made.restart()]) {
-    for (const usage of ["mac", "verify_mac"] as const) for (const version of [0, 1, 2]) assert.equal(await code(objects.open(grant("k", usage), version)), "KEY_STATE_FORBIDS");
+    for (const usage of ["mac", "verify_mac"] as const)
+      for (const version of [0, 1, 2]) assert.equal(await code(objects.open(grant("k", usage), version)), "KEY_STATE_FORBIDS");
     assert.equal(await code(Array.fromAsync(objects.openAll(grant("k", "verify_mac")))), "KEY_STATE_FORBIDS");
     assert.equal(await code(objects.rotate("ns", "k", generate)), "KEY_STATE_FORBIDS");
     assert.equal(await code(objects.destroy("ns", "k")), "KEY_STATE_FORBIDS");
@@ -149,7 +191,9 @@ test("a prepared change is invisible until it is durable, and one that fails nev
 test("changes of one key come one after the other: rotations make consecutive versions, a destruction ends them", async () => {
   const made = await vault();
   await made.key("k");
-  const changes = [..."rrrdr"].map((what) => (what === "r" ? made.objects.rotate("ns", "k", generate) : made.objects.destroy("ns", "k")).then(({ change }) => made.commit(change)));
+  const changes = [..."rrrdr"].map((what) =>
+    (what === "r" ? made.objects.rotate("ns", "k", generate) : made.objects.destroy("ns", "k")).then(({ change }) => made.commit(change)),
+  );
   assert.deepEqual(await Promise.all(changes.map(code)), ["OK", "OK", "OK", "OK", "KEY_STATE_FORBIDS"]);
   const { attributes } = await made.objects.describe("ns", "k");
   assert.deepEqual([attributes.current, attributes.state], [4, "destroyed"]);
@@ -158,7 +202,10 @@ test("changes of one key come one after the other: rotations make consecutive ve
 test("a generation that fails frees its key", async () => {
   const made = await vault();
   await made.key("k");
-  await assert.rejects(made.objects.rotate("ns", "k", () => Promise.reject(new Error("no entropy"))), /no entropy/);
+  await assert.rejects(
+    made.objects.rotate("ns", "k", () => Promise.reject(new Error("no entropy"))),
+    /no entropy/,
+  );
   await made.rotate("k");
 });
 
@@ -174,7 +221,22 @@ for (const restarted of [false, true]) {
     await made.key("k0");
     if (restarted) made.restart();
     const key = await generate("HMAC-SHA-256");
-    const many = Array.from({ length: 8 }, async (_, index) => (await made.objects.create({ namespace: "ns", keyId: `k${index + 1}`, algorithm: "HMAC-SHA-256", usage: ["mac"], tags: [], description: "", key, local: true })).change);
+    const many = Array.from(
+      { length: 8 },
+      async (_, index) =>
+        (
+          await made.objects.create({
+            namespace: "ns",
+            keyId: `k${index + 1}`,
+            algorithm: "HMAC-SHA-256",
+            usage: ["mac"],
+            tags: [],
+            description: "",
+            key,
+            local: true,
+          })
+        ).change,
+    );
     const settled = await Promise.allSettled(many);
     for (const result of settled) if (result.status === "fulfilled") made.commit(result.value);
     assert.deepEqual((await Promise.all(many.map(code))).sort(), ["OK", "OK", ...Array.from({ length: 6 }, () => "QUOTA_EXCEEDED")]);
@@ -197,22 +259,38 @@ test("an old record, another's record, a missing one and one the log never knew 
   await made.key("other");
   const head: RecordKey = { namespace: "ns", kind: "key", id: "k", version: 0 };
   const material: RecordKey = { namespace: "ns", kind: "version", id: "k", version: 1 };
-  const old = await made.inner.get(head) as Buffer;
+  const old = (await made.inner.get(head)) as Buffer;
   await made.rotate("k");
-  const current = await made.inner.get(head) as Buffer;
+  const current = (await made.inner.get(head)) as Buffer;
   const put = (key: RecordKey, bytes: Buffer | undefined): void => {
     const replaced: RecordWrite = { key, expected: made.anchors.get(recordName(key)) as string, bytes: undefined, digest: "" };
     made.inner.commit([replaced], [], 0);
     if (bytes !== undefined) made.inner.commit([{ key, expected: undefined, bytes, digest: "" }], [], 0);
   };
-  const attempts = (): Promise<string[]> => Promise.all([code(made.objects.open(grant("k", "mac"))), code(made.objects.describe("ns", "k")), code(made.objects.rotate("ns", "k", generate)), code(made.objects.destroy("ns", "k"))]);
+  const attempts = (): Promise<string[]> =>
+    Promise.all([
+      code(made.objects.open(grant("k", "mac"))),
+      code(made.objects.describe("ns", "k")),
+      code(made.objects.rotate("ns", "k", generate)),
+      code(made.objects.destroy("ns", "k")),
+    ]);
   const intact = made.inner;
-  for (const [what, bytes] of [["rolled back", old], ["swapped", await intact.get({ ...head, id: "other" }) as Buffer], ["missing", undefined], ["flipped", Buffer.from(current.map((byte, index) => (index === 100 ? byte ^ 1 : byte)))]] as const) {
+  for (const [what, bytes] of [
+    ["rolled back", old],
+    ["swapped", (await intact.get({ ...head, id: "other" })) as Buffer],
+    ["missing", undefined],
+    ["flipped", Buffer.from(current.map((byte, index) => (index === 100 ? byte ^ 1 : byte)))],
+  ] as const) {
     put(head, bytes);
     made.restart();
-    assert.deepEqual(await attempts(), Array.from({ length: 4 }, () => "INTEGRITY_FAILURE"), what);
+    assert.deepEqual(
+      await attempts(),
+      Array.from({ length: 4 }, () => "INTEGRITY_FAILURE"),
+      what,
+    );
     if (bytes !== undefined) assert.equal(await code(made.objects.list("ns", ALL, "", 10)), "INTEGRITY_FAILURE", what);
-    if (bytes !== undefined) intact.commit([{ key: head, expected: (await import("./record.ts")).recordDigest(bytes), bytes: undefined, digest: "" }], [], 0);
+    if (bytes !== undefined)
+      intact.commit([{ key: head, expected: (await import("./record.ts")).recordDigest(bytes), bytes: undefined, digest: "" }], [], 0);
     intact.commit([{ key: head, expected: undefined, bytes: current, digest: "" }], [], 0);
   }
   put(material, undefined);
@@ -234,12 +312,23 @@ test("reading a key while it is changed gives the old or the new, never an alarm
         await made.objects.describeNamespace("ns");
         const gate = Promise.withResolvers<void>();
         made.slow = gate.promise;
-        const reading = code(read === "describe" ? made.objects.describe("ns", "k") : read === "list" ? made.objects.list("ns", ALL, "", 10) : read === "openAll" ? Array.fromAsync(made.objects.openAll(grant("k", "verify_mac"))) : made.objects.open(grant("k", "verify_mac")));
+        const reading = code(
+          read === "describe"
+            ? made.objects.describe("ns", "k")
+            : read === "list"
+              ? made.objects.list("ns", ALL, "", 10)
+              : read === "openAll"
+                ? Array.fromAsync(made.objects.openAll(grant("k", "verify_mac")))
+                : made.objects.open(grant("k", "verify_mac")),
+        );
         for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
         made.commit(change);
         gate.resolve();
         const answer = await reading;
-        assert.ok(answer === "OK" || (what === "destroy" && answer === "KEY_STATE_FORBIDS"), `${read} during ${what}${cached ? ", cached" : ""}: ${answer}`);
+        assert.ok(
+          answer === "OK" || (what === "destroy" && answer === "KEY_STATE_FORBIDS"),
+          `${read} during ${what}${cached ? ", cached" : ""}: ${answer}`,
+        );
         if (what === "destroy") assert.equal(await code(made.objects.open(grant("k", "verify_mac"))), "KEY_STATE_FORBIDS");
       }
     }
@@ -250,11 +339,17 @@ test("lists come in pages, filtered, without what is destroyed unless asked for"
   const made = await vault();
   for (const id of ["c", "a", "b", "d"]) await made.key(id);
   made.commit((await made.objects.destroy("ns", "b")).change);
-  const page = async (after: string, limit: number): Promise<unknown> => { const { keys, more } = await made.objects.list("ns", ALL, after, limit); return [keys.map(({ keyId }) => keyId), more]; };
+  const page = async (after: string, limit: number): Promise<unknown> => {
+    const { keys, more } = await made.objects.list("ns", ALL, after, limit);
+    return [keys.map(({ keyId }) => keyId), more];
+  };
   assert.deepEqual(await page("", 2), [["a", "c"], true]);
   assert.deepEqual(await page("c", 2), [["d"], false]);
   assert.deepEqual(await page("", 3), [["a", "c", "d"], false]);
-  assert.deepEqual((await made.objects.list("ns", { ...ALL, state: "destroyed" }, "", 9)).keys.map(({ keyId }) => keyId), ["b"]);
+  assert.deepEqual(
+    (await made.objects.list("ns", { ...ALL, state: "destroyed" }, "", 9)).keys.map(({ keyId }) => keyId),
+    ["b"],
+  );
   assert.equal(await made.objects.count("ns", ALL), 3);
   assert.equal(await made.objects.count("ns", { ...ALL, algorithm: "Ed25519" }), 0);
   assert.equal(await code(made.objects.list("none", ALL, "", 1)), "OBJECT_NOT_FOUND");

@@ -122,10 +122,10 @@ export class Objects {
    */
   async open(grant: Grant, version = 0, noSuchVersion?: () => HsmError): Promise<OpenKey> {
     const { namespace, keyId, usage } = consumeGrant(grant);
-    const entry = this.#cached(namespace, keyId) ?? await this.#load(namespace, keyId);
+    const entry = this.#cached(namespace, keyId) ?? (await this.#load(namespace, keyId));
     const wanted = version === 0 ? entry.attributes.current : version;
     permit(entry.attributes, keyId, usage, wanted, noSuchVersion);
-    return entry.opened.get(wanted) ?? await this.#openVersion(namespace, keyId, entry, wanted);
+    return entry.opened.get(wanted) ?? (await this.#openVersion(namespace, keyId, entry, wanted));
   }
 
   /**
@@ -136,15 +136,18 @@ export class Objects {
    */
   async *openAll(grant: Grant): AsyncGenerator<OpenKey> {
     const { namespace, keyId, usage } = consumeGrant(grant);
-    const entry = this.#cached(namespace, keyId) ?? await this.#load(namespace, keyId);
+    const entry = this.#cached(namespace, keyId) ?? (await this.#load(namespace, keyId));
     permit(entry.attributes, keyId, usage, entry.attributes.current);
-    const usable = entry.attributes.versions.filter((version) => version.state !== "destroyed").map((version) => version.version).sort((a, b) => b - a);
-    for (const version of usable) yield entry.opened.get(version) ?? await this.#openVersion(namespace, keyId, entry, version);
+    const usable = entry.attributes.versions
+      .filter((version) => version.state !== "destroyed")
+      .map((version) => version.version)
+      .sort((a, b) => b - a);
+    for (const version of usable) yield entry.opened.get(version) ?? (await this.#openVersion(namespace, keyId, entry, version));
   }
 
   /** @throws {HsmError} OBJECT_NOT_FOUND */
   async describe(namespace: string, keyId: string): Promise<DescribedKey> {
-    const entry = this.#entries.get(`${namespace}/${keyId}`) ?? await this.#load(namespace, keyId);
+    const entry = this.#entries.get(`${namespace}/${keyId}`) ?? (await this.#load(namespace, keyId));
     return { namespace, keyId, attributes: entry.attributes };
   }
 
@@ -182,7 +185,11 @@ export class Objects {
   }
 
   /** Prepares a new namespace with a key-encryption key of its own. @throws {HsmError} OBJECT_EXISTS */
-  async createNamespace(namespace: string, description: string, maxKeys: number): Promise<{ described: DescribedNamespace; change: Change }> {
+  async createNamespace(
+    namespace: string,
+    description: string,
+    maxKeys: number,
+  ): Promise<{ described: DescribedNamespace; change: Change }> {
     const release = await this.#locks.acquire(`${namespace}//`);
     const kek = secretBuffer(32);
     try {
@@ -208,20 +215,37 @@ export class Objects {
     const release = await this.#locks.acquire(`${key.namespace}/${key.keyId}`);
     try {
       const headKey: RecordKey = { namespace: key.namespace, kind: "key", id: key.keyId, version: 0 };
-      if (await this.#records.read(headKey, space.kek) !== undefined) throw new HsmError("OBJECT_EXISTS", `key '${key.keyId}' exists already`);
+      if ((await this.#records.read(headKey, space.kek)) !== undefined)
+        throw new HsmError("OBJECT_EXISTS", `key '${key.keyId}' exists already`);
       const census = await this.#censusOf(key.namespace, space);
-      if (space.attributes.maxKeys > 0 && living(census) >= space.attributes.maxKeys) throw new HsmError("QUOTA_EXCEEDED", `namespace '${key.namespace}' may hold ${space.attributes.maxKeys} keys`);
+      if (space.attributes.maxKeys > 0 && living(census) >= space.attributes.maxKeys)
+        throw new HsmError("QUOTA_EXCEEDED", `namespace '${key.namespace}' may hold ${space.attributes.maxKeys} keys`);
       const now = this.#options.now();
       const version = versionOf(1, key.key, now, key.local);
-      const attributes: KeyAttributes = { algorithm: key.algorithm, state: "active", current: 1, usage: key.usage, tags: key.tags, description: key.description, createdAt: now, updatedAt: now, versions: [version] };
+      const attributes: KeyAttributes = {
+        algorithm: key.algorithm,
+        state: "active",
+        current: 1,
+        usage: key.usage,
+        tags: key.tags,
+        description: key.description,
+        createdAt: now,
+        updatedAt: now,
+        versions: [version],
+      };
       const head = this.#records.write(headKey, attributes as never, new Uint8Array(), space.kek, undefined);
       const material = this.#material(key.namespace, key.keyId, 1, key.algorithm, key.key, space.kek);
       // Counted now, so that two creations under way cannot both take the last place.
       const counted = `${key.algorithm}/active`;
       adjust(census, counted, 1);
-      const change = this.#change([head, material], release, () => {
-        this.#remember(`${key.namespace}/${key.keyId}`, { attributes, digest: head.digest, generation: 1, opened: new Map() });
-      }, () => adjust(census, counted, -1));
+      const change = this.#change(
+        [head, material],
+        release,
+        () => {
+          this.#remember(`${key.namespace}/${key.keyId}`, { attributes, digest: head.digest, generation: 1, opened: new Map() });
+        },
+        () => adjust(census, counted, -1),
+      );
       return { described: { namespace: key.namespace, keyId: key.keyId, attributes }, change };
     } catch (error) {
       release();
@@ -240,14 +264,32 @@ export class Objects {
       const now = this.#options.now();
       const current = before.attributes.current + 1;
       const attributes: KeyAttributes = {
-        ...before.attributes, current, updatedAt: now,
-        versions: [...before.attributes.versions.map((version) => (version.state === "active" ? { ...version, state: "deactivated" as const } : version)), versionOf(current, key, now, true)],
+        ...before.attributes,
+        current,
+        updatedAt: now,
+        versions: [
+          ...before.attributes.versions.map((version) =>
+            version.state === "active" ? { ...version, state: "deactivated" as const } : version,
+          ),
+          versionOf(current, key, now, true),
+        ],
       };
-      const head = this.#records.write({ namespace, kind: "key", id: keyId, version: 0 }, attributes as never, new Uint8Array(), space.kek, before);
+      const head = this.#records.write(
+        { namespace, kind: "key", id: keyId, version: 0 },
+        attributes as never,
+        new Uint8Array(),
+        space.kek,
+        before,
+      );
       const material = this.#material(namespace, keyId, current, attributes.algorithm, key, space.kek);
       const opened = this.#entries.get(`${namespace}/${keyId}`)?.opened;
       const change = this.#change([head, material], release, () => {
-        this.#remember(`${namespace}/${keyId}`, { attributes, digest: head.digest, generation: before.header.generation + 1, opened: new Map(opened) });
+        this.#remember(`${namespace}/${keyId}`, {
+          attributes,
+          digest: head.digest,
+          generation: before.header.generation + 1,
+          opened: new Map(opened),
+        });
       });
       return { described: { namespace, keyId, attributes }, change };
     } catch (error) {
@@ -264,10 +306,18 @@ export class Objects {
       const before = await this.#head(namespace, keyId, space.kek);
       if (before.attributes.state === "destroyed") throw stateForbids(keyId, "destroyed");
       const attributes: KeyAttributes = {
-        ...before.attributes, state: "destroyed", updatedAt: this.#options.now(),
+        ...before.attributes,
+        state: "destroyed",
+        updatedAt: this.#options.now(),
         versions: before.attributes.versions.map((version) => ({ ...version, state: "destroyed" as const, publicKey: "" })),
       };
-      const head = this.#records.write({ namespace, kind: "key", id: keyId, version: 0 }, attributes as never, new Uint8Array(), space.kek, before);
+      const head = this.#records.write(
+        { namespace, kind: "key", id: keyId, version: 0 },
+        attributes as never,
+        new Uint8Array(),
+        space.kek,
+        before,
+      );
       const removed = before.attributes.versions.flatMap(({ version }) => {
         const key: RecordKey = { namespace, kind: "version", id: keyId, version };
         const digest = this.#records.anchor(key);
@@ -329,7 +379,10 @@ export class Objects {
   async #namespace(namespace: string): Promise<NamespaceEntry> {
     const known = this.#namespaces.get(namespace);
     if (known !== undefined) return known;
-    const record = await this.#records.read<NamespaceAttributes>({ namespace, kind: "namespace", id: "", version: 0 }, this.#options.hierarchy.kek);
+    const record = await this.#records.read<NamespaceAttributes>(
+      { namespace, kind: "namespace", id: "", version: 0 },
+      this.#options.hierarchy.kek,
+    );
     if (record === undefined) throw new HsmError("OBJECT_NOT_FOUND", `no namespace '${namespace}'`);
     const again = this.#namespaces.get(namespace);
     if (again !== undefined) return again;
@@ -363,8 +416,10 @@ export class Objects {
     const space = await this.#namespace(namespace);
     const record = await this.#records.read<MaterialAttributes>({ namespace, kind: "version", id: keyId, version }, space.kek);
     // Destroyed while the operation was under way: a refusal, not damage.
-    if (record === undefined && this.#records.anchor({ namespace, kind: "version", id: keyId, version }) === "") throw stateForbids(keyId, "destroyed");
-    if (record === undefined || record.attributes.algorithm !== algorithm) throw new HsmError("INTEGRITY_FAILURE", `record ${namespace}/version/${keyId}/${version} does not fit its key`);
+    if (record === undefined && this.#records.anchor({ namespace, kind: "version", id: keyId, version }) === "")
+      throw stateForbids(keyId, "destroyed");
+    if (record === undefined || record.attributes.algorithm !== algorithm)
+      throw new HsmError("INTEGRITY_FAILURE", `record ${namespace}/version/${keyId}/${version} does not fit its key`);
     const mechanism = mechanismFor(algorithm);
     const key = mechanism.load(record.material);
     wipe(record.material);

@@ -2,31 +2,58 @@ import assert from "node:assert/strict";
 import { createSecretKey, randomBytes } from "node:crypto";
 import { test } from "node:test";
 import fc from "fast-check";
-import { checkRecord, openRecord, parseRecordName, recordDigest, recordName, sealRecord, type RecordHeader, type RecordKey } from "./record.ts";
+import {
+  checkRecord,
+  openRecord,
+  parseRecordName,
+  recordDigest,
+  recordName,
+  sealRecord,
+  type RecordHeader,
+  type RecordKey,
+} from "./record.ts";
 import type { Json } from "@keystead/crypto/formats/canonical-json";
 
 const KEK = createSecretKey(randomBytes(32));
 const MAC = createSecretKey(randomBytes(48));
 const ID = fc.stringMatching(/^[A-Za-z0-9._-]{0,40}$/);
-const HEADER: fc.Arbitrary<RecordHeader> = fc.record({ namespace: ID, kind: fc.constantFrom("namespace" as const, "key" as const, "version" as const), id: ID, version: fc.nat(0xffffffff), generation: fc.nat(1e9), time: fc.nat(4e12) });
-const ATTRIBUTES: fc.Arbitrary<Json> = fc.dictionary(fc.string({ unit: "grapheme" }).filter((name) => name !== "__proto__"), fc.oneof(fc.string({ unit: "grapheme" }), fc.integer(), fc.boolean(), fc.constant(null)), { noNullPrototype: true });
+const HEADER: fc.Arbitrary<RecordHeader> = fc.record({
+  namespace: ID,
+  kind: fc.constantFrom("namespace" as const, "key" as const, "version" as const),
+  id: ID,
+  version: fc.nat(0xffffffff),
+  generation: fc.nat(1e9),
+  time: fc.nat(4e12),
+});
+const ATTRIBUTES: fc.Arbitrary<Json> = fc.dictionary(
+  fc.string({ unit: "grapheme" }).filter((name) => name !== "__proto__"),
+  fc.oneof(fc.string({ unit: "grapheme" }), fc.integer(), fc.boolean(), fc.constant(null)),
+  { noNullPrototype: true },
+);
 const keyOf = ({ namespace, kind, id, version }: RecordHeader): RecordKey => ({ namespace, kind, id, version });
 const INTEGRITY = { code: "INTEGRITY_FAILURE" };
 
 test("opening inverts sealing", () => {
-  fc.assert(fc.property(HEADER, ATTRIBUTES, fc.uint8Array({ maxLength: 200 }), (header, attributes, material) => {
-    const sealed = sealRecord(header, attributes, material, KEK, MAC);
-    assert.equal(sealed.digest, recordDigest(sealed.bytes));
-    const opened = openRecord(keyOf(header), sealed.bytes, KEK, MAC);
-    assert.deepEqual(opened.header, { ...header });
-    assert.deepEqual(opened.attributes, attributes);
-    assert.ok(opened.material.equals(material));
-  }));
+  fc.assert(
+    fc.property(HEADER, ATTRIBUTES, fc.uint8Array({ maxLength: 200 }), (header, attributes, material) => {
+      const sealed = sealRecord(header, attributes, material, KEK, MAC);
+      assert.equal(sealed.digest, recordDigest(sealed.bytes));
+      const opened = openRecord(keyOf(header), sealed.bytes, KEK, MAC);
+      assert.deepEqual(opened.header, { ...header });
+      assert.deepEqual(opened.attributes, attributes);
+      assert.ok(opened.material.equals(material));
+    }),
+  );
 });
 
 test("a record's name is taken apart as it was made, and nothing else is a name", () => {
-  fc.assert(fc.property(HEADER, (header) => { assert.deepEqual(parseRecordName(recordName(header)), keyOf(header)); }));
-  for (const wrong of ["", "a/key/b", "a/key/b/1/2", "a/other/b/1", "a/key/b/", "a/key/b/-1", "a/key/b/1.0", "a/key/b/12345678901"]) assert.equal(parseRecordName(wrong), undefined, wrong);
+  fc.assert(
+    fc.property(HEADER, (header) => {
+      assert.deepEqual(parseRecordName(recordName(header)), keyOf(header));
+    }),
+  );
+  for (const wrong of ["", "a/key/b", "a/key/b/1/2", "a/other/b/1", "a/key/b/", "a/key/b/-1", "a/key/b/1.0", "a/key/b/12345678901"])
+    assert.equal(parseRecordName(wrong), undefined, wrong);
 });
 
 const HEADER_1: RecordHeader = { namespace: "default", kind: "version", id: "k1", version: 3, generation: 2, time: 1_700_000_000_000 };
@@ -46,7 +73,8 @@ test("every changed byte, every cut and every added byte is refused", () => {
 });
 
 test("a genuine record in another's place is refused", () => {
-  for (const other of [{ namespace: "other" }, { id: "k2" }, { version: 4 }, { kind: "key" as const }]) assert.throws(() => openRecord({ ...SEALED.key, ...other }, SEALED.bytes, KEK, MAC), INTEGRITY, JSON.stringify(other));
+  for (const other of [{ namespace: "other" }, { id: "k2" }, { version: 4 }, { kind: "key" as const }])
+    assert.throws(() => openRecord({ ...SEALED.key, ...other }, SEALED.bytes, KEK, MAC), INTEGRITY, JSON.stringify(other));
 });
 
 test("neither key alone opens a record, and nothing of it shows", () => {

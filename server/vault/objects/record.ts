@@ -11,7 +11,7 @@
  * The MAC is HMAC-SHA-384 over every byte before it, under a key of its own. The digest (SHA-256 of the whole record)
  * goes to the audit log with each change, which is what makes a restored old record visible.
  *
- * @see DESIGN §7; NIST SP 800-38D
+ * @see ARCHITECTURE.md "Data at rest"; NIST SP 800-38D
  */
 import { createCipheriv, createDecipheriv, createHmac, hash, randomFillSync, timingSafeEqual, type KeyObject } from "node:crypto";
 import { HsmError } from "@keystead/contract/errors";
@@ -61,19 +61,31 @@ export const recordName = (key: RecordKey): string => `${key.namespace}/${key.ki
 /** The inverse of {@link recordName}, or undefined. */
 export function parseRecordName(name: string): RecordKey | undefined {
   const [namespace, kind, id, version, ...rest] = name.split("/");
-  if (namespace === undefined || id === undefined || version === undefined || rest.length > 0 || !/^\d{1,10}$/.test(version)) return undefined;
+  if (namespace === undefined || id === undefined || version === undefined || rest.length > 0 || !/^\d{1,10}$/.test(version))
+    return undefined;
   if (kind !== "namespace" && kind !== "key" && kind !== "version") return undefined;
   return { namespace, kind, id, version: Number(version) };
 }
 
-const damaged = (key: RecordKey, what: string): HsmError => new HsmError("INTEGRITY_FAILURE", `record ${recordName(key)} does not verify`, { cause: new Error(what) });
+const damaged = (key: RecordKey, what: string): HsmError =>
+  new HsmError("INTEGRITY_FAILURE", `record ${recordName(key)} does not verify`, { cause: new Error(what) });
 
 /** SHA-256 of a record's bytes, as the audit log carries it. */
 export const recordDigest = (bytes: Uint8Array): string => hash("sha256", bytes, "hex");
 
 /** Seals. `material` is copied; the caller wipes its own. */
 export function sealRecord(header: RecordHeader, attributes: Json, material: Uint8Array, kek: KeyObject, macKey: KeyObject): SealedRecord {
-  const head = Buffer.from(canonicalJson({ generation: header.generation, id: header.id, kind: header.kind, namespace: header.namespace, time: header.time, version: header.version }), "utf8");
+  const head = Buffer.from(
+    canonicalJson({
+      generation: header.generation,
+      id: header.id,
+      kind: header.kind,
+      namespace: header.namespace,
+      time: header.time,
+      version: header.version,
+    }),
+    "utf8",
+  );
   const described = Buffer.from(canonicalJson(attributes), "utf8");
   const plain = secretBuffer(4 + described.length + material.length);
   plain.writeUInt32BE(described.length, 0);
@@ -96,7 +108,11 @@ export function sealRecord(header: RecordHeader, attributes: Json, material: Uin
   at += ciphertext.copy(bytes, at);
   at += cipher.getAuthTag().copy(bytes, at);
   createHmac("sha384", macKey).update(bytes.subarray(0, at)).digest().copy(bytes, at);
-  return { key: { namespace: header.namespace, kind: header.kind, id: header.id, version: header.version }, bytes, digest: recordDigest(bytes) };
+  return {
+    key: { namespace: header.namespace, kind: header.kind, id: header.id, version: header.version },
+    bytes,
+    digest: recordDigest(bytes),
+  };
 }
 
 /**
@@ -131,13 +147,15 @@ export function openRecord<A>(key: RecordKey, bytes: Buffer, kek: KeyObject, mac
 
 /** Checks MAC and identity without opening: what verification passes use. @throws {HsmError} INTEGRITY_FAILURE */
 export function checkRecord(key: RecordKey, bytes: Buffer, macKey: KeyObject): { header: RecordHeader; prefixBytes: number } {
-  if (bytes.length < MAGIC.length + 2 + NONCE_BYTES + 4 + TAG_BYTES + MAC_BYTES || !bytes.subarray(0, MAGIC.length).equals(MAGIC)) throw damaged(key, "form");
+  if (bytes.length < MAGIC.length + 2 + NONCE_BYTES + 4 + TAG_BYTES + MAC_BYTES || !bytes.subarray(0, MAGIC.length).equals(MAGIC))
+    throw damaged(key, "form");
   const body = bytes.subarray(0, bytes.length - MAC_BYTES);
   const mac = createHmac("sha384", macKey).update(body).digest();
   if (!timingSafeEqual(mac, bytes.subarray(bytes.length - MAC_BYTES))) throw damaged(key, "MAC");
   const headBytes = bytes.readUInt16BE(MAGIC.length);
   const prefixBytes = MAGIC.length + 2 + headBytes;
   const header = JSON.parse(bytes.toString("utf8", MAGIC.length + 2, prefixBytes)) as RecordHeader;
-  if (header.namespace !== key.namespace || header.kind !== key.kind || header.id !== key.id || header.version !== key.version) throw damaged(key, "another record's bytes");
+  if (header.namespace !== key.namespace || header.kind !== key.kind || header.id !== key.id || header.version !== key.version)
+    throw damaged(key, "another record's bytes");
   return { header, prefixBytes };
 }

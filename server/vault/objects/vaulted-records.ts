@@ -62,7 +62,13 @@ export class VaultedRecords {
 
   /** Seals a record that replaces `before`, or is new. */
   write(key: RecordKey, attributes: Json, material: Uint8Array, kek: KeyObject, before: CurrentRecord<unknown> | undefined): RecordWrite {
-    const sealed = sealRecord({ ...key, generation: (before?.header.generation ?? 0) + 1, time: this.#now() }, attributes, material, kek, this.#macKey);
+    const sealed = sealRecord(
+      { ...key, generation: (before?.header.generation ?? 0) + 1, time: this.#now() },
+      attributes,
+      material,
+      kek,
+      this.#macKey,
+    );
     return { key, expected: before?.digest, bytes: sealed.bytes, digest: sealed.digest };
   }
 
@@ -77,15 +83,23 @@ export class VaultedRecords {
   }
 
   /** A page of records of one kind. */
-  async list<A>(namespace: string, kind: RecordKey["kind"], after: string, limit: number, kek: KeyObject): Promise<{ id: string; record: CurrentRecord<A> }[]> {
+  async list<A>(
+    namespace: string,
+    kind: RecordKey["kind"],
+    after: string,
+    limit: number,
+    kek: KeyObject,
+  ): Promise<{ id: string; record: CurrentRecord<A> }[]> {
     const rows = await this.#store.list(namespace, kind, after, limit);
-    return Promise.all(rows.map(async ({ id, bytes }) => {
-      const key: RecordKey = { namespace, kind, id, version: 0 };
-      // Listed a moment ago: a record that changed since is read again.
-      const record = recordDigest(bytes) === this.anchor(key) ? this.open<A>(key, bytes, kek) : await this.read<A>(key, kek);
-      if (record === undefined) throw new HsmError("INTEGRITY_FAILURE", `record ${namespace}/${kind}/${id}/0 is not in the audit log`);
-      return { id, record };
-    }));
+    return Promise.all(
+      rows.map(async ({ id, bytes }) => {
+        const key: RecordKey = { namespace, kind, id, version: 0 };
+        // Listed a moment ago: a record that changed since is read again.
+        const record = recordDigest(bytes) === this.anchor(key) ? this.open<A>(key, bytes, kek) : await this.read<A>(key, kek);
+        if (record === undefined) throw new HsmError("INTEGRITY_FAILURE", `record ${namespace}/${kind}/${id}/0 is not in the audit log`);
+        return { id, record };
+      }),
+    );
   }
 
   namespaces(): Promise<string[]> {

@@ -4,8 +4,14 @@ import type { DescribedNamespace } from "../objects/objects.ts";
 import { handler } from "./handler.ts";
 
 /** The public message of a namespace. */
-export const namespaceMessage = ({ namespace, attributes }: DescribedNamespace): { namespace: string; description: string; createdAt: ReturnType<typeof timestampFromMs>; maxKeys: number } => ({
-  namespace, description: attributes.description, createdAt: timestampFromMs(attributes.createdAt), maxKeys: attributes.maxKeys,
+export const namespaceMessage = ({
+  namespace,
+  attributes,
+}: DescribedNamespace): { namespace: string; description: string; createdAt: ReturnType<typeof timestampFromMs>; maxKeys: number } => ({
+  namespace,
+  description: attributes.description,
+  createdAt: timestampFromMs(attributes.createdAt),
+  maxKeys: attributes.maxKeys,
 });
 
 /** Makes a namespace with a key-encryption key of its own. */

@@ -15,7 +15,9 @@ export const decrypt = handler(operation, async (invocation, { objects, provider
     throw new HsmError("MECHANISM_NOT_SUPPORTED", "PKCS#1 v1.5 decryption is off (crypto.rsa_pkcs1_decryption); use OAEP");
   }
   const raw = request.format === CiphertextFormat.RAW;
-  const sealed = raw ? { version: request.version, nonce: request.nonce, ciphertext: request.ciphertext } : decodeCiphertext(request.ciphertext);
+  const sealed = raw
+    ? { version: request.version, nonce: request.nonce, ciphertext: request.ciphertext }
+    : decodeCiphertext(request.ciphertext);
   const key = await objects.open(grantOf(invocation), sealed?.version ?? 0, decryptionFailed);
   if (sealed === undefined) throw decryptionFailed();
   const plaintext = provider.decrypt(key, sealed, cipherParams(key.algorithm, request));

@@ -11,7 +11,12 @@ export const encrypt = handler(operation, async (invocation, { objects, provider
   const { ciphertext, nonce } = provider.encrypt(key, request.plaintext, cipherParams(key.algorithm, request));
   const raw = request.format === CiphertextFormat.RAW;
   return {
-    reply: { ciphertext: raw ? ciphertext : encodeCiphertext(key.version, nonce, ciphertext), ...(raw ? { nonce } : {}), keyId: request.keyId, version: key.version },
+    reply: {
+      ciphertext: raw ? ciphertext : encodeCiphertext(key.version, nonce, ciphertext),
+      ...(raw ? { nonce } : {}),
+      keyId: request.keyId,
+      version: key.version,
+    },
     version: key.version,
   };
 });

@@ -10,9 +10,14 @@ export const generateDataKey = handler(operation, async (invocation, { objects, 
   const { request } = invocation;
   const key = await objects.open(grantOf(invocation));
   const plaintext = randomFillSync(secretBuffer(request.sizeBytes === 0 ? 32 : request.sizeBytes));
-  const { ciphertext, nonce } = provider.encrypt(key, plaintext, cipherParams(key.algorithm, { associatedData: request.associatedData, scheme: 0, digest: 0 }));
+  const { ciphertext, nonce } = provider.encrypt(
+    key,
+    plaintext,
+    cipherParams(key.algorithm, { associatedData: request.associatedData, scheme: 0, digest: 0 }),
+  );
   return {
     reply: { plaintext, ciphertext: encodeCiphertext(key.version, nonce, ciphertext), keyId: request.keyId, version: key.version },
-    version: key.version, secrets: [plaintext],
+    version: key.version,
+    secrets: [plaintext],
   };
 });

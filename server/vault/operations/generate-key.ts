@@ -14,6 +14,15 @@ export const generateKey = handler(operation, async ({ namespace, request, run }
   // Looked at before the work of making a key; the creation itself checks again under the object's lock.
   await objects.describeNamespace(namespace);
   const key = await provider.generate(algorithm, run);
-  const { described, change } = await objects.create({ namespace, keyId, algorithm, usage, tags: [...new Set(request.tags)], description: request.description, key, local: true });
+  const { described, change } = await objects.create({
+    namespace,
+    keyId,
+    algorithm,
+    usage,
+    tags: [...new Set(request.tags)],
+    description: request.description,
+    key,
+    local: true,
+  });
   return { reply: { keyId, key: keyMessage(described), publicKey: currentPublicKeyPem(described) }, keyId, version: 1, change };
 });

@@ -9,20 +9,40 @@ const DEFAULT_PAGE_SIZE = 100;
 
 /** Events within the caller's reach. Without a namespace: all of them; events about no namespace need reach over all. */
 export const getAuditLog = handler(operation, async ({ principal, request, hidden }, { readAudit }) => {
-  if (request.pageToken !== "" && !/^\d{1,15}$/.test(request.pageToken)) throw new HsmError("INVALID_REQUEST", "page_token is not one of ours");
-  const namespaces = request.namespace !== "" ? new Set([request.namespace]) : principal.namespaces === "all" ? undefined : principal.namespaces;
+  if (request.pageToken !== "" && !/^\d{1,15}$/.test(request.pageToken))
+    throw new HsmError("INVALID_REQUEST", "page_token is not one of ours");
+  const namespaces =
+    request.namespace !== "" ? new Set([request.namespace]) : principal.namespaces === "all" ? undefined : principal.namespaces;
   const { events, next } = await readAudit({
-    namespaces, hidden: hidden(), keyId: request.keyId, action: request.action, newestFirst: request.order === SortOrder.NEWEST_FIRST,
-    after: Number(request.pageToken), limit: request.pageSize === 0 ? DEFAULT_PAGE_SIZE : request.pageSize,
+    namespaces,
+    hidden: hidden(),
+    keyId: request.keyId,
+    action: request.action,
+    newestFirst: request.order === SortOrder.NEWEST_FIRST,
+    after: Number(request.pageToken),
+    limit: request.pageSize === 0 ? DEFAULT_PAGE_SIZE : request.pageSize,
   });
   return {
     reply: {
       events: events.map(({ canonical, hash, mac }) => {
         const event = JSON.parse(canonical) as ChainedEvent;
         return {
-          sequence: BigInt(event.sequence), time: timestampFromMs(Date.parse(event.time)), namespace: event.namespace, principal: event.principal,
-          authentication: event.authentication, action: event.action, keyId: event.key, version: event.version, requestId: event.request,
-          payloadSha256: event.payload, decision: event.decision, outcome: event.outcome, previousHash: event.previous, hash, mac, canonical,
+          sequence: BigInt(event.sequence),
+          time: timestampFromMs(Date.parse(event.time)),
+          namespace: event.namespace,
+          principal: event.principal,
+          authentication: event.authentication,
+          action: event.action,
+          keyId: event.key,
+          version: event.version,
+          requestId: event.request,
+          payloadSha256: event.payload,
+          decision: event.decision,
+          outcome: event.outcome,
+          previousHash: event.previous,
+          hash,
+          mac,
+          canonical,
         };
       }),
       nextPageToken: next === undefined ? "" : String(next),

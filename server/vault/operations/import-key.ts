@@ -25,6 +25,15 @@ export const importKey = handler(operation, async ({ namespace, request }, { obj
   const usage = newKeyUsage(algorithm, request.usage);
   const keyId = request.keyId === "" ? newKeyId(Date.now()) : request.keyId;
   const key = mechanismFor(algorithm).importKey(format, request.keyMaterial);
-  const { described, change } = await objects.create({ namespace, keyId, algorithm, usage, tags: [...new Set(request.tags)], description: request.description, key, local: false });
+  const { described, change } = await objects.create({
+    namespace,
+    keyId,
+    algorithm,
+    usage,
+    tags: [...new Set(request.tags)],
+    description: request.description,
+    key,
+    local: false,
+  });
   return { reply: { keyId, key: keyMessage(described), publicKey: currentPublicKeyPem(described) }, keyId, version: 1, change };
 });

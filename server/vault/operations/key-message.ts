@@ -10,15 +10,28 @@ import { KeyState, Usage, type KeySchema } from "@keystead/contract/generated/hs
 import type { KeyStateName } from "../objects/attributes.ts";
 import type { DescribedKey } from "../objects/objects.ts";
 
-const STATES: Readonly<Record<KeyStateName, KeyState>> = Object.freeze({ active: KeyState.ACTIVE, deactivated: KeyState.DEACTIVATED, destroyed: KeyState.DESTROYED });
+const STATES: Readonly<Record<KeyStateName, KeyState>> = Object.freeze({
+  active: KeyState.ACTIVE,
+  deactivated: KeyState.DEACTIVATED,
+  destroyed: KeyState.DESTROYED,
+});
 const USAGES: Readonly<Record<UsageName, Usage>> = Object.freeze({
-  sign: Usage.SIGN, verify: Usage.VERIFY, encrypt: Usage.ENCRYPT, decrypt: Usage.DECRYPT, mac: Usage.MAC, verify_mac: Usage.VERIFY_MAC, wrap_data_key: Usage.WRAP_DATA_KEY,
+  sign: Usage.SIGN,
+  verify: Usage.VERIFY,
+  encrypt: Usage.ENCRYPT,
+  decrypt: Usage.DECRYPT,
+  mac: Usage.MAC,
+  verify_mac: Usage.VERIFY_MAC,
+  wrap_data_key: Usage.WRAP_DATA_KEY,
 });
 const usageByNumber = new Map<number, UsageName>((Object.entries(USAGES) as [UsageName, Usage][]).map(([name, number]) => [number, name]));
-const stateByNumber = new Map<number, KeyStateName>((Object.entries(STATES) as [KeyStateName, KeyState][]).map(([name, number]) => [number, name]));
+const stateByNumber = new Map<number, KeyStateName>(
+  (Object.entries(STATES) as [KeyStateName, KeyState][]).map(([name, number]) => [number, name]),
+);
 
 /** Usage names of enum numbers, each once, in the order given. */
-export const usageNames = (numbers: readonly Usage[]): UsageName[] => [...new Set(numbers)].flatMap((number) => usageByNumber.get(number) ?? []);
+export const usageNames = (numbers: readonly Usage[]): UsageName[] =>
+  [...new Set(numbers)].flatMap((number) => usageByNumber.get(number) ?? []);
 
 /** State name of an enum number; undefined for 0. */
 export const stateName = (number: KeyState): KeyStateName | undefined => stateByNumber.get(number);
@@ -26,7 +39,8 @@ export const stateName = (number: KeyState): KeyStateName | undefined => stateBy
 /** The public message. */
 export function keyMessage({ namespace, keyId, attributes }: DescribedKey): MessageInitShape<typeof KeySchema> {
   return {
-    namespace, keyId,
+    namespace,
+    keyId,
     algorithm: algorithmNumber(attributes.algorithm),
     state: STATES[attributes.state],
     version: attributes.current,
@@ -35,12 +49,19 @@ export function keyMessage({ namespace, keyId, attributes }: DescribedKey): Mess
     description: attributes.description,
     createdAt: timestampFromMs(attributes.createdAt),
     updatedAt: timestampFromMs(attributes.updatedAt),
-    versions: attributes.versions.map((version) => ({ version: version.version, state: STATES[version.state], createdAt: timestampFromMs(version.createdAt), local: version.local })),
+    versions: attributes.versions.map((version) => ({
+      version: version.version,
+      state: STATES[version.state],
+      createdAt: timestampFromMs(version.createdAt),
+      local: version.local,
+    })),
   };
 }
 
 /** PEM of the current version's public half; empty for secret keys. */
 export function currentPublicKeyPem({ attributes }: DescribedKey): string {
   const der = attributes.versions.find((version) => version.version === attributes.current)?.publicKey ?? "";
-  return der === "" ? "" : createPublicKey({ key: Buffer.from(der, "base64"), format: "der", type: "spki" }).export({ format: "pem", type: "spki" });
+  return der === ""
+    ? ""
+    : createPublicKey({ key: Buffer.from(der, "base64"), format: "der", type: "spki" }).export({ format: "pem", type: "spki" });
 }

@@ -25,7 +25,9 @@ export const listKeys = handler(operation, async ({ namespace, request }, { obje
   const last: DescribedKey | undefined = keys.at(-1);
   return {
     reply: {
-      keys: keys.map(keyMessage), total, perPage,
+      keys: keys.map(keyMessage),
+      total,
+      perPage,
       page: request.pageToken === "" ? Math.max(1, request.page) : 0,
       nextPageToken: more && last !== undefined ? Buffer.from(last.keyId, "utf8").toString("base64url") : "",
     },
@@ -35,6 +37,7 @@ export const listKeys = handler(operation, async ({ namespace, request }, { obje
 function cursor(token: string): string {
   const after = Buffer.from(token, "base64url").toString("utf8");
   // Decoding forgives what is no base64url; a cursor that lost its meaning must not begin the list anew.
-  if (!/^[A-Za-z0-9._-]{0,128}$/.test(after) || Buffer.from(after, "utf8").toString("base64url") !== token) throw new HsmError("INVALID_REQUEST", "page_token is not one of ours");
+  if (!/^[A-Za-z0-9._-]{0,128}$/.test(after) || Buffer.from(after, "utf8").toString("base64url") !== token)
+    throw new HsmError("INVALID_REQUEST", "page_token is not one of ours");
   return after;
 }

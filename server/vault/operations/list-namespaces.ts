@@ -8,5 +8,14 @@ export const listNamespaces = handler(operation, async ({ principal, hidden }, {
   const kept = hidden();
   const all = (await objects.namespaces()).filter(({ namespace }) => !kept.has(namespace));
   const visible = within === "all" ? all : all.filter(({ namespace }) => within.has(namespace));
-  return { reply: { namespaces: visible.map(({ namespace, attributes }) => ({ namespace, description: attributes.description, createdAt: timestampFromMs(attributes.createdAt), maxKeys: attributes.maxKeys })) } };
+  return {
+    reply: {
+      namespaces: visible.map(({ namespace, attributes }) => ({
+        namespace,
+        description: attributes.description,
+        createdAt: timestampFromMs(attributes.createdAt),
+        maxKeys: attributes.maxKeys,
+      })),
+    },
+  };
 });

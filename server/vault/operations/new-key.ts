@@ -22,6 +22,7 @@ export function newKeyUsage(algorithm: AlgorithmName, asked: readonly Usage[]): 
   const possible: readonly UsageName[] = ALGORITHMS[algorithm].usages;
   const usage = usageNames(asked);
   const wrong = usage.find((name) => !possible.includes(name));
-  if (wrong !== undefined) throw new HsmError("INVALID_REQUEST", `${algorithm} keys cannot be for '${wrong}'; possible: ${possible.join(", ")}`);
+  if (wrong !== undefined)
+    throw new HsmError("INVALID_REQUEST", `${algorithm} keys cannot be for '${wrong}'; possible: ${possible.join(", ")}`);
   return usage.length === 0 ? possible : usage;
 }

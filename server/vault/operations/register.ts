@@ -26,8 +26,26 @@ import { verify } from "./verify.ts";
 import { verifyMac } from "./verify-mac.ts";
 
 const LINES = [
-  generateKey, importKey, getKey, getPublicKey, listKeys, rotateKey, deleteKey, sign, verify, encrypt, decrypt,
-  generateMac, verifyMac, generateDataKey, hash, generateRandom, batch, createNamespace, listNamespaces, getAuditLog,
+  generateKey,
+  importKey,
+  getKey,
+  getPublicKey,
+  listKeys,
+  rotateKey,
+  deleteKey,
+  sign,
+  verify,
+  encrypt,
+  decrypt,
+  generateMac,
+  verifyMac,
+  generateDataKey,
+  hash,
+  generateRandom,
+  batch,
+  createNamespace,
+  listNamespaces,
+  getAuditLog,
   getStatus,
 ] as unknown as readonly Handler[];
 

@@ -2,9 +2,18 @@ import { rotateKey as operation } from "@keystead/contract/operations/rotate-key
 import { handler } from "./handler.ts";
 import { currentPublicKeyPem, keyMessage } from "./key-message.ts";
 
-/** Makes a new current version. The id stays; `new_key_id` says which version it is now (CAPABILITIES C15). */
+/** Makes a new current version. The id stays; `new_key_id` says which version it is now. */
 export const rotateKey = handler(operation, async ({ namespace, request, run }, { objects, provider }) => {
   const { described, change } = await objects.rotate(namespace, request.keyId, (algorithm) => provider.generate(algorithm, run));
   const version = described.attributes.current;
-  return { reply: { keyId: request.keyId, newKeyId: `${request.keyId}@v${version}`, key: keyMessage(described), publicKey: currentPublicKeyPem(described) }, version, change };
+  return {
+    reply: {
+      keyId: request.keyId,
+      newKeyId: `${request.keyId}@v${version}`,
+      key: keyMessage(described),
+      publicKey: currentPublicKeyPem(described),
+    },
+    version,
+    change,
+  };
 });

@@ -8,5 +8,8 @@ export const sign = handler(operation, async (invocation, { objects, provider })
   const { request, run } = invocation;
   const key = await objects.open(grantOf(invocation));
   const signature = await provider.sign(key, request.data, signatureParams(request), run);
-  return { reply: { signature, keyId: request.keyId, version: key.version, algorithm: algorithmNumber(key.algorithm) }, version: key.version };
+  return {
+    reply: { signature, keyId: request.keyId, version: key.version, algorithm: algorithmNumber(key.algorithm) },
+    version: key.version,
+  };
 });

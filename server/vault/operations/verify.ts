@@ -11,7 +11,8 @@ export const verify = handler(operation, async (invocation, { objects, provider 
   let current = 0;
   for await (const key of keys) {
     current ||= key.version;
-    if (await provider.verify(key, request.data, request.signature, params, run)) return { reply: { valid: true, version: key.version }, version: key.version };
+    if (await provider.verify(key, request.data, request.signature, params, run))
+      return { reply: { valid: true, version: key.version }, version: key.version };
   }
   return { reply: { valid: false, version: current }, version: current };
 });

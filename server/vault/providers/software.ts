@@ -3,8 +3,6 @@
  *
  * What takes under about 50 microseconds runs on the event loop; RSA, P-384, P-521, key generation, large messages and most
  * members of a batch go to the thread pool, costly and cheap jobs behind a {@link Limiter} each.
- *
- * @see MEASURED (thread pool), DESIGN §9
  */
 import type { KeyObject } from "node:crypto";
 import type { AlgorithmName } from "@keystead/contract/algorithms";
@@ -31,7 +29,8 @@ export interface Run {
   readonly batch: boolean;
 }
 
-const unsupported = (key: OpenKey, what: string): HsmError => new HsmError("MECHANISM_NOT_SUPPORTED", `${key.algorithm} keys do not ${what}`);
+const unsupported = (key: OpenKey, what: string): HsmError =>
+  new HsmError("MECHANISM_NOT_SUPPORTED", `${key.algorithm} keys do not ${what}`);
 
 export class SoftwareProvider {
   readonly #heavy: Limiter;
@@ -65,7 +64,9 @@ export class SoftwareProvider {
     if (publicKey === undefined) throw unsupported(key, "verify");
     if (this.#inline(signer, data, run)) return signer.verify(publicKey, data, signature, params);
     signer.check(params);
-    return (signer.cost === "inline" ? this.#light : this.#heavy).run(run.principal, 1, () => signer.verifyPooled(publicKey, data, signature, params));
+    return (signer.cost === "inline" ? this.#light : this.#heavy).run(run.principal, 1, () =>
+      signer.verifyPooled(publicKey, data, signature, params),
+    );
   }
 
   encrypt(key: OpenKey, plaintext: Uint8Array, params: CipherParams): { ciphertext: Buffer; nonce: Buffer } {

@@ -18,13 +18,16 @@ function folder(t: TestContext): string {
 /** A process that takes the lock and lives until it is killed; tells whether it got it. */
 async function holder(t: TestContext, path: string): Promise<{ child: ChildProcess; answer: string }> {
   const script = join(path, "holder.ts");
-  writeFileSync(script, `
+  writeFileSync(
+    script,
+    `
     const { lockFolder } = await import(${JSON.stringify(join(ROOT, "server/vault/stores/lock.ts"))});
     try { globalThis.held = lockFolder(${JSON.stringify(join(path, "vault.lock"))}); process.send("held"); } catch (error) { process.send(error.code + ": " + error.detail); }
-    process.on("message", () => undefined);`);
+    process.on("message", () => undefined);`,
+  );
   const child = fork(script, [], { stdio: "ignore", execArgv: ["--disable-warning=ExperimentalWarning"] });
   t.after(() => child.kill("SIGKILL"));
-  const [answer] = await once(child, "message") as [string];
+  const [answer] = (await once(child, "message")) as [string];
   return { child, answer };
 }
 

@@ -15,11 +15,15 @@ export function lockFolder(path: string): { release(): void } {
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(path, { timeout: 0, limits: { attach: 0 }, defensive: true });
-    database.exec("PRAGMA journal_mode = DELETE; PRAGMA locking_mode = EXCLUSIVE; CREATE TABLE IF NOT EXISTS lock (held INTEGER); BEGIN EXCLUSIVE; DELETE FROM lock; INSERT INTO lock VALUES (1);");
+    database.exec(
+      "PRAGMA journal_mode = DELETE; PRAGMA locking_mode = EXCLUSIVE; CREATE TABLE IF NOT EXISTS lock (held INTEGER); BEGIN EXCLUSIVE; DELETE FROM lock; INSERT INTO lock VALUES (1);",
+    );
   } catch (error) {
     database?.close();
     const busy = (error as { errcode?: number }).errcode === SQLITE_BUSY;
-    throw new HsmError("PROVIDER_UNAVAILABLE", busy ? "another vault is using this data folder" : "the data folder cannot be locked", { cause: error });
+    throw new HsmError("PROVIDER_UNAVAILABLE", busy ? "another vault is using this data folder" : "the data folder cannot be locked", {
+      cause: error,
+    });
   }
   const held = database;
   return { release: () => held.close() };

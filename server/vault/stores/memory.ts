@@ -16,15 +16,22 @@ export function memoryStore(): Store {
   return {
     name: "memory",
     get: (key) => Promise.resolve(records.get(recordName(key))),
-    list: (namespace, kind, after, limit) => Promise.resolve(
-      [...records]
-        .map(([name, bytes]) => ({ key: keyOf(name), bytes }))
-        .filter(({ key }) => key.namespace === namespace && key.kind === kind && key.version === 0 && key.id > after)
-        .sort((a, b) => (a.key.id < b.key.id ? -1 : 1))
-        .slice(0, limit)
-        .map(({ key, bytes }) => ({ id: key.id, bytes })),
-    ),
-    namespaces: () => Promise.resolve(sorted().map(keyOf).filter((key) => key.kind === "namespace").map((key) => key.namespace)),
+    list: (namespace, kind, after, limit) =>
+      Promise.resolve(
+        [...records]
+          .map(([name, bytes]) => ({ key: keyOf(name), bytes }))
+          .filter(({ key }) => key.namespace === namespace && key.kind === kind && key.version === 0 && key.id > after)
+          .sort((a, b) => (a.key.id < b.key.id ? -1 : 1))
+          .slice(0, limit)
+          .map(({ key, bytes }) => ({ id: key.id, bytes })),
+      ),
+    namespaces: () =>
+      Promise.resolve(
+        sorted()
+          .map(keyOf)
+          .filter((key) => key.kind === "namespace")
+          .map((key) => key.namespace),
+      ),
     async *all() {
       for (const name of sorted()) {
         const bytes = records.get(name);
@@ -37,7 +44,8 @@ export function memoryStore(): Store {
       for (const { key, expected, bytes } of writes) {
         const name = recordName(key);
         const now = changed.has(name) ? changed.get(name) : records.get(name);
-        if ((now === undefined ? undefined : recordDigest(now)) !== expected) throw new HsmError("OBJECT_CHANGED", `record ${name} was changed meanwhile`);
+        if ((now === undefined ? undefined : recordDigest(now)) !== expected)
+          throw new HsmError("OBJECT_CHANGED", `record ${name} was changed meanwhile`);
         changed.set(name, bytes === undefined ? undefined : Buffer.from(bytes));
       }
       const raised = Math.max(durable, durableSequence);

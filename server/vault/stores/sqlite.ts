@@ -6,7 +6,7 @@
  * (SECURITY.md). Digests are stored beside the bytes so that compare-and-set needs no hashing inside the
  * transaction; they prove nothing and are never trusted for integrity.
  *
- * @see https://sqlite.org/wal.html; DESIGN §2, §8 "Order"
+ * @see https://sqlite.org/wal.html; ARCHITECTURE.md "Audit log"
  */
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { HsmError } from "@keystead/contract/errors";
@@ -42,13 +42,21 @@ export function sqliteStore(options: SqliteStoreOptions): Store {
 function contractOf(database: DatabaseSync): Store {
   const select = database.prepare("SELECT bytes FROM records WHERE namespace = ? AND kind = ? AND version = ? AND id = ?");
   const selectDigest = database.prepare("SELECT digest FROM records WHERE namespace = ? AND kind = ? AND version = ? AND id = ?");
-  const page = database.prepare("SELECT id, bytes FROM records WHERE namespace = ? AND kind = ? AND version = 0 AND id > ? ORDER BY id LIMIT ?");
-  const upsert = database.prepare("INSERT INTO records (namespace, kind, version, id, digest, bytes) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET digest = excluded.digest, bytes = excluded.bytes");
+  const page = database.prepare(
+    "SELECT id, bytes FROM records WHERE namespace = ? AND kind = ? AND version = 0 AND id > ? ORDER BY id LIMIT ?",
+  );
+  const upsert = database.prepare(
+    "INSERT INTO records (namespace, kind, version, id, digest, bytes) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET digest = excluded.digest, bytes = excluded.bytes",
+  );
   const remove = database.prepare("DELETE FROM records WHERE namespace = ? AND kind = ? AND version = ? AND id = ?");
   const enqueue = database.prepare("INSERT INTO audit_outbox (sequence, line) VALUES (?, ?)");
   const dequeue = database.prepare("DELETE FROM audit_outbox WHERE sequence <= ?");
-  const raise = database.prepare("INSERT INTO facts (name, value) VALUES ('durable_sequence', ?) ON CONFLICT DO UPDATE SET value = MAX(value, excluded.value)");
-  const following = database.prepare("SELECT namespace, kind, version, id, bytes FROM records WHERE (namespace, kind, version, id) > (?, ?, ?, ?) ORDER BY namespace, kind, version, id LIMIT 500");
+  const raise = database.prepare(
+    "INSERT INTO facts (name, value) VALUES ('durable_sequence', ?) ON CONFLICT DO UPDATE SET value = MAX(value, excluded.value)",
+  );
+  const following = database.prepare(
+    "SELECT namespace, kind, version, id, bytes FROM records WHERE (namespace, kind, version, id) > (?, ?, ?, ?) ORDER BY namespace, kind, version, id LIMIT 500",
+  );
   const position = (key: RecordKey): [string, string, number, string] => [key.namespace, key.kind, key.version, key.id];
   const bytesOf = (row: unknown): Buffer | undefined => {
     const bytes = (row as { bytes: Uint8Array } | undefined)?.bytes;
@@ -65,12 +73,17 @@ function contractOf(database: DatabaseSync): Store {
   return {
     name: "sqlite",
     get: (key) => Promise.resolve(bytesOf(select.get(...position(key)))),
-    list: (namespace, kind, after, limit) => Promise.resolve(
-      page.all(namespace, kind, after, limit).map((row) => ({ id: (row as { id: string }).id, bytes: bytesOf(row) as Buffer })),
-    ),
-    namespaces: () => Promise.resolve(
-      database.prepare("SELECT namespace FROM records WHERE kind = 'namespace' ORDER BY namespace").all().map((row) => (row as { namespace: string }).namespace),
-    ),
+    list: (namespace, kind, after, limit) =>
+      Promise.resolve(
+        page.all(namespace, kind, after, limit).map((row) => ({ id: (row as { id: string }).id, bytes: bytesOf(row) as Buffer })),
+      ),
+    namespaces: () =>
+      Promise.resolve(
+        database
+          .prepare("SELECT namespace FROM records WHERE kind = 'namespace' ORDER BY namespace")
+          .all()
+          .map((row) => (row as { namespace: string }).namespace),
+      ),
     async *all() {
       let last: [string, string, number, string] = ["", "", -1, ""];
       for (;;) {
@@ -79,7 +92,8 @@ function contractOf(database: DatabaseSync): Store {
         for (const row of rows) {
           const { namespace, kind, version, id } = row as { namespace: string; kind: RecordKind; version: number; id: string };
           // A damaged tree can hand out the same rows for ever.
-          if (!follows([namespace, kind, version, id], last)) throw new HsmError("INTEGRITY_FAILURE", "the key store is damaged: its records are out of order");
+          if (!follows([namespace, kind, version, id], last))
+            throw new HsmError("INTEGRITY_FAILURE", "the key store is damaged: its records are out of order");
           yield { key: { namespace, kind, version, id }, bytes: bytesOf(row) as Buffer };
           last = [namespace, kind, version, id];
         }
@@ -93,11 +107,16 @@ function contractOf(database: DatabaseSync): Store {
         raise.run(durableSequence);
       });
     },
-    outbox: () => database.prepare("SELECT sequence, line FROM audit_outbox ORDER BY sequence").all().map((row) => {
-      const { sequence, line } = row as { sequence: number; line: Uint8Array };
-      return { sequence, line: Buffer.from(line) } satisfies OutboxLine;
-    }),
-    durableSequence: () => (database.prepare("SELECT value FROM facts WHERE name = 'durable_sequence'").get() as { value: number } | undefined)?.value ?? 0,
+    outbox: () =>
+      database
+        .prepare("SELECT sequence, line FROM audit_outbox ORDER BY sequence")
+        .all()
+        .map((row) => {
+          const { sequence, line } = row as { sequence: number; line: Uint8Array };
+          return { sequence, line: Buffer.from(line) } satisfies OutboxLine;
+        }),
+    durableSequence: () =>
+      (database.prepare("SELECT value FROM facts WHERE name = 'durable_sequence'").get() as { value: number } | undefined)?.value ?? 0,
     setDurableSequence(sequence) {
       transaction(database, () => {
         dequeue.run(sequence);
@@ -137,7 +156,13 @@ export function sqliteReader(path: string): Pick<Store, "all" | "get" | "header"
 
 function open(options: SqliteStoreOptions): DatabaseSync {
   try {
-    const database = new DatabaseSync(options.path, { allowExtension: false, defensive: true, enableForeignKeyConstraints: true, timeout: 0, limits: { attach: 0 } });
+    const database = new DatabaseSync(options.path, {
+      allowExtension: false,
+      defensive: true,
+      enableForeignKeyConstraints: true,
+      timeout: 0,
+      limits: { attach: 0 },
+    });
     database.exec(`PRAGMA journal_mode = ${options.wal ? "WAL" : "DELETE"}`);
     database.exec(`PRAGMA synchronous = ${SYNCHRONOUS[options.syncMode]}`);
     database.exec("PRAGMA trusted_schema = OFF; PRAGMA secure_delete = ON; PRAGMA mmap_size = 0; PRAGMA cell_size_check = ON;");

@@ -15,7 +15,8 @@ const answers: Answers = {
   Verify: () => ({ valid: false }),
 };
 const SIGN = "/hsm.HsmService/Sign";
-const post = (address: string, path: string, type: string, body: string | Buffer, headers: Record<string, string> = {}): Promise<Reply> => http1(address, path, { method: "POST", headers: { "content-type": type, ...headers }, body });
+const post = (address: string, path: string, type: string, body: string | Buffer, headers: Record<string, string> = {}): Promise<Reply> =>
+  http1(address, path, { method: "POST", headers: { "content-type": type, ...headers }, body });
 
 /** Messages of a stream with their flags. */
 function frames(bytes: Buffer): readonly { readonly flags: number; readonly message: Buffer }[] {
@@ -40,7 +41,11 @@ test("a unary call in protobuf and in JSON, over HTTP/1.1 and HTTP/2", async (co
   assert.equal(fromBinary(SignResponseSchema, proto.body).keyId, "k");
   assert.equal(proto.headers["content-type"], "application/proto");
   const session = h2c(address("developmentGrpc"));
-  const json = await http2(session, SIGN, { method: "POST", headers: { "content-type": "application/json" }, body: '{"keyId":"k","data":"aGk=","digest":"Sha256"}' });
+  const json = await http2(session, SIGN, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: '{"keyId":"k","data":"aGk=","digest":"Sha256"}',
+  });
   session.close();
   assert.deepEqual(json.json(), { signature: "aGk=", keyId: "k", version: 1, algorithm: "EcdsaP256" });
 });
@@ -85,13 +90,20 @@ test("a type that is none of ours is 415", async (context) => {
 
 test("health answers as a unary Connect call", async (context) => {
   const { address } = await testGateway(context, answers);
-  assert.deepEqual((await post(address("developmentGrpc"), "/grpc.health.v1.Health/Check", "application/json", "{}")).json(), { status: "SERVING" });
+  assert.deepEqual((await post(address("developmentGrpc"), "/grpc.health.v1.Health/Check", "application/json", "{}")).json(), {
+    status: "SERVING",
+  });
 });
 
 test("a stream is enveloped both ways and ends with its end message, in protobuf and JSON", async (context) => {
   const { address } = await testGateway(context, answers);
   const path = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
-  const json = await post(address("developmentGrpc"), path, "application/connect+json", Buffer.concat([frame(Buffer.from('{"listServices":""}')), frame(Buffer.from('{"fileByFilename":"nothing"}'))]));
+  const json = await post(
+    address("developmentGrpc"),
+    path,
+    "application/connect+json",
+    Buffer.concat([frame(Buffer.from('{"listServices":""}')), frame(Buffer.from('{"fileByFilename":"nothing"}'))]),
+  );
   const [services, missing, end] = frames(json.body);
   assert.match(services?.message.toString() ?? "", /hsm\.HsmService/);
   assert.match(missing?.message.toString() ?? "", /errorResponse/);

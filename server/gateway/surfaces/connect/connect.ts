@@ -25,7 +25,24 @@ export const isConnectType = (type: string): boolean => UNARY.test(type) || STRE
 
 const codeNames = new Map<number, string>(Object.entries(GRPC_CODES).map(([name, number]) => [number, name]));
 /** HTTP status of a Connect error, by gRPC code (protocol, "Error Codes"). */
-const HTTP_STATUS: Readonly<Record<number, number>> = Object.freeze({ 1: 499, 2: 500, 3: 400, 4: 504, 5: 404, 6: 409, 7: 403, 8: 429, 9: 400, 10: 409, 11: 400, 12: 501, 13: 500, 14: 503, 15: 500, 16: 401 });
+const HTTP_STATUS: Readonly<Record<number, number>> = Object.freeze({
+  1: 499,
+  2: 500,
+  3: 400,
+  4: 504,
+  5: 404,
+  6: 409,
+  7: 403,
+  8: 429,
+  9: 400,
+  10: 409,
+  11: 400,
+  12: 501,
+  13: 500,
+  14: 503,
+  15: 500,
+  16: 401,
+});
 
 function errorJson(error: HsmError, requestId: string): object {
   const value = Buffer.from(errorDetail(error, requestId)).toString("base64").replaceAll("=", "");
@@ -46,10 +63,16 @@ export function connectSurface(desk: Desk): (exchange: Exchange, type: string) =
         const error = refusalOf(thrown);
         desk.measurements.answered("connect", error.code);
         if (streaming) return refuseStream(exchange, type, error, requestId);
-        exchange.respond(HTTP_STATUS[error.row.grpc] ?? 500, {
-          ...SAFE_HEADERS, "content-type": "application/json", "x-request-id": requestId,
-          ...(error.retryAfterSeconds === undefined ? {} : { "retry-after": Math.ceil(error.retryAfterSeconds) }),
-        }, Buffer.from(JSON.stringify(errorJson(error, requestId)), "utf8"));
+        exchange.respond(
+          HTTP_STATUS[error.row.grpc] ?? 500,
+          {
+            ...SAFE_HEADERS,
+            "content-type": "application/json",
+            "x-request-id": requestId,
+            ...(error.retryAfterSeconds === undefined ? {} : { "retry-after": Math.ceil(error.retryAfterSeconds) }),
+          },
+          Buffer.from(JSON.stringify(errorJson(error, requestId)), "utf8"),
+        );
       },
     );
   };
@@ -59,7 +82,10 @@ export function connectSurface(desk: Desk): (exchange: Exchange, type: string) =
 function refuseStream(exchange: Exchange, type: string, error: HsmError, requestId: string): void {
   if (!exchange.started) exchange.start(200, { "content-type": type, "x-request-id": requestId });
   const end = framed(Buffer.from(JSON.stringify({ error: errorJson(error, requestId) }), "utf8"), END_STREAM_FLAG);
-  exchange.write(end).catch(() => undefined).finally(() => exchange.end());
+  exchange
+    .write(end)
+    .catch(() => undefined)
+    .finally(() => exchange.end());
 }
 
 /** Refuses what is no Connect call of ours. */
@@ -68,7 +94,8 @@ function check(exchange: Exchange, encodingHeader: string): void {
   const version = exchange.header("connect-protocol-version");
   if (version !== undefined && version !== "1") throw new HsmError("INVALID_REQUEST", "connect-protocol-version must be 1");
   const encoding = exchange.header(encodingHeader);
-  if (encoding !== undefined && encoding !== "identity") throw new HsmError("OPERATION_NOT_SUPPORTED", "compressed messages are not accepted; send identity");
+  if (encoding !== undefined && encoding !== "identity")
+    throw new HsmError("OPERATION_NOT_SUPPORTED", "compressed messages are not accepted; send identity");
 }
 
 async function unary(desk: Desk, own: OwnMethod | undefined, exchange: Exchange, type: string, requestId: string): Promise<void> {
@@ -80,7 +107,10 @@ async function unary(desk: Desk, own: OwnMethod | undefined, exchange: Exchange,
   const asJson = type.startsWith("application/json");
   const body = await exchange.readBody(desk.bodyBytes);
   const message = asJson ? messageOf(types.input, body) : body;
-  const reply = operation === undefined ? await onlyReply((own as OwnMethod).run(once(message), exchange)) : await desk.forward(exchange, { operation, requestId, body: message, deadlineMs });
+  const reply =
+    operation === undefined
+      ? await onlyReply((own as OwnMethod).run(once(message), exchange))
+      : await desk.forward(exchange, { operation, requestId, body: message, deadlineMs });
   const headers = { ...SAFE_HEADERS, "content-type": asJson ? "application/json" : "application/proto", "x-request-id": requestId };
   exchange.respond(200, headers, asJson ? jsonOf(types.output, reply) : reply);
 }
@@ -108,7 +138,14 @@ function messageOf(desc: DescMessage, body: Buffer): Uint8Array {
     // The library's message may quote the value; only the field's name is repeated.
     const [, field] = /field ([\w.]+)/.exec(error instanceof Error ? error.message : "") ?? [];
     const [, unknown] = /key "([\w-]{1,64})" is unknown/.exec(error instanceof Error ? error.message : "") ?? [];
-    throw new HsmError("INVALID_REQUEST", unknown !== undefined ? `${unknown}: there is no such field` : field !== undefined ? `${field}: the value does not fit the field` : `the message does not fit ${desc.typeName}`);
+    throw new HsmError(
+      "INVALID_REQUEST",
+      unknown !== undefined
+        ? `${unknown}: there is no such field`
+        : field !== undefined
+          ? `${field}: the value does not fit the field`
+          : `the message does not fit ${desc.typeName}`,
+    );
   }
 }
 

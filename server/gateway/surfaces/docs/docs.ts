@@ -18,7 +18,8 @@ import { STYLE, docsPage } from "./page.ts";
 const COMMENTS = new URL("../../../../lib/contract/generated/comments.json", import.meta.url);
 
 const PAGE_HEADERS: HeaderValues = Object.freeze({
-  ...SAFE_HEADERS, "content-type": "text/html; charset=utf-8",
+  ...SAFE_HEADERS,
+  "content-type": "text/html; charset=utf-8",
   "content-security-policy": `default-src 'none'; style-src 'sha256-${createHash("sha256").update(STYLE).digest("base64")}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
 });
 
@@ -41,7 +42,10 @@ export function docsSurface(desk: Desk): Dispatch {
     const headers = { "x-request-id": requestId };
     if (exchange.method !== "GET" && exchange.method !== "HEAD") {
       desk.measurements.answered("docs", "INVALID_REQUEST");
-      return problem(exchange, requestId, new HsmError("INVALID_REQUEST", `${exchange.method} is not possible here`), { status: 405, headers: { allow: "GET, HEAD" } });
+      return problem(exchange, requestId, new HsmError("INVALID_REQUEST", `${exchange.method} is not possible here`), {
+        status: 405,
+        headers: { allow: "GET, HEAD" },
+      });
     }
     const anonymous = exchange.connection.listener === LISTENER.development;
     let ready = made.get(anonymous);

@@ -43,37 +43,78 @@ function limits(schema: Json, least: string, most: string, unit: string): string
   return ` <span class="soft">(${from === undefined ? "at most" : `${escaped(from)} to`} ${to === undefined ? "any" : escaped(to)}${unit === "" ? "" : ` ${unit}`})</span>`;
 }
 
-function rows(entries: readonly { readonly name: string; readonly place: string; readonly needed: boolean; readonly schema: Json; readonly text: unknown }[]): string {
+function rows(
+  entries: readonly {
+    readonly name: string;
+    readonly place: string;
+    readonly needed: boolean;
+    readonly schema: Json;
+    readonly text: unknown;
+  }[],
+): string {
   if (entries.length === 0) return "";
-  const body = entries.map(({ name, place, needed, schema, text }) => `<tr><td>${code(name)}</td><td>${escaped(place)}${needed ? ", required" : ""}</td><td>${words(schema)}</td><td>${escaped(text)}</td></tr>`);
+  const body = entries.map(
+    ({ name, place, needed, schema, text }) =>
+      `<tr><td>${code(name)}</td><td>${escaped(place)}${needed ? ", required" : ""}</td><td>${words(schema)}</td><td>${escaped(text)}</td></tr>`,
+  );
   return `<table><thead><tr><th>name</th><th>where</th><th>value</th><th>meaning</th></tr></thead><tbody>${body.join("")}</tbody></table>`;
 }
 
 function fieldsOf(schema: Json, place: string): Parameters<typeof rows>[0] {
   const needed = (schema["required"] ?? []) as readonly string[];
-  return Object.entries((schema["properties"] ?? {}) as Record<string, Json>).map(([name, property]) => ({ name, place, needed: needed.includes(name), schema: property, text: property["description"] }));
+  return Object.entries((schema["properties"] ?? {}) as Record<string, Json>).map(([name, property]) => ({
+    name,
+    place,
+    needed: needed.includes(name),
+    schema: property,
+    text: property["description"],
+  }));
 }
 
 function operation(method: string, path: string, object: Json): string {
-  const parameters = (object["parameters"] as readonly Json[]).map((parameter) => ({ name: String(parameter["name"]), place: String(parameter["in"]), needed: parameter["required"] === true, schema: parameter["schema"] as Json, text: parameter["description"] }));
-  const content = (object["requestBody"] as { readonly content: Record<string, { readonly schema: Json }> } | undefined)?.content["application/json"];
+  const parameters = (object["parameters"] as readonly Json[]).map((parameter) => ({
+    name: String(parameter["name"]),
+    place: String(parameter["in"]),
+    needed: parameter["required"] === true,
+    schema: parameter["schema"] as Json,
+    text: parameter["description"],
+  }));
+  const content = (object["requestBody"] as { readonly content: Record<string, { readonly schema: Json }> } | undefined)?.content[
+    "application/json"
+  ];
   const responses = object["responses"] as Record<string, { readonly content?: Record<string, { readonly schema: Json }> }>;
   const [status, success] = Object.entries(responses).find(([key]) => key.startsWith("2")) ?? [];
   const answer = success?.content?.["application/json"]?.schema;
-  return `<article id="${escaped(object["operationId"])}"><h3><span class="method">${escaped(method.toUpperCase())}</span> ${code(path)}</h3><p>${escaped(object["description"] ?? object["summary"])}</p>`
-    + rows([...parameters, ...(content === undefined ? [] : fieldsOf(content.schema, "body"))])
-    + (answer === undefined ? "" : `<p>Answers ${escaped(status)} with ${words(answer)}.</p>`) + "</article>";
+  return (
+    `<article id="${escaped(object["operationId"])}"><h3><span class="method">${escaped(method.toUpperCase())}</span> ${code(path)}</h3><p>${escaped(object["description"] ?? object["summary"])}</p>` +
+    rows([...parameters, ...(content === undefined ? [] : fieldsOf(content.schema, "body"))]) +
+    (answer === undefined ? "" : `<p>Answers ${escaped(status)} with ${words(answer)}.</p>`) +
+    "</article>"
+  );
 }
 
 /** The page. */
 export function docsPage(document: Json): string {
   const info = document["info"] as Json;
   const components = document["components"] as { readonly schemas: Record<string, Json> };
-  const operations = Object.entries(document["paths"] as Record<string, Record<string, Json>>).flatMap(([path, methods]) => Object.entries(methods).map(([method, object]) => ({ method, path, object, tag: (object["tags"] as readonly string[])[0] ?? "" })));
+  const operations = Object.entries(document["paths"] as Record<string, Record<string, Json>>).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, object]) => ({ method, path, object, tag: (object["tags"] as readonly string[])[0] ?? "" })),
+  );
   const tags = [...new Set(operations.map(({ tag }) => tag))];
-  const sections = tags.map((tag) => `<h2 id="tag-${escaped(tag)}">${escaped(tag)}</h2>${operations.filter((entry) => entry.tag === tag).map(({ method, path, object }) => operation(method, path, object)).join("")}`);
-  const messages = Object.entries(components.schemas).map(([name, schema]) => `<article id="schema-${escaped(name)}"><h3>${escaped(name)}</h3><p>${escaped(schema["description"])}</p>${rows(fieldsOf(schema, "field"))}</article>`);
-  return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escaped(info["title"])} API</title><style>${STYLE}</style></head><body>`
-    + `<h1>${escaped(info["title"])} API</h1><p class="soft">version ${escaped(info["version"])}, <a href="/openapi.json">openapi.json</a></p><p>${escaped(info["summary"])} ${escaped(info["description"])}</p>`
-    + `<nav>${tags.map((tag) => `<a href="#tag-${escaped(tag)}">${escaped(tag)}</a>`).join("")}<a href="#messages">messages</a></nav>${sections.join("")}<h2 id="messages">messages</h2>${messages.join("")}</body></html>`;
+  const sections = tags.map(
+    (tag) =>
+      `<h2 id="tag-${escaped(tag)}">${escaped(tag)}</h2>${operations
+        .filter((entry) => entry.tag === tag)
+        .map(({ method, path, object }) => operation(method, path, object))
+        .join("")}`,
+  );
+  const messages = Object.entries(components.schemas).map(
+    ([name, schema]) =>
+      `<article id="schema-${escaped(name)}"><h3>${escaped(name)}</h3><p>${escaped(schema["description"])}</p>${rows(fieldsOf(schema, "field"))}</article>`,
+  );
+  return (
+    `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escaped(info["title"])} API</title><style>${STYLE}</style></head><body>` +
+    `<h1>${escaped(info["title"])} API</h1><p class="soft">version ${escaped(info["version"])}, <a href="/openapi.json">openapi.json</a></p><p>${escaped(info["summary"])} ${escaped(info["description"])}</p>` +
+    `<nav>${tags.map((tag) => `<a href="#tag-${escaped(tag)}">${escaped(tag)}</a>`).join("")}<a href="#messages">messages</a></nav>${sections.join("")}<h2 id="messages">messages</h2>${messages.join("")}</body></html>`
+  );
 }

@@ -9,7 +9,10 @@ import * as grpc from "@grpc/grpc-js";
 import { HsmError } from "@keystead/contract/errors";
 import { HealthCheckRequestSchema, HealthCheckResponseSchema } from "@keystead/contract/generated/grpc/health/v1/health_pb";
 import * as v1 from "@keystead/contract/generated/grpc/reflection/v1/reflection_pb";
-import { ServerReflectionRequestSchema as AlphaRequest, ServerReflectionResponseSchema as AlphaResponse } from "@keystead/contract/generated/grpc/reflection/v1alpha/reflection_pb";
+import {
+  ServerReflectionRequestSchema as AlphaRequest,
+  ServerReflectionResponseSchema as AlphaResponse,
+} from "@keystead/contract/generated/grpc/reflection/v1alpha/reflection_pb";
 import { ErrorDetailSchema, SignRequestSchema, SignResponseSchema, type SignRequest } from "@keystead/contract/generated/hsm/hsm_pb";
 import type { Answers } from "../../testing/answering-vault.ts";
 import { h2c, http2, type StreamReply } from "../../testing/http.ts";
@@ -31,20 +34,31 @@ const frame = (message: Uint8Array, flags = 0): Buffer => {
   head.writeUInt32BE(message.length, 1);
   return Buffer.concat([head, message]);
 };
-const signRequest = (keyId = "k"): Uint8Array => toBinary(SignRequestSchema, create(SignRequestSchema, { keyId, data: Buffer.from("hello") }));
+const signRequest = (keyId = "k"): Uint8Array =>
+  toBinary(SignRequestSchema, create(SignRequestSchema, { keyId, data: Buffer.from("hello") }));
 
 /** One raw gRPC call. */
-async function call(address: string, body: Buffer | undefined, headers: Record<string, string> = {}, path = "/hsm.HsmService/Sign"): Promise<StreamReply> {
+async function call(
+  address: string,
+  body: Buffer | undefined,
+  headers: Record<string, string> = {},
+  path = "/hsm.HsmService/Sign",
+): Promise<StreamReply> {
   const session = h2c(address);
   try {
-    return await http2(session, path, { method: "POST", headers: { "content-type": "application/grpc", te: "trailers", ...headers }, body });
+    return await http2(session, path, {
+      method: "POST",
+      headers: { "content-type": "application/grpc", te: "trailers", ...headers },
+      body,
+    });
   } finally {
     session.close();
   }
 }
 
 /** Status of a reply, from trailers or from headers when there was no body. */
-const statusOf = (reply: StreamReply): Record<string, unknown> => (reply.trailers["grpc-status"] === undefined ? reply.headers : reply.trailers) as Record<string, unknown>;
+const statusOf = (reply: StreamReply): Record<string, unknown> =>
+  (reply.trailers["grpc-status"] === undefined ? reply.headers : reply.trailers) as Record<string, unknown>;
 
 function client(context: TestContext, { address }: TestGateway): grpc.Client {
   const made = new grpc.Client(address("developmentGrpc"), grpc.credentials.createInsecure());
@@ -53,11 +67,21 @@ function client(context: TestContext, { address }: TestGateway): grpc.Client {
 }
 
 const identity = (bytes: Buffer): Buffer => bytes;
-const unary = (from: grpc.Client, path: string, message: Uint8Array, options: grpc.CallOptions = {}): Promise<{ reply: Buffer; metadata: grpc.Metadata }> => new Promise((resolve, reject) => {
-  let metadata = new grpc.Metadata();
-  const sent = from.makeUnaryRequest(path, identity, identity, Buffer.from(message), new grpc.Metadata(), options, (error, reply) => (error === null ? resolve({ reply: reply as Buffer, metadata }) : reject(error)));
-  sent.on("metadata", (received) => { metadata = received; });
-});
+const unary = (
+  from: grpc.Client,
+  path: string,
+  message: Uint8Array,
+  options: grpc.CallOptions = {},
+): Promise<{ reply: Buffer; metadata: grpc.Metadata }> =>
+  new Promise((resolve, reject) => {
+    let metadata = new grpc.Metadata();
+    const sent = from.makeUnaryRequest(path, identity, identity, Buffer.from(message), new grpc.Metadata(), options, (error, reply) =>
+      error === null ? resolve({ reply: reply as Buffer, metadata }) : reject(error),
+    );
+    sent.on("metadata", (received) => {
+      metadata = received;
+    });
+  });
 
 test("grpc-js gets an answer and the request id", async (context) => {
   const gateway = await testGateway(context, answers);
@@ -69,7 +93,10 @@ test("grpc-js gets an answer and the request id", async (context) => {
 
 test("grpc-js gets an error with status, message, details, code and number", async (context) => {
   const gateway = await testGateway(context, answers);
-  const error = await unary(client(context, gateway), "/hsm.HsmService/Sign", signRequest("missing")).then(() => assert.fail(), (thrown: grpc.ServiceError) => thrown);
+  const error = await unary(client(context, gateway), "/hsm.HsmService/Sign", signRequest("missing")).then(
+    () => assert.fail(),
+    (thrown: grpc.ServiceError) => thrown,
+  );
   assert.equal(error.code, grpc.status.NOT_FOUND);
   assert.equal(error.details, "no key 'missing' — 100 %");
   assert.deepEqual([error.metadata.get("hsm-error-code"), error.metadata.get("hsm-error-number")], [["OBJECT_NOT_FOUND"], ["101"]]);
@@ -85,20 +112,33 @@ test("grpc-js gets an error with status, message, details, code and number", asy
 
 test("grpc-js sees a deadline as DEADLINE_EXCEEDED and the vault is told", async (context) => {
   let cancelled: (() => boolean) | undefined;
-  const gateway = await testGateway(context, { Sign: async (_request: unknown, _evidence: unknown, at: { cancelled: boolean }) => {
-    cancelled = () => at.cancelled;
-    await new Promise<void>((resolve) => { const look = (): void => (at.cancelled ? resolve() : void setImmediate(look)); look(); });
-    return {};
-  } } as Answers);
-  await assert.rejects(unary(client(context, gateway), "/hsm.HsmService/Sign", signRequest(), { deadline: Date.now() + 100 }), (error: grpc.ServiceError) => error.code === grpc.status.DEADLINE_EXCEEDED);
+  const gateway = await testGateway(context, {
+    Sign: async (_request: unknown, _evidence: unknown, at: { cancelled: boolean }) => {
+      cancelled = () => at.cancelled;
+      await new Promise<void>((resolve) => {
+        const look = (): void => (at.cancelled ? resolve() : void setImmediate(look));
+        look();
+      });
+      return {};
+    },
+  } as Answers);
+  await assert.rejects(
+    unary(client(context, gateway), "/hsm.HsmService/Sign", signRequest(), { deadline: Date.now() + 100 }),
+    (error: grpc.ServiceError) => error.code === grpc.status.DEADLINE_EXCEEDED,
+  );
   while (cancelled?.() !== true) await new Promise<void>((resolve) => setImmediate(resolve));
 });
 
 test("64 calls at once over one connection are all answered with their own answer", async (context) => {
   const gateway = await testGateway(context, answers);
   const from = client(context, gateway);
-  const replies = await Promise.all(Array.from({ length: 64 }, (_, index) => unary(from, "/hsm.HsmService/Sign", signRequest(`k${index}`))));
-  assert.deepEqual(replies.map(({ reply }) => fromBinary(SignResponseSchema, reply).keyId), Array.from({ length: 64 }, (_, index) => `k${index}`));
+  const replies = await Promise.all(
+    Array.from({ length: 64 }, (_, index) => unary(from, "/hsm.HsmService/Sign", signRequest(`k${index}`))),
+  );
+  assert.deepEqual(
+    replies.map(({ reply }) => fromBinary(SignResponseSchema, reply).keyId),
+    Array.from({ length: 64 }, (_, index) => `k${index}`),
+  );
 });
 
 const malformed: readonly (readonly [string, Buffer | undefined, Record<string, string>, number])[] = [
@@ -121,12 +161,20 @@ test("malformed calls get a status and the connection lives on", async (context)
   const { address } = await testGateway(context, answers);
   const session = h2c(address("developmentGrpc"));
   for (const [name, body, headers, status] of malformed) {
-    const reply = await http2(session, "/hsm.HsmService/Sign", { method: "POST", headers: { "content-type": "application/grpc", te: "trailers", ...headers }, body });
+    const reply = await http2(session, "/hsm.HsmService/Sign", {
+      method: "POST",
+      headers: { "content-type": "application/grpc", te: "trailers", ...headers },
+      body,
+    });
     assert.equal(reply.status, 200, name);
     assert.equal(statusOf(reply)["grpc-status"], String(status), `${name}: ${String(statusOf(reply)["grpc-message"])}`);
     if (status === 12) assert.equal(reply.headers["grpc-accept-encoding"], "identity");
   }
-  const good = await http2(session, "/hsm.HsmService/Sign", { method: "POST", headers: { "content-type": "application/grpc", te: "trailers" }, body: frame(signRequest()) });
+  const good = await http2(session, "/hsm.HsmService/Sign", {
+    method: "POST",
+    headers: { "content-type": "application/grpc", te: "trailers" },
+    body: frame(signRequest()),
+  });
   assert.equal(good.trailers["grpc-status"], "0");
   session.close();
 });
@@ -142,27 +190,52 @@ test("an unknown method and an unknown service are UNIMPLEMENTED", async (contex
 test("a message in many small chunks is one message", async (context) => {
   const { address } = await testGateway(context, answers);
   const session = h2c(address("developmentGrpc"));
-  const stream = session.request({ ":method": "POST", ":path": "/hsm.HsmService/Sign", "content-type": "application/grpc+proto", te: "trailers" });
+  const stream = session.request({
+    ":method": "POST",
+    ":path": "/hsm.HsmService/Sign",
+    "content-type": "application/grpc+proto",
+    te: "trailers",
+  });
   for (const byte of frame(signRequest())) {
     stream.write(Uint8Array.of(byte));
     await new Promise<void>((resolve) => setImmediate(resolve));
   }
-  const trailers = new Promise<Record<string, unknown>>((resolve) => stream.once("trailers", (received) => resolve(received as Record<string, unknown>)));
+  const trailers = new Promise<Record<string, unknown>>((resolve) =>
+    stream.once("trailers", (received) => resolve(received as Record<string, unknown>)),
+  );
   stream.end();
   stream.resume();
   assert.equal((await trailers)["grpc-status"], "0");
   session.close();
 });
 
-async function reflect(address: string, version: "v1" | "v1alpha", requests: readonly (typeof v1.ServerReflectionRequestSchema extends never ? never : Parameters<typeof create<typeof v1.ServerReflectionRequestSchema>>[1])[]): Promise<v1.ServerReflectionResponse["messageResponse"][]> {
-  const body = Buffer.concat(requests.map((request) => frame(version === "v1" ? toBinary(v1.ServerReflectionRequestSchema, create(v1.ServerReflectionRequestSchema, request)) : toBinary(AlphaRequest, create(AlphaRequest, request as never)))));
+async function reflect(
+  address: string,
+  version: "v1" | "v1alpha",
+  requests: readonly (typeof v1.ServerReflectionRequestSchema extends never
+    ? never
+    : Parameters<typeof create<typeof v1.ServerReflectionRequestSchema>>[1])[],
+): Promise<v1.ServerReflectionResponse["messageResponse"][]> {
+  const body = Buffer.concat(
+    requests.map((request) =>
+      frame(
+        version === "v1"
+          ? toBinary(v1.ServerReflectionRequestSchema, create(v1.ServerReflectionRequestSchema, request))
+          : toBinary(AlphaRequest, create(AlphaRequest, request as never)),
+      ),
+    ),
+  );
   const reply = await call(address, body, {}, `/grpc.reflection.${version}.ServerReflection/ServerReflectionInfo`);
   assert.equal(reply.trailers["grpc-status"], "0");
   const found = [];
   for (let at = 0; at < reply.body.length;) {
     const length = reply.body.readUInt32BE(at + 1);
     const message = reply.body.subarray(at + 5, at + 5 + length);
-    found.push(version === "v1" ? fromBinary(v1.ServerReflectionResponseSchema, message).messageResponse : fromBinary(AlphaResponse, message).messageResponse as v1.ServerReflectionResponse["messageResponse"]);
+    found.push(
+      version === "v1"
+        ? fromBinary(v1.ServerReflectionResponseSchema, message).messageResponse
+        : (fromBinary(AlphaResponse, message).messageResponse as v1.ServerReflectionResponse["messageResponse"]),
+    );
     at += 5 + length;
   }
   return found;
@@ -176,12 +249,20 @@ for (const version of ["v1", "v1alpha"] as const) {
       { messageRequest: { case: "fileContainingSymbol", value: "hsm.HsmService" } },
       { messageRequest: { case: "fileContainingSymbol", value: "hsm.HsmService.Sign" } },
       { messageRequest: { case: "fileByFilename", value: "google/api/http.proto" } },
-      { messageRequest: { case: "fileContainingExtension", value: { containingType: "google.protobuf.MethodOptions", extensionNumber: 72295728 } } },
+      {
+        messageRequest: {
+          case: "fileContainingExtension",
+          value: { containingType: "google.protobuf.MethodOptions", extensionNumber: 72295728 },
+        },
+      },
       { messageRequest: { case: "allExtensionNumbersOfType", value: "google.protobuf.MethodOptions" } },
       { messageRequest: { case: "fileContainingSymbol", value: "hsm.Nothing" } },
     ]);
     assert.ok(services?.case === "listServicesResponse" && services.value.service.some(({ name }) => name === "hsm.HsmService"));
-    const names = (response: typeof symbol): string[] => (response?.case === "fileDescriptorResponse" ? response.value.fileDescriptorProto.map((bytes) => fromBinary(FileDescriptorProtoSchema, bytes).name) : []);
+    const names = (response: typeof symbol): string[] =>
+      response?.case === "fileDescriptorResponse"
+        ? response.value.fileDescriptorProto.map((bytes) => fromBinary(FileDescriptorProtoSchema, bytes).name)
+        : [];
     assert.equal(names(symbol)[0], "hsm/hsm.proto");
     assert.deepEqual(names(method), names(symbol));
     assert.ok(names(symbol).includes("google/protobuf/timestamp.proto"));
@@ -195,7 +276,13 @@ for (const version of ["v1", "v1alpha"] as const) {
 test("health tells Check, List and Watch, and Watch tells changes and ends when the server does", async (context) => {
   const started = await testGateway(context, answers);
   const address = started.address("developmentGrpc");
-  const check = async (service: string): Promise<StreamReply> => call(address, frame(toBinary(HealthCheckRequestSchema, create(HealthCheckRequestSchema, { service }))), {}, "/grpc.health.v1.Health/Check");
+  const check = async (service: string): Promise<StreamReply> =>
+    call(
+      address,
+      frame(toBinary(HealthCheckRequestSchema, create(HealthCheckRequestSchema, { service }))),
+      {},
+      "/grpc.health.v1.Health/Check",
+    );
   const statusIn = (bytes: Buffer): number => fromBinary(HealthCheckResponseSchema, bytes.subarray(5)).status;
   assert.equal(statusIn((await check("")).body), 1);
   assert.equal(statusIn((await check("hsm.HsmService")).body), 1);
@@ -204,10 +291,19 @@ test("health tells Check, List and Watch, and Watch tells changes and ends when 
   const session = h2c(address);
   const stream = session.request({ ":method": "POST", ":path": "/grpc.health.v1.Health/Watch", "content-type": "application/grpc" });
   const told: number[] = [];
-  const trailers = new Promise<Record<string, unknown>>((resolve) => stream.once("trailers", (received) => resolve(received as Record<string, unknown>)));
+  const trailers = new Promise<Record<string, unknown>>((resolve) =>
+    stream.once("trailers", (received) => resolve(received as Record<string, unknown>)),
+  );
   const waiting: (() => void)[] = [];
-  stream.on("data", (chunk: Buffer) => { told.push(statusIn(chunk)); waiting.splice(0).forEach((wake) => wake()); });
-  const next = (count: number): Promise<void> => new Promise((resolve) => { const look = (): void => (told.length >= count ? resolve() : void waiting.push(look)); look(); });
+  stream.on("data", (chunk: Buffer) => {
+    told.push(statusIn(chunk));
+    waiting.splice(0).forEach((wake) => wake());
+  });
+  const next = (count: number): Promise<void> =>
+    new Promise((resolve) => {
+      const look = (): void => (told.length >= count ? resolve() : void waiting.push(look));
+      look();
+    });
   stream.end(frame(new Uint8Array(0)));
   await next(1);
   started.vault.health = { phase: "sealed", ready: false };
@@ -221,9 +317,15 @@ test("health tells Check, List and Watch, and Watch tells changes and ends when 
 const GRPCURL = "/tmp/gobin/grpcurl";
 test("the three grpcurl commands of the oldest guide work through reflection", { skip: !existsSync(GRPCURL) }, async (context) => {
   const { address, vault } = await testGateway(context, answers);
-  const run = async (method: string, data: string): Promise<Record<string, unknown>> => JSON.parse((await promisify(execFile)(GRPCURL, ["-plaintext", "-d", data, address("developmentGrpc"), `hsm.HsmService/${method}`])).stdout) as Record<string, unknown>;
+  const run = async (method: string, data: string): Promise<Record<string, unknown>> =>
+    JSON.parse(
+      (await promisify(execFile)(GRPCURL, ["-plaintext", "-d", data, address("developmentGrpc"), `hsm.HsmService/${method}`])).stdout,
+    ) as Record<string, unknown>;
   assert.equal((await run("GenerateKey", '{"namespace":"default","key_id":"k1","algorithm":"Ed25519"}'))["keyId"], "k1");
   assert.equal((await run("Sign", '{"namespace":"default","key_id":"k1","data":"aGVsbG8="}'))["signature"], "aGVsbG8=");
   assert.equal((await run("Verify", '{"namespace":"default","key_id":"k1","data":"aGVsbG8=","signature":"aGVsbG8="}'))["valid"], true);
-  assert.deepEqual(vault.seen.map(({ name }) => name), ["GenerateKey", "Sign", "Verify"]);
+  assert.deepEqual(
+    vault.seen.map(({ name }) => name),
+    ["GenerateKey", "Sign", "Verify"],
+  );
 });

@@ -32,7 +32,8 @@ export function grpcSurface(desk: Desk): (exchange: Exchange, type: string) => v
         const error = refusalOf(thrown);
         desk.measurements.answered(surface, error.code);
         const trailers = failureTrailers(error, requestId);
-        if (exchange.started) return web ? void exchange.write(textIf(type, trailerFrame(trailers))).finally(() => exchange.end()) : exchange.end(trailers);
+        if (exchange.started)
+          return web ? void exchange.write(textIf(type, trailerFrame(trailers))).finally(() => exchange.end()) : exchange.end(trailers);
         // Trailers alone: status in the headers, no body (PROTOCOL-HTTP2 "Trailers-Only").
         exchange.respond(200, { ...baseHeaders(type), ...trailers });
       },
@@ -41,7 +42,11 @@ export function grpcSurface(desk: Desk): (exchange: Exchange, type: string) => v
 }
 
 const baseHeaders = (type: string): HeaderValues => ({
-  "content-type": isTextType(type) ? "application/grpc-web-text+proto" : isGrpcWebType(type) ? "application/grpc-web+proto" : "application/grpc+proto",
+  "content-type": isTextType(type)
+    ? "application/grpc-web-text+proto"
+    : isGrpcWebType(type)
+      ? "application/grpc-web+proto"
+      : "application/grpc+proto",
   "grpc-accept-encoding": "identity",
 });
 
@@ -54,7 +59,12 @@ async function unary(desk: Desk, exchange: Exchange, type: string, requestId: st
   if (operation === undefined) throw new HsmError("OPERATION_NOT_SUPPORTED", "there is no such method");
   const raw = await exchange.readBody(desk.bodyBytes + PREFIX_BYTES);
   const body = isTextType(type) ? decodeText(raw) : raw;
-  const reply = await desk.forward(exchange, { operation, requestId, body: onlyMessage(body), deadlineMs: grpcTimeoutMs(exchange.header("grpc-timeout")) });
+  const reply = await desk.forward(exchange, {
+    operation,
+    requestId,
+    body: onlyMessage(body),
+    deadlineMs: grpcTimeoutMs(exchange.header("grpc-timeout")),
+  });
   const message = framed(reply);
   reply.fill(0);
   const headers = { ...baseHeaders(type), "x-request-id": requestId };

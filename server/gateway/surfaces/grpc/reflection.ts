@@ -97,28 +97,52 @@ class Catalogue {
 
 type Answer = Pick<v1.ServerReflectionResponse, "messageResponse">["messageResponse"];
 
-const refusal = (errorCode: number, errorMessage: string): Answer => ({ case: "errorResponse", value: create(v1.ErrorResponseSchema, { errorCode, errorMessage }) });
+const refusal = (errorCode: number, errorMessage: string): Answer => ({
+  case: "errorResponse",
+  value: create(v1.ErrorResponseSchema, { errorCode, errorMessage }),
+});
 
 function answerTo(catalogue: Catalogue, { case: question, value }: v1.ServerReflectionRequest["messageRequest"]): Answer {
-  const files = (file: DescFile | undefined): Answer => file === undefined
-    ? refusal(NOT_FOUND, "there is no such file or symbol")
-    : { case: "fileDescriptorResponse", value: create(v1.FileDescriptorResponseSchema, { fileDescriptorProto: [...catalogue.closure(file)] }) };
+  const files = (file: DescFile | undefined): Answer =>
+    file === undefined
+      ? refusal(NOT_FOUND, "there is no such file or symbol")
+      : {
+          case: "fileDescriptorResponse",
+          value: create(v1.FileDescriptorResponseSchema, { fileDescriptorProto: [...catalogue.closure(file)] }),
+        };
   switch (question) {
-    case "fileByFilename": return files(catalogue.file(value));
-    case "fileContainingSymbol": return files(catalogue.declaring(value.replace(/^\./, "")));
-    case "fileContainingExtension": return files(catalogue.extending(value.containingType)?.get(value.extensionNumber));
+    case "fileByFilename":
+      return files(catalogue.file(value));
+    case "fileContainingSymbol":
+      return files(catalogue.declaring(value.replace(/^\./, "")));
+    case "fileContainingExtension":
+      return files(catalogue.extending(value.containingType)?.get(value.extensionNumber));
     case "allExtensionNumbersOfType": {
       const numbers = catalogue.extending(value);
       if (numbers === undefined) return refusal(NOT_FOUND, "there is no such type");
-      return { case: "allExtensionNumbersResponse", value: create(v1.ExtensionNumberResponseSchema, { baseTypeName: value, extensionNumber: [...numbers.keys()].sort((a, b) => a - b) }) };
+      return {
+        case: "allExtensionNumbersResponse",
+        value: create(v1.ExtensionNumberResponseSchema, {
+          baseTypeName: value,
+          extensionNumber: [...numbers.keys()].sort((a, b) => a - b),
+        }),
+      };
     }
-    case "listServices": return { case: "listServicesResponse", value: create(v1.ListServiceResponseSchema, { service: SERVICES.map((name) => ({ name })) }) };
-    case undefined: return refusal(INVALID_ARGUMENT, "the request asks nothing");
-    default: return refusal(UNIMPLEMENTED, "the question is not known");
+    case "listServices":
+      return { case: "listServicesResponse", value: create(v1.ListServiceResponseSchema, { service: SERVICES.map((name) => ({ name })) }) };
+    case undefined:
+      return refusal(INVALID_ARGUMENT, "the request asks nothing");
+    default:
+      return refusal(UNIMPLEMENTED, "the question is not known");
   }
 }
 
-const catalogue = new Catalogue([file_hsm_hsm, file_grpc_health_v1_health, v1.file_grpc_reflection_v1_reflection, v1alpha.file_grpc_reflection_v1alpha_reflection]);
+const catalogue = new Catalogue([
+  file_hsm_hsm,
+  file_grpc_health_v1_health,
+  v1.file_grpc_reflection_v1_reflection,
+  v1alpha.file_grpc_reflection_v1alpha_reflection,
+]);
 
 /** grpc.reflection.v1.ServerReflection/ServerReflectionInfo. */
 export const reflectV1: StreamingMethod = async function* reflect(requests) {
@@ -129,9 +153,14 @@ export const reflectV1: StreamingMethod = async function* reflect(requests) {
     } catch {
       throw new HsmError("INVALID_REQUEST", "the message cannot be read");
     }
-    yield toBinary(v1.ServerReflectionResponseSchema, create(v1.ServerReflectionResponseSchema, {
-      validHost: originalRequest.host, originalRequest, messageResponse: answerTo(catalogue, originalRequest.messageRequest),
-    }));
+    yield toBinary(
+      v1.ServerReflectionResponseSchema,
+      create(v1.ServerReflectionResponseSchema, {
+        validHost: originalRequest.host,
+        originalRequest,
+        messageResponse: answerTo(catalogue, originalRequest.messageRequest),
+      }),
+    );
   }
 };
 

@@ -11,14 +11,26 @@ import type { HeaderValues } from "../../transports/exchange.ts";
 const TYPE_URL = Buffer.from("type.googleapis.com/hsm.ErrorDetail", "latin1");
 
 /** hsm.ErrorDetail of an error, protobuf. */
-export const errorDetail = (error: HsmError, requestId: string): Uint8Array => toBinary(ErrorDetailSchema, create(ErrorDetailSchema, {
-  code: error.code, number: error.number, detail: error.detail, requestId, retryAfterSeconds: Math.ceil(error.retryAfterSeconds ?? 0),
-}));
+export const errorDetail = (error: HsmError, requestId: string): Uint8Array =>
+  toBinary(
+    ErrorDetailSchema,
+    create(ErrorDetailSchema, {
+      code: error.code,
+      number: error.number,
+      detail: error.detail,
+      requestId,
+      retryAfterSeconds: Math.ceil(error.retryAfterSeconds ?? 0),
+    }),
+  );
 
 /** `grpc-message` allows printable ASCII but `%`; every other byte of the UTF-8 text is percent-encoded. */
 export function percentEncoded(text: string): string {
   if (!/[^\x20-\x24\x26-\x7e]/.test(text)) return text;
-  return [...Buffer.from(text, "utf8")].map((byte) => (byte >= 0x20 && byte <= 0x7e && byte !== 0x25 ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`)).join("");
+  return [...Buffer.from(text, "utf8")]
+    .map((byte) =>
+      byte >= 0x20 && byte <= 0x7e && byte !== 0x25 ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`,
+    )
+    .join("");
 }
 
 /** One length-delimited protobuf field whose number is below 16. */

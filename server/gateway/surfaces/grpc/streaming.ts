@@ -19,7 +19,8 @@ export interface OwnMethod {
 }
 
 const own = (method: DescMethod, run: StreamingMethod): [string, OwnMethod] => [
-  `/${method.parent.typeName}/${method.name}`, { run, input: method.input, output: method.output, unary: method.methodKind === "unary" },
+  `/${method.parent.typeName}/${method.name}`,
+  { run, input: method.input, output: method.output, unary: method.methodKind === "unary" },
 ];
 
 /** Finds a method by path, or undefined. */

@@ -32,7 +32,8 @@ function parts(body: Buffer): { readonly messages: Buffer[]; readonly trailers: 
   }
   return { messages, trailers };
 }
-const status = (reply: Reply, trailers: string): string | undefined => /grpc-status: ?(\d+)/.exec(trailers)?.[1] ?? (reply.headers["grpc-status"] as string | undefined);
+const status = (reply: Reply, trailers: string): string | undefined =>
+  /grpc-status: ?(\d+)/.exec(trailers)?.[1] ?? (reply.headers["grpc-status"] as string | undefined);
 
 test("binary calls over HTTP/1.1 and HTTP/2 carry their trailers in the body", async (context) => {
   const { address } = await testGateway(context, answers);
@@ -51,18 +52,30 @@ test("text calls are base64 both ways, also in several padded pieces", async (co
   const { address } = await testGateway(context, answers);
   const whole = message("k");
   for (const body of [whole.toString("base64"), whole.subarray(0, 4).toString("base64") + whole.subarray(4).toString("base64")]) {
-    const reply = await http1(address("developmentGrpc"), SIGN, { method: "POST", headers: { "content-type": "application/grpc-web-text" }, body });
+    const reply = await http1(address("developmentGrpc"), SIGN, {
+      method: "POST",
+      headers: { "content-type": "application/grpc-web-text" },
+      body,
+    });
     const { messages, trailers } = parts(Buffer.from(reply.text, "base64"));
     assert.equal(fromBinary(SignResponseSchema, messages[0] as Buffer).keyId, "k");
     assert.equal(status(reply, trailers), "0");
   }
-  const broken = await http1(address("developmentGrpc"), SIGN, { method: "POST", headers: { "content-type": "application/grpc-web-text" }, body: "a*b=" });
+  const broken = await http1(address("developmentGrpc"), SIGN, {
+    method: "POST",
+    headers: { "content-type": "application/grpc-web-text" },
+    body: "a*b=",
+  });
   assert.equal(status(broken, parts(Buffer.from(broken.text, "base64")).trailers), "3");
 });
 
 test("an error is a status with code and number", async (context) => {
   const { address } = await testGateway(context, answers);
-  const reply = await http1(address("developmentGrpc"), SIGN, { method: "POST", headers: { "content-type": "application/grpc-web" }, body: message("missing") });
+  const reply = await http1(address("developmentGrpc"), SIGN, {
+    method: "POST",
+    headers: { "content-type": "application/grpc-web" },
+    body: message("missing"),
+  });
   assert.equal(reply.status, 200);
   assert.equal(status(reply, parts(reply.body).trailers), "5");
   assert.equal(reply.headers["hsm-error-code"], "OBJECT_NOT_FOUND");
@@ -70,7 +83,11 @@ test("an error is a status with code and number", async (context) => {
 
 test("plain gRPC over HTTP/1.1 is refused", async (context) => {
   const { address, vault } = await testGateway(context, answers);
-  const reply = await http1(address("developmentGrpc"), SIGN, { method: "POST", headers: { "content-type": "application/grpc" }, body: message("k") });
+  const reply = await http1(address("developmentGrpc"), SIGN, {
+    method: "POST",
+    headers: { "content-type": "application/grpc" },
+    body: message("k"),
+  });
   assert.equal(reply.status, 415);
   assert.equal(vault.seen.length, 0);
 });

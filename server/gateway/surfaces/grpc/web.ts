@@ -19,5 +19,13 @@ export function decodeText(body: Buffer): Buffer {
 
 /** Trailers as the last frame of a body. */
 export function trailerFrame(trailers: HeaderValues): Buffer {
-  return framed(Buffer.from(Object.entries(trailers).map(([name, value]) => `${name}: ${String(value)}\r\n`).join(""), "latin1"), TRAILER_FLAG);
+  return framed(
+    Buffer.from(
+      Object.entries(trailers)
+        .map(([name, value]) => `${name}: ${String(value)}\r\n`)
+        .join(""),
+      "latin1",
+    ),
+    TRAILER_FLAG,
+  );
 }

@@ -1,7 +1,7 @@
 /**
  * Health for orchestrators: `/health/live`, `/health/ready`, `/health/startup`, `/healthz`.
  *
- * Without credentials only the verdict is told, never a detail (CAPABILITIES C6).
+ * Without credentials only the verdict is told, never a detail.
  */
 import { SELF } from "@keystead/contract/operations/register";
 import type { Desk } from "../../forward.ts";
@@ -37,9 +37,10 @@ export function healthSurface(desk: Desk): Dispatch {
     const vault = exchange.path === "/health/live" ? undefined : await vaultHealth(desk);
     begun ||= vault !== undefined;
     const good = exchange.path === "/health/live" || (exchange.path === "/health/startup" ? begun : vault?.ready === true);
-    const body = exchange.path === "/healthz"
-      ? { status: good ? "ok" : "degraded", version: vault?.version, uptime_seconds: vault?.uptimeSeconds }
-      : { status: good ? "ok" : "unavailable" };
+    const body =
+      exchange.path === "/healthz"
+        ? { status: good ? "ok" : "degraded", version: vault?.version, uptime_seconds: vault?.uptimeSeconds }
+        : { status: good ? "ok" : "unavailable" };
     exchange.respond(good ? 200 : 503, { ...SAFE_HEADERS, "content-type": "application/json" }, Buffer.from(JSON.stringify(body), "utf8"));
   };
   return (exchange) => void answer(exchange);

@@ -1,8 +1,6 @@
 /**
  * `/generate_key` of the oldest system: an Ed25519 key under an id the vault chooses, answered as `{"key_id": "..."}`.
  * Development preset only, on the loopback port.
- *
- * @see CAPABILITIES S0.13, C5
  */
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { Algorithm, GenerateKeyRequestSchema, GenerateKeyResponseSchema } from "@keystead/contract/generated/hsm/hsm_pb";
@@ -19,11 +17,21 @@ export function withGenerateKeyPath(desk: Desk, dispatch: Dispatch): Dispatch {
     const requestId = requestIdOf(exchange);
     try {
       const body = toBinary(GenerateKeyRequestSchema, create(GenerateKeyRequestSchema, { algorithm: Algorithm.Ed25519 }));
-      const reply = fromBinary(GenerateKeyResponseSchema, await desk.forward(exchange, { operation: generateKey as unknown as Operation, requestId, body, deadlineMs: undefined }));
-      exchange.respond(200, { ...SAFE_HEADERS, "content-type": "application/json", "x-request-id": requestId }, Buffer.from(JSON.stringify({ key_id: reply.keyId }), "utf8"));
+      const reply = fromBinary(
+        GenerateKeyResponseSchema,
+        await desk.forward(exchange, { operation: generateKey as unknown as Operation, requestId, body, deadlineMs: undefined }),
+      );
+      exchange.respond(
+        200,
+        { ...SAFE_HEADERS, "content-type": "application/json", "x-request-id": requestId },
+        Buffer.from(JSON.stringify({ key_id: reply.keyId }), "utf8"),
+      );
     } catch (thrown) {
       problem(exchange, requestId, refusalOf(thrown));
     }
   };
-  return (exchange) => (exchange.path === "/generate_key" && (exchange.method === "GET" || exchange.method === "POST") ? void answer(exchange) : dispatch(exchange));
+  return (exchange) =>
+    exchange.path === "/generate_key" && (exchange.method === "GET" || exchange.method === "POST")
+      ? void answer(exchange)
+      : dispatch(exchange);
 }

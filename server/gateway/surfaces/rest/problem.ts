@@ -5,21 +5,43 @@ import type { HsmError } from "@keystead/contract/errors";
 import type { Exchange, HeaderValues } from "../../transports/exchange.ts";
 
 /** On every REST answer: nothing is cached, sniffed or framed. */
-export const SAFE_HEADERS: HeaderValues = Object.freeze({ "cache-control": "no-store", "x-content-type-options": "nosniff", "content-security-policy": "default-src 'none'; frame-ancestors 'none'", "referrer-policy": "no-referrer" });
+export const SAFE_HEADERS: HeaderValues = Object.freeze({
+  "cache-control": "no-store",
+  "x-content-type-options": "nosniff",
+  "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+  "referrer-policy": "no-referrer",
+});
 
 /** Answers with a problem document. */
-export function problem(exchange: Exchange, requestId: string, error: HsmError, options: { readonly status?: number; readonly headers?: HeaderValues } = {}): void {
+export function problem(
+  exchange: Exchange,
+  requestId: string,
+  error: HsmError,
+  options: { readonly status?: number; readonly headers?: HeaderValues } = {},
+): void {
   const { row } = error;
   const status = options.status ?? row.http;
   const retry = error.retryAfterSeconds;
   const document = {
-    type: `urn:keystead:error:${error.code}`, title: row.title, status, detail: error.detail, code: error.code, number: row.number, request_id: requestId,
+    type: `urn:keystead:error:${error.code}`,
+    title: row.title,
+    status,
+    detail: error.detail,
+    code: error.code,
+    number: row.number,
+    request_id: requestId,
     ...(retry === undefined ? {} : { retry_after_seconds: retry }),
   };
-  exchange.respond(status, {
-    ...SAFE_HEADERS, "content-type": "application/problem+json", "x-request-id": requestId,
-    ...(retry === undefined ? {} : { "retry-after": Math.ceil(retry) }),
-    ...(status === 401 ? { "www-authenticate": "Bearer" } : {}),
-    ...options.headers,
-  }, JSON.stringify(document));
+  exchange.respond(
+    status,
+    {
+      ...SAFE_HEADERS,
+      "content-type": "application/problem+json",
+      "x-request-id": requestId,
+      ...(retry === undefined ? {} : { "retry-after": Math.ceil(retry) }),
+      ...(status === 401 ? { "www-authenticate": "Bearer" } : {}),
+      ...options.headers,
+    },
+    JSON.stringify(document),
+  );
 }

@@ -11,16 +11,34 @@ const answers: Answers = {
   Sign: ({ keyId, data }: SignRequest) => ({ signature: data, keyId, version: 3, algorithm: 2 }),
   Verify: () => ({ valid: false, version: 1 }),
   GetKey: ({ namespace, keyId }: GetKeyRequest) => ({ key: { namespace, keyId } }),
-  ListKeys: (request: ListKeysRequest) => ({ keys: [], page: request.page, perPage: request.perPage, nextPageToken: JSON.stringify([request.tags, request.state, request.algorithm, request.namespace]) }),
-  GenerateKey: ({ namespace }: { namespace: string }) => ({ keyId: "a b", key: { namespace: namespace === "" ? "default" : namespace, keyId: "a b", usage: [1, 2], createdAt: { seconds: 1_700_000_000n, nanos: 5_000_000 } } }),
+  ListKeys: (request: ListKeysRequest) => ({
+    keys: [],
+    page: request.page,
+    perPage: request.perPage,
+    nextPageToken: JSON.stringify([request.tags, request.state, request.algorithm, request.namespace]),
+  }),
+  GenerateKey: ({ namespace }: { namespace: string }) => ({
+    keyId: "a b",
+    key: {
+      namespace: namespace === "" ? "default" : namespace,
+      keyId: "a b",
+      usage: [1, 2],
+      createdAt: { seconds: 1_700_000_000n, nanos: 5_000_000 },
+    },
+  }),
   CreateNamespace: ({ namespace }: { namespace: string }) => ({ namespace: { namespace } }),
   GetAuditLog: () => ({ events: [{ sequence: 18_446_744_073_709_551_615n, action: "Sign" }] }),
   GetStatus: () => ({ phase: "open" }),
-  RotateKey: () => { throw new HsmError("RATE_LIMITED", "slow \"down\"", { retryAfterSeconds: 2 }); },
-  DeleteKey: () => { throw new Error("a secret path /etc/x"); },
+  RotateKey: () => {
+    throw new HsmError("RATE_LIMITED", 'slow "down"', { retryAfterSeconds: 2 });
+  },
+  DeleteKey: () => {
+    throw new Error("a secret path /etc/x");
+  },
 };
 
-const post = (address: string, path: string, body: string | Buffer, headers: Record<string, string> = JSON_TYPE): Promise<Reply> => http1(address, path, { method: "POST", headers, body });
+const post = (address: string, path: string, body: string | Buffer, headers: Record<string, string> = JSON_TYPE): Promise<Reply> =>
+  http1(address, path, { method: "POST", headers, body });
 
 test("a request reaches the vault as a message and its answer comes back as JSON", async (context) => {
   const { address, vault } = await testGateway(context, answers);
@@ -51,7 +69,9 @@ test("the same over HTTP/2", async (context) => {
 test("falsehood and emptiness are printed, absence is not", async (context) => {
   const { address } = await testGateway(context, answers);
   assert.deepEqual((await post(address("health"), "/api/v1/keys/k/verify", "{}")).json(), { valid: false, version: 1 });
-  assert.deepEqual((await http1(address("health"), "/api/v1/keys/k")).json(), { key: { namespace: "", key_id: "k", version: 0, usage: [], tags: [], description: "", versions: [] } });
+  assert.deepEqual((await http1(address("health"), "/api/v1/keys/k")).json(), {
+    key: { namespace: "", key_id: "k", version: 0, usage: [], tags: [], description: "", versions: [] },
+  });
 });
 
 test("what was made answers 201 with its place", async (context) => {
@@ -72,7 +92,9 @@ test("64-bit numbers are strings", async (context) => {
 
 test("query parameters fill the message; lists come repeated or with commas", async (context) => {
   const { address } = await testGateway(context, answers);
-  const reply = (await http1(address("health"), "/api/v1/namespaces/n1/keys?page=2&per_page=10&tags=a,b&tags=c&state=active&algorithm=rsa-2048")).json();
+  const reply = (
+    await http1(address("health"), "/api/v1/namespaces/n1/keys?page=2&per_page=10&tags=a,b&tags=c&state=active&algorithm=rsa-2048")
+  ).json();
   assert.deepEqual([reply["page"], reply["per_page"]], [2, 10]);
   assert.deepEqual(JSON.parse(reply["next_page_token"] as string), [["a", "b", "c"], 2, 5, "n1"]);
 });
@@ -87,24 +109,115 @@ const refusals: readonly (readonly [string, string, Ask, number, string, RegExp]
   ["a query that contradicts the path", "/api/v1/namespaces/a/keys?namespace=b", {}, 400, "INVALID_REQUEST", /namespace/],
   ["a broken percent sign in the path", "/api/v1/keys/%zz", {}, 400, "INVALID_REQUEST", /path/],
   ["an unknown path", "/api/v2/keys", {}, 404, "OPERATION_NOT_SUPPORTED", /path/],
-  ["an empty path segment", "/api/v1/keys//sign", { method: "POST", headers: JSON_TYPE, body: "{}" }, 404, "OPERATION_NOT_SUPPORTED", /path/],
+  [
+    "an empty path segment",
+    "/api/v1/keys//sign",
+    { method: "POST", headers: JSON_TYPE, body: "{}" },
+    404,
+    "OPERATION_NOT_SUPPORTED",
+    /path/,
+  ],
   ["a trailing slash", "/api/v1/keys/", {}, 404, "OPERATION_NOT_SUPPORTED", /path/],
-  ["a body of another type", "/api/v1/keys/k/sign", { method: "POST", headers: { "content-type": "text/plain" }, body: "{}" }, 415, "INVALID_REQUEST", /application\/json/],
+  [
+    "a body of another type",
+    "/api/v1/keys/k/sign",
+    { method: "POST", headers: { "content-type": "text/plain" }, body: "{}" },
+    415,
+    "INVALID_REQUEST",
+    /application\/json/,
+  ],
   ["a body of no type", "/api/v1/keys/k/sign", { method: "POST", body: "{}" }, 415, "INVALID_REQUEST", /application\/json/],
-  ["a compressed body", "/api/v1/keys/k/sign", { method: "POST", headers: { ...JSON_TYPE, "content-encoding": "gzip" }, body: "{}" }, 415, "INVALID_REQUEST", /identity/],
-  ["an unknown field", "/api/v1/keys/k/sign", { method: "POST", headers: JSON_TYPE, body: '{"dat":"aGk="}' }, 400, "INVALID_REQUEST", /dat/],
-  ["a field given in two spellings", "/api/v1/keys/k/sign", { method: "POST", headers: JSON_TYPE, body: '{"key_id":"k","keyId":"k"}' }, 400, "INVALID_REQUEST", /key_?id/i],
-  ["a duplicate name", "/api/v1/keys/k/sign", { method: "POST", headers: JSON_TYPE, body: '{"data":"aGk=","data":"aGk="}' }, 400, "INVALID_REQUEST", /twice/],
-  ["a body that contradicts the path", "/api/v1/keys/k/sign", { method: "POST", headers: JSON_TYPE, body: '{"key_id":"other"}' }, 400, "INVALID_REQUEST", /key_id/],
-  ["a big integer", "/api/v1/random", { method: "POST", headers: JSON_TYPE, body: '{"size_bytes":9007199254740993}' }, 400, "INVALID_REQUEST", /integer/],
-  ["a fraction", "/api/v1/random", { method: "POST", headers: JSON_TYPE, body: '{"size_bytes":1.5}' }, 400, "INVALID_REQUEST", /size_bytes/],
+  [
+    "a compressed body",
+    "/api/v1/keys/k/sign",
+    { method: "POST", headers: { ...JSON_TYPE, "content-encoding": "gzip" }, body: "{}" },
+    415,
+    "INVALID_REQUEST",
+    /identity/,
+  ],
+  [
+    "an unknown field",
+    "/api/v1/keys/k/sign",
+    { method: "POST", headers: JSON_TYPE, body: '{"dat":"aGk="}' },
+    400,
+    "INVALID_REQUEST",
+    /dat/,
+  ],
+  [
+    "a field given in two spellings",
+    "/api/v1/keys/k/sign",
+    { method: "POST", headers: JSON_TYPE, body: '{"key_id":"k","keyId":"k"}' },
+    400,
+    "INVALID_REQUEST",
+    /key_?id/i,
+  ],
+  [
+    "a duplicate name",
+    "/api/v1/keys/k/sign",
+    { method: "POST", headers: JSON_TYPE, body: '{"data":"aGk=","data":"aGk="}' },
+    400,
+    "INVALID_REQUEST",
+    /twice/,
+  ],
+  [
+    "a body that contradicts the path",
+    "/api/v1/keys/k/sign",
+    { method: "POST", headers: JSON_TYPE, body: '{"key_id":"other"}' },
+    400,
+    "INVALID_REQUEST",
+    /key_id/,
+  ],
+  [
+    "a big integer",
+    "/api/v1/random",
+    { method: "POST", headers: JSON_TYPE, body: '{"size_bytes":9007199254740993}' },
+    400,
+    "INVALID_REQUEST",
+    /integer/,
+  ],
+  [
+    "a fraction",
+    "/api/v1/random",
+    { method: "POST", headers: JSON_TYPE, body: '{"size_bytes":1.5}' },
+    400,
+    "INVALID_REQUEST",
+    /size_bytes/,
+  ],
   ["a wrong type", "/api/v1/keys/k/sign", { method: "POST", headers: JSON_TYPE, body: '{"data":5}' }, 400, "INVALID_REQUEST", /data/],
   ["null", "/api/v1/keys/k/sign", { method: "POST", headers: JSON_TYPE, body: '{"data":null}' }, 400, "INVALID_REQUEST", /data/],
   ["an array as the body", "/api/v1/keys/k/sign", { method: "POST", headers: JSON_TYPE, body: "[]" }, 400, "INVALID_REQUEST", /object/],
-  ["broken base64", "/api/v1/keys/k/sign", { method: "POST", headers: JSON_TYPE, body: '{"data":"a*=="}' }, 400, "INVALID_REQUEST", /data.*base64/],
-  ["base64 with white space", "/api/v1/keys/k/sign", { method: "POST", headers: JSON_TYPE, body: '{"data":"aG k="}' }, 400, "INVALID_REQUEST", /data.*base64/],
-  ["base64 with spare bits", "/api/v1/keys/k/sign", { method: "POST", headers: JSON_TYPE, body: '{"data":"aGl="}' }, 400, "INVALID_REQUEST", /data.*base64/],
-  ["two members of a choice", "/api/v1/batch", { method: "POST", headers: JSON_TYPE, body: '{"items":[{"sign":{},"verify":{}}]}' }, 400, "INVALID_REQUEST", /items\[0\]/],
+  [
+    "broken base64",
+    "/api/v1/keys/k/sign",
+    { method: "POST", headers: JSON_TYPE, body: '{"data":"a*=="}' },
+    400,
+    "INVALID_REQUEST",
+    /data.*base64/,
+  ],
+  [
+    "base64 with white space",
+    "/api/v1/keys/k/sign",
+    { method: "POST", headers: JSON_TYPE, body: '{"data":"aG k="}' },
+    400,
+    "INVALID_REQUEST",
+    /data.*base64/,
+  ],
+  [
+    "base64 with spare bits",
+    "/api/v1/keys/k/sign",
+    { method: "POST", headers: JSON_TYPE, body: '{"data":"aGl="}' },
+    400,
+    "INVALID_REQUEST",
+    /data.*base64/,
+  ],
+  [
+    "two members of a choice",
+    "/api/v1/batch",
+    { method: "POST", headers: JSON_TYPE, body: '{"items":[{"sign":{},"verify":{}}]}' },
+    400,
+    "INVALID_REQUEST",
+    /items\[0\]/,
+  ],
 ];
 
 test("bad input is refused with its documented error and never reaches the vault", async (context) => {
@@ -114,7 +227,11 @@ test("bad input is refused with its documented error and never reaches the vault
     assert.equal(reply.status, status, `${name}: ${reply.text}`);
     assert.equal(reply.headers["content-type"], "application/problem+json", name);
     const problem = reply.json();
-    assert.deepEqual([problem["type"], problem["status"], problem["code"], problem["number"]], [`urn:keystead:error:${code}`, status, code, 105], name);
+    assert.deepEqual(
+      [problem["type"], problem["status"], problem["code"], problem["number"]],
+      [`urn:keystead:error:${code}`, status, code, 105],
+      name,
+    );
     assert.match(problem["detail"] as string, detail, name);
     assert.equal(problem["request_id"], reply.headers["x-request-id"], name);
   }
@@ -152,7 +269,19 @@ test("the vault's refusal carries its code, number and retry time", async (conte
   const reply = await post(address("health"), "/api/v1/keys/k/rotate", "");
   assert.equal(reply.status, 429);
   assert.equal(reply.headers["retry-after"], "2");
-  assert.deepEqual({ ...reply.json(), request_id: "" }, { type: "urn:keystead:error:RATE_LIMITED", title: "Too many requests", status: 429, detail: 'slow "down"', code: "RATE_LIMITED", number: 108, request_id: "", retry_after_seconds: 2 });
+  assert.deepEqual(
+    { ...reply.json(), request_id: "" },
+    {
+      type: "urn:keystead:error:RATE_LIMITED",
+      title: "Too many requests",
+      status: 429,
+      detail: 'slow "down"',
+      code: "RATE_LIMITED",
+      number: 108,
+      request_id: "",
+      retry_after_seconds: 2,
+    },
+  );
 });
 
 test("an unexpected failure says nothing of its cause", async (context) => {
@@ -176,7 +305,8 @@ test("a well-formed request id is kept, any other is replaced", async (context) 
 
 test("a bearer token goes to the vault as it is; anything else that was sent is no absence of a credential", async (context) => {
   const { address, vault } = await testGateway(context, answers);
-  for (const authorization of ["Bearer abc.def-_", "bearer  xyz", "Basic dTpw", "Bearer a b", `Bearer ${"t".repeat(17_000)}`]) await http1(address("health"), "/api/v1/status", { headers: { authorization } });
+  for (const authorization of ["Bearer abc.def-_", "bearer  xyz", "Basic dTpw", "Bearer a b", `Bearer ${"t".repeat(17_000)}`])
+    await http1(address("health"), "/api/v1/status", { headers: { authorization } });
   await http1(address("health"), "/api/v1/status", { headers: { cookie: "token=abc" } });
   const tokens = vault.seen.map(({ evidence }) => evidence.token);
   assert.deepEqual(tokens.slice(0, 2), ["abc.def-_", "xyz"]);
@@ -189,7 +319,11 @@ test("a body over the limit is refused, announced or not", async (context) => {
   const big = JSON.stringify({ data: "A".repeat(4_000) });
   const declared = await post(address("health"), "/api/v1/keys/k/sign", big);
   assert.deepEqual([declared.status, declared.json()["code"]], [413, "REQUEST_TOO_LARGE"]);
-  const chunked = await http1(address("health"), "/api/v1/keys/k/sign", { method: "POST", headers: { ...JSON_TYPE, "transfer-encoding": "chunked" }, body: big });
+  const chunked = await http1(address("health"), "/api/v1/keys/k/sign", {
+    method: "POST",
+    headers: { ...JSON_TYPE, "transfer-encoding": "chunked" },
+    body: big,
+  });
   assert.equal(chunked.status, 413);
   const session = h2c(address("developmentGrpc"));
   const streamed = await http2(session, "/api/v1/keys/k/sign", { method: "POST", headers: JSON_TYPE, body: big });

@@ -23,7 +23,8 @@ type JsonObject = { [name: string]: JsonValue };
 const CREATES: Readonly<Record<string, (answer: JsonObject) => string>> = Object.freeze({
   GenerateKey: keyPlace,
   ImportKey: keyPlace,
-  CreateNamespace: (answer) => `/api/v1/namespaces/${encodeURIComponent(String((answer["namespace"] as JsonObject | undefined)?.["namespace"]))}/keys`,
+  CreateNamespace: (answer) =>
+    `/api/v1/namespaces/${encodeURIComponent(String((answer["namespace"] as JsonObject | undefined)?.["namespace"]))}/keys`,
 });
 
 function keyPlace(answer: JsonObject): string {
@@ -72,7 +73,10 @@ class Rest {
     if (found === undefined) throw new HsmError("OPERATION_NOT_SUPPORTED", "there is no such path");
     if ("allowed" in found) {
       const allow = found.allowed.includes("GET") ? [...found.allowed, "HEAD"] : found.allowed;
-      problem(exchange, requestId, new HsmError("INVALID_REQUEST", `${exchange.method} is not possible here`), { status: 405, headers: { allow: allow.join(", ") } });
+      problem(exchange, requestId, new HsmError("INVALID_REQUEST", `${exchange.method} is not possible here`), {
+        status: 405,
+        headers: { allow: allow.join(", ") },
+      });
       return "INVALID_REQUEST";
     }
     const { operation } = found.route;
@@ -102,9 +106,16 @@ class Rest {
     const text = codec.print(reply);
     reply.fill(0);
     const place = CREATES[operation.name]?.(JSON.parse(text) as JsonObject);
-    exchange.respond(place === undefined ? 200 : 201, {
-      ...SAFE_HEADERS, "content-type": "application/json", "x-request-id": requestId, ...(place === undefined ? {} : { location: place }),
-    }, text);
+    exchange.respond(
+      place === undefined ? 200 : 201,
+      {
+        ...SAFE_HEADERS,
+        "content-type": "application/json",
+        "x-request-id": requestId,
+        ...(place === undefined ? {} : { location: place }),
+      },
+      text,
+    );
     return "OK";
   }
 
@@ -112,7 +123,11 @@ class Rest {
     let codec = this.#codecs.get(route.operation.name);
     if (codec === undefined) {
       const { input, output } = route.operation.method;
-      codec = { read: messageReader(input), print: messagePrinter(output), besideBody: input.fields.filter(({ name }) => name === "namespace") };
+      codec = {
+        read: messageReader(input),
+        print: messagePrinter(output),
+        besideBody: input.fields.filter(({ name }) => name === "namespace"),
+      };
       this.#codecs.set(route.operation.name, codec);
     }
     return codec;
@@ -132,7 +147,8 @@ function unfitBody(exchange: Exchange): string | undefined {
 function bodyOf(bytes: Buffer): JsonObject {
   try {
     const json = parseStrictJson(bytes);
-    if (json === null || typeof json !== "object" || Array.isArray(json)) throw new HsmError("INVALID_REQUEST", "the body: must be an object");
+    if (json === null || typeof json !== "object" || Array.isArray(json))
+      throw new HsmError("INVALID_REQUEST", "the body: must be an object");
     return json;
   } finally {
     bytes.fill(0);
@@ -150,6 +166,7 @@ function addOutside(json: JsonObject, { route, values }: Match, { besideBody }: 
 function addOne(json: JsonObject, field: DescField, value: JsonValue): void {
   const name = Object.hasOwn(json, field.jsonName) ? field.jsonName : field.name;
   const given = Object.hasOwn(json, name) ? json[name] : undefined;
-  if (given !== undefined && given !== "" && given !== value) throw new HsmError("INVALID_REQUEST", `${field.name}: path, query and body say different things`);
+  if (given !== undefined && given !== "" && given !== value)
+    throw new HsmError("INVALID_REQUEST", `${field.name}: path, query and body say different things`);
   json[name] = value;
 }

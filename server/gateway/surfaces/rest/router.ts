@@ -55,7 +55,9 @@ export class Router {
     const allowed = new Set<string>();
     const route = descend(this.#root, segments, 0, wanted, allowed);
     if (route === undefined) return allowed.size === 0 ? undefined : { allowed: [...allowed] };
-    const values = route.segments.flatMap((segment, index) => (typeof segment === "string" ? [] : [[segment, decoded(segments[index] as string)] as const]));
+    const values = route.segments.flatMap((segment, index) =>
+      typeof segment === "string" ? [] : [[segment, decoded(segments[index] as string)] as const],
+    );
     return { route, values };
   }
 }
