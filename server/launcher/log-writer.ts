@@ -44,7 +44,6 @@ export function prettyLine(line: string, colours: boolean): string {
 }
 
 /** Control characters by their code: a message must not move the cursor or begin a line of its own. */
-// oxlint-disable-next-line no-control-regex
 const plain = (text: string): string =>
   // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
   text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, "0")}`);
