@@ -5,13 +5,13 @@
  * caller of something else waiting behind all of them. A job takes as many places as it is heavy.
  */
 export class Limiter {
-  readonly #places: number;
+  readonly #places: () => number;
   #taken = 0;
   readonly #queues = new Map<string, { weight: number; start: () => void }[]>();
 
-  /** @param places what may run at once, in units of weight; 1 to 1024 */
-  constructor(places: number) {
-    this.#places = places;
+  /** @param places what may run at once, in units of weight, 1 to 1024; a function when it depends on the moment */
+  constructor(places: number | (() => number)) {
+    this.#places = typeof places === "number" ? () => places : places;
   }
 
   /** Jobs that wait. */
@@ -23,7 +23,7 @@ export class Limiter {
 
   /** Runs `job` when it is this principal's turn and there is room. */
   async run<T>(principal: string, weight: number, job: () => Promise<T>): Promise<T> {
-    if (this.#taken + weight > this.#places || this.#queues.size > 0) {
+    if (this.#taken + weight > this.#places() || this.#queues.size > 0) {
       await new Promise<void>((start) => {
         const queue = this.#queues.get(principal);
         if (queue === undefined) this.#queues.set(principal, [{ weight, start }]);
@@ -42,10 +42,11 @@ export class Limiter {
   }
 
   #next(): void {
+    const places = this.#places();
     for (const [principal, queue] of this.#queues) {
       const first = queue[0];
       // A heavy job at the head keeps its turn: nothing overtakes it, so it cannot starve.
-      if (first === undefined || this.#taken + Math.min(first.weight, this.#places) > this.#places) return;
+      if (first === undefined || this.#taken + Math.min(first.weight, places) > places) return;
       queue.shift();
       // The principal goes to the end of the round.
       this.#queues.delete(principal);

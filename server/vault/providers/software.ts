@@ -22,6 +22,12 @@ const LIGHT_JOBS = 128;
  */
 const INLINE_EVERY = 3;
 
+/**
+ * While cheap requests come at least this often, costly jobs leave one core to the event loop: otherwise 64 callers of
+ * RSA keep everybody else waiting for the processor. Alone, they have every core.
+ */
+const INTERACTIVE_MS = 5;
+
 /** How a job is to be run. */
 export interface Run {
   readonly principal: string;
@@ -34,12 +40,14 @@ const unsupported = (key: OpenKey, what: string): HsmError =>
 
 export class SoftwareProvider {
   readonly #heavy: Limiter;
+  /** `performance.now()` of the last signature on the event loop. */
+  #inlineAt = -INTERACTIVE_MS;
   readonly #light = new Limiter(LIGHT_JOBS);
   #batchItems = 0;
 
   /** @param jobs costly jobs at once, 1 to 64 */
   constructor(jobs: number) {
-    this.#heavy = new Limiter(jobs);
+    this.#heavy = new Limiter(() => (performance.now() - this.#inlineAt < INTERACTIVE_MS ? Math.max(1, jobs - 1) : jobs));
   }
 
   /** Jobs waiting for the pool. */
@@ -89,7 +97,10 @@ export class SoftwareProvider {
   /** Whether a signature is made on the event loop. */
   #inline(signer: Signer, data: Uint8Array, run: Run): boolean {
     if (signer.cost !== "inline" || data.length > INLINE_BYTES) return false;
-    if (!run.batch) return true;
+    if (!run.batch) {
+      this.#inlineAt = performance.now();
+      return true;
+    }
     this.#batchItems = (this.#batchItems + 1) % INLINE_EVERY;
     return this.#batchItems === 0;
   }
