@@ -147,7 +147,7 @@ test("the README starts the server by the command that package.json has for it",
     [["README.md", "npm start"]],
   );
   const { scripts } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { scripts: Record<string, string> };
-  assert.equal(scripts["start"], "node keystead.cjs dev");
+  assert.equal(scripts["start"], "exec node keystead.cjs dev");
 });
 
 /** What grpcurl printed last, for the reader's part of the tour: putting it in the next command. */
