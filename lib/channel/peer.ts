@@ -5,6 +5,8 @@
  * kernel has them. Everything is bounded: payload size, requests in flight each way, bytes waiting to be written.
  * A malformed frame, an unknown call id kind or a wrong greeting destroys this peer and nothing else. The socket is
  * given: this file opens nothing.
+ *
+ * Long, because the two directions share the greeting, the bounds and the end: one state, one class.
  */
 import type { Socket } from "node:net";
 import { HsmError, asHsmError } from "@keystead/contract/errors";
