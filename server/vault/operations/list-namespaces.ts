@@ -1,6 +1,6 @@
-import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { listNamespaces as operation } from "@keystead/contract/operations/list-namespaces";
 import { handler } from "./handler.ts";
+import { namespaceMessage } from "./namespace-message.ts";
 
 /** The namespaces within the caller's reach, and no word of any other. */
 export const listNamespaces = handler(operation, async ({ principal, hidden }, { objects }) => {
@@ -8,14 +8,5 @@ export const listNamespaces = handler(operation, async ({ principal, hidden }, {
   const kept = hidden();
   const all = (await objects.namespaces()).filter(({ namespace }) => !kept.has(namespace));
   const visible = within === "all" ? all : all.filter(({ namespace }) => within.has(namespace));
-  return {
-    reply: {
-      namespaces: visible.map(({ namespace, attributes }) => ({
-        namespace,
-        description: attributes.description,
-        createdAt: timestampFromMs(attributes.createdAt),
-        maxKeys: attributes.maxKeys,
-      })),
-    },
-  };
+  return { reply: { namespaces: visible.map(namespaceMessage) } };
 });
