@@ -38,13 +38,7 @@ export function vaultFlags(root: string, folders: readonly string[], files: read
 
 /** The network, its own code and its TLS files; no data folder. */
 export function gatewayFlags(root: string, files: readonly string[]): string[] {
-  return [
-    ...SHARED,
-    "--allow-net",
-    ...code(root, "gateway"),
-    `--allow-fs-read=${root}/proto/*`,
-    ...files.map((file) => `--allow-fs-read=${file}`),
-  ];
+  return [...SHARED, "--allow-net", ...code(root, "gateway"), ...files.map((file) => `--allow-fs-read=${file}`)];
 }
 
 /**
