@@ -17,6 +17,8 @@ export type EncryptionScheme = "oaep" | "pkcs1";
 export type CiphertextFormat = "sealed" | "raw";
 export type PublicKeyFormat = "pem" | "jwk";
 export type KeyMaterialFormat = "pkcs8" | "sec1" | "jwk" | "raw" | "pem";
+/** Whether a key's material may leave the vault: never, encrypted under another key, or also in plain. */
+export type ExportPolicy = "never" | "wrapped" | "plain";
 export type SortOrder = "oldest_first" | "newest_first";
 
 export interface KeyVersion {
@@ -41,6 +43,8 @@ export interface Key {
   readonly createdAt?: Date;
   readonly updatedAt?: Date;
   readonly versions: readonly KeyVersion[];
+  /** Left out by servers that know no export. */
+  readonly exportable?: ExportPolicy;
 }
 
 /** Names one key. A missing namespace is the client's own, and failing that the credential's. */
@@ -58,6 +62,8 @@ interface NewKey {
   readonly usage?: readonly Usage[] | undefined;
   readonly tags?: readonly string[] | undefined;
   readonly description?: string | undefined;
+  /** `never` when left out; never made looser afterwards. */
+  readonly exportable?: ExportPolicy | undefined;
 }
 
 export type GenerateKeyRequest = NewKey;
@@ -243,6 +249,8 @@ export interface AuditEvent {
   readonly authentication: string;
   readonly action: string;
   readonly keyId: string;
+  /** A second key that was used; empty for none. */
+  readonly otherKeyId: string;
   readonly version: number;
   readonly requestId: string;
   readonly payloadSha256: string;

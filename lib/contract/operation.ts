@@ -3,12 +3,15 @@
  *
  * The wire shape and the REST routes come from the row's method descriptor (proto/hsm/hsm.proto); the rest is here.
  */
-import type { DescMethodUnary, DescMessage } from "@bufbuild/protobuf";
+import type { DescMethodUnary, DescMessage, MessageShape } from "@bufbuild/protobuf";
 import type { Usage } from "./algorithms.ts";
 import type { Permission } from "./permissions.ts";
 
 /** When the vault can do something. */
 export type Phase = "sealed" | "open" | "maintenance";
+
+/** What an operation may do with a key: one of the key's usages, or let its material out under protection ("export"). */
+export type KeyUse = Usage | "export";
 
 export interface Operation<I extends DescMessage = DescMessage, O extends DescMessage = DescMessage> {
   /** Name on gRPC, in the audit log and in metrics. */
@@ -17,6 +20,8 @@ export interface Operation<I extends DescMessage = DescMessage, O extends DescMe
   readonly number: number;
   readonly method: DescMethodUnary<I, O>;
   readonly permission: Permission;
+  /** Permissions that a request needs beyond `permission` because of what it asks for. */
+  demands?(request: MessageShape<I>): readonly Permission[];
   readonly phases: readonly Phase[];
   /**
    * What it is about: one key, one namespace (the principal's own when the request names none), whatever the request
@@ -26,7 +31,13 @@ export interface Operation<I extends DescMessage = DescMessage, O extends DescMe
   /** `use` works with a key, `read` shows data about objects, `change` writes records. */
   readonly effect: "use" | "read" | "change";
   /** The use of a key that this operation makes, when it makes one. */
-  readonly usage?: Usage;
+  readonly usage?: KeyUse;
+  /** A second key of the same namespace that a request names and uses. */
+  readonly other?: {
+    readonly use: KeyUse;
+    /** The key's id; empty when this request names no second key. */
+    keyId(request: MessageShape<I>): string;
+  };
   /** May be an item of Batch. */
   readonly batchable: boolean;
 }

@@ -6,7 +6,7 @@
  * this file imports nothing of the vault.
  */
 import { HsmError } from "@keystead/contract/errors";
-import type { Usage } from "@keystead/contract/algorithms";
+import type { KeyUse } from "@keystead/contract/operation";
 
 export interface GrantFields {
   readonly principal: string;
@@ -14,7 +14,7 @@ export interface GrantFields {
   readonly namespace: string;
   readonly keyId: string;
   /** The use of the key that was decided on. */
-  readonly usage: Usage;
+  readonly usage: KeyUse;
 }
 
 /** Opaque outside this file: fields to read, no way to build one. */

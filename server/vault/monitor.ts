@@ -17,14 +17,15 @@ import { HsmError, asHsmError } from "@keystead/contract/errors";
 import type { Logger } from "@keystead/contract/logging";
 import type { Operation, Phase } from "@keystead/contract/operation";
 import { operationByNumber, SELF } from "@keystead/contract/operations/register";
+import type { Permission } from "@keystead/contract/permissions";
 import { validatorFor } from "@keystead/contract/validate";
 import { wipe } from "@keystead/crypto/wipe";
 import type { EventFields } from "./audit/event.ts";
 import { notAuthenticated, type Authenticator } from "./authenticate/authenticate.ts";
 import type { Principal } from "./authenticate/principal.ts";
-import type { Authorizer } from "./authorize/authorize.ts";
+import type { Authorizer, Question } from "./authorize/authorize.ts";
 import type { OpenVault } from "./ceremonies/unseal.ts";
-import type { Context, Handler, ItemResult, Result } from "./operations/handler.ts";
+import type { Context, Handler, Invocation, ItemResult, Result } from "./operations/handler.ts";
 import { HANDLERS } from "./operations/register.ts";
 
 /** What a request carries besides its message. */
@@ -62,10 +63,13 @@ export interface MonitorOptions {
 
 const EMPTY = Buffer.alloc(0);
 const NOTHING: ReadonlySet<string> = new Set();
+const NO_DEMANDS: readonly Permission[] = [];
 
 /** What is known of a request so far; becomes its audit event. */
 interface Draft {
   keyId: string;
+  /** A second key that the request names; empty for none. */
+  otherKeyId: string;
   namespace: string;
   version: number;
   decision: "allow" | "refuse";
@@ -116,7 +120,14 @@ export class Monitor {
 
   async #request(operation: Operation, decoded: DecodedCall, call: IncomingCall): Promise<Buffer> {
     const { evidence, body } = decoded;
-    const draft: Draft = { keyId: "", namespace: "", version: 0, decision: "refuse", payload: payloadDigest(operation, body) };
+    const draft: Draft = {
+      keyId: "",
+      otherKeyId: "",
+      namespace: "",
+      version: 0,
+      decision: "refuse",
+      payload: payloadDigest(operation, body),
+    };
     const started = performance.now();
     let principal: Principal;
     try {
@@ -142,6 +153,7 @@ export class Monitor {
   perform<I extends DescMessage>(operation: Operation<I>, request: MessageShape<I>, about: Circumstances): Promise<Buffer> {
     const draft: Draft = {
       keyId: "",
+      otherKeyId: "",
       namespace: "",
       version: 0,
       decision: "refuse",
@@ -172,8 +184,14 @@ export class Monitor {
       draft.keyId = named.keyId ?? "";
       draft.namespace =
         operation.scope === "server" ? "" : named.namespace || (operation.scope === "reach" ? "" : principal.defaultNamespace);
-      const question = { principal, operation, namespace: draft.namespace, keyId: draft.keyId, address: about.address };
-      const grant = this.#options.authorizer.decide(question);
+      draft.otherKeyId = operation.other?.keyId(request) ?? "";
+      const grants = this.#decide(operation, request, {
+        principal,
+        operation,
+        namespace: draft.namespace,
+        keyId: draft.keyId,
+        address: about.address,
+      });
       draft.decision = "allow";
       this.#stillWanted(about);
       const handler = this.#options.ceremonies.get(operation.number) ?? HANDLERS.get(operation.number);
@@ -190,7 +208,7 @@ export class Monitor {
           principal,
           namespace: space,
           request,
-          grant,
+          ...grants,
           run: { principal: principal.id, batch: false },
           hidden: () => this.#options.authorizer.hiddenFrom(principal, about.address),
           ...(item === undefined ? {} : { item }),
@@ -231,16 +249,23 @@ export class Monitor {
     const request = message as MessageShape<DescMessage> & { namespace: string; keyId: string };
     const namespace = request.namespace || batchNamespace;
     const payload = hash("sha256", payloadOf(request), "hex");
-    const event = (outcome: string): ItemResult["event"] => ({ action: operation.name, key: request.keyId, outcome, payload });
+    const other = operation.other?.keyId(request) ?? "";
+    const event = (outcome: string): ItemResult["event"] => ({
+      action: operation.name,
+      key: request.keyId,
+      ...(other === "" ? {} : { other }),
+      outcome,
+      payload,
+    });
     try {
       if (!operation.batchable) throw new HsmError("INVALID_REQUEST", `${operation.name} cannot be part of a batch`);
       refuseUnknownFields(request);
       // One event holds the whole batch, and whoever may read it may read all of it.
       if (namespace !== batchNamespace) throw new HsmError("INVALID_REQUEST", "every item of a batch is about the batch's namespace");
-      const grant = this.#options.authorizer.decide({ principal, operation, namespace, keyId: request.keyId, address: about.address });
+      const grants = this.#decide(operation, request, { principal, operation, namespace, keyId: request.keyId, address: about.address });
       const handler = HANDLERS.get(operation.number) as Handler;
       const result = await handler.run(
-        { operation, principal, namespace, request, grant, run: { principal: principal.id, batch: true }, hidden: () => NOTHING },
+        { operation, principal, namespace, request, ...grants, run: { principal: principal.id, batch: true }, hidden: () => NOTHING },
         context,
       );
       this.#options.observe(operation, namespace, "OK", (performance.now() - started) / 1000);
@@ -252,6 +277,14 @@ export class Monitor {
       this.#options.observe(operation, "", error.code, (performance.now() - started) / 1000);
       return { event: event(error.code), reply: undefined, error: { code: error.code, number: error.number, detail: error.detail } };
     }
+  }
+
+  /** Decides on everything a request asks for: the operation, what it demands besides, and a second key if it names one. */
+  #decide(operation: Operation, request: MessageShape<DescMessage>, question: Question): Pick<Invocation, "grant" | "otherGrant"> {
+    const grant = this.#options.authorizer.decide({ ...question, demands: operation.demands?.(request) ?? NO_DEMANDS });
+    const keyId = operation.other?.keyId(request) ?? "";
+    if (operation.other === undefined || keyId === "") return { grant };
+    return { grant, otherGrant: this.#options.authorizer.decide({ ...question, keyId, use: operation.other.use }) };
   }
 
   #allowInPhase(operation: Operation): void {
@@ -296,6 +329,7 @@ export class Monitor {
       decision: draft.decision,
       key: draft.keyId,
       namespace: draft.namespace,
+      ...(draft.otherKeyId === "" ? {} : { other: draft.otherKeyId }),
       outcome,
       payload: draft.payload,
       principal: principal.id,

@@ -43,9 +43,14 @@ const FIELDS: fc.Arbitrary<EventFields> = fc.record(
     request: HOSTILE,
     time: fc.date({ noInvalidDate: true, min: new Date(0), max: new Date("9999-12-31T23:59:59.999Z") }).map((date) => date.toISOString()),
     version: fc.nat(0xffffffff),
-    items: fc.array(fc.record({ action: HOSTILE, key: HOSTILE, outcome: fc.constantFrom("OK", ...ERROR_CODES), payload: HEX }), {
-      maxLength: 3,
-    }),
+    other: HOSTILE,
+    items: fc.array(
+      fc.record(
+        { action: HOSTILE, key: HOSTILE, other: HOSTILE, outcome: fc.constantFrom("OK", ...ERROR_CODES), payload: HEX },
+        { requiredKeys: ["action", "key", "outcome", "payload"] },
+      ),
+      { maxLength: 3 },
+    ),
     records: fc.array(fc.record({ digest: fc.oneof(HEX, fc.constant("")), name: HOSTILE }), { maxLength: 3 }),
   },
   {

@@ -23,6 +23,8 @@ export interface RecordAnchor {
 export interface EventItem {
   readonly action: string;
   readonly key: string;
+  /** A second key that was used. */
+  readonly other?: string;
   readonly outcome: string;
   readonly payload: string;
 }
@@ -37,6 +39,8 @@ export interface EventFields {
   readonly items?: readonly EventItem[];
   readonly key: string;
   readonly namespace: string;
+  /** A second key that was used, for operations that name two. */
+  readonly other?: string;
   /** OK or an error code. */
   readonly outcome: string;
   /** SHA-256 of the request body, hexadecimal; empty when there was none. */
@@ -65,6 +69,9 @@ export interface ChainedEvent extends EventFields {
 /** `previous` of the first event. */
 export const GENESIS = "0".repeat(64);
 
+/** The member for a second key, where there is one. */
+const otherMember = (other: string | undefined): string => (other === undefined ? "" : `"other":${quoted(other)},`);
+
 const text = JSON.stringify as (value: string) => string;
 const PLAIN = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/;
 const quoted = (value: string): string => (PLAIN.test(value) ? `"${value}"` : text(value.toWellFormed()));
@@ -74,12 +81,12 @@ export function canonicalEvent(fields: EventFields, previous: string, sequence: 
   const items =
     fields.items === undefined
       ? ""
-      : `"items":[${fields.items.map((item) => `{"action":${quoted(item.action)},"key":${quoted(item.key)},"outcome":"${item.outcome}","payload":"${item.payload}"}`).join(",")}],`;
+      : `"items":[${fields.items.map((item) => `{"action":${quoted(item.action)},"key":${quoted(item.key)},${otherMember(item.other)}"outcome":"${item.outcome}","payload":"${item.payload}"}`).join(",")}],`;
   const records =
     fields.records === undefined
       ? ""
       : `"records":[${fields.records.map((record) => `{"digest":"${record.digest}","name":${quoted(record.name)}}`).join(",")}],`;
-  return `{"action":${quoted(fields.action)},"authentication":${quoted(fields.authentication)},"batch":${batch},"decision":"${fields.decision}",${items}"key":${quoted(fields.key)},"namespace":${quoted(fields.namespace)},"outcome":"${fields.outcome}","payload":"${fields.payload}","previous":"${previous}","principal":${quoted(fields.principal)},${records}"request":${quoted(fields.request)},"sequence":${sequence},"time":"${fields.time}","version":${fields.version}}`;
+  return `{"action":${quoted(fields.action)},"authentication":${quoted(fields.authentication)},"batch":${batch},"decision":"${fields.decision}",${items}"key":${quoted(fields.key)},"namespace":${quoted(fields.namespace)},${otherMember(fields.other)}"outcome":"${fields.outcome}","payload":"${fields.payload}","previous":"${previous}","principal":${quoted(fields.principal)},${records}"request":${quoted(fields.request)},"sequence":${sequence},"time":"${fields.time}","version":${fields.version}}`;
 }
 
 export interface SealedLine {

@@ -199,6 +199,23 @@ test("a grant says what was decided, works once, and comes only with operations 
     );
 });
 
+test("what a request demands beyond its operation is needed too, every permission of it", () => {
+  const user = principal(["KeyUser"]);
+  assert.equal(answer(plain, ask({ principal: user, demands: [] })), "allowed");
+  assert.equal(answer(plain, ask({ principal: user, demands: ["crypto:verify"] })), "allowed");
+  assert.equal(
+    answer(plain, ask({ principal: user, demands: ["crypto:verify", "key:create"] })),
+    "PERMISSION_DENIED: Sign is not permitted here",
+  );
+  assert.equal(answer(plain, ask({ principal: principal(["Administrator"]), demands: ["crypto:verify", "key:create"] })), "allowed");
+});
+
+test("the grant of a second key is for the use decided on, not for the operation's own", () => {
+  const grant = plain.decide(ask({ keyId: "other", use: "export" })) as Grant;
+  assert.equal(grant.keyId, "other");
+  assert.equal(consumeGrant(grant).usage, "export");
+});
+
 test("no look-alike of a grant opens anything, and a grant cannot be changed", () => {
   const grant = plain.decide(ask()) as Grant;
   for (const fake of [{ ...grant }, Object.create(grant) as Grant, structuredClone({ ...grant, brand: undefined }) as unknown as Grant])

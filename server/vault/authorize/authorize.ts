@@ -1,15 +1,16 @@
 /**
  * The decision: may this principal do this here? Rules in order, the first refusal stands, no rule says maybe.
  *
- * 1 the namespace is within the principal's reach · 2 a role carries the permission · 3 the namespace admits the
- * client's address. The answer to a namespace out of reach is the same whether it exists or not.
+ * 1 the namespace is within the principal's reach · 2 a role carries the permission, and every further one that the
+ * request demands · 3 the namespace admits the client's address. The answer to a namespace out of reach is the same whether it exists or not.
  *
  * @see ARCHITECTURE.md "The life of one Sign"
  */
 import { BlockList, isIP, isIPv4 } from "node:net";
 import type { NamespaceConfig } from "@keystead/contract/config";
 import { HsmError } from "@keystead/contract/errors";
-import type { Operation } from "@keystead/contract/operation";
+import type { KeyUse, Operation } from "@keystead/contract/operation";
+import type { Permission } from "@keystead/contract/permissions";
 import type { Principal } from "../authenticate/principal.ts";
 import { issueGrant, type Grant } from "../grant.ts";
 
@@ -22,6 +23,10 @@ export interface Question {
   readonly keyId: string;
   /** Client address as the gateway saw it. */
   readonly address: string;
+  /** Permissions this request needs beyond the operation's own. */
+  readonly demands?: readonly Permission[];
+  /** The use decided on, where it is of another key than the operation's own. */
+  readonly use?: KeyUse;
 }
 
 interface AddressRule {
@@ -46,14 +51,15 @@ export class Authorizer {
    * @returns the Grant that opens the key, for operations that use one
    * @throws {HsmError} PERMISSION_DENIED, one detail for every reason
    */
-  decide({ principal, operation, namespace, keyId, address }: Question): Grant | undefined {
+  decide({ principal, operation, namespace, keyId, address, demands, use = operation.usage }: Question): Grant | undefined {
     if (namespace !== "" && principal.namespaces !== "all" && !principal.namespaces.has(namespace)) throw denied(operation);
     if (!principal.permissions.has(operation.permission)) throw denied(operation);
+    if (demands?.some((permission) => !principal.permissions.has(permission)) === true) throw denied(operation);
     const rule = this.#addressRules.get(namespace);
     // A ceremony is the server's own and comes from no address.
     if (rule !== undefined && principal.method !== "ceremony" && !admits(rule, address)) throw denied(operation);
-    if (operation.usage === undefined) return undefined;
-    return issueGrant({ principal: principal.id, operation: operation.name, namespace, keyId, usage: operation.usage });
+    if (use === undefined) return undefined;
+    return issueGrant({ principal: principal.id, operation: operation.name, namespace, keyId, usage: use });
   }
 
   /** Namespaces whose address rules keep this address out: an answer about everything within reach leaves them out. */

@@ -6,6 +6,12 @@ import type { AlgorithmName, Usage } from "@keystead/contract/algorithms";
 /** Lifecycle states this version reaches (NIST SP 800-57 Part 1 Rev. 5 §7). */
 export type KeyStateName = "active" | "deactivated" | "destroyed";
 
+/**
+ * Whether the material may leave the vault: never, encrypted under another key, or also in plain. Chosen when the key is
+ * made and never made looser (CKA_EXTRACTABLE is "not never", CKA_SENSITIVE is "not plain").
+ */
+export type ExportPolicy = "never" | "wrapped" | "plain";
+
 export interface VersionAttributes {
   readonly version: number;
   readonly state: KeyStateName;
@@ -29,6 +35,8 @@ export interface KeyAttributes {
   readonly createdAt: number;
   readonly updatedAt: number;
   readonly versions: readonly VersionAttributes[];
+  /** Missing in records of before it existed: "never". */
+  readonly exportable?: ExportPolicy;
 }
 
 /** Record kind "version": the material's own description; the material follows it in the sealed part. */

@@ -4,12 +4,14 @@ import { test } from "node:test";
 import type { AlgorithmName, Usage } from "@keystead/contract/algorithms";
 import { ALGORITHMS } from "@keystead/contract/algorithms";
 import type { HsmError } from "@keystead/contract/errors";
+import type { KeyUse } from "@keystead/contract/operation";
 import { mechanismFor } from "@keystead/crypto/mechanisms/register";
 import { issueGrant, type Grant } from "../grant.ts";
 import { memoryStore } from "../stores/memory.ts";
 import type { RecordWrite, Store } from "../stores/store.ts";
 import type { Change } from "./change.ts";
 import type { Hierarchy } from "./hierarchy.ts";
+import type { ExportPolicy } from "./attributes.ts";
 import { Objects } from "./objects.ts";
 import { recordName, type RecordKey } from "./record.ts";
 import { VaultedRecords } from "./vaulted-records.ts";
@@ -69,9 +71,11 @@ class Vault {
     algorithm: AlgorithmName = "HMAC-SHA-256",
     usage: readonly Usage[] = ALGORITHMS[algorithm].usages,
     namespace = "ns",
+    exportable?: ExportPolicy,
   ): Promise<Change> {
     const key = await mechanismFor(algorithm).generate();
-    return (await this.objects.create({ namespace, keyId, algorithm, usage, tags: [], description: "", key, local: true })).change;
+    const made = { namespace, keyId, algorithm, usage, tags: [], description: "", key, local: true };
+    return (await this.objects.create(exportable === undefined ? made : { ...made, exportable })).change;
   }
 
   async key(...args: Parameters<Vault["prepare"]>): Promise<void> {
@@ -84,7 +88,7 @@ class Vault {
 }
 
 const generate = (algorithm: AlgorithmName): Promise<KeyObject> => mechanismFor(algorithm).generate();
-const grant = (keyId: string, usage: Usage, namespace = "ns"): Grant =>
+const grant = (keyId: string, usage: KeyUse, namespace = "ns"): Grant =>
   issueGrant({ principal: "p", operation: "Test", namespace, keyId, usage });
 const ALL = { algorithm: undefined, state: undefined, tags: [] } as const;
 
@@ -363,4 +367,33 @@ test("the same id in two namespaces is two keys", async () => {
   const [one, two] = await Promise.all([made.objects.open(grant("k", "mac")), made.objects.open(grant("k", "mac", "other"))]);
   assert.equal(one.key.equals(two.key), false);
   assert.equal(await code(made.objects.createNamespace("ns", "", 0)), "OBJECT_EXISTS");
+});
+
+test("material is let out by the key's policy alone, for a grant of export, once, in every state but destroyed", async () => {
+  const made = await vault();
+  for (const policy of ["never", "wrapped", "plain"] as const) await made.key(policy, "AES-256-GCM", ["encrypt"], "ns", policy);
+  await made.key("default", "AES-256-GCM", ["encrypt"]);
+  for (const objects of [made.objects, made.restart(), made.objects]) {
+    for (const [keyId, wrapped, plain] of [
+      ["default", "KEY_NOT_EXTRACTABLE", "KEY_NOT_EXTRACTABLE"],
+      ["never", "KEY_NOT_EXTRACTABLE", "KEY_NOT_EXTRACTABLE"],
+      ["wrapped", "OK", "KEY_NOT_EXTRACTABLE"],
+      ["plain", "OK", "OK"],
+      ["none", "OBJECT_NOT_FOUND", "OBJECT_NOT_FOUND"],
+    ] as const) {
+      assert.equal(await code(objects.openForExport(grant(keyId, "export"), "wrapped")), wrapped, keyId);
+      assert.equal(await code(objects.openForExport(grant(keyId, "export"), "plain")), plain, keyId);
+    }
+    assert.equal(await code(objects.openForExport(grant("plain", "encrypt"), "wrapped")), "PERMISSION_DENIED");
+    assert.equal(await code(objects.open(grant("plain", "export"))), "KEY_USAGE_FORBIDS");
+    const once = grant("plain", "export");
+    assert.equal((await objects.openForExport(once, "plain")).version, 1);
+    assert.equal(await code(objects.openForExport(once, "plain")), "PERMISSION_DENIED");
+  }
+  await made.rotate("plain");
+  assert.equal((await made.objects.openForExport(grant("plain", "export"), "plain")).version, 2);
+  assert.equal((await made.objects.openForExport(grant("plain", "export"), "plain", 1)).version, 1);
+  assert.equal(await code(made.objects.openForExport(grant("plain", "export"), "plain", 3)), "OBJECT_NOT_FOUND");
+  made.commit((await made.objects.destroy("ns", "plain")).change);
+  assert.equal(await code(made.objects.openForExport(grant("plain", "export"), "plain")), "KEY_STATE_FORBIDS");
 });

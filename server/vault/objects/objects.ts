@@ -19,11 +19,11 @@ import { mechanismFor } from "@keystead/crypto/mechanisms/register";
 import { secretBuffer, wipe } from "@keystead/crypto/wipe";
 import { consumeGrant, type Grant } from "../grant.ts";
 import type { RecordWrite } from "../stores/store.ts";
-import type { KeyAttributes, MaterialAttributes, NamespaceAttributes, VersionAttributes } from "./attributes.ts";
+import type { ExportPolicy, KeyAttributes, MaterialAttributes, NamespaceAttributes, VersionAttributes } from "./attributes.ts";
 import { adjust, living, type Census } from "./census.ts";
 import { ObjectLocks, type Change } from "./change.ts";
 import type { Hierarchy } from "./hierarchy.ts";
-import { matches, permit, stateForbids, type KeyFilter } from "./key-rules.ts";
+import { matches, permit, permitExport, stateForbids, type KeyFilter } from "./key-rules.ts";
 import type { RecordKey } from "./record.ts";
 import type { CurrentRecord, VaultedRecords } from "./vaulted-records.ts";
 
@@ -59,6 +59,8 @@ export interface NewKey {
   readonly usage: readonly Usage[];
   readonly tags: readonly string[];
   readonly description: string;
+  /** "never" when left out. */
+  readonly exportable?: ExportPolicy;
   /** The key itself; stored, then forgotten. */
   readonly key: KeyObject;
   readonly local: boolean;
@@ -143,6 +145,23 @@ export class Objects {
       .map((version) => version.version)
       .sort((a, b) => b - a);
     for (const version of usable) yield entry.opened.get(version) ?? (await this.#openVersion(namespace, keyId, entry, version));
+  }
+
+  /**
+   * Opens a key so that its material can leave: encrypted under another key, or in plain. The grant is spent, whatever
+   * the answer.
+   *
+   * @param version 0 = the current one
+   * @throws {HsmError} KEY_NOT_EXTRACTABLE unless the key's policy names that way out; KEY_STATE_FORBIDS;
+   *   OBJECT_NOT_FOUND; INTEGRITY_FAILURE; PERMISSION_DENIED for a spent grant or one that is not for export
+   */
+  async openForExport(grant: Grant, way: "wrapped" | "plain", version = 0): Promise<OpenKey> {
+    const { namespace, keyId, usage } = consumeGrant(grant);
+    if (usage !== "export") throw new HsmError("PERMISSION_DENIED", "this grant does not let a key out");
+    const entry = this.#cached(namespace, keyId) ?? (await this.#load(namespace, keyId));
+    const wanted = version === 0 ? entry.attributes.current : version;
+    permitExport(entry.attributes, keyId, way, wanted);
+    return entry.opened.get(wanted) ?? (await this.#openVersion(namespace, keyId, entry, wanted));
   }
 
   /** @throws {HsmError} OBJECT_NOT_FOUND */
@@ -232,6 +251,7 @@ export class Objects {
         createdAt: now,
         updatedAt: now,
         versions: [version],
+        exportable: key.exportable ?? "never",
       };
       const head = this.#records.write(headKey, attributes as never, new Uint8Array(), space.kek, undefined);
       const material = this.#material(key.namespace, key.keyId, 1, key.algorithm, key.key, space.kek);

@@ -2,7 +2,7 @@ import { algorithmName } from "@keystead/contract/enum-names";
 import { HsmError } from "@keystead/contract/errors";
 import { generateKey as operation } from "@keystead/contract/operations/generate-key";
 import { handler } from "./handler.ts";
-import { currentPublicKeyPem, keyMessage } from "./key-message.ts";
+import { currentPublicKeyPem, exportPolicyName, keyMessage } from "./key-message.ts";
 import { newKeyId, newKeyUsage } from "./new-key.ts";
 
 /** Makes a key; it is usable when the reply leaves, and its making is in the log before that. */
@@ -21,6 +21,7 @@ export const generateKey = handler(operation, async ({ namespace, request, run }
     usage,
     tags: [...new Set(request.tags)],
     description: request.description,
+    exportable: exportPolicyName(request.exportable),
     key,
     local: true,
   });

@@ -34,6 +34,7 @@ export const getAuditLog = handler(operation, async ({ principal, request, hidde
           authentication: event.authentication,
           action: event.action,
           keyId: event.key,
+          otherKeyId: event.other ?? "",
           version: event.version,
           requestId: event.request,
           payloadSha256: event.payload,

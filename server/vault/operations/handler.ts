@@ -66,6 +66,8 @@ export interface Invocation<I extends DescMessage = DescMessage> {
   readonly hidden: () => ReadonlySet<string>;
   /** Opens the key, once; present for operations that use one. */
   readonly grant: Grant | undefined;
+  /** Opens the second key that the request names, once; present when it names one. */
+  readonly otherGrant?: Grant | undefined;
   readonly run: Run;
   /** Performs one item of a batch: its own decision, its own result. Present only for Batch. */
   readonly item?: (operation: Operation, request: MessageShape<DescMessage>) => Promise<ItemResult>;
@@ -106,4 +108,10 @@ export const handler = <I extends DescMessage, O extends DescMessage>(
 export function grantOf(invocation: { readonly grant: Grant | undefined; readonly operation: Operation }): Grant {
   if (invocation.grant === undefined) throw new TypeError(`${invocation.operation.name} uses a key but its row has no usage`);
   return invocation.grant;
+}
+
+/** The grant of the second key that a request names; its absence is a fault of the table. */
+export function otherGrantOf(invocation: { readonly otherGrant?: Grant | undefined; readonly operation: Operation }): Grant {
+  if (invocation.otherGrant === undefined) throw new TypeError(`${invocation.operation.name} uses a second key but its row names none`);
+  return invocation.otherGrant;
 }

@@ -5,7 +5,7 @@ import { importKey as operation } from "@keystead/contract/operations/import-key
 import type { ImportFormat } from "@keystead/crypto/mechanism";
 import { mechanismFor } from "@keystead/crypto/mechanisms/register";
 import { handler } from "./handler.ts";
-import { currentPublicKeyPem, keyMessage } from "./key-message.ts";
+import { currentPublicKeyPem, exportPolicyName, keyMessage } from "./key-message.ts";
 import { newKeyId, newKeyUsage } from "./new-key.ts";
 
 const FORMATS: Readonly<Record<KeyMaterialFormat, ImportFormat | undefined>> = Object.freeze({
@@ -32,6 +32,7 @@ export const importKey = handler(operation, async ({ namespace, request }, { obj
     usage,
     tags: [...new Set(request.tags)],
     description: request.description,
+    exportable: exportPolicyName(request.exportable),
     key,
     local: false,
   });

@@ -6,8 +6,8 @@ import { type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { Usage as UsageName } from "@keystead/contract/algorithms";
 import { algorithmNumber } from "@keystead/contract/enum-names";
-import { KeyState, Usage, type KeySchema } from "@keystead/contract/generated/hsm/hsm_pb";
-import type { KeyStateName } from "../objects/attributes.ts";
+import { ExportPolicy, KeyState, Usage, type KeySchema } from "@keystead/contract/generated/hsm/hsm_pb";
+import type { ExportPolicy as ExportPolicyName, KeyStateName } from "../objects/attributes.ts";
 import type { DescribedKey } from "../objects/objects.ts";
 
 const STATES: Readonly<Record<KeyStateName, KeyState>> = Object.freeze({
@@ -24,6 +24,11 @@ const USAGES: Readonly<Record<UsageName, Usage>> = Object.freeze({
   verify_mac: Usage.VERIFY_MAC,
   wrap_data_key: Usage.WRAP_DATA_KEY,
 });
+const EXPORT_POLICIES: Readonly<Record<ExportPolicyName, ExportPolicy>> = Object.freeze({
+  never: ExportPolicy.NEVER,
+  wrapped: ExportPolicy.WRAPPED,
+  plain: ExportPolicy.PLAIN,
+});
 const usageByNumber = new Map<number, UsageName>((Object.entries(USAGES) as [UsageName, Usage][]).map(([name, number]) => [number, name]));
 const stateByNumber = new Map<number, KeyStateName>(
   (Object.entries(STATES) as [KeyStateName, KeyState][]).map(([name, number]) => [number, name]),
@@ -35,6 +40,10 @@ export const usageNames = (numbers: readonly Usage[]): UsageName[] =>
 
 /** State name of an enum number; undefined for 0. */
 export const stateName = (number: KeyState): KeyStateName | undefined => stateByNumber.get(number);
+
+/** Policy name of an enum number; "never" for 0. */
+export const exportPolicyName = (number: ExportPolicy): ExportPolicyName =>
+  number === ExportPolicy.PLAIN ? "plain" : number === ExportPolicy.WRAPPED ? "wrapped" : "never";
 
 /** The public message. */
 export function keyMessage({ namespace, keyId, attributes }: DescribedKey): MessageInitShape<typeof KeySchema> {
@@ -49,6 +58,7 @@ export function keyMessage({ namespace, keyId, attributes }: DescribedKey): Mess
     description: attributes.description,
     createdAt: timestampFromMs(attributes.createdAt),
     updatedAt: timestampFromMs(attributes.updatedAt),
+    exportable: EXPORT_POLICIES[attributes.exportable ?? "never"],
     versions: attributes.versions.map((version) => ({
       version: version.version,
       state: STATES[version.state],
