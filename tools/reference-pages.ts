@@ -1,7 +1,7 @@
 /**
  * The reference pages, made from the tables: nothing in them is written by hand, so nothing in them can be old.
  */
-import { ALGORITHMS, ALGORITHM_NAMES, DIGESTS, DIGEST_NAMES } from "../lib/contract/algorithms.ts";
+import { ALGORITHMS, ALGORITHM_NAMES, DIGESTS, DIGEST_NAMES, type AlgorithmRow } from "../lib/contract/algorithms.ts";
 import { ERRORS, ERROR_CODES } from "../lib/contract/errors.ts";
 import { OPERATIONS } from "../lib/contract/operations/register.ts";
 import { PERMISSIONS } from "../lib/contract/permissions.ts";
@@ -22,13 +22,18 @@ const code = (text: string): string => `\`${text}\``;
 
 function mechanismsPage(): string {
   const rows = ALGORITHM_NAMES.map((name) => {
-    const row = ALGORITHMS[name];
+    const row: AlgorithmRow = ALGORITHMS[name];
     const mechanism = mechanisms[name];
     const cost = mechanism.signer?.cost ?? mechanism.cipher?.cost ?? mechanism.macer?.cost ?? "";
     return [
       code(name),
       code(row.proto),
-      row.sizeBits,
+      row.strengthBits,
+      row.bytes.key,
+      row.bytes.publicKey ?? "",
+      row.bytes.signature ?? row.bytes.ciphertext ?? "",
+      row.spec,
+      row.status,
       row.usages.join(", "),
       row.jose ?? "",
       row.ckk,
@@ -43,7 +48,7 @@ function mechanismsPage(): string {
     DIGESTS[name].outputBytes * 8,
     DIGESTS[name].aliases.map(code).join(" "),
   ]);
-  return `# Mechanisms\n\n${GENERATED}\nAny spelling is accepted without regard to case and to \`-\`, \`_\`, space and \`/\`; the canonical name is printed.\n\n## Key algorithms\n\n${table(["name", "in gRPC", "bits", "usages", "JOSE", "PKCS#11 key type", "KMIP", "runs", "aliases"], rows)}\n\n## Digests\n\n${table(["name", "in gRPC", "bits", "aliases"], digests)}\n`;
+  return `# Mechanisms\n\n${GENERATED}\nAny spelling is accepted without regard to case and to \`-\`, \`_\`, space and \`/\`; the canonical name is printed.\n\nStrength is in bits against the best attack known without a quantum computer; lengths are in bytes, without any\nstructure around them. \`draft\` may still change on the wire, \`legacy\` is there for old systems.\n\n## Key algorithms\n\n${table(["name", "in gRPC", "strength", "key bytes", "public key bytes", "signature or ciphertext bytes", "specification", "status", "usages", "JOSE", "PKCS#11 key type", "KMIP", "runs", "aliases"], rows)}\n\n## Digests\n\n${table(["name", "in gRPC", "bits", "aliases"], digests)}\n`;
 }
 
 function errorsPage(): string {

@@ -4,12 +4,23 @@
  * One row per algorithm. `proto` is the enum value of proto/hsm/hsm.proto (the spelling of older systems), `name` is the
  * canonical spelling that REST, CLI and configuration print. What an algorithm *does* is in lib/crypto/mechanisms.
  *
- * @see RFC 7518 (JOSE names); PKCS#11 3.1 §6; KMIP 2.1 §11.12
+ * @see RFC 7518 (JOSE names); SP 800-57 Part 1 Rev. 5 §5.6.1 (strength); PKCS#11 3.1 §6; KMIP 2.1 §11.12
  */
 
 /** What a key may be used for (PKCS#11 CKA_SIGN, CKA_VERIFY, ...; KMIP cryptographic usage mask). */
 export const USAGES = Object.freeze(["sign", "verify", "encrypt", "decrypt", "mac", "verify_mac", "wrap_data_key"] as const);
 export type Usage = (typeof USAGES)[number];
+
+/** Lengths in bytes, as they travel when nothing is wrapped around them. */
+export interface ByteLengths {
+  /** The secret key, the private key in its shortest form, or (RSA) the modulus. */
+  readonly key: number;
+  readonly publicKey?: number;
+  /** ECDSA: r and s side by side; DER takes up to 9 bytes more. */
+  readonly signature?: number;
+  /** What one encapsulation sends. */
+  readonly ciphertext?: number;
+}
 
 /** One key algorithm. */
 export interface AlgorithmRow {
@@ -19,6 +30,13 @@ export interface AlgorithmRow {
   readonly objectClass: "private" | "secret";
   readonly family: "rsa" | "ec" | "ed25519" | "aes" | "hmac";
   readonly sizeBits: number;
+  /** Bits of security against the best attack known without a quantum computer (SP 800-57 Part 1 Rev. 5 Table 2). */
+  readonly strengthBits: number;
+  /** Where the algorithm is specified. */
+  readonly spec: string;
+  /** `draft` may still change on the wire; `legacy` is here for what old systems need. */
+  readonly status: "standard" | "draft" | "legacy";
+  readonly bytes: ByteLengths;
   /** Everything a key of this algorithm can be used for. */
   readonly usages: readonly Usage[];
   /** JOSE `alg` of the default mechanism, where RFC 7518/8037 names one. */
@@ -41,6 +59,10 @@ export const ALGORITHMS = Object.freeze({
     objectClass: "private",
     family: "ed25519",
     sizeBits: 256,
+    strengthBits: 128,
+    spec: "RFC 8032; FIPS 186-5 §7",
+    status: "standard",
+    bytes: { key: 32, publicKey: 32, signature: 64 },
     usages: SIGNER,
     jose: "EdDSA",
     ckk: "CKK_EC_EDWARDS",
@@ -52,6 +74,10 @@ export const ALGORITHMS = Object.freeze({
     objectClass: "private",
     family: "ec",
     sizeBits: 256,
+    strengthBits: 128,
+    spec: "FIPS 186-5 §6",
+    status: "standard",
+    bytes: { key: 32, publicKey: 65, signature: 64 },
     usages: SIGNER,
     jose: "ES256",
     ckk: "CKK_EC",
@@ -63,6 +89,10 @@ export const ALGORITHMS = Object.freeze({
     objectClass: "private",
     family: "ec",
     sizeBits: 384,
+    strengthBits: 192,
+    spec: "FIPS 186-5 §6",
+    status: "standard",
+    bytes: { key: 48, publicKey: 97, signature: 96 },
     usages: SIGNER,
     jose: "ES384",
     ckk: "CKK_EC",
@@ -74,6 +104,10 @@ export const ALGORITHMS = Object.freeze({
     objectClass: "private",
     family: "ec",
     sizeBits: 521,
+    strengthBits: 256,
+    spec: "FIPS 186-5 §6",
+    status: "standard",
+    bytes: { key: 66, publicKey: 133, signature: 132 },
     usages: SIGNER,
     jose: "ES512",
     ckk: "CKK_EC",
@@ -85,6 +119,10 @@ export const ALGORITHMS = Object.freeze({
     objectClass: "private",
     family: "rsa",
     sizeBits: 2048,
+    strengthBits: 112,
+    spec: "RFC 8017",
+    status: "standard",
+    bytes: { key: 256, publicKey: 256, signature: 256 },
     usages: RSA,
     jose: "PS256",
     ckk: "CKK_RSA",
@@ -96,6 +134,10 @@ export const ALGORITHMS = Object.freeze({
     objectClass: "private",
     family: "rsa",
     sizeBits: 3072,
+    strengthBits: 128,
+    spec: "RFC 8017",
+    status: "standard",
+    bytes: { key: 384, publicKey: 384, signature: 384 },
     usages: RSA,
     jose: "PS256",
     ckk: "CKK_RSA",
@@ -107,6 +149,10 @@ export const ALGORITHMS = Object.freeze({
     objectClass: "private",
     family: "rsa",
     sizeBits: 4096,
+    strengthBits: 152,
+    spec: "RFC 8017",
+    status: "standard",
+    bytes: { key: 512, publicKey: 512, signature: 512 },
     usages: RSA,
     jose: "PS256",
     ckk: "CKK_RSA",
@@ -118,6 +164,10 @@ export const ALGORITHMS = Object.freeze({
     objectClass: "secret",
     family: "aes",
     sizeBits: 128,
+    strengthBits: 128,
+    spec: "FIPS 197; SP 800-38D",
+    status: "standard",
+    bytes: { key: 16 },
     usages: CIPHER,
     jose: "A128GCM",
     ckk: "CKK_AES",
@@ -129,6 +179,10 @@ export const ALGORITHMS = Object.freeze({
     objectClass: "secret",
     family: "aes",
     sizeBits: 192,
+    strengthBits: 192,
+    spec: "FIPS 197; SP 800-38D",
+    status: "standard",
+    bytes: { key: 24 },
     usages: CIPHER,
     jose: "A192GCM",
     ckk: "CKK_AES",
@@ -140,6 +194,10 @@ export const ALGORITHMS = Object.freeze({
     objectClass: "secret",
     family: "aes",
     sizeBits: 256,
+    strengthBits: 256,
+    spec: "FIPS 197; SP 800-38D",
+    status: "standard",
+    bytes: { key: 32 },
     usages: CIPHER,
     jose: "A256GCM",
     ckk: "CKK_AES",
@@ -151,6 +209,10 @@ export const ALGORITHMS = Object.freeze({
     objectClass: "secret",
     family: "aes",
     sizeBits: 128,
+    strengthBits: 128,
+    spec: "FIPS 197; SP 800-38A",
+    status: "legacy",
+    bytes: { key: 16 },
     usages: ["encrypt", "decrypt"],
     jose: undefined,
     ckk: "CKK_AES",
@@ -162,6 +224,10 @@ export const ALGORITHMS = Object.freeze({
     objectClass: "secret",
     family: "aes",
     sizeBits: 192,
+    strengthBits: 192,
+    spec: "FIPS 197; SP 800-38A",
+    status: "legacy",
+    bytes: { key: 24 },
     usages: ["encrypt", "decrypt"],
     jose: undefined,
     ckk: "CKK_AES",
@@ -173,6 +239,10 @@ export const ALGORITHMS = Object.freeze({
     objectClass: "secret",
     family: "aes",
     sizeBits: 256,
+    strengthBits: 256,
+    spec: "FIPS 197; SP 800-38A",
+    status: "legacy",
+    bytes: { key: 32 },
     usages: ["encrypt", "decrypt"],
     jose: undefined,
     ckk: "CKK_AES",
@@ -184,6 +254,10 @@ export const ALGORITHMS = Object.freeze({
     objectClass: "secret",
     family: "hmac",
     sizeBits: 256,
+    strengthBits: 256,
+    spec: "RFC 2104; FIPS 198-1",
+    status: "standard",
+    bytes: { key: 32 },
     usages: MAC,
     jose: "HS256",
     ckk: "CKK_GENERIC_SECRET",
@@ -195,6 +269,10 @@ export const ALGORITHMS = Object.freeze({
     objectClass: "secret",
     family: "hmac",
     sizeBits: 384,
+    strengthBits: 384,
+    spec: "RFC 2104; FIPS 198-1",
+    status: "standard",
+    bytes: { key: 48 },
     usages: MAC,
     jose: "HS384",
     ckk: "CKK_GENERIC_SECRET",
@@ -206,6 +284,10 @@ export const ALGORITHMS = Object.freeze({
     objectClass: "secret",
     family: "hmac",
     sizeBits: 512,
+    strengthBits: 512,
+    spec: "RFC 2104; FIPS 198-1",
+    status: "standard",
+    bytes: { key: 64 },
     usages: MAC,
     jose: "HS512",
     ckk: "CKK_GENERIC_SECRET",
