@@ -1,0 +1,52 @@
+/**
+ * The pair-wise consistency test: a new key must do with one half what the other half accepts.
+ *
+ * Made for every key this vault generates, before anybody can have it. A key that fails is a sign of a broken machine,
+ * not of bad luck: the caller stops working.
+ *
+ * @see FIPS 140-3 IG 10.3.A (pair-wise consistency tests)
+ */
+import { createPublicKey, type KeyObject } from "node:crypto";
+import type { Mechanism } from "../mechanism.ts";
+import { wipe } from "../wipe.ts";
+import { same } from "./known-answer.ts";
+
+const MESSAGE = Buffer.from("keystead pair-wise consistency test", "ascii");
+
+/** Whether `key`, fresh from `mechanism.generate()`, is consistent. Costly parts run on the thread pool. Never throws. */
+export async function consistent(mechanism: Mechanism, key: KeyObject): Promise<boolean> {
+  const checks = [
+    ...(mechanism.signer === undefined ? [] : [signs]),
+    ...(mechanism.cipher === undefined ? [] : [encrypts]),
+    ...(mechanism.macer === undefined ? [] : [macs]),
+  ];
+  try {
+    for (const check of checks) if (!(await check(mechanism, key))) return false;
+    return checks.length > 0;
+  } catch {
+    return false;
+  }
+}
+
+async function signs({ signer }: Mechanism, key: KeyObject): Promise<boolean> {
+  if (signer === undefined) return false;
+  const publicKey = createPublicKey(key);
+  if (signer.cost === "inline") return signer.verify(publicKey, MESSAGE, signer.sign(key, MESSAGE, {}), {});
+  return signer.verifyPooled(publicKey, MESSAGE, await signer.signPooled(key, MESSAGE, {}), {});
+}
+
+async function encrypts({ cipher }: Mechanism, key: KeyObject): Promise<boolean> {
+  if (cipher === undefined) return false;
+  const sealed = cipher.encrypt(key.type === "secret" ? key : createPublicKey(key), MESSAGE, {});
+  const opened = cipher.cost === "inline" ? cipher.decrypt(key, sealed, {}) : await cipher.decryptPooled(key, sealed, {});
+  try {
+    // The ciphertext must not show the plaintext either.
+    return same(opened, MESSAGE) && sealed.ciphertext.indexOf(MESSAGE) === -1;
+  } finally {
+    wipe(opened);
+  }
+}
+
+async function macs({ macer }: Mechanism, key: KeyObject): Promise<boolean> {
+  return macer !== undefined && macer.verify(key, MESSAGE, macer.mac(key, MESSAGE));
+}

@@ -1,0 +1,124 @@
+/**
+ * What a known answer test is, and the ways one is put together.
+ *
+ * A row runs the mechanism it is given on a published vector, before the vault opens, and says whether the published
+ * answer came out. Deterministic functions are compared byte for byte; randomised ones must accept a published
+ * signature or open a published ciphertext, and refuse it once a bit is changed. This file must never take an answer
+ * that code of ours produced.
+ *
+ * @see FIPS 140-3 IG 10.3.A (known answers), 10.3.B (one size per function is enough)
+ */
+import { createPublicKey, timingSafeEqual } from "node:crypto";
+import type { CipherParams, ImportFormat, Mechanism, SignatureParams } from "../mechanism.ts";
+
+/** One published answer. */
+export interface KnownAnswer {
+  /** Where the vector stands: document and number. */
+  readonly source: string;
+  /** True when `mechanism` gives the published answer. May throw: that is a failure too. */
+  holds(mechanism: Mechanism): boolean | Promise<boolean>;
+}
+
+/** Bytes of a vector: hexadecimal, or base64 behind `base64:` where that is what keeps a line short. */
+export const vector = (text: string): Buffer =>
+  text.startsWith("base64:") ? Buffer.from(text.slice(7), "base64") : Buffer.from(text, "hex");
+
+/** Whether two byte strings are the same; neither is secret, the function is the one every comparison here uses. */
+export const same = (a: Uint8Array, b: Uint8Array): boolean => a.byteLength === b.byteLength && timingSafeEqual(a, b);
+
+/** The same bytes with one bit turned. */
+export function altered(bytes: Uint8Array): Buffer {
+  const copy = Buffer.from(bytes);
+  copy[copy.length - 1] = (copy.at(-1) ?? 0) ^ 1;
+  return copy;
+}
+
+/** A published signature verifies under its SubjectPublicKeyInfo, and an altered message does not. */
+export interface VerifyVector {
+  readonly spki: string;
+  readonly message: string;
+  readonly signature: string;
+  readonly params?: SignatureParams;
+}
+
+export function verifies(mechanism: Mechanism, { spki, message, signature, params = {} }: VerifyVector): boolean {
+  const key = createPublicKey({ key: vector(spki), format: "der", type: "spki" });
+  const signer = mechanism.signer;
+  if (signer === undefined) return false;
+  const data = vector(message);
+  const changed = Buffer.concat([data, Buffer.from([0])]);
+  const published = vector(signature);
+  return signer.verify(key, data, published, params) && !signer.verify(key, changed, published, params);
+}
+
+/** A deterministic signature comes out as published, and verifies. */
+export interface SignVector {
+  readonly format: ImportFormat;
+  readonly key: string;
+  readonly message: string;
+  readonly signature: string;
+  readonly params?: SignatureParams;
+}
+
+export function signs(mechanism: Mechanism, { format, key, message, signature, params = {} }: SignVector): boolean {
+  const signer = mechanism.signer;
+  if (signer === undefined) return false;
+  const opened = mechanism.importKey(format, vector(key));
+  const data = vector(message);
+  const made = signer.sign(opened, data, params);
+  const publicKey = createPublicKey(opened);
+  return (
+    same(made, vector(signature)) && signer.verify(publicKey, data, made, params) && !signer.verify(publicKey, altered(data), made, params)
+  );
+}
+
+/** A published ciphertext opens to its plaintext; what is encrypted here opens again. */
+export interface OpenVector {
+  readonly format: ImportFormat;
+  readonly key: string;
+  readonly nonce?: string;
+  readonly ciphertext: string;
+  readonly plaintext: string;
+  readonly params?: CipherParams;
+  /** False for modes that authenticate nothing. */
+  readonly authenticated?: boolean;
+}
+
+export function opens(mechanism: Mechanism, asked: OpenVector): boolean {
+  const { format, key, nonce = "", ciphertext, plaintext, params = {}, authenticated = true } = asked;
+  const cipher = mechanism.cipher;
+  if (cipher === undefined) return false;
+  const opened = mechanism.importKey(format, vector(key));
+  const sealed = { ciphertext: vector(ciphertext), nonce: vector(nonce) };
+  const wanted = vector(plaintext);
+  if (!same(cipher.decrypt(opened, sealed, params), wanted)) return false;
+  const made = cipher.encrypt(opened, wanted, params);
+  if (same(made.ciphertext.subarray(0, wanted.length), wanted) || !same(cipher.decrypt(opened, made, params), wanted)) return false;
+  return !authenticated || refused(() => cipher.decrypt(opened, { ...sealed, ciphertext: altered(sealed.ciphertext) }, params));
+}
+
+/** A code comes out as published; an altered one is not accepted. */
+export interface MacVector {
+  readonly key: string;
+  readonly message: string;
+  readonly mac: string;
+}
+
+export function macs(mechanism: Mechanism, { key, message, mac }: MacVector): boolean {
+  const macer = mechanism.macer;
+  if (macer === undefined) return false;
+  const opened = mechanism.importKey("raw", vector(key));
+  const data = vector(message);
+  const wanted = vector(mac);
+  return same(macer.mac(opened, data), wanted) && macer.verify(opened, data, wanted) && !macer.verify(opened, data, altered(wanted));
+}
+
+/** Whether `attempt` throws. */
+export function refused(attempt: () => unknown): boolean {
+  try {
+    attempt();
+    return false;
+  } catch {
+    return true;
+  }
+}

@@ -1,0 +1,31 @@
+/**
+ * The known answers of every mechanism, one explicit line each.
+ *
+ * The type makes a mechanism without one a compile error; the suite beside this file breaks each part of each
+ * mechanism and requires its row to notice.
+ */
+import type { AlgorithmName } from "@keystead/contract/algorithms";
+import { aes128Cbc, aes128Gcm, aes192Cbc, aes192Gcm, aes256Cbc, aes256Gcm } from "./ciphers.ts";
+import { ecdsaP256, ecdsaP384, ecdsaP521, ed25519 } from "./elliptic.ts";
+import type { KnownAnswer } from "./known-answer.ts";
+import { hmacSha256, hmacSha384, hmacSha512 } from "./macs.ts";
+import { rsa2048, rsa3072, rsa4096 } from "./rsa.ts";
+
+export const KNOWN_ANSWERS: Readonly<Record<AlgorithmName, KnownAnswer>> = Object.freeze({
+  Ed25519: ed25519,
+  "ECDSA-P256": ecdsaP256,
+  "ECDSA-P384": ecdsaP384,
+  "ECDSA-P521": ecdsaP521,
+  "RSA-2048": rsa2048,
+  "RSA-3072": rsa3072,
+  "RSA-4096": rsa4096,
+  "AES-128-GCM": aes128Gcm,
+  "AES-192-GCM": aes192Gcm,
+  "AES-256-GCM": aes256Gcm,
+  "AES-128-CBC": aes128Cbc,
+  "AES-192-CBC": aes192Cbc,
+  "AES-256-CBC": aes256Cbc,
+  "HMAC-SHA-256": hmacSha256,
+  "HMAC-SHA-384": hmacSha384,
+  "HMAC-SHA-512": hmacSha512,
+});
