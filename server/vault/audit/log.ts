@@ -19,6 +19,7 @@ import { PreparedHmac } from "@keystead/crypto/prepared-hmac";
 import type { SyncMode } from "@keystead/contract/config";
 import type { OutboxLine, RecordWrite, Store } from "../stores/store.ts";
 import { recordName } from "../objects/record.ts";
+import { DiskPace } from "./disk-pace.ts";
 import { sealEvent, type EventFields } from "./event.ts";
 import { SEGMENT_BYTES, SegmentWriter } from "./segments.ts";
 import type { FileLayer } from "./file-layer.ts";
@@ -61,6 +62,7 @@ export class AuditLog {
   readonly #options: AuditLogOptions;
   readonly #anchors: Map<string, string>;
   readonly #mac: PreparedHmac;
+  readonly #pace = new DiskPace();
   #segment: SegmentWriter;
   #sequence: number;
   #hash: string;
@@ -195,8 +197,12 @@ export class AuditLog {
     const mode = this.#options.syncMode;
     const before = performance.now();
     try {
-      if (mode === "full") await this.#segment.appendDurable(bytes);
-      else this.#segment.append(bytes, mode === "normal");
+      if (mode !== "full") this.#segment.append(bytes, mode === "normal");
+      else if (!this.#segment.hasRoom(bytes.length) || !this.#pace.inline(bytes.length)) await this.#segment.appendDurable(bytes);
+      else {
+        this.#segment.appendDurableNow(bytes);
+        this.#pace.wrote(performance.now() - before);
+      }
     } catch (error) {
       // A full disk took nothing and can be tried again; any other failure leaves unknown what the disk holds.
       if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw this.#stop("the audit log cannot be written", error);

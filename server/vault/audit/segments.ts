@@ -156,6 +156,11 @@ export class SegmentWriter {
     this.#written(lines.length);
   }
 
+  /** Whether lines of so many bytes find their blocks allocated. */
+  hasRoom(bytes: number): boolean {
+    return this.#tail + bytes <= this.#zeroedTo;
+  }
+
   /** As {@link appendDurable}, on this thread. */
   appendDurableNow(lines: Buffer): void {
     this.#makeRoom(lines.length);
