@@ -3,13 +3,15 @@
  *
  * Each file of `mechanisms/` exports one or more of these and `mechanisms/register.ts` names them all. A mechanism
  * decides nothing about who may use a key: usages, lifecycle, policy and record-keeping belong to the vault. It must
- * never keep a key, open a file, or let secret bytes into an error. Keys arrive as KeyObjects, parsed once by
- * {@link Mechanism.load}; no operation parses a key.
+ * never keep a key, open a file, or let secret bytes into an error. Keys arrive as KeyObjects, or as pairs of
+ * them ({@link Key}), parsed once by {@link Mechanism.load}; no operation parses a key. Methods get only keys that the
+ * same mechanism made: a mechanism names its kind of key, the register holds all kinds.
  *
  * @see RFC 8017, RFC 8032, FIPS 186-5, NIST SP 800-38A, NIST SP 800-38D, RFC 2104
  */
 import type { KeyObject } from "node:crypto";
 import type { AlgorithmName, DigestName } from "@keystead/contract/algorithms";
+import type { CompositeForm, Key } from "./composite-key.ts";
 
 /** Where an operation belongs: on the event loop ("inline"), or on libuv's thread pool ("pool"). */
 export type Cost = "inline" | "pool";
@@ -25,21 +27,21 @@ export interface SignatureParams {
 }
 
 /** Signs and verifies. The message is given whole; it is hashed here. */
-export interface Signer {
+export interface Signer<K extends Key = KeyObject> {
   readonly cost: Cost;
   /** Returns if `params` are ones this mechanism accepts. @throws {HsmError} MECHANISM_PARAM_INVALID otherwise */
   check(params: SignatureParams): void;
   /** The signature over `data`, made on the calling thread. @throws {HsmError} MECHANISM_PARAM_INVALID */
-  sign(key: KeyObject, data: Uint8Array, params: SignatureParams): Buffer;
+  sign(key: K, data: Uint8Array, params: SignatureParams): Buffer;
   /** As `sign`, on the thread pool. `data` must not change until the promise settles. */
-  signPooled(key: KeyObject, data: Uint8Array, params: SignatureParams): Promise<Buffer>;
+  signPooled(key: K, data: Uint8Array, params: SignatureParams): Promise<Buffer>;
   /**
    * Whether `signature` is this key's over `data`. A malformed signature is `false`, never an error.
-   * `publicKey` is the public KeyObject (`publicHalf`); @throws {HsmError} MECHANISM_PARAM_INVALID
+   * `publicKey` is the public half (`publicHalf`); @throws {HsmError} MECHANISM_PARAM_INVALID
    */
-  verify(publicKey: KeyObject, data: Uint8Array, signature: Uint8Array, params: SignatureParams): boolean;
+  verify(publicKey: K, data: Uint8Array, signature: Uint8Array, params: SignatureParams): boolean;
   /** As `verify`, on the thread pool. */
-  verifyPooled(publicKey: KeyObject, data: Uint8Array, signature: Uint8Array, params: SignatureParams): Promise<boolean>;
+  verifyPooled(publicKey: K, data: Uint8Array, signature: Uint8Array, params: SignatureParams): Promise<boolean>;
 }
 
 /** What an encryption request may choose. A mechanism refuses every parameter it does not read. */
@@ -63,7 +65,7 @@ export interface Ciphertext {
 }
 
 /** Encrypts and decrypts. Nonces are drawn here, never taken from a caller. */
-export interface Cipher {
+export interface Cipher<K extends Key = KeyObject> {
   /** For inputs of a few KiB; what is longer the vault sends elsewhere by size. */
   readonly cost: Cost;
   /** Returns if `params` are ones this mechanism accepts. @throws {HsmError} MECHANISM_PARAM_INVALID otherwise */
@@ -72,25 +74,25 @@ export interface Cipher {
    * `plaintext` encrypted under a fresh random nonce. `key` is the secret key, or either half of an RSA pair.
    * @throws {HsmError} MECHANISM_PARAM_INVALID; REQUEST_TOO_LARGE when RSA cannot carry so much
    */
-  encrypt(key: KeyObject, plaintext: Uint8Array, params: CipherParams): { ciphertext: Buffer; nonce: Buffer };
+  encrypt(key: K, plaintext: Uint8Array, params: CipherParams): { ciphertext: Buffer; nonce: Buffer };
   /**
    * The plaintext, on memory of its own; the caller wipes it.
    * @throws {HsmError} DECRYPTION_FAILED   for every failure, with one constant detail; MECHANISM_PARAM_INVALID
    */
-  decrypt(key: KeyObject, sealed: Ciphertext, params: CipherParams): Buffer;
+  decrypt(key: K, sealed: Ciphertext, params: CipherParams): Buffer;
   /** As `encrypt`, on the thread pool; only RSA, whose public operation is cheap, stays on the calling thread. */
-  encryptPooled(key: KeyObject, plaintext: Uint8Array, params: CipherParams): Promise<{ ciphertext: Buffer; nonce: Buffer }>;
+  encryptPooled(key: K, plaintext: Uint8Array, params: CipherParams): Promise<{ ciphertext: Buffer; nonce: Buffer }>;
   /** As `decrypt`, on the thread pool; only RSA with PKCS#1 v1.5 or SHA-3, which Node cannot do there, stays here. */
-  decryptPooled(key: KeyObject, sealed: Ciphertext, params: CipherParams): Promise<Buffer>;
+  decryptPooled(key: K, sealed: Ciphertext, params: CipherParams): Promise<Buffer>;
 }
 
 /** Computes and checks message authentication codes. */
-export interface Macer {
+export interface Macer<K extends Key = KeyObject> {
   readonly cost: Cost;
   /** The full-length code over `data`. */
-  mac(key: KeyObject, data: Uint8Array): Buffer;
+  mac(key: K, data: Uint8Array): Buffer;
   /** Whether `tag` is the full-length code over `data`; compared in constant time. A truncated tag is `false`. */
-  verify(key: KeyObject, data: Uint8Array, tag: Uint8Array): boolean;
+  verify(key: K, data: Uint8Array, tag: Uint8Array): boolean;
 }
 
 /**
@@ -100,24 +102,26 @@ export interface Macer {
 export type ImportFormat = "pkcs8" | "sec1" | "jwk" | "raw" | "pem";
 
 /** One key algorithm. Exactly what its usages in the contract's table need is present of signer, cipher and macer. */
-export interface Mechanism {
+export interface Mechanism<K extends Key = KeyObject> {
   readonly algorithm: AlgorithmName;
   /** A fresh key from OpenSSL's random generator, made on the thread pool. */
-  generate(): Promise<KeyObject>;
+  generate(): Promise<K>;
   /**
    * The key behind its stored form. The caller wipes `material` afterwards.
    * @throws {HsmError} INTEGRITY_FAILURE   the material is not a key of this algorithm
    */
-  load(material: Buffer): KeyObject;
+  load(material: Buffer): K;
   /** The stored form: PKCS#8 DER of a private key, the bytes of a secret key. The caller wipes it. */
-  store(key: KeyObject): Buffer;
+  store(key: K): Buffer;
   /**
    * A key that came from outside, after these checks: algorithm, curve and exact size; nothing after the key's end;
    * the private half belongs to any public half given with it; RSA numbers as RFC 8017 §3.2 relates them.
    * @throws {HsmError} INVALID_REQUEST   for everything wrong, never with the material in it
    */
-  importKey(format: ImportFormat, bytes: Uint8Array): KeyObject;
-  readonly signer?: Signer;
-  readonly cipher?: Cipher;
-  readonly macer?: Macer;
+  importKey(format: ImportFormat, bytes: Uint8Array): K;
+  /** Present when the key has two halves; says how they are written. */
+  readonly form?: CompositeForm;
+  readonly signer?: Signer<K>;
+  readonly cipher?: Cipher<K>;
+  readonly macer?: Macer<K>;
 }

@@ -15,7 +15,7 @@ const privateKeys = new WeakMap<Group, KeyObject>();
 function privateKeyOf(algorithm: AlgorithmName, group: Group): KeyObject {
   const known = privateKeys.get(group);
   if (known !== undefined) return known;
-  const key = mechanismFor(algorithm).importKey("pkcs8", hex(group, "privateKeyPkcs8"));
+  const key = mechanismFor(algorithm).importKey("pkcs8", hex(group, "privateKeyPkcs8")) as KeyObject;
   privateKeys.set(group, key);
   return key;
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash, createPublicKey, createSecretKey } from "node:crypto";
 import { test } from "node:test";
 import { ALGORITHMS, type AlgorithmName } from "@keystead/contract/algorithms";
-import { mechanismFor } from "../mechanisms/register.ts";
+import { mechanisms } from "../mechanisms/register.ts";
 import { fingerprint, publicHalf, publicKeyDer, publicKeyJwk, publicKeyPem, thumbprint } from "./public-key.ts";
 
 test("RFC 7638 §3.1: thumbprint of the RSA example", () => {
@@ -12,7 +12,7 @@ test("RFC 7638 §3.1: thumbprint of the RSA example", () => {
 });
 
 test("RFC 8037 Appendix A.3: thumbprint of the Ed25519 example", () => {
-  const key = mechanismFor("Ed25519").importKey(
+  const key = mechanisms["Ed25519"].importKey(
     "raw",
     Buffer.from("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60", "hex"),
   );
@@ -29,7 +29,7 @@ test("RFC 8037 Appendix A.3: thumbprint of the Ed25519 example", () => {
 
 for (const algorithm of ["Ed25519", "ECDSA-P256", "ECDSA-P384", "ECDSA-P521", "RSA-2048"] as const satisfies AlgorithmName[]) {
   test(`${algorithm}: every form reads back as the same public key and holds nothing private`, async () => {
-    const key = await mechanismFor(algorithm).generate();
+    const key = await mechanisms[algorithm].generate();
     const expected = createPublicKey(key);
     assert.ok(publicHalf(key).equals(expected));
     assert.ok(createPublicKey(publicKeyPem(key)).equals(expected));
@@ -44,10 +44,10 @@ for (const algorithm of ["Ed25519", "ECDSA-P256", "ECDSA-P384", "ECDSA-P521", "R
 }
 
 test("an RSA key can be published for encryption, no other can", async () => {
-  const rsa = await mechanismFor("RSA-2048").generate();
+  const rsa = await mechanisms["RSA-2048"].generate();
   assert.equal(publicKeyJwk(rsa, "RSA-2048", "enc").alg, "RSA-OAEP-256");
   assert.throws(() => publicKeyJwk(rsa, "RSA-4096"), { code: "MECHANISM_PARAM_INVALID" });
-  const p256 = await mechanismFor("ECDSA-P256").generate();
+  const p256 = await mechanisms["ECDSA-P256"].generate();
   assert.throws(() => publicKeyJwk(p256, "ECDSA-P256", "enc"), { code: "MECHANISM_PARAM_INVALID" });
   assert.throws(() => publicKeyJwk(p256, "RSA-2048"), { code: "MECHANISM_PARAM_INVALID" });
   assert.throws(() => publicKeyJwk(p256, "ECDSA-P384"), { code: "MECHANISM_PARAM_INVALID" });

@@ -9,6 +9,7 @@
 import { createPublicKey, hash, type KeyObject } from "node:crypto";
 import { ALGORITHMS, type AlgorithmName } from "@keystead/contract/algorithms";
 import { HsmError } from "@keystead/contract/errors";
+import { CompositeKey, type Key } from "../composite-key.ts";
 
 /** A public JWK as this file makes it. */
 export interface PublicJwk {
@@ -30,17 +31,24 @@ export interface PublicJwk {
  *
  * @throws {HsmError} MECHANISM_NOT_SUPPORTED   `key` is a secret key
  */
-export function publicHalf(key: KeyObject): KeyObject {
+export function publicHalf<K extends Key>(key: K): K;
+export function publicHalf(key: Key): Key {
+  if (key instanceof CompositeKey) return key.publicHalf();
   if (key.type === "public") return key;
   if (key.type === "private") return createPublicKey(key);
   throw new HsmError("MECHANISM_NOT_SUPPORTED", "a secret key has no public half");
 }
 
 /** SubjectPublicKeyInfo in DER. */
-export const publicKeyDer = (key: KeyObject): Buffer => publicHalf(key).export({ format: "der", type: "spki" });
+export const publicKeyDer = (key: Key): Buffer =>
+  key instanceof CompositeKey ? key.publicKeyDer() : publicHalf(key).export({ format: "der", type: "spki" });
 
 /** SubjectPublicKeyInfo in PEM ("-----BEGIN PUBLIC KEY-----"), ending in a line feed. */
-export const publicKeyPem = (key: KeyObject): string => publicHalf(key).export({ format: "pem", type: "spki" });
+export const publicKeyPem = (key: Key): string => pem("PUBLIC KEY", publicKeyDer(key));
+
+/** One PEM block of DER, ending in a line feed (RFC 7468 §2: lines of 64 characters). Never for private keys: it makes a string. */
+export const pem = (label: "PUBLIC KEY" | "CERTIFICATE" | "CERTIFICATE REQUEST", der: Buffer): string =>
+  `-----BEGIN ${label}-----\n${der.toString("base64").replace(/.{64}(?=.)/g, "$&\n")}\n-----END ${label}-----\n`;
 
 /**
  * The public JWK, with `alg`, `use` and the thumbprint as `kid`.
@@ -51,7 +59,8 @@ export const publicKeyPem = (key: KeyObject): string => publicHalf(key).export({
  * @example
  * publicKeyJwk(key, "ECDSA-P256"); // { kty: "EC", crv: "P-256", x, y, alg: "ES256", use: "sig", kid }
  */
-export function publicKeyJwk(key: KeyObject, algorithm: AlgorithmName, use: "sig" | "enc" = "sig"): PublicJwk {
+export function publicKeyJwk(key: Key, algorithm: AlgorithmName, use: "sig" | "enc" = "sig"): PublicJwk {
+  if (key instanceof CompositeKey) throw new HsmError("MECHANISM_NOT_SUPPORTED", `a public key of ${algorithm} has no JWK`);
   const { kty, crv, x, y, n, e } = publicHalf(key).export({ format: "jwk" });
   const required = requiredMembers({ kty, crv, x, y, n, e });
   const { family, jose } = ALGORITHMS[algorithm];
@@ -115,4 +124,4 @@ export function thumbprint(jwk: Members): string {
 }
 
 /** SHA-256 over the SPKI DER, lower-case hexadecimal (64 digits): names a public key whatever form it is in. */
-export const fingerprint = (key: KeyObject): string => hash("sha256", publicKeyDer(key), "hex");
+export const fingerprint = (key: Key): string => hash("sha256", publicKeyDer(key), "hex");

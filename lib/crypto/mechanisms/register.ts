@@ -4,17 +4,20 @@
  * There is no other way to become a mechanism. The type makes a row that the contract's table names and this file
  * forgets a compile error; the suite beside this file checks that each has what its usages need.
  */
+import { createPublicKey } from "node:crypto";
 import type { AlgorithmName } from "@keystead/contract/algorithms";
 import { HsmError } from "@keystead/contract/errors";
+import { CompositeKey, type Key } from "../composite-key.ts";
 import type { Mechanism } from "../mechanism.ts";
 import { aes128Cbc, aes192Cbc, aes256Cbc } from "./aes-cbc.ts";
 import { aes128Gcm, aes192Gcm, aes256Gcm } from "./aes-gcm.ts";
 import { ecdsaP256, ecdsaP384, ecdsaP521 } from "./ecdsa.ts";
 import { ed25519 } from "./ed25519.ts";
 import { hmacSha256, hmacSha384, hmacSha512 } from "./hmac.ts";
+import { storedKeyUnreadable } from "./refusals.ts";
 import { rsa2048, rsa3072, rsa4096 } from "./rsa.ts";
 
-export const mechanisms: Readonly<Record<AlgorithmName, Mechanism>> = Object.freeze({
+export const mechanisms = Object.freeze({
   Ed25519: ed25519,
   "ECDSA-P256": ecdsaP256,
   "ECDSA-P384": ecdsaP384,
@@ -31,7 +34,7 @@ export const mechanisms: Readonly<Record<AlgorithmName, Mechanism>> = Object.fre
   "HMAC-SHA-256": hmacSha256,
   "HMAC-SHA-384": hmacSha384,
   "HMAC-SHA-512": hmacSha512,
-});
+} satisfies Record<AlgorithmName, Mechanism<Key>>);
 
 /**
  * The mechanism of that name.
@@ -40,7 +43,20 @@ export const mechanisms: Readonly<Record<AlgorithmName, Mechanism>> = Object.fre
  * @example
  * const key = await mechanismFor("Ed25519").generate();
  */
-export function mechanismFor(name: AlgorithmName): Mechanism {
+export function mechanismFor(name: AlgorithmName): Mechanism<Key> {
   if (!Object.hasOwn(mechanisms, name)) throw new HsmError("MECHANISM_NOT_SUPPORTED", "there is no mechanism of that name");
   return mechanisms[name];
+}
+
+/**
+ * The public key of `algorithm` in a stored SubjectPublicKeyInfo.
+ *
+ * @throws {HsmError} INTEGRITY_FAILURE   the bytes are no such key
+ */
+export function loadPublicKey(algorithm: AlgorithmName, der: Buffer): Key {
+  const { form } = mechanismFor(algorithm);
+  if (form === undefined) return createPublicKey({ key: der, format: "der", type: "spki" });
+  const key = CompositeKey.fromPublicKeyDer(form, der);
+  if (key === undefined) throw storedKeyUnreadable();
+  return key;
 }

@@ -6,7 +6,8 @@
  *
  * @see FIPS 140-3 IG 10.3.A (pair-wise consistency tests)
  */
-import { createPublicKey, type KeyObject } from "node:crypto";
+import type { Key } from "../composite-key.ts";
+import { publicHalf } from "../formats/public-key.ts";
 import type { Mechanism } from "../mechanism.ts";
 import { wipe } from "../wipe.ts";
 import { same } from "./known-answer.ts";
@@ -14,7 +15,7 @@ import { same } from "./known-answer.ts";
 const MESSAGE = Buffer.from("keystead pair-wise consistency test", "ascii");
 
 /** Whether `key`, fresh from `mechanism.generate()`, is consistent. Costly parts run on the thread pool. Never throws. */
-export async function consistent(mechanism: Mechanism, key: KeyObject): Promise<boolean> {
+export async function consistent(mechanism: Mechanism<Key>, key: Key): Promise<boolean> {
   const checks = [
     ...(mechanism.signer === undefined ? [] : [signs]),
     ...(mechanism.cipher === undefined ? [] : [encrypts]),
@@ -28,16 +29,16 @@ export async function consistent(mechanism: Mechanism, key: KeyObject): Promise<
   }
 }
 
-async function signs({ signer }: Mechanism, key: KeyObject): Promise<boolean> {
+async function signs({ signer }: Mechanism<Key>, key: Key): Promise<boolean> {
   if (signer === undefined) return false;
-  const publicKey = createPublicKey(key);
+  const publicKey = publicHalf(key);
   if (signer.cost === "inline") return signer.verify(publicKey, MESSAGE, signer.sign(key, MESSAGE, {}), {});
   return signer.verifyPooled(publicKey, MESSAGE, await signer.signPooled(key, MESSAGE, {}), {});
 }
 
-async function encrypts({ cipher }: Mechanism, key: KeyObject): Promise<boolean> {
+async function encrypts({ cipher }: Mechanism<Key>, key: Key): Promise<boolean> {
   if (cipher === undefined) return false;
-  const sealed = cipher.encrypt(key.type === "secret" ? key : createPublicKey(key), MESSAGE, {});
+  const sealed = cipher.encrypt(key.type === "secret" ? key : publicHalf(key), MESSAGE, {});
   const opened = cipher.cost === "inline" ? cipher.decrypt(key, sealed, {}) : await cipher.decryptPooled(key, sealed, {});
   try {
     // The ciphertext must not show the plaintext either.
@@ -47,6 +48,6 @@ async function encrypts({ cipher }: Mechanism, key: KeyObject): Promise<boolean>
   }
 }
 
-async function macs({ macer }: Mechanism, key: KeyObject): Promise<boolean> {
+async function macs({ macer }: Mechanism<Key>, key: Key): Promise<boolean> {
   return macer !== undefined && macer.verify(key, MESSAGE, macer.mac(key, MESSAGE));
 }

@@ -8,6 +8,7 @@
  */
 import { randomFillSync } from "node:crypto";
 import { ALGORITHM_NAMES, type AlgorithmName } from "@keystead/contract/algorithms";
+import type { Key } from "../composite-key.ts";
 import type { Mechanism } from "../mechanism.ts";
 import { mechanismFor } from "../mechanisms/register.ts";
 import { EntropyHealth, STARTUP_BYTES } from "./entropy-health.ts";
@@ -35,7 +36,7 @@ export interface SelfTestReport {
 
 /** What is tested; a test puts something broken here, and nothing else can. */
 export interface SelfTestSubjects {
-  readonly mechanismFor: (name: AlgorithmName) => Mechanism;
+  readonly mechanismFor: (name: AlgorithmName) => Mechanism<Key>;
   readonly functions: readonly FunctionAnswer[];
   /** Fills the buffer with fresh random bytes. */
   readonly random: (target: Buffer) => Buffer;

@@ -10,12 +10,13 @@
  *
  * @see NIST SP 800-57 Part 1 Rev. 5 §7 (states)
  */
-import { createPublicKey, createSecretKey, randomFillSync, type KeyObject } from "node:crypto";
+import { createSecretKey, randomFillSync, type KeyObject } from "node:crypto";
 import type { AlgorithmName, Usage } from "@keystead/contract/algorithms";
 import { HsmError } from "@keystead/contract/errors";
+import type { Key } from "@keystead/crypto/composite-key";
 import { publicKeyDer } from "@keystead/crypto/formats/public-key";
 import type { Mechanism } from "@keystead/crypto/mechanism";
-import { mechanismFor } from "@keystead/crypto/mechanisms/register";
+import { loadPublicKey, mechanismFor } from "@keystead/crypto/mechanisms/register";
 import { secretBuffer, wipe } from "@keystead/crypto/wipe";
 import { consumeGrant, type Grant } from "../grant.ts";
 import type { RecordWrite } from "../stores/store.ts";
@@ -32,11 +33,11 @@ export interface OpenKey {
   readonly keyId: string;
   readonly algorithm: AlgorithmName;
   readonly version: number;
-  readonly mechanism: Mechanism;
+  readonly mechanism: Mechanism<Key>;
   /** Private or secret key. Only providers/ may use it, only until the operation ends. */
-  readonly key: KeyObject;
+  readonly key: Key;
   /** The public half; undefined for secret keys. */
-  readonly publicKey: KeyObject | undefined;
+  readonly publicKey: Key | undefined;
 }
 
 /** A key as metadata. */
@@ -62,7 +63,7 @@ export interface NewKey {
   /** "never" when left out. */
   readonly exportable?: ExportPolicy;
   /** The key itself; stored, then forgotten. */
-  readonly key: KeyObject;
+  readonly key: Key;
   readonly local: boolean;
 }
 
@@ -274,7 +275,7 @@ export class Objects {
   }
 
   /** Prepares a new current version; the one before is deactivated. @throws {HsmError} KEY_STATE_FORBIDS; OBJECT_NOT_FOUND */
-  async rotate(namespace: string, keyId: string, generate: (algorithm: AlgorithmName) => Promise<KeyObject>): Promise<PreparedKey> {
+  async rotate(namespace: string, keyId: string, generate: (algorithm: AlgorithmName) => Promise<Key>): Promise<PreparedKey> {
     const space = await this.#namespace(namespace);
     const release = await this.#locks.acquire(`${namespace}/${keyId}`);
     try {
@@ -444,13 +445,13 @@ export class Objects {
     const key = mechanism.load(record.material);
     wipe(record.material);
     const der = versions.find((candidate) => candidate.version === version)?.publicKey ?? "";
-    const publicKey = der === "" ? undefined : createPublicKey({ key: Buffer.from(der, "base64"), format: "der", type: "spki" });
+    const publicKey = der === "" ? undefined : loadPublicKey(algorithm, Buffer.from(der, "base64"));
     const opened: OpenKey = { keyId, algorithm, version, mechanism, key, publicKey };
     entry.opened.set(version, opened);
     return opened;
   }
 
-  #material(namespace: string, keyId: string, version: number, algorithm: AlgorithmName, key: KeyObject, kek: KeyObject): RecordWrite {
+  #material(namespace: string, keyId: string, version: number, algorithm: AlgorithmName, key: Key, kek: KeyObject): RecordWrite {
     const material = mechanismFor(algorithm).store(key);
     try {
       return this.#records.write({ namespace, kind: "version", id: keyId, version }, { algorithm }, material, kek, undefined);
@@ -493,6 +494,6 @@ export class Objects {
   }
 }
 
-function versionOf(version: number, key: KeyObject, now: number, local: boolean): VersionAttributes {
+function versionOf(version: number, key: Key, now: number, local: boolean): VersionAttributes {
   return { version, state: "active", createdAt: now, local, publicKey: key.type === "secret" ? "" : publicKeyDer(key).toString("base64") };
 }

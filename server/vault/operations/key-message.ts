@@ -1,12 +1,12 @@
 /**
  * A managed object as the public Key message, and the enum numbers of its words.
  */
-import { createPublicKey } from "node:crypto";
 import { type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { Usage as UsageName } from "@keystead/contract/algorithms";
 import { algorithmNumber } from "@keystead/contract/enum-names";
 import { ExportPolicy, KeyState, Usage, type KeySchema } from "@keystead/contract/generated/hsm/hsm_pb";
+import { pem } from "@keystead/crypto/formats/public-key";
 import type { ExportPolicy as ExportPolicyName, KeyStateName } from "../objects/attributes.ts";
 import type { DescribedKey } from "../objects/objects.ts";
 
@@ -71,7 +71,5 @@ export function keyMessage({ namespace, keyId, attributes }: DescribedKey): Mess
 /** PEM of the current version's public half; empty for secret keys. */
 export function currentPublicKeyPem({ attributes }: DescribedKey): string {
   const der = attributes.versions.find((version) => version.version === attributes.current)?.publicKey ?? "";
-  return der === ""
-    ? ""
-    : createPublicKey({ key: Buffer.from(der, "base64"), format: "der", type: "spki" }).export({ format: "pem", type: "spki" });
+  return der === "" ? "" : pem("PUBLIC KEY", Buffer.from(der, "base64"));
 }

@@ -4,9 +4,9 @@
  * What takes under about 50 microseconds runs on the event loop; RSA, P-384, P-521, key generation, large messages and most
  * members of a batch go to the thread pool, costly and cheap jobs behind a {@link Limiter} each.
  */
-import type { KeyObject } from "node:crypto";
 import type { AlgorithmName } from "@keystead/contract/algorithms";
 import { HsmError } from "@keystead/contract/errors";
+import type { Key } from "@keystead/crypto/composite-key";
 import type { Cipher, CipherParams, Ciphertext, Macer, SignatureParams, Signer } from "@keystead/crypto/mechanism";
 import { mechanismFor } from "@keystead/crypto/mechanisms/register";
 import type { OpenKey } from "../objects/objects.ts";
@@ -55,7 +55,7 @@ export class SoftwareProvider {
     return this.#heavy.waiting + this.#light.waiting;
   }
 
-  generate(algorithm: AlgorithmName, run: Run): Promise<KeyObject> {
+  generate(algorithm: AlgorithmName, run: Run): Promise<Key> {
     return this.#heavy.run(run.principal, 1, () => mechanismFor(algorithm).generate());
   }
 
@@ -95,7 +95,7 @@ export class SoftwareProvider {
   }
 
   /** Whether a signature is made on the event loop. */
-  #inline(signer: Signer, data: Uint8Array, run: Run): boolean {
+  #inline(signer: Signer<Key>, data: Uint8Array, run: Run): boolean {
     if (signer.cost !== "inline" || data.length > INLINE_BYTES) return false;
     if (!run.batch) {
       this.#inlineAt = performance.now();
@@ -105,17 +105,17 @@ export class SoftwareProvider {
     return this.#batchItems === 0;
   }
 
-  #signer(key: OpenKey, what: string): Signer {
+  #signer(key: OpenKey, what: string): Signer<Key> {
     if (key.mechanism.signer === undefined) throw unsupported(key, what);
     return key.mechanism.signer;
   }
 
-  #cipher(key: OpenKey, what: string): Cipher {
+  #cipher(key: OpenKey, what: string): Cipher<Key> {
     if (key.mechanism.cipher === undefined) throw unsupported(key, what);
     return key.mechanism.cipher;
   }
 
-  #macer(key: OpenKey): Macer {
+  #macer(key: OpenKey): Macer<Key> {
     if (key.mechanism.macer === undefined) throw unsupported(key, "compute MACs");
     return key.mechanism.macer;
   }
