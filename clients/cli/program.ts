@@ -11,8 +11,10 @@ import { audit } from "./commands/audit.ts";
 import { batch } from "./commands/batch.ts";
 import { completion } from "./commands/completion.ts";
 import { dataKey } from "./commands/data-key.ts";
+import { decapsulate } from "./commands/decapsulate.ts";
 import { decrypt } from "./commands/decrypt.ts";
 import { config, dev, server, store } from "./commands/dispatched.ts";
+import { encapsulate } from "./commands/encapsulate.ts";
 import { encrypt } from "./commands/encrypt.ts";
 import { hash } from "./commands/hash.ts";
 import { init } from "./commands/init.ts";
@@ -32,6 +34,7 @@ const REGISTER: readonly (readonly [heading: string, commands: readonly ((root: 
   ["Server:", [dev, server, init, config, status, seal, unseal]],
   ["Keys:", [keys, namespaces]],
   ["Use of keys:", [sign, verify, encrypt, decrypt, mac, dataKey, batch]],
+  ["Establishing keys:", [encapsulate, decapsulate]],
   ["Without a key:", [hash, random]],
   ["Proof:", [audit, store]],
   ["This program:", [token, completion]],

@@ -49,6 +49,9 @@ export interface Keystead {
   generateMac(request: shapes.GenerateMacRequest): Promise<shapes.GenerateMacResponse>;
   verifyMac(request: shapes.VerifyMacRequest): Promise<shapes.Verdict>;
   generateDataKey(request: shapes.GenerateDataKeyRequest): Promise<shapes.GenerateDataKeyResponse>;
+  /** A fresh shared secret for the holder of the private half: a managed key, or bytes. */
+  encapsulate(request: shapes.EncapsulateRequest): Promise<shapes.EncapsulateResponse>;
+  decapsulate(request: shapes.DecapsulateRequest): Promise<shapes.DecapsulateResponse>;
   hash(request: shapes.HashRequest): Promise<shapes.HashResponse>;
   generateRandom(request: { readonly sizeBytes: number }): Promise<Buffer>;
   /** A result per item, in order; an item's refusal is its result's `error`, not a thrown error. */
@@ -129,6 +132,8 @@ export function createKeystead(options: KeysteadOptions): Keystead {
     generateMac: method("GenerateMac"),
     verifyMac: method("VerifyMac"),
     generateDataKey: method("GenerateDataKey"),
+    encapsulate: method("Encapsulate"),
+    decapsulate: method("Decapsulate"),
     hash: method("Hash"),
     generateRandom: member("GenerateRandom", "random"),
     async batch(request) {

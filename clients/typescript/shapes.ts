@@ -193,6 +193,37 @@ export interface GenerateDataKeyResponse {
   readonly version: number;
 }
 
+/** What a secret becomes: a managed secret key. */
+export interface KeyTemplate {
+  /** Chosen by the vault when left out. */
+  readonly keyId?: string | undefined;
+  readonly algorithm: AlgorithmSpelling;
+  readonly usage?: readonly Usage[] | undefined;
+  readonly tags?: readonly string[] | undefined;
+  readonly description?: string | undefined;
+  /** `never` when left out. */
+  readonly exportable?: ExportPolicy | undefined;
+}
+/** Exactly one of the two. `asBytes` needs the permission crypto:shared_secret, `asKey` key:create. */
+export type SecretWish =
+  | { readonly asKey: KeyTemplate; readonly asBytes?: undefined }
+  | { readonly asBytes: true; readonly asKey?: undefined };
+/** What became of it. */
+export interface SecretResult {
+  /** With `asKey`. */
+  readonly key?: Key;
+  /** Empty unless `asBytes`. Wipe it (`fill(0)`) once used. */
+  readonly secret: Buffer;
+  readonly keyId: string;
+  readonly version: number;
+}
+export type EncapsulateRequest = KeyAddress & SecretWish;
+export interface EncapsulateResponse extends SecretResult {
+  readonly ciphertext: Buffer;
+}
+export type DecapsulateRequest = KeyAddress & SecretWish & { readonly ciphertext: Uint8Array; readonly version?: number | undefined };
+export type DecapsulateResponse = SecretResult;
+
 export interface HashRequest {
   readonly algorithm: DigestSpelling;
   readonly data: Uint8Array;

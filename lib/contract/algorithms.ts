@@ -8,7 +8,18 @@
  */
 
 /** What a key may be used for (PKCS#11 CKA_SIGN, CKA_VERIFY, ...; KMIP cryptographic usage mask). */
-export const USAGES = Object.freeze(["sign", "verify", "encrypt", "decrypt", "mac", "verify_mac", "wrap_data_key"] as const);
+export const USAGES = Object.freeze([
+  "sign",
+  "verify",
+  "encrypt",
+  "decrypt",
+  "mac",
+  "verify_mac",
+  "wrap_data_key",
+  "encapsulate",
+  "decapsulate",
+  "derive",
+] as const);
 export type Usage = (typeof USAGES)[number];
 
 /** Lengths in bytes, as they travel when nothing is wrapped around them. */
@@ -28,7 +39,7 @@ export interface AlgorithmRow {
   readonly proto: string;
   /** PKCS#11 shape of the object. */
   readonly objectClass: "private" | "secret";
-  readonly family: "rsa" | "ec" | "ed25519" | "aes" | "hmac";
+  readonly family: "rsa" | "ec" | "ed25519" | "aes" | "hmac" | "ml-kem";
   readonly sizeBits: number;
   /** Bits of security against the best attack known without a quantum computer (SP 800-57 Part 1 Rev. 5 Table 2). */
   readonly strengthBits: number;
@@ -51,6 +62,7 @@ const SIGNER = ["sign", "verify"] as const;
 const RSA = ["sign", "verify", "encrypt", "decrypt"] as const;
 const CIPHER = ["encrypt", "decrypt", "wrap_data_key"] as const;
 const MAC = ["mac", "verify_mac"] as const;
+const KEM = ["encapsulate", "decapsulate"] as const;
 
 /** Every key algorithm there is, by canonical name. */
 export const ALGORITHMS = Object.freeze({
@@ -293,6 +305,51 @@ export const ALGORITHMS = Object.freeze({
     ckk: "CKK_GENERIC_SECRET",
     kmip: "HMAC-SHA512",
     aliases: ["HS512"],
+  },
+  "ML-KEM-512": {
+    proto: "MlKem512",
+    objectClass: "private",
+    family: "ml-kem",
+    sizeBits: 512,
+    strengthBits: 128,
+    spec: "FIPS 203",
+    status: "standard",
+    bytes: { key: 64, publicKey: 800, ciphertext: 768 },
+    usages: KEM,
+    jose: "ML-KEM-512",
+    ckk: "CKK_ML_KEM",
+    kmip: "ML-KEM-512",
+    aliases: ["Kyber512", "KEY_TYPE_ML_KEM_512", "id-alg-ml-kem-512"],
+  },
+  "ML-KEM-768": {
+    proto: "MlKem768",
+    objectClass: "private",
+    family: "ml-kem",
+    sizeBits: 768,
+    strengthBits: 192,
+    spec: "FIPS 203",
+    status: "standard",
+    bytes: { key: 64, publicKey: 1184, ciphertext: 1088 },
+    usages: KEM,
+    jose: "ML-KEM-768",
+    ckk: "CKK_ML_KEM",
+    kmip: "ML-KEM-768",
+    aliases: ["Kyber768", "KEY_TYPE_ML_KEM_768", "id-alg-ml-kem-768"],
+  },
+  "ML-KEM-1024": {
+    proto: "MlKem1024",
+    objectClass: "private",
+    family: "ml-kem",
+    sizeBits: 1024,
+    strengthBits: 256,
+    spec: "FIPS 203",
+    status: "standard",
+    bytes: { key: 64, publicKey: 1568, ciphertext: 1568 },
+    usages: KEM,
+    jose: "ML-KEM-1024",
+    ckk: "CKK_ML_KEM",
+    kmip: "ML-KEM-1024",
+    aliases: ["Kyber1024", "KEY_TYPE_ML_KEM_1024", "id-alg-ml-kem-1024"],
   },
 } satisfies Record<string, AlgorithmRow>);
 

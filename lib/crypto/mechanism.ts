@@ -96,12 +96,32 @@ export interface Macer<K extends Key = KeyObject> {
 }
 
 /**
+ * A key-encapsulation mechanism: a fresh secret for whoever holds a public key's private half.
+ *
+ * @see FIPS 203 §3; RFC 9180 §4
+ */
+export interface Kem<K extends Key = KeyObject> {
+  readonly cost: Cost;
+  readonly ciphertextBytes: number;
+  readonly secretBytes: number;
+  /** A fresh secret and what carries it. The caller wipes the secret, which is on memory of its own. */
+  encapsulate(publicKey: K): { ciphertext: Buffer; secret: Buffer };
+  /**
+   * The secret that `ciphertext` carries, on memory of its own; the caller wipes it. Where the mechanism rejects
+   * implicitly (ML-KEM and every hybrid with it), a ciphertext that was not made for the key yields another secret and
+   * no error.
+   * @throws {HsmError} MECHANISM_PARAM_INVALID   the ciphertext has another length
+   */
+  decapsulate(key: K, ciphertext: Uint8Array): Buffer;
+}
+
+/**
  * How key material may arrive. "pkcs8" and "sec1" are DER, "pem" is PKCS#8, SEC1 or PKCS#1 text, "jwk" is JSON text,
- * "raw" is a secret key's bytes, an Ed25519 seed (32 bytes) or an EC private scalar (big-endian, as long as the order).
+ * "raw" is a secret key's bytes, an Ed25519 seed (32 bytes), an ML-KEM seed (64 bytes) or an EC private scalar (big-endian, as long as the order).
  */
 export type ImportFormat = "pkcs8" | "sec1" | "jwk" | "raw" | "pem";
 
-/** One key algorithm. Exactly what its usages in the contract's table need is present of signer, cipher and macer. */
+/** One key algorithm. Exactly what its usages in the contract's table need is present of signer, cipher, macer and kem. */
 export interface Mechanism<K extends Key = KeyObject> {
   readonly algorithm: AlgorithmName;
   /** A fresh key from OpenSSL's random generator, made on the thread pool. */
@@ -124,4 +144,5 @@ export interface Mechanism<K extends Key = KeyObject> {
   readonly signer?: Signer<K>;
   readonly cipher?: Cipher<K>;
   readonly macer?: Macer<K>;
+  readonly kem?: Kem<K>;
 }

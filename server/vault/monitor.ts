@@ -379,7 +379,7 @@ function parse(operation: Operation, body: Buffer): MessageShape<DescMessage> {
 }
 
 function checked<M extends Message>(operation: Operation, request: M): M {
-  refuseUnknownFields(request);
+  refuseUnknownFieldsDeep(operation.method.input, request);
   const violations = validatorFor(operation.method.input)(request);
   const [first] = violations;
   if (first !== undefined)
@@ -397,6 +397,16 @@ function checked<M extends Message>(operation: Operation, request: M): M {
 function refuseUnknownFields(message: Message): void {
   const [unknown] = message.$unknown ?? [];
   if (unknown !== undefined) throw new HsmError("INVALID_REQUEST", `unknown field number ${unknown.no}`);
+}
+
+/** The same for a message within it. Items of a list are judged where each is performed. @throws {HsmError} INVALID_REQUEST */
+function refuseUnknownFieldsDeep(desc: DescMessage, message: Message): void {
+  refuseUnknownFields(message);
+  for (const field of desc.fields) {
+    if (field.fieldKind !== "message") continue;
+    const inner = (message as unknown as Readonly<Record<string, Message | undefined>>)[field.localName];
+    if (inner !== undefined) refuseUnknownFieldsDeep(field.message, inner);
+  }
 }
 
 function encode(operation: Operation, result: Result<DescMessage>): Buffer {

@@ -181,6 +181,8 @@ const VALID: Readonly<Record<string, (namespace: string) => object>> = {
   GetStatus: () => ({}),
   Unseal: () => ({ secret: Buffer.alloc(32, 9) }),
   Seal: () => ({}),
+  Encapsulate: (namespace) => ({ namespace, keyId: "kem", asBytes: true }),
+  Decapsulate: (namespace) => ({ namespace, keyId: "kem", ciphertext: Buffer.alloc(768, 5), asBytes: true }),
 };
 const ciphertexts = new Map<string, Buffer>();
 
@@ -199,6 +201,8 @@ const REQUIRED: Readonly<Record<string, readonly string[]>> = {
   Batch: ["items"],
   CreateNamespace: ["namespace"],
   Unseal: ["secret"],
+  Encapsulate: ["asBytes"],
+  Decapsulate: ["asBytes", "ciphertext"],
 };
 const ABOUT_A_KEY = OPERATIONS.filter(({ method, scope }) => scope === "key" && "keyId" in method.input.field);
 /** Operations that take part in refusals of messages: all that are possible while the vault is open. */
@@ -216,6 +220,7 @@ before(async () => {
     for (const keyId of ["signer", "turning", "doomed"]) await given("GenerateKey", { namespace, keyId, algorithm: Algorithm.Ed25519 });
     await given("GenerateKey", { namespace, keyId: "cipher", algorithm: Algorithm.Aes256Gcm });
     await given("GenerateKey", { namespace, keyId: "mac", algorithm: Algorithm.HmacSha256 });
+    await given("GenerateKey", { namespace, keyId: "kem", algorithm: Algorithm.MlKem512 });
     const { ciphertext } = await given("Encrypt", { namespace, keyId: "cipher", plaintext: DATA });
     ciphertexts.set(namespace || "default", Buffer.from(ciphertext, "base64"));
   }
@@ -334,14 +339,16 @@ test("an Authorization header of another scheme is not treated as none", async (
 /** Who may do what, written down apart from the server's own table (the documentation). */
 const EVERYTHING = OPERATIONS.map(({ name }) => name);
 const CRYPTO = ["Sign", "Verify", "Encrypt", "Decrypt", "GenerateMac", "VerifyMac", "GenerateDataKey", "Hash", "GenerateRandom", "Batch"];
+/** For the roles that share secrets with others. */
+const ESTABLISH = ["Encapsulate", "Decapsulate"];
 const READ = ["GetKey", "GetPublicKey", "ListKeys"];
 const MAY: Readonly<Record<string, readonly string[]>> = {
   Administrator: EVERYTHING,
   NamespaceAdmin: ["GenerateKey", "ImportKey", ...READ, "RotateKey", "DeleteKey", "ListNamespaces", "GetAuditLog", "GetStatus"],
-  Operator: ["GenerateKey", "ImportKey", ...READ, "RotateKey", ...CRYPTO, "ListNamespaces", "GetStatus"],
+  Operator: ["GenerateKey", "ImportKey", ...READ, "RotateKey", ...CRYPTO, ...ESTABLISH, "ListNamespaces", "GetStatus"],
   KeyAdmin: ["GenerateKey", "ImportKey", ...READ, "RotateKey", "DeleteKey", "ListNamespaces", "GetStatus"],
   KeyUser: [...READ, ...CRYPTO, "GetStatus"],
-  Service: [...READ, ...CRYPTO, "GetStatus"],
+  Service: [...READ, ...CRYPTO, ...ESTABLISH, "GetStatus"],
   Auditor: [...READ, "ListNamespaces", "GetAuditLog", "GetStatus"],
 };
 const ALIASES: Readonly<Record<string, string>> = { admin: "Administrator", user: "KeyUser", operator: "Operator", auditor: "Auditor" };
@@ -780,6 +787,8 @@ const CANNOT: Readonly<Record<string, { algorithm: Algorithm; usage: Usage[] }>>
   GenerateMac: { algorithm: Algorithm.HmacSha256, usage: [Usage.VERIFY_MAC] },
   VerifyMac: { algorithm: Algorithm.HmacSha256, usage: [Usage.MAC] },
   GenerateDataKey: { algorithm: Algorithm.Aes256Gcm, usage: [Usage.ENCRYPT, Usage.DECRYPT] },
+  Encapsulate: { algorithm: Algorithm.MlKem512, usage: [Usage.DECAPSULATE] },
+  Decapsulate: { algorithm: Algorithm.MlKem512, usage: [Usage.ENCAPSULATE] },
 };
 
 for (const operation of OPERATIONS.filter(({ usage }) => usage !== undefined)) {
@@ -821,6 +830,7 @@ test("a destroyed key is refused by everything that would use or change it, and 
     ["gone-signer", Algorithm.Ed25519],
     ["gone-cipher", Algorithm.Aes256Gcm],
     ["gone-mac", Algorithm.HmacSha256],
+    ["gone-kem", Algorithm.MlKem512],
   ] as const) {
     await given("GenerateKey", { keyId, algorithm });
     await given("DeleteKey", { keyId });
@@ -830,7 +840,7 @@ test("a destroyed key is refused by everything that would use or change it, and 
       await refused(surface, admin, operation, { ...valid(operation), keyId: "never-was" }, "OBJECT_NOT_FOUND", "no such key");
       if (operation.name === "GetKey") continue;
       const request = valid(operation);
-      const keyId = `gone-${["cipher", "mac"].includes(String(request["keyId"])) ? String(request["keyId"]) : "signer"}`;
+      const keyId = `gone-${["cipher", "mac", "kem"].includes(String(request["keyId"])) ? String(request["keyId"]) : "signer"}`;
       await refused(surface, admin, operation, { ...request, keyId }, "KEY_STATE_FORBIDS", "a destroyed key");
     }
   }

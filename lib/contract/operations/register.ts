@@ -16,6 +16,8 @@ import { decrypt } from "./decrypt.ts";
 import { generateMac } from "./generate-mac.ts";
 import { verifyMac } from "./verify-mac.ts";
 import { generateDataKey } from "./generate-data-key.ts";
+import { encapsulate } from "./encapsulate.ts";
+import { decapsulate } from "./decapsulate.ts";
 import { hash } from "./hash.ts";
 import { generateRandom } from "./generate-random.ts";
 import { batch } from "./batch.ts";
@@ -51,6 +53,8 @@ export const OPERATIONS: readonly Operation[] = Object.freeze([
   getStatus,
   unseal,
   seal,
+  encapsulate,
+  decapsulate,
 ] as unknown as Operation[]);
 
 const byNumber = new Map(OPERATIONS.map((row) => [row.number, row]));

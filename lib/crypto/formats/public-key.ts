@@ -4,7 +4,8 @@
  * Every function takes either half of a pair and looks only at the public one. This file must never export a
  * private number: {@link publicHalf} comes first everywhere.
  *
- * @see RFC 5280 §4.1 (SPKI); RFC 7468 §13; RFC 7517; RFC 7638 (thumbprint); RFC 8037
+ * @see RFC 5280 §4.1 (SPKI); RFC 7468 §13; RFC 7517; RFC 7638 (thumbprint); RFC 8037;
+ *   draft-ietf-cose-dilithium §3 (kty AKP)
  */
 import { createPublicKey, hash, type KeyObject } from "node:crypto";
 import { ALGORITHMS, type AlgorithmName } from "@keystead/contract/algorithms";
@@ -19,6 +20,7 @@ export interface PublicJwk {
   readonly y?: string;
   readonly n?: string;
   readonly e?: string;
+  readonly pub?: string;
   /** JOSE name of the algorithm's default mechanism; a key may be used with others. */
   readonly alg: string;
   readonly use: "sig" | "enc";
@@ -53,33 +55,40 @@ export const pem = (label: "PUBLIC KEY" | "CERTIFICATE" | "CERTIFICATE REQUEST",
 /**
  * The public JWK, with `alg`, `use` and the thumbprint as `kid`.
  *
- * @param use what it is published for, "sig" by default; "enc" is only for RSA
+ * @param use what it is published for: "enc" for algorithms that cannot sign, "sig" by default for the others; "enc" is
+ *   also for RSA
  * @throws {HsmError} MECHANISM_NOT_SUPPORTED   `key` is a secret key
  * @throws {HsmError} MECHANISM_PARAM_INVALID   the algorithm cannot encrypt, or is not of `key`
  * @example
  * publicKeyJwk(key, "ECDSA-P256"); // { kty: "EC", crv: "P-256", x, y, alg: "ES256", use: "sig", kid }
  */
-export function publicKeyJwk(key: Key, algorithm: AlgorithmName, use: "sig" | "enc" = "sig"): PublicJwk {
+export function publicKeyJwk(key: Key, algorithm: AlgorithmName, use: "sig" | "enc" = usual(algorithm)): PublicJwk {
   if (key instanceof CompositeKey) throw new HsmError("MECHANISM_NOT_SUPPORTED", `a public key of ${algorithm} has no JWK`);
-  const { kty, crv, x, y, n, e } = publicHalf(key).export({ format: "jwk" });
-  const required = requiredMembers({ kty, crv, x, y, n, e });
+  const { kty, crv, x, y, n, e, alg, pub } = publicHalf(key).export({ format: "jwk" }) as Members;
+  const required = requiredMembers({ kty, crv, x, y, n, e, alg, pub });
   const { family, jose } = ALGORITHMS[algorithm];
   if (jose === undefined || !isOf(algorithm, key)) throw new HsmError("MECHANISM_PARAM_INVALID", "the key is not of that algorithm");
-  if (use === "enc" && family !== "rsa") throw new HsmError("MECHANISM_PARAM_INVALID", "only an RSA key can be published for encryption");
-  return { ...required, alg: use === "enc" ? "RSA-OAEP-256" : jose, use, kid: thumbprint(required) };
+  if (use === "enc" && family !== "rsa" && usual(algorithm) === "sig")
+    throw new HsmError("MECHANISM_PARAM_INVALID", "only an RSA key can be published for encryption");
+  return { ...required, alg: use === "enc" && family === "rsa" ? "RSA-OAEP-256" : jose, use, kid: thumbprint(required) };
 }
+
+const usual = (algorithm: AlgorithmName): "sig" | "enc" =>
+  (ALGORITHMS[algorithm].usages as readonly string[]).includes("sign") ? "sig" : "enc";
 
 const CURVES: Readonly<Record<number, string>> = { 256: "prime256v1", 384: "secp384r1", 521: "secp521r1" };
 
 function isOf(algorithm: AlgorithmName, { asymmetricKeyType, asymmetricKeyDetails }: KeyObject): boolean {
   const { family, sizeBits } = ALGORITHMS[algorithm];
+  if (family === "ml-kem") return asymmetricKeyType === `ml-kem-${sizeBits}`;
   if (asymmetricKeyType !== family) return false;
   if (family === "rsa") return asymmetricKeyDetails?.modulusLength === sizeBits;
   return family === "ed25519" || asymmetricKeyDetails?.namedCurve === CURVES[sizeBits];
 }
 
 /** The members RFC 7638 §3.2 (and RFC 8037 §2) hashes, in their order: by name. */
-const THUMBPRINT_MEMBERS: Readonly<Record<string, readonly ("crv" | "e" | "kty" | "n" | "x" | "y")[]>> = {
+const THUMBPRINT_MEMBERS: Readonly<Record<string, readonly ("alg" | "crv" | "e" | "kty" | "n" | "pub" | "x" | "y")[]>> = {
+  AKP: ["alg", "kty", "pub"],
   EC: ["crv", "kty", "x", "y"],
   OKP: ["crv", "kty", "x"],
   RSA: ["e", "kty", "n"],
@@ -92,6 +101,8 @@ type Members = {
   readonly y?: string | undefined;
   readonly n?: string | undefined;
   readonly e?: string | undefined;
+  readonly alg?: string | undefined;
+  readonly pub?: string | undefined;
 };
 type RequiredMembers = {
   readonly kty: string;
@@ -100,6 +111,8 @@ type RequiredMembers = {
   readonly y?: string;
   readonly n?: string;
   readonly e?: string;
+  readonly alg?: string;
+  readonly pub?: string;
 };
 
 function requiredMembers(jwk: Members): RequiredMembers {
@@ -117,7 +130,7 @@ function requiredMembers(jwk: Members): RequiredMembers {
  * The RFC 7638 thumbprint: SHA-256 over the required members, base64url without padding.
  *
  * @throws {HsmError} INVALID_REQUEST           a required member is missing
- * @throws {HsmError} MECHANISM_NOT_SUPPORTED   a `kty` other than EC, OKP, RSA
+ * @throws {HsmError} MECHANISM_NOT_SUPPORTED   a `kty` other than AKP, EC, OKP, RSA
  */
 export function thumbprint(jwk: Members): string {
   return hash("sha256", JSON.stringify(requiredMembers(jwk)), "base64url");

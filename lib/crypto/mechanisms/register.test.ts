@@ -8,7 +8,7 @@ import fc from "fast-check";
 import { ALGORITHM_NAMES, ALGORITHMS, DIGEST_NAMES, type AlgorithmName } from "@keystead/contract/algorithms";
 import type { Key } from "../composite-key.ts";
 import { publicHalf } from "../formats/public-key.ts";
-import type { Cipher, CipherParams, Macer, SignatureParams, Signer } from "../mechanism.ts";
+import type { Cipher, CipherParams, Kem, Macer, SignatureParams, Signer } from "../mechanism.ts";
 import { wipe } from "../wipe.ts";
 import { mechanismFor, mechanisms } from "./register.ts";
 
@@ -165,6 +165,32 @@ function keepsMacer(macer: Macer<Key>, key: Key, other: Key): void {
   );
 }
 
+function keepsKem(kem: Kem<Key>, key: Key, other: Key): void {
+  const publicKey = publicHalf(key);
+  const [one, two] = [kem.encapsulate(publicKey), kem.encapsulate(publicKey)];
+  assert.notDeepEqual(one.secret, two.secret, "every encapsulation has a secret of its own");
+  for (const { ciphertext, secret } of [one, two]) {
+    assert.deepEqual([ciphertext.byteLength, secret.byteLength], [kem.ciphertextBytes, kem.secretBytes]);
+    assert.equal(secret.buffer.byteLength, secret.byteLength, "on memory of its own");
+    const again = kem.decapsulate(key, ciphertext);
+    assert.deepEqual(again, secret);
+    assert.equal(again.buffer.byteLength, again.byteLength, "on memory of its own");
+    assert.notDeepEqual(kem.decapsulate(other, ciphertext), secret, "another key, another secret");
+    for (const wrong of [ciphertext.subarray(1), Buffer.concat([ciphertext, Buffer.alloc(1)]), Buffer.alloc(0)])
+      assert.throws(() => kem.decapsulate(key, wrong), PARAM);
+  }
+  fc.assert(
+    fc.property(fc.nat(kem.ciphertextBytes * 8 - 1), (bit) => {
+      const edited = Buffer.from(one.ciphertext);
+      edited[bit >> 3] = (edited[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+      const wrong = kem.decapsulate(key, edited);
+      assert.notDeepEqual(wrong, one.secret, "implicit rejection: another secret");
+      assert.deepEqual(kem.decapsulate(key, edited), wrong, "and always the same one");
+    }),
+    { numRuns: 40 },
+  );
+}
+
 for (const name of ALGORITHM_NAMES) {
   const mechanism = mechanismFor(name);
   const row = ALGORITHMS[name];
@@ -175,6 +201,7 @@ for (const name of ALGORITHM_NAMES) {
     assert.equal(mechanism.signer !== undefined, usages.includes("sign"));
     assert.equal(mechanism.cipher !== undefined, usages.includes("encrypt"));
     assert.equal(mechanism.macer !== undefined, usages.includes("mac"));
+    assert.equal(mechanism.kem !== undefined, usages.includes("encapsulate"));
   });
 
   test(`${name}: load inverts store, and refuses what is not its key`, async () => {
@@ -200,6 +227,7 @@ for (const name of ALGORITHM_NAMES) {
     if (mechanism.cipher !== undefined)
       await keepsCipher(row.family === "rsa" ? "RSA" : name.endsWith("GCM") ? "GCM" : "CBC", mechanism.cipher, key, other);
     if (mechanism.macer !== undefined) keepsMacer(mechanism.macer, key, other);
+    if (mechanism.kem !== undefined) keepsKem(mechanism.kem, key, other);
   });
 }
 

@@ -14,6 +14,7 @@ import { aes128Gcm, aes192Gcm, aes256Gcm } from "./aes-gcm.ts";
 import { ecdsaP256, ecdsaP384, ecdsaP521 } from "./ecdsa.ts";
 import { ed25519 } from "./ed25519.ts";
 import { hmacSha256, hmacSha384, hmacSha512 } from "./hmac.ts";
+import { mlKem1024, mlKem512, mlKem768 } from "./ml-kem.ts";
 import { storedKeyUnreadable } from "./refusals.ts";
 import { rsa2048, rsa3072, rsa4096 } from "./rsa.ts";
 
@@ -34,6 +35,9 @@ export const mechanisms = Object.freeze({
   "HMAC-SHA-256": hmacSha256,
   "HMAC-SHA-384": hmacSha384,
   "HMAC-SHA-512": hmacSha512,
+  "ML-KEM-512": mlKem512,
+  "ML-KEM-768": mlKem768,
+  "ML-KEM-1024": mlKem1024,
 } satisfies Record<AlgorithmName, Mechanism<Key>>);
 
 /**

@@ -20,6 +20,7 @@ export async function consistent(mechanism: Mechanism<Key>, key: Key): Promise<b
     ...(mechanism.signer === undefined ? [] : [signs]),
     ...(mechanism.cipher === undefined ? [] : [encrypts]),
     ...(mechanism.macer === undefined ? [] : [macs]),
+    ...(mechanism.kem === undefined ? [] : [encapsulates]),
   ];
   try {
     for (const check of checks) if (!(await check(mechanism, key))) return false;
@@ -50,4 +51,15 @@ async function encrypts({ cipher }: Mechanism<Key>, key: Key): Promise<boolean> 
 
 async function macs({ macer }: Mechanism<Key>, key: Key): Promise<boolean> {
   return macer !== undefined && macer.verify(key, MESSAGE, macer.mac(key, MESSAGE));
+}
+
+async function encapsulates({ kem }: Mechanism<Key>, key: Key): Promise<boolean> {
+  if (kem === undefined) return false;
+  const { ciphertext, secret } = kem.encapsulate(publicHalf(key));
+  const again = kem.decapsulate(key, ciphertext);
+  try {
+    return same(secret, again);
+  } finally {
+    wipe(secret, again);
+  }
 }

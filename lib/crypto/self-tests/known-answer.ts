@@ -116,6 +116,22 @@ export function macs(mechanism: Mechanism<Key>, { key, message, mac }: MacVector
   return same(macer.mac(opened, data), wanted) && macer.verify(opened, data, wanted) && !macer.verify(opened, data, altered(wanted));
 }
 
+/** A published ciphertext carries its secret; what is encapsulated here is decapsulated again. */
+export interface DecapsulateVector {
+  readonly key: string;
+  readonly ciphertext: string;
+  readonly secret: string;
+}
+
+export function decapsulates(mechanism: Mechanism<Key>, { key, ciphertext, secret }: DecapsulateVector): boolean {
+  const kem = mechanism.kem;
+  if (kem === undefined) return false;
+  const opened = mechanism.importKey("raw", vector(key));
+  if (!same(kem.decapsulate(opened, vector(ciphertext)), vector(secret))) return false;
+  const made = kem.encapsulate(publicHalf(opened));
+  return same(kem.decapsulate(opened, made.ciphertext), made.secret);
+}
+
 /** Whether `attempt` throws. */
 export function refused(attempt: () => unknown): boolean {
   try {

@@ -7,6 +7,7 @@
 import type { AlgorithmName } from "@keystead/contract/algorithms";
 import { aes128Cbc, aes128Gcm, aes192Cbc, aes192Gcm, aes256Cbc, aes256Gcm } from "./ciphers.ts";
 import { ecdsaP256, ecdsaP384, ecdsaP521, ed25519 } from "./elliptic.ts";
+import { mlKem1024, mlKem512, mlKem768 } from "./kems.ts";
 import type { KnownAnswer } from "./known-answer.ts";
 import { hmacSha256, hmacSha384, hmacSha512 } from "./macs.ts";
 import { rsa2048, rsa3072, rsa4096 } from "./rsa.ts";
@@ -28,4 +29,7 @@ export const KNOWN_ANSWERS: Readonly<Record<AlgorithmName, KnownAnswer>> = Objec
   "HMAC-SHA-256": hmacSha256,
   "HMAC-SHA-384": hmacSha384,
   "HMAC-SHA-512": hmacSha512,
+  "ML-KEM-512": mlKem512,
+  "ML-KEM-768": mlKem768,
+  "ML-KEM-1024": mlKem1024,
 });

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import type { NamespaceConfig } from "@keystead/contract/config";
 import { HsmError } from "@keystead/contract/errors";
 import type { Operation } from "@keystead/contract/operation";
+import type { Permission } from "@keystead/contract/permissions";
 import { OPERATIONS, operationByName } from "@keystead/contract/operations/register";
 import { ceremonyPrincipal } from "../authenticate/authenticate.ts";
 import type { Principal } from "../authenticate/principal.ts";
@@ -35,6 +36,8 @@ const TABLE: Readonly<Record<string, string>> = {
   GetStatus: "A N O K U S R",
   Unseal: "A",
   Seal: "A",
+  Encapsulate: "A O S",
+  Decapsulate: "A O S",
 };
 const LETTERS: Readonly<Record<string, string>> = {
   Administrator: "A",
@@ -108,6 +111,19 @@ test("role aliases are those of the table and nothing else", () => {
     "Administrator",
   ]);
   for (const none of ["", "Admin", "root", "__proto__", "hasOwnProperty", "valueOf"]) assert.equal(findRole(none), undefined);
+});
+
+test("a shared secret demands key:create to become a key, and a permission of its own to leave", () => {
+  const encapsulate = operation("Encapsulate");
+  const asked = (asBytes: boolean): readonly Permission[] => encapsulate.demands?.({ asBytes } as never) ?? assert.fail();
+  const may = (role: string, asBytes: boolean): boolean =>
+    answer(plain, ask({ principal: principal([role]), operation: encapsulate, demands: asked(asBytes) })) === "allowed";
+  assert.deepEqual([asked(false), asked(true)], [["key:create"], ["crypto:shared_secret"]]);
+  // A program gets bytes but makes no keys; one who makes keys but uses none gets neither.
+  assert.deepEqual([may("Service", false), may("Service", true)], [false, true]);
+  assert.deepEqual([may("Operator", false), may("Operator", true)], [true, true]);
+  for (const role of ["KeyAdmin", "NamespaceAdmin", "KeyUser", "Auditor"])
+    assert.deepEqual([may(role, false), may(role, true)], [false, false]);
 });
 
 test("two roles may together what each may alone, and no more", () => {

@@ -15,7 +15,7 @@ export interface KeyFilter {
 }
 
 /** Usages that make something new; only an active current version may. */
-const PRODUCING: ReadonlySet<Usage> = new Set<Usage>(["sign", "encrypt", "mac", "wrap_data_key"]);
+const PRODUCING: ReadonlySet<Usage> = new Set<Usage>(["sign", "encrypt", "mac", "wrap_data_key", "encapsulate"]);
 
 /** Returns when the use is permitted. @throws {HsmError} KEY_USAGE_FORBIDS, KEY_STATE_FORBIDS, OBJECT_NOT_FOUND (version) */
 export function permit(attributes: KeyAttributes, keyId: string, usage: KeyUse, version: number, noSuchVersion?: () => HsmError): void {

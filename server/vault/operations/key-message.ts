@@ -23,6 +23,9 @@ const USAGES: Readonly<Record<UsageName, Usage>> = Object.freeze({
   mac: Usage.MAC,
   verify_mac: Usage.VERIFY_MAC,
   wrap_data_key: Usage.WRAP_DATA_KEY,
+  encapsulate: Usage.ENCAPSULATE,
+  decapsulate: Usage.DECAPSULATE,
+  derive: Usage.DERIVE,
 });
 const EXPORT_POLICIES: Readonly<Record<ExportPolicyName, ExportPolicy>> = Object.freeze({
   never: ExportPolicy.NEVER,

@@ -6,7 +6,9 @@ import type { Handler } from "./handler.ts";
 import { batch } from "./batch.ts";
 import { createNamespace } from "./create-namespace.ts";
 import { decrypt } from "./decrypt.ts";
+import { decapsulate } from "./decapsulate.ts";
 import { deleteKey } from "./delete-key.ts";
+import { encapsulate } from "./encapsulate.ts";
 import { encrypt } from "./encrypt.ts";
 import { generateDataKey } from "./generate-data-key.ts";
 import { generateKey } from "./generate-key.ts";
@@ -47,6 +49,8 @@ const LINES = [
   listNamespaces,
   getAuditLog,
   getStatus,
+  encapsulate,
+  decapsulate,
 ] as unknown as readonly Handler[];
 
 /** Handlers by operation number. */

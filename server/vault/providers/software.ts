@@ -7,7 +7,7 @@
 import type { AlgorithmName } from "@keystead/contract/algorithms";
 import { HsmError } from "@keystead/contract/errors";
 import type { Key } from "@keystead/crypto/composite-key";
-import type { Cipher, CipherParams, Ciphertext, Macer, SignatureParams, Signer } from "@keystead/crypto/mechanism";
+import type { Cipher, CipherParams, Ciphertext, Kem, Macer, SignatureParams, Signer } from "@keystead/crypto/mechanism";
 import { mechanismFor } from "@keystead/crypto/mechanisms/register";
 import type { OpenKey } from "../objects/objects.ts";
 import { Limiter } from "./limiter.ts";
@@ -86,6 +86,18 @@ export class SoftwareProvider {
     return this.#cipher(key, "decrypt").decrypt(key.key, sealed, params);
   }
 
+  /** The caller wipes the secret. */
+  encapsulate(key: OpenKey): { ciphertext: Buffer; secret: Buffer } {
+    const kem = this.#kem(key, "encapsulate");
+    if (key.publicKey === undefined) throw unsupported(key, "encapsulate");
+    return kem.encapsulate(key.publicKey);
+  }
+
+  /** The caller wipes the secret. */
+  decapsulate(key: OpenKey, ciphertext: Uint8Array): Buffer {
+    return this.#kem(key, "decapsulate").decapsulate(key.key, ciphertext);
+  }
+
   mac(key: OpenKey, data: Uint8Array): Buffer {
     return this.#macer(key).mac(key.key, data);
   }
@@ -113,6 +125,11 @@ export class SoftwareProvider {
   #cipher(key: OpenKey, what: string): Cipher<Key> {
     if (key.mechanism.cipher === undefined) throw unsupported(key, what);
     return key.mechanism.cipher;
+  }
+
+  #kem(key: OpenKey, what: string): Kem<Key> {
+    if (key.mechanism.kem === undefined) throw unsupported(key, what);
+    return key.mechanism.kem;
   }
 
   #macer(key: OpenKey): Macer<Key> {

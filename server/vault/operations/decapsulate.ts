@@ -1,0 +1,13 @@
+import { decapsulate as operation } from "@keystead/contract/operations/decapsulate";
+import { grantOf, handler } from "./handler.ts";
+import { grantWish, wishOf } from "./secret-result.ts";
+
+/** The secret that a ciphertext carries. Whether it was made for this key is not told: another one yields another secret. */
+export const decapsulate = handler(operation, async (invocation, { objects, provider }) => {
+  const { namespace, request } = invocation;
+  const key = await objects.open(grantOf(invocation), request.version);
+  const wish = await wishOf(namespace, request, objects);
+  const secret = provider.decapsulate(key, request.ciphertext);
+  const { fields, ...rest } = await grantWish(wish, secret, false, objects);
+  return { reply: { keyId: request.keyId, version: key.version, ...fields }, version: key.version, ...rest };
+});

@@ -1,0 +1,102 @@
+/**
+ * What becomes of an established secret: a managed key, or bytes in the reply.
+ *
+ * The wish is checked before any secret is made. Nothing here may let bytes out that were not asked for by name; whether
+ * they may leave was decided with the request.
+ */
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { ALGORITHMS, type AlgorithmName, type Usage } from "@keystead/contract/algorithms";
+import { algorithmName } from "@keystead/contract/enum-names";
+import { HsmError } from "@keystead/contract/errors";
+import type { KeySchema, KeyTemplate } from "@keystead/contract/generated/hsm/hsm_pb";
+import { mechanismFor } from "@keystead/crypto/mechanisms/register";
+import { wipe } from "@keystead/crypto/wipe";
+import type { ExportPolicy } from "../objects/attributes.ts";
+import type { Change } from "../objects/change.ts";
+import type { Objects } from "../objects/objects.ts";
+import { exportPolicyName, keyMessage } from "./key-message.ts";
+import { newKeyId, newKeyUsage } from "./new-key.ts";
+
+/** A wish that can be granted: "bytes", or the key that the secret is to become. */
+export type Wish = "bytes" | WishedKey;
+
+export interface WishedKey {
+  readonly namespace: string;
+  readonly keyId: string;
+  readonly algorithm: AlgorithmName;
+  readonly sizeBytes: number;
+  readonly usage: readonly Usage[];
+  readonly tags: readonly string[];
+  readonly description: string;
+  readonly exportable: ExportPolicy;
+}
+
+/** What the reply, the monitor and the log get of a granted wish. */
+export interface Granted {
+  readonly fields: { readonly key?: MessageInitShape<typeof KeySchema>; readonly secret?: Buffer };
+  readonly change?: Change;
+  readonly secrets?: readonly Uint8Array[];
+}
+
+/**
+ * The wish of a request, checked as far as it can be before there is a secret.
+ *
+ * @throws {HsmError} INVALID_REQUEST        neither or both of as_key and as_bytes; a usage the algorithm cannot have
+ * @throws {HsmError} MECHANISM_PARAM_INVALID   as_key names no secret-key algorithm
+ * @throws {HsmError} OBJECT_NOT_FOUND       the namespace
+ */
+export async function wishOf(
+  namespace: string,
+  request: { readonly asKey?: KeyTemplate | undefined; readonly asBytes: boolean },
+  objects: Objects,
+): Promise<Wish> {
+  const { asKey, asBytes } = request;
+  if ((asKey !== undefined) === asBytes)
+    throw new HsmError("INVALID_REQUEST", "say what the secret becomes: as_key or as_bytes, one of them");
+  return asKey === undefined ? "bytes" : wishedKey(namespace, asKey, objects);
+}
+
+/** The key that a template describes. @throws {HsmError} as {@link wishOf} */
+export async function wishedKey(namespace: string, template: KeyTemplate, objects: Objects): Promise<WishedKey> {
+  const algorithm = algorithmName(template.algorithm);
+  if (algorithm === undefined) throw new HsmError("INVALID_REQUEST", "as_key.algorithm is missing");
+  const { objectClass, sizeBits } = ALGORITHMS[algorithm];
+  if (objectClass !== "secret")
+    throw new HsmError("MECHANISM_PARAM_INVALID", `a secret cannot become a key of ${algorithm}: it is not a secret key`);
+  const usage = newKeyUsage(algorithm, template.usage);
+  await objects.describeNamespace(namespace);
+  return {
+    namespace,
+    keyId: template.keyId === "" ? newKeyId(Date.now()) : template.keyId,
+    algorithm,
+    sizeBytes: sizeBits / 8,
+    usage,
+    tags: [...new Set(template.tags)],
+    description: template.description,
+    exportable: exportPolicyName(template.exportable),
+  };
+}
+
+/**
+ * Grants it. The secret is wiped here, or with the reply.
+ *
+ * @param local whether the key counts as made in this vault alone (CKA_LOCAL): not when somebody else holds it too
+ * @throws {HsmError} MECHANISM_PARAM_INVALID   the secret is not as long as the key is to be
+ * @throws {HsmError} OBJECT_EXISTS, QUOTA_EXCEEDED
+ */
+export async function grantWish(wish: Wish, secret: Buffer, local: boolean, objects: Objects): Promise<Granted> {
+  if (wish === "bytes") return { fields: { secret }, secrets: [secret] };
+  try {
+    const { sizeBytes, ...described } = wish;
+    if (secret.byteLength !== sizeBytes)
+      throw new HsmError(
+        "MECHANISM_PARAM_INVALID",
+        `the secret has ${secret.byteLength} bytes, a key of ${wish.algorithm} has ${sizeBytes}`,
+      );
+    const key = mechanismFor(wish.algorithm).importKey("raw", secret);
+    const { described: made, change } = await objects.create({ ...described, key, local });
+    return { fields: { key: keyMessage(made) }, change };
+  } finally {
+    wipe(secret);
+  }
+}
