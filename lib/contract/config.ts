@@ -77,15 +77,7 @@ export interface GatewayConfig {
   /** Plain health listener (8080). In the development preset it also serves REST on loopback. */
   readonly health: { readonly host: string; readonly port: number } | undefined;
   readonly developmentRest: boolean;
-  readonly metrics:
-    | {
-        readonly host: string;
-        readonly port: number;
-        readonly histograms: boolean;
-        readonly buckets: readonly number[];
-        readonly collectionIntervalSeconds: number;
-      }
-    | undefined;
+  readonly metrics: { readonly host: string; readonly port: number } | undefined;
   readonly tls: TlsFiles | undefined;
   readonly limits: {
     readonly maxConnections: number;

@@ -279,6 +279,25 @@ test("server.tls_enabled: false leaves both TLS listeners out", async (context) 
   assert.deepEqual(Object.keys(server.addresses).sort(), ["health", "metrics"]);
 });
 
+test("server.host, server.health_host and metrics.listen_addr say where each listener listens, and nowhere else", async (context) => {
+  const chosen = { api: "127.0.0.2", grpc: "127.0.0.2", health: "127.0.0.3", metrics: "127.0.0.4" } as const;
+  const server = await serving(context, {
+    preset: "test",
+    config: { server: { host: chosen.api, health_host: chosen.health }, metrics: { listen_addr: chosen.metrics } },
+  });
+  const connected = (host: string, port: number): Promise<boolean> =>
+    new Promise((resolve) => {
+      const socket = connectPlain(port, host, () => (socket.destroy(), resolve(true)));
+      socket.once("error", () => resolve(false));
+    });
+  for (const [listener, host] of Object.entries(chosen)) {
+    const port = portOf(server.addresses[listener]);
+    assert.equal(server.addresses[listener], `${host}:${port}`);
+    assert.equal(await connected(host, port), true, listener);
+    assert.equal(await connected("127.0.0.9", port), false, listener);
+  }
+});
+
 test("client certificates are required, optional or not asked for, per listener", async (context) => {
   const server = await serving(context, {
     config: { server: { api_client_auth: "required", grpc_client_auth: "none" }, development: { plaintext: false } },

@@ -50,15 +50,7 @@ function gateway(config: ConfigTree, base: PathBase): GatewayConfig {
     developmentGrpc: plaintext && server.grpc_enabled ? { host: loopback(server.host), port: server.port } : undefined,
     health: server.health_enabled ? { host: server.health_host, port: server.health_port } : undefined,
     developmentRest: plaintext,
-    metrics: metrics.enabled
-      ? {
-          host: metrics.listen_addr,
-          port: metrics.listen_port,
-          histograms: metrics.enable_histograms,
-          buckets: metrics.histogram_buckets,
-          collectionIntervalSeconds: 0,
-        }
-      : undefined,
+    metrics: metrics.enabled ? { host: metrics.listen_addr, port: metrics.listen_port } : undefined,
     tls,
     limits: {
       maxConnections: server.max_connections,

@@ -55,7 +55,7 @@ test("sections join across layers and lists are replaced", () => {
     file: "namespaces: {b: {max_keys: 2}}\nmetrics: {histogram_buckets: [3]}",
   });
   assert.deepEqual(Object.keys(config?.vault.namespaces ?? {}), ["default", "a", "b"]);
-  assert.deepEqual(config?.gateway.metrics?.buckets, [3]);
+  assert.deepEqual(config?.vault.histogramBuckets, [3]);
 });
 
 test("two config/default files are a mistake", () =>
@@ -152,7 +152,7 @@ test("environment values are read as what their key takes", () => {
     },
   });
   assert.equal(config?.vault.storage.wal, false);
-  assert.deepEqual(config?.gateway.metrics?.buckets, [1, 2]);
+  assert.deepEqual(config?.vault.histogramBuckets, [1, 2]);
   assert.equal(config?.vault.namespaces["default"]?.description, "42");
   assert.equal(config?.gateway.limits.requestTimeoutSeconds, 90);
 });
