@@ -239,6 +239,8 @@ test("--direct sends the data itself", async () => {
   const { out } = await runIn({ client, stdin: "abc" }, "encrypt", "k", "--direct");
   assert.equal(out.toString(), `${Buffer.from("cba").toString("base64")}\n`);
   assert.equal((await runIn({ client, stdin: out }, "decrypt", "k", "--direct")).out.toString(), "abc");
+  assert.equal((await runIn({ client, stdin: "abc" }, "encrypt", "k", "--nonce", "00")).exit, 2);
+  assert.equal((await runIn({ client, stdin: "abc" }, "encrypt", "k", "--direct", "--nonce", "zz")).exit, 2);
   assert.equal((await runIn({ client, stdin: "abc" }, "encrypt", "k", "--hex")).exit, 2);
 });
 

@@ -145,6 +145,8 @@ export interface EncryptRequest extends KeyAddress {
   readonly scheme?: EncryptionScheme | undefined;
   readonly digest?: DigestSpelling | undefined;
   readonly format?: CiphertextFormat | undefined;
+  /** A nonce of one's own; needs the permission crypto:caller_nonce. */
+  readonly nonce?: Uint8Array | undefined;
 }
 export interface EncryptResponse {
   readonly ciphertext: Buffer;

@@ -7,6 +7,8 @@
  * @see RFC 7518 (JOSE names); SP 800-57 Part 1 Rev. 5 §5.6.1 (strength); PKCS#11 3.1 §6; KMIP 2.1 §11.12
  */
 
+import { SYMMETRIC_ALGORITHMS } from "./symmetric-algorithms.ts";
+
 /** What a key may be used for (PKCS#11 CKA_SIGN, CKA_VERIFY, ...; KMIP cryptographic usage mask). */
 export const USAGES = Object.freeze([
   "sign",
@@ -39,7 +41,7 @@ export interface AlgorithmRow {
   readonly proto: string;
   /** PKCS#11 shape of the object. */
   readonly objectClass: "private" | "secret";
-  readonly family: "rsa" | "ec" | "ed25519" | "aes" | "hmac" | "ml-kem";
+  readonly family: "rsa" | "ec" | "ed25519" | "aes" | "hmac" | "ml-kem" | "chacha20";
   readonly sizeBits: number;
   /** Bits of security against the best attack known without a quantum computer (SP 800-57 Part 1 Rev. 5 Table 2). */
   readonly strengthBits: number;
@@ -53,6 +55,7 @@ export interface AlgorithmRow {
   /** JOSE `alg` of the default mechanism, where RFC 7518/8037 names one. */
   readonly jose: string | undefined;
   readonly ckk: string;
+  /** Empty where KMIP has no name. */
   readonly kmip: string;
   /** Further spellings, compared without case. */
   readonly aliases: readonly string[];
@@ -351,6 +354,7 @@ export const ALGORITHMS = Object.freeze({
     kmip: "ML-KEM-1024",
     aliases: ["Kyber1024", "KEY_TYPE_ML_KEM_1024", "id-alg-ml-kem-1024"],
   },
+  ...SYMMETRIC_ALGORITHMS,
 } satisfies Record<string, AlgorithmRow>);
 
 /** Canonical name of a key algorithm. */

@@ -11,6 +11,8 @@ export const PERMISSIONS = Object.freeze([
   "crypto:verify",
   "crypto:encrypt",
   "crypto:decrypt",
+  // Choosing a nonce oneself: one used twice can give away everything a key protects.
+  "crypto:caller_nonce",
   "crypto:mac",
   "crypto:verify_mac",
   "crypto:data_key",

@@ -46,7 +46,7 @@ export interface Signer<K extends Key = KeyObject> {
 
 /** What an encryption request may choose. A mechanism refuses every parameter it does not read. */
 export interface CipherParams {
-  /** AES-GCM only: bytes that are authenticated and not encrypted; the same are needed to decrypt. */
+  /** AEADs only: bytes that are authenticated and not encrypted; the same are needed to decrypt. */
   readonly additionalData?: Uint8Array;
   /** RSA only: RSAES-OAEP (default) or RSAES-PKCS1-v1_5 (read the warning in mechanisms/rsa-cipher.ts). */
   readonly scheme?: "oaep" | "pkcs1";
@@ -54,24 +54,31 @@ export interface CipherParams {
   readonly digest?: DigestName;
   /** RSA-OAEP only: the label L of RFC 8017 §7.1, empty by default. */
   readonly label?: Uint8Array;
+  /**
+   * To encrypt only, and never RSA: the nonce (IV, first counter block, tweak) of the caller's choice, as long as the
+   * mechanism's own.
+   *
+   * @security whoever chooses it answers for its uniqueness; the vault asks for a permission of its own
+   */
+  readonly nonce?: Uint8Array;
 }
 
 /** What encryption makes and decryption takes. */
 export interface Ciphertext {
-  /** AES-GCM: ciphertext || 16-byte tag. AES-CBC: whole blocks. RSA: as long as the modulus. */
+  /** AEADs: ciphertext || 16-byte tag. AES-CBC: whole blocks. CTR, XTS: as long as the plaintext. RSA: as the modulus. */
   readonly ciphertext: Uint8Array;
-  /** AES-GCM: 12 bytes. AES-CBC: the 16-byte IV. RSA: empty. */
+  /** AEADs: 12 bytes (XChaCha20: 24). AES-CBC, CTR and XTS: the 16-byte IV, counter or tweak. RSA: empty. */
   readonly nonce: Uint8Array;
 }
 
-/** Encrypts and decrypts. Nonces are drawn here, never taken from a caller. */
+/** Encrypts and decrypts. Nonces are drawn here unless {@link CipherParams.nonce} says otherwise. */
 export interface Cipher<K extends Key = KeyObject> {
   /** For inputs of a few KiB; what is longer the vault sends elsewhere by size. */
   readonly cost: Cost;
   /** Returns if `params` are ones this mechanism accepts. @throws {HsmError} MECHANISM_PARAM_INVALID otherwise */
   check(params: CipherParams): void;
   /**
-   * `plaintext` encrypted under a fresh random nonce. `key` is the secret key, or either half of an RSA pair.
+   * `plaintext` encrypted under a fresh random nonce, or the chosen one. `key` is the secret key, or either half of an RSA pair.
    * @throws {HsmError} MECHANISM_PARAM_INVALID; REQUEST_TOO_LARGE when RSA cannot carry so much
    */
   encrypt(key: K, plaintext: Uint8Array, params: CipherParams): { ciphertext: Buffer; nonce: Buffer };
@@ -80,7 +87,7 @@ export interface Cipher<K extends Key = KeyObject> {
    * @throws {HsmError} DECRYPTION_FAILED   for every failure, with one constant detail; MECHANISM_PARAM_INVALID
    */
   decrypt(key: K, sealed: Ciphertext, params: CipherParams): Buffer;
-  /** As `encrypt`, on the thread pool; only RSA, whose public operation is cheap, stays on the calling thread. */
+  /** As `encrypt`, on the thread pool for AES-GCM and AES-CBC; on the calling thread for what Node cannot do there. */
   encryptPooled(key: K, plaintext: Uint8Array, params: CipherParams): Promise<{ ciphertext: Buffer; nonce: Buffer }>;
   /** As `decrypt`, on the thread pool; only RSA with PKCS#1 v1.5 or SHA-3, which Node cannot do there, stays here. */
   decryptPooled(key: K, sealed: Ciphertext, params: CipherParams): Promise<Buffer>;

@@ -308,6 +308,7 @@ function assertRefused(answer: Answer, ...codes: string[]): void {
   );
 }
 
+// The other symmetric ciphers are in ciphers.test.ts.
 const GCM = withUsage("encrypt").filter((name) => name.endsWith("GCM"));
 const CBC = withUsage("encrypt").filter((name) => name.endsWith("CBC"));
 const RSA = withUsage("encrypt").filter((name) => name.startsWith("RSA"));

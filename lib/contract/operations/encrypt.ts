@@ -8,5 +8,6 @@ export const encrypt = operation({
   scope: "key",
   effect: "use",
   usage: "encrypt",
+  demands: ({ nonce }) => (nonce.length > 0 ? ["crypto:caller_nonce"] : []),
   batchable: true,
 });

@@ -3,21 +3,24 @@
  *
  * CBC authenticates nothing. Every failure to decrypt reads the same, but that a ciphertext failed at all tells an
  * attacker who may send many of them whether its padding was right (Vaudenay 2002): whoever offers this mechanism to
- * such a caller must authenticate ciphertexts elsewhere. The IV is 16 random bytes drawn here, never a caller's.
+ * such a caller must authenticate ciphertexts elsewhere. The IV is 16 random bytes drawn here, unless a caller
+ * with the permission for it brings its own.
  *
  * @see NIST SP 800-38A §6.2, App. C; RFC 5652 §6.3 (padding); PKCS#11 3.1 CKM_AES_CBC_PAD
  */
-import { createCipheriv, createDecipheriv, randomFillSync } from "node:crypto";
+import { createCipheriv, createDecipheriv } from "node:crypto";
 import type { AlgorithmName } from "@keystead/contract/algorithms";
 import type { Cipher, CipherParams, Mechanism } from "../mechanism.ts";
 import { copySecret, secretBuffer, wipe } from "../wipe.ts";
+import { nonceFor } from "./nonce.ts";
 import { decryptOnPool, encryptOnPool } from "./pooled-cipher.ts";
 import { decryptionFailed, paramInvalid } from "./refusals.ts";
 import { secretKeyMethods } from "./secret-key.ts";
 
 export const CBC_BLOCK_BYTES = 16;
 
-function check({ additionalData, scheme, digest, label }: CipherParams): void {
+function check({ additionalData, scheme, digest, label, nonce }: CipherParams): void {
+  if (nonce !== undefined && nonce.byteLength !== CBC_BLOCK_BYTES) throw paramInvalid(`the nonce must be ${CBC_BLOCK_BYTES} bytes`);
   if (additionalData !== undefined) throw paramInvalid("AES-CBC cannot authenticate additional data; use AES-GCM");
   if (scheme !== undefined || digest !== undefined || label !== undefined) throw paramInvalid("AES-CBC takes no parameters");
 }
@@ -33,7 +36,7 @@ function aesCbc(algorithm: AlgorithmName, name: "aes-128-cbc" | "aes-192-cbc" | 
     check,
     encrypt(key, plaintext, params) {
       check(params);
-      const nonce = randomFillSync(Buffer.allocUnsafeSlow(CBC_BLOCK_BYTES));
+      const nonce = nonceFor(params.nonce, CBC_BLOCK_BYTES);
       const inner = createCipheriv(name, key, nonce);
       const head = inner.update(plaintext);
       const tail = inner.final();
@@ -54,7 +57,7 @@ function aesCbc(algorithm: AlgorithmName, name: "aes-128-cbc" | "aes-192-cbc" | 
     },
     async encryptPooled(key, plaintext, params) {
       check(params);
-      const nonce = randomFillSync(Buffer.allocUnsafeSlow(CBC_BLOCK_BYTES));
+      const nonce = nonceFor(params.nonce, CBC_BLOCK_BYTES);
       return { ciphertext: await encryptOnPool(key, { name: "AES-CBC", iv: nonce }, plaintext), nonce };
     },
     async decryptPooled(key, { ciphertext, nonce }, params) {

@@ -1,16 +1,17 @@
 /**
  * AES in Galois/Counter Mode with 128, 192 and 256-bit keys.
  *
- * Ciphertext is ct || tag. The nonce is 12 random bytes drawn here; a caller can never choose one, because one nonce
- * used twice under a key gives away the authentication key. With random nonces a key should be rotated before 2^32
+ * Ciphertext is ct || tag. The nonce is 12 random bytes drawn here, unless a caller with the permission for it brings its
+ * own: one nonce used twice under a key gives away the authentication key. With random nonces a key should be rotated before 2^32
  * encryptions (SP 800-38D §8.3): the vault counts uses, this file does not.
  *
  * @see NIST SP 800-38D; RFC 5116 §5.1
  */
-import { createCipheriv, createDecipheriv, randomFillSync, type KeyObject } from "node:crypto";
+import { createCipheriv, createDecipheriv, type KeyObject } from "node:crypto";
 import type { AlgorithmName } from "@keystead/contract/algorithms";
 import type { Cipher, CipherParams, Mechanism } from "../mechanism.ts";
 import { wipe } from "../wipe.ts";
+import { nonceFor } from "./nonce.ts";
 import { decryptOnPool, encryptOnPool, type PooledAlgorithm } from "./pooled-cipher.ts";
 import { decryptionFailed, paramInvalid } from "./refusals.ts";
 import { secretKeyMethods } from "./secret-key.ts";
@@ -62,7 +63,8 @@ export function openWithNonce(name: GcmName, key: KeyObject, nonce: Uint8Array, 
 
 const NO_DATA = new Uint8Array(0);
 
-function check({ scheme, digest, label }: CipherParams): void {
+function check({ scheme, digest, label, nonce }: CipherParams): void {
+  if (nonce !== undefined && nonce.byteLength !== GCM_NONCE_BYTES) throw paramInvalid(`the nonce must be ${GCM_NONCE_BYTES} bytes`);
   if (scheme !== undefined || digest !== undefined || label !== undefined) throw paramInvalid("AES-GCM takes additional data only");
 }
 
@@ -79,7 +81,7 @@ function aesGcm(algorithm: AlgorithmName, name: GcmName): Mechanism {
     check,
     encrypt(key, plaintext, params) {
       check(params);
-      const nonce = randomFillSync(Buffer.allocUnsafeSlow(GCM_NONCE_BYTES));
+      const nonce = nonceFor(params.nonce, GCM_NONCE_BYTES);
       return { ciphertext: sealWithNonce(name, key, nonce, plaintext, params.additionalData ?? NO_DATA), nonce };
     },
     decrypt(key, { ciphertext, nonce }, params) {
@@ -88,7 +90,7 @@ function aesGcm(algorithm: AlgorithmName, name: GcmName): Mechanism {
     },
     async encryptPooled(key, plaintext, params) {
       check(params);
-      const nonce = randomFillSync(Buffer.allocUnsafeSlow(GCM_NONCE_BYTES));
+      const nonce = nonceFor(params.nonce, GCM_NONCE_BYTES);
       return { ciphertext: await encryptOnPool(key, pooled(nonce, params), plaintext), nonce };
     },
     async decryptPooled(key, { ciphertext, nonce }, params) {

@@ -239,3 +239,14 @@ for (const name of SECRET) {
     for (const format of ["pkcs8", "sec1", "pem"] as const) refuses(name, format, secret, /raw or jwk/);
   });
 }
+
+for (const name of ["AES-128-XTS", "AES-256-XTS"] as const) {
+  test(`${name}: refuses a key whose halves are one key twice`, () => {
+    const half = randomBytes(ALGORITHMS[name].sizeBits / 16);
+    const [twice, almost] = [Buffer.concat([half, half]), Buffer.concat([half, half])];
+    almost[almost.length - 1] = (almost.at(-1) ?? 0) ^ 1;
+    refuses(name, "raw", twice, /halves/);
+    refuses(name, "jwk", json({ kty: "oct", k: twice.toString("base64url") }), /halves/);
+    assert.deepEqual(mechanismFor(name).store(mechanismFor(name).importKey("raw", almost)), almost);
+  });
+}

@@ -29,11 +29,26 @@ const REFUSED_SIGNATURE_PARAMS: Readonly<Record<string, readonly SignatureParams
   rsa: [{ digest: "BLAKE3" }, { digest: "SHA-1" as "SHA-256" }, { scheme: "raw" as "pss" }, { format: "der" }],
 };
 
-const REFUSED_CIPHER_PARAMS: Readonly<Record<string, readonly CipherParams[]>> = {
-  GCM: [{ scheme: "oaep" }, { digest: "SHA-256" }, { label: Buffer.alloc(1) }],
-  CBC: [{ additionalData: Buffer.alloc(0) }, { scheme: "oaep" }, { digest: "SHA-256" }, { label: Buffer.alloc(1) }],
+/** Ciphers by what they notice. */
+type CipherKind = "AEAD" | "CBC" | "CTR" | "XTS" | "RSA";
+const cipherKind = (name: string): CipherKind =>
+  name.startsWith("RSA") ? "RSA" : ((["CBC", "CTR", "XTS"] as const).find((mode) => name.endsWith(mode)) ?? "AEAD");
+
+const NO_PARAMS: readonly CipherParams[] = [
+  { additionalData: Buffer.alloc(0) },
+  { scheme: "oaep" },
+  { digest: "SHA-256" },
+  { label: Buffer.alloc(1) },
+  { nonce: Buffer.alloc(12) },
+];
+const REFUSED_CIPHER_PARAMS: Readonly<Record<CipherKind, readonly CipherParams[]>> = {
+  AEAD: [{ scheme: "oaep" }, { digest: "SHA-256" }, { label: Buffer.alloc(1) }, { nonce: Buffer.alloc(11) }, { nonce: Buffer.alloc(25) }],
+  CBC: NO_PARAMS,
+  CTR: NO_PARAMS,
+  XTS: NO_PARAMS,
   RSA: [
     { additionalData: Buffer.alloc(0) },
+    { nonce: Buffer.alloc(12) },
     { digest: "BLAKE3" },
     { scheme: "none" as "oaep" },
     { scheme: "pkcs1", digest: "SHA-256" },
@@ -72,24 +87,28 @@ async function keepsSigner(family: string, signer: Signer<Key>, key: Key): Promi
   }
 }
 
-async function keepsCipher(kind: "GCM" | "CBC" | "RSA", cipher: Cipher<Key>, key: Key, other: Key): Promise<void> {
+async function keepsCipher(kind: CipherKind, cipher: Cipher<Key>, key: Key, other: Key): Promise<void> {
   const failures = new Set<string>();
   const fails = (decrypt: () => Buffer): void =>
     assert.throws(decrypt, (error: { code?: string; detail?: string }) => (failures.add(`${error.code}|${error.detail}`), true));
   const maxLength = kind === "RSA" ? 190 : 5000;
+  const minLength = kind === "XTS" ? 16 : 0;
+  // CTR and XTS give an answer to whatever is long enough; CBC notices wrong lengths and wrong padding only.
+  const noticesLength = kind !== "CTR" && kind !== "XTS";
+  const authenticates = kind === "AEAD" || kind === "RSA";
   const paramsOf = (extra: Uint8Array): CipherParams =>
-    kind === "GCM" ? { additionalData: extra } : kind === "RSA" ? { label: extra } : {};
+    kind === "AEAD" ? { additionalData: extra } : kind === "RSA" ? { label: extra } : {};
   fc.assert(
-    fc.property(fc.uint8Array({ maxLength }), fc.uint8Array({ maxLength: 40 }), fc.nat(), (plaintext, extra, at) => {
+    fc.property(fc.uint8Array({ minLength, maxLength }), fc.uint8Array({ maxLength: 40 }), fc.nat(), (plaintext, extra, at) => {
       const params = paramsOf(extra);
       const sealed = cipher.encrypt(key, plaintext, params);
       const opened = cipher.decrypt(key, sealed, params);
       assert.deepEqual(new Uint8Array(opened), plaintext);
       assert.equal(opened.buffer.byteLength, opened.byteLength, "plaintext on memory of its own");
       fails(() => cipher.decrypt(key, { ...sealed, nonce: Buffer.alloc(5) }, params));
-      fails(() => cipher.decrypt(key, { ...sealed, ciphertext: sealed.ciphertext.subarray(1) }, params));
-      fails(() => cipher.decrypt(key, { ...sealed, ciphertext: Buffer.alloc(0) }, params));
-      if (kind === "CBC") return; // CBC does not notice most edits, and is documented so
+      if (noticesLength) fails(() => cipher.decrypt(key, { ...sealed, ciphertext: sealed.ciphertext.subarray(1) }, params));
+      if (kind !== "CTR") fails(() => cipher.decrypt(key, { ...sealed, ciphertext: Buffer.alloc(0) }, params));
+      if (!authenticates) return; // does not notice most edits, and is documented so
       fails(() => cipher.decrypt(other, sealed, params));
       fails(() => cipher.decrypt(key, sealed, paramsOf(Buffer.concat([extra, Buffer.alloc(1)]))));
       const edited = Buffer.from(sealed.ciphertext);
@@ -100,7 +119,7 @@ async function keepsCipher(kind: "GCM" | "CBC" | "RSA", cipher: Cipher<Key>, key
     { numRuns: 30 },
   );
   const params = paramsOf(Buffer.from("extra"));
-  for (const length of [0, 1, 16, maxLength]) {
+  for (const length of [0, 1, 16, 17, maxLength].filter((each) => each >= minLength)) {
     const plaintext = randomBytes(length);
     const [here, there] = [cipher.encrypt(key, plaintext, params), await cipher.encryptPooled(key, plaintext, params)];
     for (const sealed of [here, there]) {
@@ -108,12 +127,10 @@ async function keepsCipher(kind: "GCM" | "CBC" | "RSA", cipher: Cipher<Key>, key
       const opened = await cipher.decryptPooled(key, sealed, params);
       assert.deepEqual(opened, plaintext);
       assert.equal(opened.buffer.byteLength, opened.byteLength, "plaintext on memory of its own");
-      const broken = [
-        { ...sealed, nonce: Buffer.alloc(5) },
-        { ...sealed, ciphertext: sealed.ciphertext.subarray(1) },
-        { ...sealed, ciphertext: Buffer.alloc(0) },
-      ];
-      if (kind !== "CBC") broken.push({ ...sealed, ciphertext: sealed.ciphertext.map((byte, i) => (i === 0 ? byte ^ 1 : byte)) as Buffer });
+      const broken: { ciphertext: Buffer; nonce: Buffer }[] = [{ ...sealed, nonce: Buffer.alloc(5) }];
+      if (noticesLength) broken.push({ ...sealed, ciphertext: sealed.ciphertext.subarray(1) });
+      if (kind !== "CTR") broken.push({ ...sealed, ciphertext: Buffer.alloc(0) });
+      if (authenticates) broken.push({ ...sealed, ciphertext: sealed.ciphertext.map((byte, i) => (i === 0 ? byte ^ 1 : byte)) as Buffer });
       for (const each of broken) fails(await settled(cipher.decryptPooled(key, each, params)));
     }
   }
@@ -126,15 +143,28 @@ async function keepsCipher(kind: "GCM" | "CBC" | "RSA", cipher: Cipher<Key>, key
   }
   assert.equal(failures.size, 1, `one refusal for every failure: ${[...failures].join()}`);
   assert.match([...failures].join(), /^DECRYPTION_FAILED/);
-  for (const params of REFUSED_CIPHER_PARAMS[kind] ?? []) {
+  for (const params of REFUSED_CIPHER_PARAMS[kind]) {
     assert.throws(() => cipher.check(params), PARAM);
     assert.throws(() => cipher.encrypt(key, Buffer.alloc(1), params), PARAM);
     await assert.rejects(cipher.encryptPooled(key, Buffer.alloc(1), params), PARAM);
     await assert.rejects(cipher.decryptPooled(key, { ciphertext: Buffer.alloc(32), nonce: Buffer.alloc(16) }, params), PARAM);
     assert.throws(() => cipher.decrypt(key, { ciphertext: Buffer.alloc(32), nonce: Buffer.alloc(16) }, params), PARAM);
   }
+  if (kind === "XTS") {
+    assert.throws(() => cipher.encrypt(key, Buffer.alloc(15), {}), PARAM);
+    assert.throws(() => cipher.encrypt(key, Buffer.alloc(2 ** 24 + 1), {}), { code: "REQUEST_TOO_LARGE" });
+  }
+  if (kind !== "RSA") {
+    // A nonce of the caller's choice is the nonce, here and on the pool; nothing random is left then.
+    const chosen = randomBytes(cipher.encrypt(key, Buffer.alloc(16), {}).nonce.byteLength);
+    const once = cipher.encrypt(key, Buffer.alloc(40, 1), { nonce: chosen });
+    const again = await cipher.encryptPooled(key, Buffer.alloc(40, 1), { nonce: chosen });
+    assert.deepEqual([once.nonce, once.ciphertext], [chosen, again.ciphertext]);
+    assert.deepEqual(again.nonce, chosen);
+    assert.deepEqual(cipher.decrypt(key, once, {}), Buffer.alloc(40, 1));
+  }
   const nonces = new Set(
-    Array.from({ length: 200 }, () => cipher.encrypt(key, Buffer.alloc(1), {})).map(
+    Array.from({ length: 200 }, () => cipher.encrypt(key, Buffer.alloc(16), {})).map(
       ({ nonce, ciphertext }) => `${nonce.toString("hex")}${ciphertext.toString("hex")}`,
     ),
   );
@@ -224,8 +254,7 @@ for (const name of ALGORITHM_NAMES) {
     const [key, other] = [await mechanism.generate(), await mechanism.generate()];
     assert.equal(key.equals(other as KeyObject), false);
     if (mechanism.signer !== undefined) await keepsSigner(row.family, mechanism.signer, key);
-    if (mechanism.cipher !== undefined)
-      await keepsCipher(row.family === "rsa" ? "RSA" : name.endsWith("GCM") ? "GCM" : "CBC", mechanism.cipher, key, other);
+    if (mechanism.cipher !== undefined) await keepsCipher(cipherKind(name), mechanism.cipher, key, other);
     if (mechanism.macer !== undefined) keepsMacer(mechanism.macer, key, other);
     if (mechanism.kem !== undefined) keepsKem(mechanism.kem, key, other);
   });

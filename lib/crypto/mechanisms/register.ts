@@ -10,7 +10,12 @@ import { HsmError } from "@keystead/contract/errors";
 import { CompositeKey, type Key } from "../composite-key.ts";
 import type { Mechanism } from "../mechanism.ts";
 import { aes128Cbc, aes192Cbc, aes256Cbc } from "./aes-cbc.ts";
+import { aes128Ccm, aes192Ccm, aes256Ccm } from "./aes-ccm.ts";
+import { aes128Ctr, aes192Ctr, aes256Ctr } from "./aes-ctr.ts";
+import { aes128GcmSiv, aes256GcmSiv } from "./aes-gcm-siv.ts";
 import { aes128Gcm, aes192Gcm, aes256Gcm } from "./aes-gcm.ts";
+import { aes128Xts, aes256Xts } from "./aes-xts.ts";
+import { chacha20Poly1305, xChacha20Poly1305 } from "./chacha20-poly1305.ts";
 import { ecdsaP256, ecdsaP384, ecdsaP521 } from "./ecdsa.ts";
 import { ed25519 } from "./ed25519.ts";
 import { hmacSha256, hmacSha384, hmacSha512 } from "./hmac.ts";
@@ -38,6 +43,18 @@ export const mechanisms = Object.freeze({
   "ML-KEM-512": mlKem512,
   "ML-KEM-768": mlKem768,
   "ML-KEM-1024": mlKem1024,
+  "AES-128-CCM": aes128Ccm,
+  "AES-192-CCM": aes192Ccm,
+  "AES-256-CCM": aes256Ccm,
+  "AES-128-CTR": aes128Ctr,
+  "AES-192-CTR": aes192Ctr,
+  "AES-256-CTR": aes256Ctr,
+  "AES-128-GCM-SIV": aes128GcmSiv,
+  "AES-256-GCM-SIV": aes256GcmSiv,
+  "ChaCha20-Poly1305": chacha20Poly1305,
+  "XChaCha20-Poly1305": xChacha20Poly1305,
+  "AES-128-XTS": aes128Xts,
+  "AES-256-XTS": aes256Xts,
 } satisfies Record<AlgorithmName, Mechanism<Key>>);
 
 /**

@@ -26,7 +26,8 @@ interface Padding {
   readonly overheadBytes: number;
 }
 
-function choose({ additionalData, scheme = "oaep", digest, label }: CipherParams): Padding {
+function choose({ additionalData, scheme = "oaep", digest, label, nonce }: CipherParams): Padding {
+  if (nonce !== undefined) throw paramInvalid("RSA takes no nonce");
   if (additionalData !== undefined) throw paramInvalid("RSA takes no additional data; OAEP takes a label");
   if (scheme === "oaep") return oaep(digest ?? "SHA-256", label);
   if (scheme !== "pkcs1") throw paramInvalid("the scheme is oaep or pkcs1");

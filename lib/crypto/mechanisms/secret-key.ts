@@ -23,7 +23,8 @@ export type SecretKeyMethods = Pick<Mechanism, "algorithm" | "generate" | "load"
 export function secretKeyMethods(algorithm: AlgorithmName): SecretKeyMethods {
   const row = ALGORITHMS[algorithm];
   const sizeBytes = row.sizeBits / 8;
-  const kind = row.family === "aes" ? "aes" : "hmac";
+  // Node makes AES keys of three sizes; any other secret is random bytes of the size asked for, which "hmac" is.
+  const kind = row.family === "aes" && row.sizeBits <= 256 ? "aes" : "hmac";
   return {
     algorithm,
     generate: () => generateAsync(kind, { length: row.sizeBits }),

@@ -10,6 +10,20 @@ import { ecdsaP256, ecdsaP384, ecdsaP521, ed25519 } from "./elliptic.ts";
 import { mlKem1024, mlKem512, mlKem768 } from "./kems.ts";
 import type { KnownAnswer } from "./known-answer.ts";
 import { hmacSha256, hmacSha384, hmacSha512 } from "./macs.ts";
+import {
+  aes128Ccm,
+  aes128Ctr,
+  aes128GcmSiv,
+  aes128Xts,
+  aes192Ccm,
+  aes192Ctr,
+  aes256Ccm,
+  aes256Ctr,
+  aes256GcmSiv,
+  aes256Xts,
+  chacha20Poly1305,
+  xChacha20Poly1305,
+} from "./more-ciphers.ts";
 import { rsa2048, rsa3072, rsa4096 } from "./rsa.ts";
 
 export const KNOWN_ANSWERS: Readonly<Record<AlgorithmName, KnownAnswer>> = Object.freeze({
@@ -32,4 +46,16 @@ export const KNOWN_ANSWERS: Readonly<Record<AlgorithmName, KnownAnswer>> = Objec
   "ML-KEM-512": mlKem512,
   "ML-KEM-768": mlKem768,
   "ML-KEM-1024": mlKem1024,
+  "AES-128-CCM": aes128Ccm,
+  "AES-192-CCM": aes192Ccm,
+  "AES-256-CCM": aes256Ccm,
+  "AES-128-CTR": aes128Ctr,
+  "AES-192-CTR": aes192Ctr,
+  "AES-256-CTR": aes256Ctr,
+  "AES-128-GCM-SIV": aes128GcmSiv,
+  "AES-256-GCM-SIV": aes256GcmSiv,
+  "ChaCha20-Poly1305": chacha20Poly1305,
+  "XChaCha20-Poly1305": xChacha20Poly1305,
+  "AES-128-XTS": aes128Xts,
+  "AES-256-XTS": aes256Xts,
 });

@@ -27,10 +27,11 @@ export function signatureParams(request: {
   };
 }
 
-/** For Encrypt and Decrypt. Associated data is RSA-OAEP's label and AES-GCM's additional data. */
+/** For Encrypt and Decrypt. Associated data is RSA-OAEP's label and an AEAD's additional data; `nonce` is Encrypt's. */
 export function cipherParams(
   algorithm: AlgorithmName,
   request: { readonly associatedData: Uint8Array; readonly scheme: EncryptionScheme; readonly digest: Digest },
+  nonce?: Uint8Array,
 ): CipherParams {
   const digest = digestName(request.digest);
   const data = request.associatedData;
@@ -40,5 +41,6 @@ export function cipherParams(
       ? {}
       : { scheme: request.scheme === EncryptionScheme.OAEP ? ("oaep" as const) : ("pkcs1" as const) }),
     ...(digest === undefined ? {} : { digest }),
+    ...(nonce === undefined || nonce.length === 0 ? {} : { nonce }),
   };
 }
