@@ -74,6 +74,7 @@ function dispatch(command, args) {
   if (first === "config" && (args[1] === "validate" || args[1] === "show")) {
     return part("server/setup/main.ts", [`--${args[1]}`, ...args.slice(2)], { server: true });
   }
+  if (first === "selftest") return part("server/vault/selftest.ts", args.slice(1), { server: true });
   if ((first === "audit" || first === "store") && args[1] === "verify") return part("server/vault/inspect.ts", args, { server: true });
   if (first === "--run") {
     if (args[1] === undefined) refuse("--run needs the path of a file", 2);

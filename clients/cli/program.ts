@@ -13,8 +13,8 @@ import { completion } from "./commands/completion.ts";
 import { dataKey } from "./commands/data-key.ts";
 import { decapsulate } from "./commands/decapsulate.ts";
 import { decrypt } from "./commands/decrypt.ts";
-import { config, dev, server, store } from "./commands/dispatched.ts";
 import { encapsulate } from "./commands/encapsulate.ts";
+import { config, dev, selftest, server, store } from "./commands/dispatched.ts";
 import { encrypt } from "./commands/encrypt.ts";
 import { hash } from "./commands/hash.ts";
 import { init } from "./commands/init.ts";
@@ -36,7 +36,7 @@ const REGISTER: readonly (readonly [heading: string, commands: readonly ((root: 
   ["Use of keys:", [sign, verify, encrypt, decrypt, mac, dataKey, batch]],
   ["Establishing keys:", [encapsulate, decapsulate]],
   ["Without a key:", [hash, random]],
-  ["Proof:", [audit, store]],
+  ["Proof:", [audit, store, selftest]],
   ["This program:", [token, completion]],
 ];
 

@@ -311,6 +311,22 @@ export interface Status {
   readonly store: string;
   readonly isolation: string;
   readonly memoryLocked: boolean;
+  readonly selfTests?: SelfTests | undefined;
+}
+/** The self-tests of the server's start. */
+export interface SelfTests {
+  readonly passed: boolean;
+  readonly time?: Date;
+  readonly durationUs: number;
+  readonly results: readonly SelfTest[];
+}
+export interface SelfTest {
+  readonly name: string;
+  /** mechanism, function or entropy. */
+  readonly kind: string;
+  readonly source: string;
+  readonly passed: boolean;
+  readonly durationUs: number;
 }
 export interface UnsealRequest {
   readonly secret: Uint8Array;

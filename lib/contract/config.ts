@@ -117,6 +117,8 @@ export interface VaultConfig {
     readonly developmentPrincipal: string | undefined;
   };
   readonly rsaPkcs1Decryption: boolean;
+  /** Device of a hardware random source that is mixed into the system's; the launcher opens it. */
+  readonly hardwareRandomPath: string | undefined;
   readonly namespaces: Readonly<Record<string, NamespaceConfig>>;
   readonly limits: { readonly maxInFlight: number; readonly poolJobs: number };
   /** Upper bounds of the duration histograms, in seconds; empty = summaries alone. */

@@ -257,6 +257,15 @@ export const ERRORS = Object.freeze({
     title: "Stored data does not verify",
     exit: 10,
   },
+  SELF_TEST_FAILED: {
+    number: 109,
+    http: 503,
+    grpc: 13,
+    ckr: "CKR_FIPS_SELF_TEST_FAILED",
+    kmip: "Cryptographic Failure",
+    title: "A self-test failed; the vault does nothing until it is started again",
+    exit: 10,
+  },
   INTERNAL: { number: 109, http: 500, grpc: 13, ckr: "CKR_GENERAL_ERROR", kmip: "General Failure", title: "Internal error", exit: 10 },
 } satisfies Record<string, ErrorRow>);
 

@@ -7,8 +7,11 @@ import type { DescMethodUnary, DescMessage, MessageShape } from "@bufbuild/proto
 import type { Usage } from "./algorithms.ts";
 import type { Permission } from "./permissions.ts";
 
-/** When the vault can do something. */
-export type Phase = "sealed" | "open" | "maintenance";
+/**
+ * When the vault can do something. `maintenance`: log or store do not verify. `error`: a self-test failed, so nothing
+ * that computes can be trusted.
+ */
+export type Phase = "sealed" | "open" | "maintenance" | "error";
 
 /** What an operation may do with a key: one of the key's usages, or let its material out under protection ("export"). */
 export type KeyUse = Usage | "export";

@@ -9,6 +9,7 @@
  * @see ARCHITECTURE.md "Joining"
  */
 import { spawn, type ChildProcess } from "node:child_process";
+import { openSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Socket } from "node:net";
@@ -27,6 +28,7 @@ interface Effective {
     readonly storage: { readonly backend: string };
     readonly audit: { readonly path: string };
     readonly unseal: { readonly masterKey?: string; readonly hmacKey?: string; readonly passphrase?: string };
+    readonly hardwareRandomPath?: string;
     readonly auth: { readonly caPath?: string; readonly keySets: readonly { readonly path: string }[] };
   };
   readonly logging: LoggingConfig;
@@ -63,6 +65,17 @@ async function readConfiguration(): Promise<Effective | undefined> {
   return JSON.parse(Buffer.concat(chunks).toString("utf8")) as Effective;
 }
 
+/** The configured hardware random source, open for reading. A source that was asked for and is not there ends the start. */
+function openHardware(path: string | undefined): number | undefined {
+  if (path === undefined) return undefined;
+  try {
+    return openSync(path, "r");
+  } catch (error) {
+    process.stderr.write(`keystead: crypto.hardware_random: ${(error as Error).message}\n`);
+    process.exit(EXIT_CONFIG);
+  }
+}
+
 function run({ gateway: gatewayConfig, vault: vaultConfig, logging, notices }: Effective): void {
   const log = new LogWriter(logging);
   const say = (level: string, message: string, fields: Record<string, string | number> = {}): void =>
@@ -87,6 +100,8 @@ function run({ gateway: gatewayConfig, vault: vaultConfig, logging, notices }: E
   // Parents first: Node refuses a folder that is granted after one inside it.
   const folders = inMemory ? [] : [...new Set([vaultConfig.dataDir, dirname(vaultConfig.audit.path)])].sort();
   const descriptors = [...new Set(named("fd").map(Number))];
+  // Only root may read such a device, and the vault opens nothing outside its folders: it gets a descriptor.
+  const hardwareRandom = openHardware(vaultConfig.hardwareRandomPath);
 
   let vault: ChildProcess | undefined;
   let gateway: ChildProcess | undefined;
@@ -97,7 +112,7 @@ function run({ gateway: gatewayConfig, vault: vaultConfig, logging, notices }: E
     flags: vaultFlags(ROOT, folders, vaultFiles),
     env: { UV_THREADPOOL_SIZE: String(availableParallelism() + 2) },
     user: ownUsers ? USERS.vault : undefined,
-    descriptors,
+    descriptors: hardwareRandom === undefined ? descriptors : [...descriptors, hardwareRandom],
     onLine(line) {
       // OpenSSL says so on standard error, before any code of ours runs.
       if (line.includes("Unable to memory map openssl secure heap")) vault?.send({ kind: "memory-not-locked" });
@@ -181,6 +196,7 @@ function run({ gateway: gatewayConfig, vault: vaultConfig, logging, notices }: E
       speaksFirst,
       ownUsers,
       descriptors: Object.fromEntries(descriptors.map((fd, index) => [String(fd), FIRST_PASSED + index])),
+      ...(hardwareRandom === undefined ? {} : { hardwareRandom: FIRST_PASSED + descriptors.length }),
     });
   };
   const startGateway = (pipe: Socket | undefined, speaksFirst: boolean): void => {

@@ -19,6 +19,7 @@ import { createLogger } from "@keystead/contract/logging";
 import { createNamespace } from "@keystead/contract/operations/create-namespace";
 import { SELF } from "@keystead/contract/operations/register";
 import { VERSION } from "@keystead/contract/version";
+import { runSelfTests, type SelfTestReport } from "@keystead/crypto/self-tests/run";
 import { systemFiles } from "./audit/file-layer.ts";
 import { memoryFiles } from "./audit/memory-files.ts";
 import { readEvents } from "./audit/read.ts";
@@ -29,6 +30,7 @@ import { Authorizer } from "./authorize/authorize.ts";
 import { phaseCeremonies } from "./ceremonies/phase-changes.ts";
 import { configuredSecret, requireStrength, type PassedDescriptors } from "./ceremonies/secret.ts";
 import { unseal, type OpenVault } from "./ceremonies/unseal.ts";
+import { keepMixing, mixHardware } from "./duties/hardware-random.ts";
 import { verifyEverything } from "./duties/verify-everything.ts";
 import { Measurements } from "./duties/measure.ts";
 import { Monitor } from "./monitor.ts";
@@ -49,6 +51,8 @@ interface StartMessage {
   /** Each process has a user of its own. */
   readonly ownUsers: boolean;
   readonly descriptors: PassedDescriptors;
+  /** Descriptor of the hardware random source in this process, when there is one. */
+  readonly hardwareRandom?: number;
 }
 
 process.title = "keystead [vault]";
@@ -73,7 +77,7 @@ process.on("message", function begin(message: StartMessage) {
   });
 });
 
-async function start({ config, speaksFirst, ownUsers, descriptors }: StartMessage): Promise<void> {
+async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRandom }: StartMessage): Promise<void> {
   const log = createLogger({ part: "vault", version: VERSION, level: config.logLevel, write: (line) => process.stdout.write(line) });
   process.on("uncaughtException", (error) => {
     log.error("uncaught; the vault stops", {}, error);
@@ -103,6 +107,7 @@ async function start({ config, speaksFirst, ownUsers, descriptors }: StartMessag
   });
   const measurements = new Measurements(config.histogramBuckets);
   let integrity = "not verified yet";
+  let selfTests: SelfTestReport | undefined;
 
   const status = (): StatusFacts => ({
     phase: monitor.phase,
@@ -114,6 +119,7 @@ async function start({ config, speaksFirst, ownUsers, descriptors }: StartMessag
     store: store.name,
     isolation: ownUsers ? "own_users" : "permission_model_only",
     memoryLocked: memoryLocked && secureHeapUsed() !== undefined,
+    selfTests,
   });
   const contextOf = (vault: OpenVault | undefined): Context => ({
     get objects() {
@@ -233,6 +239,12 @@ async function start({ config, speaksFirst, ownUsers, descriptors }: StartMessag
   });
 
   try {
+    if (hardwareRandom !== undefined) {
+      await mixHardware(hardwareRandom);
+      keepMixing(hardwareRandom, (error) => monitor.fail(error));
+    }
+    selfTests = await runSelfTests();
+    requirePassed(selfTests);
     const secret = configuredSecret(config.unseal, descriptors);
     if (secret === undefined) log.warn("the vault starts sealed");
     else await open(secret);
@@ -240,6 +252,7 @@ async function start({ config, speaksFirst, ownUsers, descriptors }: StartMessag
     const known = asHsmError(error);
     log.error("the vault could not be opened", {}, known);
     integrity = known.detail;
+    if (known.code === "SELF_TEST_FAILED") monitor.fail(known);
     if (known.code === "INTEGRITY_FAILURE") {
       measurements.integrityViolation();
       monitor.stop(known);
@@ -299,6 +312,12 @@ async function makeNamespaces(monitor: Monitor, vault: OpenVault, config: VaultC
       cancelled: () => false,
     });
   }
+}
+
+/** @throws {HsmError} SELF_TEST_FAILED naming what failed */
+function requirePassed({ results }: SelfTestReport): void {
+  const failed = results.filter(({ passed }) => !passed).map(({ name }) => name);
+  if (failed.length > 0) throw new HsmError("SELF_TEST_FAILED", `the self-test of ${failed.join(", ")} failed`);
 }
 
 function loadKeySets(config: VaultConfig): LoadedKeySet[] {

@@ -80,12 +80,14 @@ export class Monitor {
   readonly #options: MonitorOptions;
   #parts: OpenParts | undefined;
   #maintenance: HsmError | undefined;
+  #fault: HsmError | undefined;
 
   constructor(options: MonitorOptions) {
     this.#options = options;
   }
 
   get phase(): Phase {
+    if (this.#fault !== undefined) return "error";
     if (this.#maintenance !== undefined) return "maintenance";
     return this.#parts === undefined ? "sealed" : "open";
   }
@@ -108,6 +110,13 @@ export class Monitor {
   /** Stops every operation until the vault is started again: the log or the store cannot be trusted. */
   stop(reason: HsmError): void {
     this.#maintenance ??= reason;
+  }
+
+  /** Stops everything but status until the process is started again: what computes here cannot be trusted. */
+  fail(reason: HsmError): void {
+    if (this.#fault !== undefined) return;
+    this.#fault = reason;
+    this.#options.log.error("a self-test failed; the vault does nothing from now on", {}, reason);
   }
 
   /** Answers a frame of the gateway. @throws {MalformedFrame} at once, when its envelope cannot be read */
@@ -202,7 +211,7 @@ export class Monitor {
         operation.name === "Batch"
           ? (row: Operation, message: MessageShape<DescMessage>): Promise<ItemResult> => this.#item(row, message, space, about, context)
           : undefined;
-      result = await handler.run(
+      const performed = await handler.run(
         {
           operation,
           principal,
@@ -215,6 +224,8 @@ export class Monitor {
         },
         context,
       );
+      this.#refuseAfterFault(operation, performed);
+      result = performed;
       draft.keyId = result.keyId ?? draft.keyId;
       draft.namespace = result.namespace ?? draft.namespace;
       draft.version = result.version ?? 0;
@@ -224,6 +235,7 @@ export class Monitor {
       return encode(operation, result);
     } catch (thrown) {
       const error = asHsmError(thrown);
+      if (error.code === "SELF_TEST_FAILED") this.fail(error);
       const performed = result !== undefined;
       result?.change?.settle(false);
       if (result !== undefined) wipe(...(result.secrets ?? []));
@@ -272,6 +284,7 @@ export class Monitor {
       return { event: event("OK"), reply: result.reply, error: undefined };
     } catch (thrown) {
       const error = asHsmError(thrown);
+      if (error.code === "SELF_TEST_FAILED") this.fail(error);
       if (error.code === "INTERNAL" || error.code === "INTEGRITY_FAILURE")
         this.#options.log.error("batch item failed", { operation: operation.name, requestId: about.requestId }, error);
       this.#options.observe(operation, "", error.code, (performance.now() - started) / 1000);
@@ -290,9 +303,18 @@ export class Monitor {
   #allowInPhase(operation: Operation): void {
     const phase = this.phase;
     if (operation.phases.includes(phase)) return;
+    if (phase === "error") throw this.#fault as HsmError;
     if (phase === "maintenance") throw this.#maintenance as HsmError;
     if (phase === "sealed") throw new HsmError("VAULT_SEALED", "the vault is sealed", { retryAfterSeconds: 5 });
     throw new HsmError("INVALID_REQUEST", `${operation.name} is not possible while the vault is ${phase}`);
+  }
+
+  /** A self-test failed while this was under way: nothing that was computed leaves, and nothing is changed. */
+  #refuseAfterFault(operation: Operation, performed: Result<DescMessage>): void {
+    if (this.#fault === undefined || operation.phases.includes("error")) return;
+    performed.change?.settle(false);
+    wipe(...(performed.secrets ?? []));
+    throw this.#fault;
   }
 
   #stillWanted(about: Circumstances): void {

@@ -157,6 +157,13 @@ test("no process part but the launcher starts processes, and only the gateway op
   );
 });
 
+test("the vault and the mechanisms draw random bytes in one place, where they are tested and mixed", () => {
+  const users = FILES.filter((file) => file.startsWith("server/vault/") || (file.startsWith("lib/crypto/") && !file.includes("/public/")))
+    .filter((file) => /\b(randomBytes|randomFill(Sync)?|randomInt|getRandomValues)\b/.test(withoutComments(sourceOf(file))))
+    .sort();
+  assert.deepEqual(users, ["lib/crypto/random.ts", "lib/crypto/self-tests/run.ts"]);
+});
+
 test("no file is named for what nobody can name", () => {
   const files = execFileSync("git", ["ls-files"], { cwd: ROOT, encoding: "utf8" }).trim().split("\n");
   assert.deepEqual(

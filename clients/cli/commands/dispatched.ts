@@ -58,6 +58,13 @@ const STORE_VERIFY: Elsewhere = {
   options: [["--data-dir <folder>", "data folder of the server"]],
 };
 
+const SELFTEST: Elsewhere = {
+  usage: "selftest",
+  summary: "Run the self-tests of every start, without a server",
+  examples: ["keystead selftest", "keystead selftest --generate"],
+  options: [["--generate", "also make a key of every algorithm and test that its halves fit"]],
+};
+
 function add(parent: Command, run: Run, { usage, summary, examples, options }: Elsewhere): void {
   leaf(parent, run, {
     usage,
@@ -79,5 +86,6 @@ export function config(root: Command, run: Run): void {
   add(parent, run, SHOW);
 }
 
+export const selftest = (root: Command, run: Run): void => add(root, run, SELFTEST);
 export const auditVerify = (parent: Command, run: Run): void => add(parent, run, AUDIT_VERIFY);
 export const store = (root: Command, run: Run): void => add(group(root, "store", "Check the stored records"), run, STORE_VERIFY);

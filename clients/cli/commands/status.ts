@@ -1,4 +1,5 @@
 /** `keystead status`: phase, version and health of the server. */
+import type { Status } from "@keystead/client/shapes";
 import type { Command } from "commander";
 import { leaf, type Run } from "../command-tree.ts";
 
@@ -6,6 +7,15 @@ const ISOLATION: Readonly<Record<string, string>> = {
   own_users: "each part runs as its own user",
   permission_model_only: "all parts share one user; Node's permission model is the only wall between them",
 };
+
+/** Only a server that has run them says how they went. */
+function selfTestFacts({ selfTests }: Status): [string, string][] {
+  if (selfTests === undefined) return [];
+  const results = selfTests.results;
+  const failed = results.filter(({ passed }) => !passed).map(({ name }) => name);
+  const took = `${results.length} in ${Math.round(selfTests.durationUs / 1000)} ms`;
+  return [["self-tests", failed.length === 0 ? `${took}, all passed` : `${took}, FAILED: ${failed.join(", ")}`]];
+}
 
 export function status(root: Command, run: Run): void {
   leaf(root, run, {
@@ -22,6 +32,7 @@ export function status(root: Command, run: Run): void {
           ["uptime", `${now.uptimeSeconds} s`],
           ["store", now.store],
           ["audit log", `${now.auditSequence} events, sync ${now.auditSyncMode}, ${now.auditIntegrity}`],
+          ...selfTestFacts(now),
           ["isolation", ISOLATION[now.isolation] ?? now.isolation],
           ["memory locked", now.memoryLocked ? "yes" : "no"],
         ]),

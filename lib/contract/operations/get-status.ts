@@ -7,5 +7,5 @@ export const getStatus = operation({
   permission: "status:view",
   scope: "server",
   effect: "read",
-  phases: ["sealed", "open", "maintenance"],
+  phases: ["sealed", "open", "maintenance", "error"],
 });

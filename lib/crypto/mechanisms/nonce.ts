@@ -7,7 +7,7 @@
  *
  * @see NIST SP 800-38D §8 (uniqueness), SP 800-38A App. B and C
  */
-import { randomFillSync } from "node:crypto";
+import { fillRandom } from "../random.ts";
 import { paramInvalid } from "./refusals.ts";
 
 /**
@@ -17,7 +17,7 @@ import { paramInvalid } from "./refusals.ts";
  */
 export function nonceFor(chosen: Uint8Array | undefined, sizeBytes: number): Buffer {
   const nonce = Buffer.allocUnsafeSlow(sizeBytes);
-  if (chosen === undefined) return randomFillSync(nonce);
+  if (chosen === undefined) return fillRandom(nonce);
   if (chosen.byteLength !== sizeBytes) throw paramInvalid(`the nonce must be ${sizeBytes} bytes`);
   nonce.set(chosen);
   return nonce;

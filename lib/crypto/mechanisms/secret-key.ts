@@ -5,16 +5,14 @@
  *
  * @see RFC 7518 §6.4 (JWK `oct`)
  */
-import { createSecretKey, generateKey, type KeyObject } from "node:crypto";
-import { promisify } from "node:util";
+import { createSecretKey, type KeyObject } from "node:crypto";
 import { ALGORITHMS, type AlgorithmName } from "@keystead/contract/algorithms";
 import { parseJwk } from "../formats/jwk.ts";
 import type { Mechanism } from "../mechanism.ts";
-import { wipe } from "../wipe.ts";
+import { fillRandom } from "../random.ts";
+import { secretBuffer, wipe } from "../wipe.ts";
 import { keyRefused, storedKeyUnreadable } from "./refusals.ts";
 import { attempt, MAX_KEY_BYTES } from "./private-key.ts";
-
-const generateAsync = promisify(generateKey);
 
 /** The key-handling half of a secret-key mechanism. */
 export type SecretKeyMethods = Pick<Mechanism, "algorithm" | "generate" | "load" | "store" | "importKey">;
@@ -23,11 +21,16 @@ export type SecretKeyMethods = Pick<Mechanism, "algorithm" | "generate" | "load"
 export function secretKeyMethods(algorithm: AlgorithmName): SecretKeyMethods {
   const row = ALGORITHMS[algorithm];
   const sizeBytes = row.sizeBits / 8;
-  // Node makes AES keys of three sizes; any other secret is random bytes of the size asked for, which "hmac" is.
-  const kind = row.family === "aes" && row.sizeBits <= 256 ? "aes" : "hmac";
   return {
     algorithm,
-    generate: () => generateAsync(kind, { length: row.sizeBits }),
+    generate: async () => {
+      const bytes = fillRandom(secretBuffer(sizeBytes));
+      try {
+        return createSecretKey(bytes);
+      } finally {
+        wipe(bytes);
+      }
+    },
     load(material) {
       if (material.byteLength !== sizeBytes) throw storedKeyUnreadable();
       return createSecretKey(material);

@@ -122,6 +122,7 @@ function vault(config: ConfigTree, base: PathBase): VaultConfig {
       developmentPrincipal: plaintext ? config.development.principal : undefined,
     },
     rsaPkcs1Decryption: crypto.rsa_pkcs1_decryption,
+    hardwareRandomPath: crypto.hardware_random === undefined ? undefined : absolutePath(crypto.hardware_random, base),
     namespaces: Object.fromEntries(Object.entries(config.namespaces).map(([name, entry]) => [name, namespace(entry)])),
     limits: { maxInFlight: server.max_in_flight, poolJobs: crypto.pool_jobs === 0 ? availableParallelism() : crypto.pool_jobs },
     histogramBuckets: metrics.enable_histograms ? metrics.histogram_buckets : [],

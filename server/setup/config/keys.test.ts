@@ -130,6 +130,7 @@ const ROWS: readonly Row[] = [
     "x",
   ]),
   row("crypto.rsa_pkcs1_decryption", "true", (c) => c.vault.rsaPkcs1Decryption, true),
+  row("crypto.hardware_random", "/dev/urandom", (c) => c.vault.hardwareRandomPath, "/dev/urandom"),
   row("crypto.pool_jobs", "77", (c) => c.vault.limits.poolJobs, 77),
   row("logging.level", "trace", (c) => [c.gateway.logLevel, c.vault.logLevel, c.logging.level], ["trace", "trace", "trace"]),
   row("logging.format", "json", (c) => c.logging.format, "json"),

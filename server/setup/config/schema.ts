@@ -111,6 +111,10 @@ const auth = z.strictObject({
 
 const crypto = z.strictObject({
   rsa_pkcs1_decryption: key(KIND.boolean, "Whether RSA PKCS#1 v1.5 decryption is allowed (open to padding oracles; RUSTSEC-2023-0071)."),
+  hardware_random: key(
+    KIND.path,
+    "Device of a hardware random source, such as /dev/hwrng; mixed into the system's random bytes, never used alone.",
+  ).optional(),
   pool_jobs: key(KIND.integer(0, 1024), "Costly operations run at once; 0 = one per processor."),
 });
 

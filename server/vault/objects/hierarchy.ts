@@ -12,17 +12,9 @@
  *
  * @see ARCHITECTURE.md "Data at rest"; RFC 5869; RFC 9106 (Argon2id)
  */
-import {
-  argon2Sync,
-  createCipheriv,
-  createDecipheriv,
-  createSecretKey,
-  hkdfSync,
-  randomFillSync,
-  randomUUID,
-  type KeyObject,
-} from "node:crypto";
+import { argon2Sync, createCipheriv, createDecipheriv, createSecretKey, hkdfSync, randomUUID, type KeyObject } from "node:crypto";
 import { HsmError } from "@keystead/contract/errors";
+import { fillRandom } from "@keystead/crypto/random";
 import { secretBuffer, wipe } from "@keystead/crypto/wipe";
 
 /** The vault header: what is needed, beside the unseal secret, to open the vault. Nothing in it is secret. */
@@ -107,12 +99,12 @@ function hierarchyOf(root: Buffer, vaultId: string): Hierarchy {
 export function createVault(unseal: UnsealSecret, now: Date): { header: VaultHeader; hierarchy: Hierarchy } {
   const root = secretBuffer(32);
   try {
-    randomFillSync(root);
+    fillRandom(root);
     const vaultId = randomUUID();
-    const salt = randomFillSync(Buffer.alloc(32));
+    const salt = fillRandom(Buffer.alloc(32));
     const argon2 = unseal.method === "passphrase" ? ARGON2 : undefined;
     const key = sealingKey(unseal, salt, argon2);
-    const nonce = randomFillSync(Buffer.alloc(12));
+    const nonce = fillRandom(Buffer.alloc(12));
     const cipher = createCipheriv("aes-256-gcm", key, nonce);
     cipher.setAAD(Buffer.from(`keystead/v1/root/${vaultId}`, "utf8"));
     const sealed = Buffer.concat([nonce, cipher.update(root), cipher.final(), cipher.getAuthTag()]);

@@ -10,13 +10,14 @@
  *
  * @see NIST SP 800-57 Part 1 Rev. 5 §7 (states)
  */
-import { createSecretKey, randomFillSync, type KeyObject } from "node:crypto";
+import { createSecretKey, type KeyObject } from "node:crypto";
 import type { AlgorithmName, Usage } from "@keystead/contract/algorithms";
 import { HsmError } from "@keystead/contract/errors";
 import type { Key } from "@keystead/crypto/composite-key";
 import { publicKeyDer } from "@keystead/crypto/formats/public-key";
 import type { Mechanism } from "@keystead/crypto/mechanism";
 import { loadPublicKey, mechanismFor } from "@keystead/crypto/mechanisms/register";
+import { fillRandom } from "@keystead/crypto/random";
 import { secretBuffer, wipe } from "@keystead/crypto/wipe";
 import { consumeGrant, type Grant } from "../grant.ts";
 import type { RecordWrite } from "../stores/store.ts";
@@ -216,7 +217,7 @@ export class Objects {
       const key: RecordKey = { namespace, kind: "namespace", id: "", version: 0 };
       const before = await this.#records.read<NamespaceAttributes>(key, this.#options.hierarchy.kek);
       if (before !== undefined) throw new HsmError("OBJECT_EXISTS", `namespace '${namespace}' exists already`);
-      randomFillSync(kek);
+      fillRandom(kek);
       const attributes: NamespaceAttributes = { description, createdAt: this.#options.now(), maxKeys };
       const write = this.#records.write(key, { ...attributes }, kek, this.#options.hierarchy.kek, undefined);
       const entry: NamespaceEntry = { attributes, kek: createSecretKey(kek), census: new Map() };

@@ -13,9 +13,10 @@
  *
  * @see ARCHITECTURE.md "Data at rest"; NIST SP 800-38D
  */
-import { createCipheriv, createDecipheriv, createHmac, hash, randomFillSync, timingSafeEqual, type KeyObject } from "node:crypto";
+import { createCipheriv, createDecipheriv, createHmac, hash, timingSafeEqual, type KeyObject } from "node:crypto";
 import { HsmError } from "@keystead/contract/errors";
 import { canonicalJson, type Json } from "@keystead/crypto/formats/canonical-json";
+import { fillRandom } from "@keystead/crypto/random";
 import { secretBuffer, wipe } from "@keystead/crypto/wipe";
 
 export type RecordKind = "namespace" | "key" | "version";
@@ -95,7 +96,7 @@ export function sealRecord(header: RecordHeader, attributes: Json, material: Uin
   MAGIC.copy(prefix);
   prefix.writeUInt16BE(head.length, MAGIC.length);
   head.copy(prefix, MAGIC.length + 2);
-  const nonce = randomFillSync(Buffer.alloc(NONCE_BYTES));
+  const nonce = fillRandom(Buffer.alloc(NONCE_BYTES));
   const cipher = createCipheriv("aes-256-gcm", kek, nonce);
   cipher.setAAD(prefix);
   const ciphertext = cipher.update(plain);

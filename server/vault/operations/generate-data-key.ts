@@ -1,5 +1,5 @@
-import { randomFillSync } from "node:crypto";
 import { generateDataKey as operation } from "@keystead/contract/operations/generate-data-key";
+import { fillRandom } from "@keystead/crypto/random";
 import { secretBuffer } from "@keystead/crypto/wipe";
 import { encodeCiphertext } from "./ciphertext.ts";
 import { grantOf, handler } from "./handler.ts";
@@ -9,7 +9,7 @@ import { cipherParams } from "./parameters.ts";
 export const generateDataKey = handler(operation, async (invocation, { objects, provider }) => {
   const { request } = invocation;
   const key = await objects.open(grantOf(invocation));
-  const plaintext = randomFillSync(secretBuffer(request.sizeBytes === 0 ? 32 : request.sizeBytes));
+  const plaintext = fillRandom(secretBuffer(request.sizeBytes === 0 ? 32 : request.sizeBytes));
   const { ciphertext, nonce } = provider.encrypt(
     key,
     plaintext,

@@ -6,6 +6,7 @@
  */
 import type { DescMessage, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import type { Operation } from "@keystead/contract/operation";
+import type { SelfTestReport } from "@keystead/crypto/self-tests/run";
 import type { EventItem } from "../audit/event.ts";
 import type { Principal } from "../authenticate/principal.ts";
 import type { Grant } from "../grant.ts";
@@ -37,6 +38,8 @@ export interface StatusFacts {
   readonly store: string;
   readonly isolation: string;
   readonly memoryLocked: boolean;
+  /** Undefined until they have run. */
+  readonly selfTests: SelfTestReport | undefined;
 }
 
 /** The vault as handlers see it. */

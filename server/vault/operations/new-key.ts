@@ -1,15 +1,15 @@
 /**
  * What GenerateKey and ImportKey share: the id, the usages and the reply of a key that is new.
  */
-import { randomFillSync } from "node:crypto";
 import { ALGORITHMS, type AlgorithmName, type Usage as UsageName } from "@keystead/contract/algorithms";
 import { HsmError } from "@keystead/contract/errors";
 import type { Usage } from "@keystead/contract/generated/hsm/hsm_pb";
+import { fillRandom } from "@keystead/crypto/random";
 import { usageNames } from "./key-message.ts";
 
 /** A UUIDv7 (RFC 9562 §5.7): sorts by time, so that generated ids list in the order they were made. */
 export function newKeyId(nowMs: number): string {
-  const bytes = randomFillSync(Buffer.alloc(16));
+  const bytes = fillRandom(Buffer.alloc(16));
   bytes.writeUIntBE(nowMs, 0, 6);
   bytes[6] = 0x70 | ((bytes[6] as number) & 0x0f);
   bytes[8] = 0x80 | ((bytes[8] as number) & 0x3f);

@@ -9,6 +9,7 @@ import { HsmError } from "@keystead/contract/errors";
 import type { Key } from "@keystead/crypto/composite-key";
 import type { Cipher, CipherParams, Ciphertext, Kem, Macer, SignatureParams, Signer } from "@keystead/crypto/mechanism";
 import { mechanismFor } from "@keystead/crypto/mechanisms/register";
+import { consistent } from "@keystead/crypto/self-tests/consistency";
 import type { OpenKey } from "../objects/objects.ts";
 import { Limiter } from "./limiter.ts";
 
@@ -43,10 +44,15 @@ export class SoftwareProvider {
   /** `performance.now()` of the last signature on the event loop. */
   #inlineAt = -INTERACTIVE_MS;
   readonly #light = new Limiter(LIGHT_JOBS);
+  readonly #mechanismFor: typeof mechanismFor;
   #batchItems = 0;
 
-  /** @param jobs costly jobs at once, 1 to 64 */
-  constructor(jobs: number) {
+  /**
+   * @param jobs       costly jobs at once, 1 to 64
+   * @param mechanisms where mechanisms come from; a test of failing self-tests gives others, and nothing else can
+   */
+  constructor(jobs: number, mechanisms: typeof mechanismFor = mechanismFor) {
+    this.#mechanismFor = mechanisms;
     this.#heavy = new Limiter(() => (performance.now() - this.#inlineAt < INTERACTIVE_MS ? Math.max(1, jobs - 1) : jobs));
   }
 
@@ -55,8 +61,19 @@ export class SoftwareProvider {
     return this.#heavy.waiting + this.#light.waiting;
   }
 
+  /**
+   * A fresh key whose halves fit each other.
+   *
+   * @throws {HsmError} SELF_TEST_FAILED   they do not: nothing here can be trusted any more
+   */
   generate(algorithm: AlgorithmName, run: Run): Promise<Key> {
-    return this.#heavy.run(run.principal, 1, () => mechanismFor(algorithm).generate());
+    const mechanism = this.#mechanismFor(algorithm);
+    return this.#heavy.run(run.principal, 1, async () => {
+      const key = await mechanism.generate();
+      if (!(await consistent(mechanism, key)))
+        throw new HsmError("SELF_TEST_FAILED", `a new ${algorithm} key failed its pair-wise consistency test`);
+      return key;
+    });
   }
 
   sign(key: OpenKey, data: Uint8Array, params: SignatureParams, run: Run): Buffer | Promise<Buffer> {
