@@ -6,7 +6,7 @@ import type { BatchItem } from "@keystead/client/shapes";
 import { usageError } from "./usage-error.ts";
 
 /** Fields that hold bytes. */
-const BYTES = new Set(["data", "signature", "plaintext", "ciphertext", "associatedData", "nonce"]);
+const BYTES = new Set(["data", "signature", "plaintext", "ciphertext", "associatedData", "nonce", "context"]);
 const OPERATIONS: readonly string[] = ["sign", "verify", "encrypt", "decrypt", "generateMac"];
 
 const camelCase = (name: string): string => name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());

@@ -12,7 +12,7 @@ export type DigestSpelling = DigestName | (string & {});
 export type KeyState = "active" | "deactivated" | "destroyed";
 /** How an ECDSA signature is written; `der` unless asked otherwise. */
 export type SignatureFormat = "der" | "raw";
-export type SignatureScheme = "pss" | "pkcs1";
+export type SignatureScheme = "pss" | "pkcs1" | "prehash";
 export type EncryptionScheme = "oaep" | "pkcs1";
 export type CiphertextFormat = "sealed" | "raw";
 export type PublicKeyFormat = "pem" | "jwk";
@@ -116,11 +116,19 @@ export interface ListKeysResponse {
   readonly perPage: number;
 }
 
-export interface SignRequest extends KeyAddress {
+interface SignatureChoices extends KeyAddress {
   readonly data: Uint8Array;
   readonly digest?: DigestSpelling | undefined;
   readonly scheme?: SignatureScheme | undefined;
   readonly format?: SignatureFormat | undefined;
+  /** Signed with the data, at most 255 bytes: what the signature is for. Ed25519 and Ed448 take one. */
+  readonly context?: Uint8Array | undefined;
+  /** RSA-PSS: length of the salt; as long as the digest when left out. */
+  readonly saltBytes?: number | undefined;
+}
+export interface SignRequest extends SignatureChoices {
+  /** ECDSA: the nonce of RFC 6979, so that the same data has the same signature. */
+  readonly deterministic?: boolean | undefined;
 }
 export interface SignResponse {
   readonly signature: Buffer;
@@ -128,7 +136,7 @@ export interface SignResponse {
   readonly version: number;
   readonly algorithm: AlgorithmName;
 }
-export interface VerifyRequest extends SignRequest {
+export interface VerifyRequest extends SignatureChoices {
   readonly signature: Uint8Array;
   /** 0 or left out: the current version first, then older ones. */
   readonly version?: number | undefined;

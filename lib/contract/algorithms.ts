@@ -41,7 +41,7 @@ export interface AlgorithmRow {
   readonly proto: string;
   /** PKCS#11 shape of the object. */
   readonly objectClass: "private" | "secret";
-  readonly family: "rsa" | "ec" | "ed25519" | "aes" | "hmac" | "ml-kem" | "chacha20";
+  readonly family: "rsa" | "ec" | "ed25519" | "ed448" | "aes" | "hmac" | "ml-kem" | "chacha20";
   readonly sizeBits: number;
   /** Bits of security against the best attack known without a quantum computer (SP 800-57 Part 1 Rev. 5 Table 2). */
   readonly strengthBits: number;
@@ -83,6 +83,21 @@ export const ALGORITHMS = Object.freeze({
     ckk: "CKK_EC_EDWARDS",
     kmip: "Ed25519",
     aliases: ["eddsa", "KEY_TYPE_ED25519"],
+  },
+  Ed448: {
+    proto: "Ed448",
+    objectClass: "private",
+    family: "ed448",
+    sizeBits: 456,
+    strengthBits: 224,
+    spec: "RFC 8032; FIPS 186-5 §7",
+    status: "standard",
+    bytes: { key: 57, publicKey: 57, signature: 114 },
+    usages: SIGNER,
+    jose: "EdDSA",
+    ckk: "CKK_EC_EDWARDS",
+    kmip: "Ed448",
+    aliases: ["KEY_TYPE_ED448"],
   },
   "ECDSA-P256": {
     proto: "EcdsaP256",
@@ -128,6 +143,21 @@ export const ALGORITHMS = Object.freeze({
     ckk: "CKK_EC",
     kmip: "ECDSA",
     aliases: ["P521", "P-521", "ES512", "secp521r1", "KEY_TYPE_ECDSA_P521"],
+  },
+  "ECDSA-secp256k1": {
+    proto: "EcdsaSecp256k1",
+    objectClass: "private",
+    family: "ec",
+    sizeBits: 256,
+    strengthBits: 128,
+    spec: "SEC 2 §2.4.1; FIPS 186-5 §6 with low s",
+    status: "standard",
+    bytes: { key: 32, publicKey: 65, signature: 64 },
+    usages: SIGNER,
+    jose: "ES256K",
+    ckk: "CKK_EC",
+    kmip: "ECDSA",
+    aliases: ["secp256k1", "ES256K", "KEY_TYPE_ECDSA_SECP256K1"],
   },
   "RSA-2048": {
     proto: "Rsa2048",

@@ -18,12 +18,18 @@ export type Cost = "inline" | "pool";
 
 /** What a signature request may choose. A mechanism refuses every parameter it does not read. */
 export interface SignatureParams {
-  /** Digest of the message. RSA: SHA-256 by default. ECDSA: by curve (256, 384, 512 bits). Ed25519: none may be given. */
+  /** Digest of the message. RSA: SHA-256 by default. ECDSA: by curve (256, 384, 512 bits). Others: none may be given. */
   readonly digest?: DigestName;
-  /** RSA only: RSASSA-PSS (default; salt as long as the digest) or RSASSA-PKCS1-v1_5. */
-  readonly scheme?: "pss" | "pkcs1";
-  /** ECDSA: ASN.1 DER (default) or r || s (IEEE P1363). Ed25519 and RSA have one form, called "raw". */
+  /** RSA: RSASSA-PSS (default) or RSASSA-PKCS1-v1_5. Ed25519, Ed448: the pre-hashed variant instead of the pure one. */
+  readonly scheme?: "pss" | "pkcs1" | "prehash";
+  /** ECDSA: ASN.1 DER (default) or r || s (IEEE P1363). Every other algorithm has one form, called "raw". */
   readonly format?: "der" | "raw";
+  /** What the signature is for, 0 to 255 bytes, signed with the message: Ed25519 (Ed25519ctx), Ed448. */
+  readonly context?: Uint8Array;
+  /** RSASSA-PSS: length of the salt, made and accepted; as long as the digest by default. */
+  readonly saltBytes?: number;
+  /** ECDSA: RFC 6979's nonce, so that the same message has the same signature. Says nothing to verification. */
+  readonly deterministic?: boolean;
 }
 
 /** Signs and verifies. The message is given whole; it is hashed here. */

@@ -84,7 +84,7 @@ const SIGNING_DIGESTS: readonly DigestName[] = ["SHA-256", "SHA-384", "SHA-512",
 
 function schemesOf(algorithm: AlgorithmName): Scheme[] {
   const { family, sizeBits } = ALGORITHMS[algorithm];
-  if (family === "ed25519")
+  if (family.startsWith("ed"))
     return [
       { name: "as it is", choice: {}, der: false, dgst: undefined },
       { name: "raw, by name", choice: { format: SignatureFormat.RAW }, der: false, dgst: undefined },
@@ -94,6 +94,8 @@ function schemesOf(algorithm: AlgorithmName): Scheme[] {
     const choices: [string, DigestName, MessageInitShape<typeof sign.method.input>][] = [
       ["by default", own, {}],
       ["raw by default", own, { format: SignatureFormat.RAW }],
+      ["deterministic", own, { deterministic: true }],
+      ["deterministic raw", own, { deterministic: true, format: SignatureFormat.RAW }],
     ];
     for (const digest of SIGNING_DIGESTS)
       choices.push(
@@ -108,7 +110,17 @@ function schemesOf(algorithm: AlgorithmName): Scheme[] {
     }));
   }
   const pss = ["-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:digest"];
-  const schemes: Scheme[] = [{ name: "by default", choice: {}, der: false, dgst: ["-sha256", ...pss] }];
+  const salt = (bytes: number): string[] => ["-sigopt", "rsa_padding_mode:pss", "-sigopt", `rsa_pss_saltlen:${bytes}`];
+  const schemes: Scheme[] = [
+    { name: "by default", choice: {}, der: false, dgst: ["-sha256", ...pss] },
+    { name: "PSS with a salt of 20", choice: { saltBytes: 20 }, der: false, dgst: ["-sha256", ...salt(20)] },
+    {
+      name: "PSS with the longest salt",
+      choice: { saltBytes: sizeBits / 8 - 66, digest: digestNumber("SHA-512") },
+      der: false,
+      dgst: ["-sha512", ...salt(sizeBits / 8 - 66)],
+    },
+  ];
   for (const digest of SIGNING_DIGESTS) {
     schemes.push(
       {
@@ -147,13 +159,26 @@ function opensslSigns(algorithm: AlgorithmName, scheme: Scheme, privateKey: Buff
     scheme.dgst === undefined
       ? openssl(["pkeyutl", "-sign", "-rawin", "-inkey", "{private}", "-in", "{data}"], files)
       : openssl(["dgst", ...scheme.dgst, "-sign", "{private}", "{data}"], files);
+  if (algorithm === "ECDSA-secp256k1") {
+    const low = withLowS(rawSignature(signature, scalarBytes(algorithm)));
+    return isRawEc(algorithm, scheme) ? low : derSignature(low);
+  }
   return isRawEc(algorithm, scheme) ? rawSignature(signature, scalarBytes(algorithm)) : signature;
+}
+
+/** openssl makes either of the two values of s; on secp256k1 only the lower is a signature here. */
+function withLowS(raw: Buffer): Buffer {
+  const n = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n;
+  const s = BigInt(`0x${raw.subarray(32).toString("hex")}`);
+  const low = s > n / 2n ? n - s : s;
+  return Buffer.concat([raw.subarray(0, 32), Buffer.from(low.toString(16).padStart(64, "0"), "hex")]);
 }
 
 /** A private key that openssl made, PEM. */
 function opensslKey(algorithm: AlgorithmName): Buffer {
   const { family, sizeBits } = ALGORITHMS[algorithm];
-  if (family === "ed25519") return openssl(["genpkey", "-algorithm", "ed25519"]);
+  if (family === "ed25519" || family === "ed448") return openssl(["genpkey", "-algorithm", family]);
+  if (algorithm === "ECDSA-secp256k1") return openssl(["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:secp256k1"]);
   if (family === "rsa") return openssl(["genpkey", "-algorithm", "RSA", "-pkeyopt", `rsa_keygen_bits:${sizeBits}`]);
   return openssl(["genpkey", "-algorithm", "EC", "-pkeyopt", `ec_paramgen_curve:P-${sizeBits}`]);
 }
@@ -170,8 +195,8 @@ for (const algorithm of withUsage("sign")) {
       const { signature: text, version } = await given("REST", sign, { keyId, data: MESSAGE, ...scheme.choice });
       assert.equal(version, 1);
       const signature = bytesOf(text);
-      const { digest, scheme: padding, format } = scheme.choice;
-      const choice = { digest, scheme: padding, format };
+      const { digest, scheme: padding, format, saltBytes } = scheme.choice;
+      const choice = { digest, scheme: padding, format, saltBytes };
       for (const surface of SURFACES)
         assert.deepEqual(
           await given(surface, verify, { keyId, data: MESSAGE, signature, ...choice }),
@@ -223,8 +248,8 @@ for (const algorithm of withUsage("sign")) {
     for (const [index, scheme] of schemesOf(algorithm).entries()) {
       const signature = opensslSigns(algorithm, scheme, pem, MESSAGE);
       const surface = SURFACES[index % SURFACES.length] as Surface;
-      const { digest, scheme: padding, format } = scheme.choice;
-      const choice = { digest, scheme: padding, format };
+      const { digest, scheme: padding, format, saltBytes } = scheme.choice;
+      const choice = { digest, scheme: padding, format, saltBytes };
       assert.equal(
         (await given(surface, verify, { keyId, data: MESSAGE, signature, ...choice }))["valid"],
         true,
@@ -290,9 +315,9 @@ for (const algorithm of withUsage("sign")) {
         name,
       );
     }
-    // Broken material is refused; only an Ed25519 seed has no redundancy, and another seed is another key.
+    // Broken material is refused; only a seed has no redundancy, and another seed is another key.
     for (const wrong of damaged(pkcs8)) {
-      if (family === "ed25519" && wrong.length === pkcs8.length && wrong.subarray(0, 16).equals(pkcs8.subarray(0, 16))) continue;
+      if (family.startsWith("ed") && wrong.length === pkcs8.length && wrong.subarray(0, 16).equals(pkcs8.subarray(0, 16))) continue;
       assertRefused(
         await ask("REST", door, importKey, { algorithm: algorithmNumber(algorithm), keyMaterial: wrong, format: KeyMaterialFormat.PKCS8 }),
         "INVALID_REQUEST",

@@ -27,7 +27,15 @@ test("RFC 8037 Appendix A.3: thumbprint of the Ed25519 example", () => {
   });
 });
 
-for (const algorithm of ["Ed25519", "ECDSA-P256", "ECDSA-P384", "ECDSA-P521", "RSA-2048"] as const satisfies AlgorithmName[]) {
+for (const algorithm of [
+  "Ed25519",
+  "Ed448",
+  "ECDSA-P256",
+  "ECDSA-P384",
+  "ECDSA-P521",
+  "ECDSA-secp256k1",
+  "RSA-2048",
+] as const satisfies AlgorithmName[]) {
   test(`${algorithm}: every form reads back as the same public key and holds nothing private`, async () => {
     const key = await mechanisms[algorithm].generate();
     const expected = createPublicKey(key);

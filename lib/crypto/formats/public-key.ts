@@ -76,14 +76,19 @@ export function publicKeyJwk(key: Key, algorithm: AlgorithmName, use: "sig" | "e
 const usual = (algorithm: AlgorithmName): "sig" | "enc" =>
   (ALGORITHMS[algorithm].usages as readonly string[]).includes("sign") ? "sig" : "enc";
 
-const CURVES: Readonly<Record<number, string>> = { 256: "prime256v1", 384: "secp384r1", 521: "secp521r1" };
+const CURVES: Readonly<Partial<Record<AlgorithmName, string>>> = {
+  "ECDSA-P256": "prime256v1",
+  "ECDSA-P384": "secp384r1",
+  "ECDSA-P521": "secp521r1",
+  "ECDSA-secp256k1": "secp256k1",
+};
 
 function isOf(algorithm: AlgorithmName, { asymmetricKeyType, asymmetricKeyDetails }: KeyObject): boolean {
   const { family, sizeBits } = ALGORITHMS[algorithm];
   if (family === "ml-kem") return asymmetricKeyType === `ml-kem-${sizeBits}`;
   if (asymmetricKeyType !== family) return false;
   if (family === "rsa") return asymmetricKeyDetails?.modulusLength === sizeBits;
-  return family === "ed25519" || asymmetricKeyDetails?.namedCurve === CURVES[sizeBits];
+  return family !== "ec" || asymmetricKeyDetails?.namedCurve === CURVES[algorithm];
 }
 
 /** The members RFC 7638 §3.2 (and RFC 8037 §2) hashes, in their order: by name. */

@@ -1,35 +1,28 @@
 /**
- * ECDSA over the NIST curves P-256, P-384 and P-521.
+ * ECDSA over the NIST curves P-256, P-384 and P-521, and over secp256k1.
  *
- * Nonces are OpenSSL's: random, hedged with the key and the message. A key that comes from outside is reduced to its
- * scalar and rebuilt, so that the public half in use is always the one computed here. Signing a digest that the
- * caller computed is not offered: this file must never pass data to OpenSSL unhashed (Node would hash it again).
+ * Nonces are OpenSSL's, random and hedged with the key and the message, unless RFC 6979's are asked for. A key that
+ * comes from outside is reduced to its scalar and rebuilt, so that the public half in use is always the one computed
+ * here. This file must never pass data to OpenSSL unhashed (Node would hash it again).
  *
- * @see FIPS 186-5 §6; SEC 1 §4.1; RFC 5915; IEEE P1363 (raw format); PKCS#11 3.1 §6.3.12
+ * @see FIPS 186-5 §6; SEC 1 §4.1; SEC 2 §2.4.1; RFC 5915; IEEE P1363 (raw format); PKCS#11 3.1 §6.3.12
  */
 import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject } from "node:crypto";
 import { promisify } from "node:util";
-import { ALGORITHMS, type DigestName } from "@keystead/contract/algorithms";
+import { ALGORITHMS } from "@keystead/contract/algorithms";
 import { opensslDigest } from "../digest.ts";
-import type { Cost, Mechanism, SignatureParams } from "../mechanism.ts";
+import type { Mechanism, SignatureParams } from "../mechanism.ts";
 import { wipe } from "../wipe.ts";
-import { opensslSigner, type SigningPlan } from "./openssl-signer.ts";
+import { ecdsaSigner, type SignerCurve } from "./ecdsa-signer.ts";
+import type { SigningPlan } from "./openssl-signer.ts";
 import { attempt, loadPrivateKey, readPrivateKey, storePrivateKey } from "./private-key.ts";
-import { keyRefused, paramInvalid } from "./refusals.ts";
+import { keyRefused, onlyParams, paramInvalid } from "./refusals.ts";
 
 const generateAsync = promisify(generateKeyPair);
 
-/** One curve. */
-interface Curve {
-  readonly algorithm: "ECDSA-P256" | "ECDSA-P384" | "ECDSA-P521";
-  /** The name Node prints in asymmetricKeyDetails. */
-  readonly opensslName: string;
-  readonly digest: DigestName;
-  /** Length of a scalar, and of each half of a raw signature. */
-  readonly scalarBytes: number;
-  /** The group order n, hexadecimal (FIPS 186-5, SP 800-186 §3.2.1). */
-  readonly order: string;
-  readonly cost: Cost;
+/** One curve; orders are those of SP 800-186 §3.2.1 and SEC 2 §2.4.1. */
+interface Curve extends SignerCurve {
+  readonly algorithm: "ECDSA-P256" | "ECDSA-P384" | "ECDSA-P521" | "ECDSA-secp256k1";
 }
 
 const P256: Curve = {
@@ -38,7 +31,10 @@ const P256: Curve = {
   digest: "SHA-256",
   scalarBytes: 32,
   cost: "inline",
-  order: "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551",
+  oid: "1.2.840.10045.3.1.7",
+  orderBits: 256,
+  order: Buffer.from("ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551", "hex"),
+  lowS: false,
 };
 const P384: Curve = {
   algorithm: "ECDSA-P384",
@@ -46,7 +42,10 @@ const P384: Curve = {
   digest: "SHA-384",
   scalarBytes: 48,
   cost: "pool",
-  order: "ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973",
+  oid: "1.3.132.0.34",
+  orderBits: 384,
+  order: Buffer.from("ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973", "hex"),
+  lowS: false,
 };
 const P521: Curve = {
   algorithm: "ECDSA-P521",
@@ -54,12 +53,28 @@ const P521: Curve = {
   digest: "SHA-512",
   scalarBytes: 66,
   cost: "pool",
-  order:
-    "01fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffa51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409",
+  oid: "1.3.132.0.35",
+  orderBits: 521,
+  order: Buffer.from(
+    "01fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffa51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409",
+    "hex",
+  ),
+  lowS: false,
+};
+const SECP256K1: Curve = {
+  algorithm: "ECDSA-secp256k1",
+  opensslName: "secp256k1",
+  digest: "SHA-256",
+  scalarBytes: 32,
+  cost: "pool",
+  oid: "1.3.132.0.10",
+  orderBits: 256,
+  order: Buffer.from("fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141", "hex"),
+  lowS: true,
 };
 
 function ecdsa(curve: Curve): Mechanism {
-  const order = Buffer.from(curve.order, "hex");
+  const { order } = curve;
   const jose = ALGORITHMS[curve.algorithm].jose;
   const isOurs = (key: KeyObject): boolean =>
     key.type === "private" && key.asymmetricKeyType === "ec" && key.asymmetricKeyDetails?.namedCurve === curve.opensslName;
@@ -87,15 +102,16 @@ function ecdsa(curve: Curve): Mechanism {
         wipe(der, scalar);
       }
     },
-    signer: opensslSigner(curve.cost, planner(curve)),
+    signer: ecdsaSigner(curve, planner(curve)),
   });
 }
 
 function planner(curve: Curve): (params: SignatureParams) => SigningPlan {
   const usual: SigningPlan = { hash: opensslDigest(curve.digest) };
   const raw = { dsaEncoding: "ieee-p1363" } as const;
-  return ({ digest, scheme, format }) => {
-    if (scheme !== undefined) throw paramInvalid("ECDSA takes no scheme");
+  return (params) => {
+    onlyParams(curve.algorithm, params, ["digest", "format", "deterministic"]);
+    const { digest, format } = params;
     if (format !== undefined && format !== "der" && format !== "raw") throw paramInvalid("the format is der or raw");
     if (digest === undefined && format !== "raw") return usual;
     const hash = opensslDigest(digest ?? curve.digest);
@@ -106,3 +122,4 @@ function planner(curve: Curve): (params: SignatureParams) => SigningPlan {
 export const ecdsaP256: Mechanism = ecdsa(P256);
 export const ecdsaP384: Mechanism = ecdsa(P384);
 export const ecdsaP521: Mechanism = ecdsa(P521);
+export const ecdsaSecp256k1: Mechanism = ecdsa(SECP256K1);

@@ -14,7 +14,7 @@ const PRIVATE = ALGORITHM_NAMES.filter((name) => ALGORITHMS[name].objectClass ==
 const mechanismOf = (name: AlgorithmName): Mechanism => mechanismFor(name) as Mechanism;
 const SECRET = ALGORITHM_NAMES.filter((name) => ALGORITHMS[name].objectClass === "secret");
 /** Families whose private form is a seed without a public half. */
-const SEEDED: ReadonlySet<string> = new Set(["ed25519", "ml-kem"]);
+const SEEDED: ReadonlySet<string> = new Set(["ed25519", "ed448", "ml-kem"]);
 const keys = new Map<AlgorithmName, [KeyObject, KeyObject]>();
 for (const name of PRIVATE) keys.set(name, [await mechanismOf(name).generate(), await mechanismOf(name).generate()]);
 
@@ -126,7 +126,7 @@ for (const name of PRIVATE) {
 }
 
 test("EC: refuses PKCS#8 and SEC1 whose public point is another key's", () => {
-  for (const name of ["ECDSA-P256", "ECDSA-P384", "ECDSA-P521"] as const) {
+  for (const name of ["ECDSA-P256", "ECDSA-P384", "ECDSA-P521", "ECDSA-secp256k1"] as const) {
     const [mine, theirs] = pairOf(name);
     for (const type of ["pkcs8", "sec1"] as const) {
       const der = mine.export({ format: "der", type });
@@ -171,6 +171,20 @@ test("Ed25519: a version 2 PKCS#8 is accepted with its own public key and refuse
   refuses("Ed25519", "pkcs8", noAttributes, /attributes/);
   refuses("Ed25519", "raw", Buffer.alloc(31), /32 bytes/);
   refuses("Ed25519", "pkcs8", pkcs8(generateKeyPairSync("x25519").privateKey));
+});
+
+test("Ed448: a version 2 PKCS#8 is accepted with its own public key and refused with another", () => {
+  const [mine, theirs] = pairOf("Ed448");
+  const v2 = (publicOf: KeyObject): Buffer =>
+    Buffer.concat([
+      Buffer.from("308183020101", "hex"),
+      pkcs8(mine).subarray(5),
+      Buffer.from("813a00", "hex"),
+      Buffer.from(jwk(publicOf)["x"] ?? "", "base64url"),
+    ]);
+  accepts("Ed448", "pkcs8", v2(mine), mine);
+  refuses("Ed448", "pkcs8", v2(theirs), /public half/);
+  refuses("Ed448", "raw", Buffer.alloc(56), /57 bytes/);
 });
 
 test("RSA: refuses RSA-PSS keys, small and even exponents, odd sizes and numbers that do not belong together", () => {

@@ -10,7 +10,12 @@ import type { Cost, SignatureParams, Signer } from "../mechanism.ts";
 /** What OpenSSL is told: the hash (null where the algorithm has its own) and the options beside the key. */
 export interface SigningPlan {
   readonly hash: string | null;
-  readonly options?: { readonly padding?: number; readonly saltLength?: number; readonly dsaEncoding?: "der" | "ieee-p1363" };
+  readonly options?: {
+    readonly padding?: number;
+    readonly saltLength?: number;
+    readonly dsaEncoding?: "der" | "ieee-p1363";
+    readonly context?: Uint8Array;
+  };
 }
 
 /**

@@ -4,12 +4,28 @@
  * Nothing here may take key material, plaintext or an OpenSSL message into its text.
  */
 import { HsmError, type ErrorOptions } from "@keystead/contract/errors";
+import type { SignatureParams } from "../mechanism.ts";
 
 /** The single reply for every decryption that fails, whatever failed in it. */
 export const decryptionFailed = (): HsmError => new HsmError("DECRYPTION_FAILED", "the ciphertext cannot be decrypted with this key");
 
 /** A parameter that this mechanism does not take, or takes with other values. */
 export const paramInvalid = (detail: string): HsmError => new HsmError("MECHANISM_PARAM_INVALID", detail);
+
+/** Refuses every signature parameter that is given and not in `read`. @throws {HsmError} MECHANISM_PARAM_INVALID */
+export function onlyParams(algorithm: string, params: SignatureParams, read: readonly (keyof SignatureParams)[]): void {
+  for (const name of Object.keys(params) as (keyof SignatureParams)[])
+    if (params[name] !== undefined && !read.includes(name)) throw paramInvalid(`${algorithm} takes no ${SPOKEN[name]}`);
+}
+
+const SPOKEN: Readonly<Record<keyof SignatureParams, string>> = Object.freeze({
+  digest: "digest",
+  scheme: "scheme",
+  format: "format",
+  context: "context",
+  saltBytes: "salt",
+  deterministic: "choice of nonce",
+});
 
 /** Key material from outside that is not a sound key of the algorithm. */
 export const keyRefused = (detail: string, options?: ErrorOptions): HsmError =>

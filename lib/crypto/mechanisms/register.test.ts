@@ -17,16 +17,57 @@ const OPENSSL_DIGESTS = DIGEST_NAMES.filter((name) => name !== "BLAKE3");
 
 /** Every combination of parameters a family accepts, beginning with its default. */
 function signatureParams(family: string): SignatureParams[] {
-  if (family === "ed25519") return [{}, { format: "raw" }];
+  const context = Buffer.from("context");
+  if (family.startsWith("ed")) return [{}, { format: "raw" }, { context }, { scheme: "prehash" }, { scheme: "prehash", context }];
   if (family === "ec")
-    return [{}, { format: "der" }, ...OPENSSL_DIGESTS.flatMap((digest) => [{ digest }, { digest, format: "raw" } as const])];
-  return [{}, ...OPENSSL_DIGESTS.flatMap((digest) => [{ digest, scheme: "pss" } as const, { digest, scheme: "pkcs1" } as const])];
+    return [
+      {},
+      { format: "der" },
+      { deterministic: true },
+      { deterministic: true, format: "raw" },
+      ...OPENSSL_DIGESTS.flatMap((digest) => [{ digest }, { digest, format: "raw" } as const]),
+    ];
+  return [
+    {},
+    { saltBytes: 1 },
+    { saltBytes: 20, digest: "SHA-384" },
+    ...OPENSSL_DIGESTS.flatMap((digest) => [{ digest, scheme: "pss" } as const, { digest, scheme: "pkcs1" } as const]),
+  ];
 }
 
+const EDWARDS: readonly SignatureParams[] = [
+  { digest: "SHA-512" },
+  { scheme: "pss" },
+  { format: "der" },
+  { context: Buffer.alloc(256) },
+  { saltBytes: 20 },
+  { deterministic: true },
+];
 const REFUSED_SIGNATURE_PARAMS: Readonly<Record<string, readonly SignatureParams[]>> = {
-  ed25519: [{ digest: "SHA-512" }, { scheme: "pss" }, { format: "der" }],
-  ec: [{ scheme: "pss" }, { digest: "BLAKE3" }, { digest: "MD5" as "SHA-256" }, { format: "p1363" as "raw" }],
-  rsa: [{ digest: "BLAKE3" }, { digest: "SHA-1" as "SHA-256" }, { scheme: "raw" as "pss" }, { format: "der" }],
+  ed25519: EDWARDS,
+  ed448: EDWARDS,
+  ec: [
+    { scheme: "pss" },
+    { scheme: "prehash" },
+    { context: Buffer.alloc(1) },
+    { saltBytes: 20 },
+    { digest: "BLAKE3" },
+    { digest: "MD5" as "SHA-256" },
+    { format: "p1363" as "raw" },
+  ],
+  rsa: [
+    { digest: "BLAKE3" },
+    { saltBytes: 0 },
+    { saltBytes: 600 },
+    { saltBytes: 1.5 },
+    { saltBytes: 20, scheme: "pkcs1" },
+    { scheme: "prehash" },
+    { context: Buffer.alloc(1) },
+    { deterministic: true },
+    { digest: "SHA-1" as "SHA-256" },
+    { scheme: "raw" as "pss" },
+    { format: "der" },
+  ],
 };
 
 /** Ciphers by what they notice. */

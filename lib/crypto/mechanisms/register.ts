@@ -16,8 +16,8 @@ import { aes128GcmSiv, aes256GcmSiv } from "./aes-gcm-siv.ts";
 import { aes128Gcm, aes192Gcm, aes256Gcm } from "./aes-gcm.ts";
 import { aes128Xts, aes256Xts } from "./aes-xts.ts";
 import { chacha20Poly1305, xChacha20Poly1305 } from "./chacha20-poly1305.ts";
-import { ecdsaP256, ecdsaP384, ecdsaP521 } from "./ecdsa.ts";
-import { ed25519 } from "./ed25519.ts";
+import { ecdsaP256, ecdsaP384, ecdsaP521, ecdsaSecp256k1 } from "./ecdsa.ts";
+import { ed25519, ed448 } from "./eddsa.ts";
 import { hmacSha256, hmacSha384, hmacSha512 } from "./hmac.ts";
 import { mlKem1024, mlKem512, mlKem768 } from "./ml-kem.ts";
 import { storedKeyUnreadable } from "./refusals.ts";
@@ -25,9 +25,11 @@ import { rsa2048, rsa3072, rsa4096 } from "./rsa.ts";
 
 export const mechanisms = Object.freeze({
   Ed25519: ed25519,
+  Ed448: ed448,
   "ECDSA-P256": ecdsaP256,
   "ECDSA-P384": ecdsaP384,
   "ECDSA-P521": ecdsaP521,
+  "ECDSA-secp256k1": ecdsaSecp256k1,
   "RSA-2048": rsa2048,
   "RSA-3072": rsa3072,
   "RSA-4096": rsa4096,

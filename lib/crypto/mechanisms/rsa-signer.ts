@@ -1,25 +1,34 @@
 /**
  * RSA signatures: RSASSA-PSS, and RSASSA-PKCS1-v1_5 for those who must.
  *
- * PSS uses one digest for message and MGF1 and a salt exactly as long as the digest, made and accepted. This file must
- * never sign a bare digest or let a caller choose the salt.
+ * PSS uses one digest for message and MGF1. The salt is exactly as long as the digest, or as the request says, made and
+ * accepted: a verifier that takes any length takes what nobody here would have made.
  *
  * @see RFC 8017 §8.1, §8.2; FIPS 186-5 §5.4; RFC 7518 §3.3, §3.5
  */
 import { constants } from "node:crypto";
+import { DIGESTS } from "@keystead/contract/algorithms";
 import { opensslDigest } from "../digest.ts";
 import type { SignatureParams, Signer } from "../mechanism.ts";
 import { opensslSigner, type SigningPlan } from "./openssl-signer.ts";
-import { paramInvalid } from "./refusals.ts";
+import { onlyParams, paramInvalid } from "./refusals.ts";
 
 const PSS = Object.freeze({ padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST });
 const PKCS1 = Object.freeze({ padding: constants.RSA_PKCS1_PADDING });
 
-function plan({ digest = "SHA-256", scheme = "pss", format }: SignatureParams): SigningPlan {
+function plan(sizeBits: number, params: SignatureParams): SigningPlan {
+  onlyParams("RSA", params, ["digest", "scheme", "format", "saltBytes"]);
+  const { digest = "SHA-256", scheme = "pss", format, saltBytes } = params;
   if (format !== undefined && format !== "raw") throw paramInvalid("an RSA signature has only the raw format");
   if (scheme !== "pss" && scheme !== "pkcs1") throw paramInvalid("the scheme is pss or pkcs1");
-  return { hash: opensslDigest(digest), options: scheme === "pss" ? PSS : PKCS1 };
+  const hash = opensslDigest(digest);
+  if (saltBytes === undefined) return { hash, options: scheme === "pss" ? PSS : PKCS1 };
+  if (scheme === "pkcs1") throw paramInvalid("PKCS#1 v1.5 has no salt");
+  // RFC 8017 §9.1.1 step 3, for a modulus of whole bytes.
+  const most = sizeBits / 8 - DIGESTS[digest].outputBytes - 2;
+  if (!Number.isInteger(saltBytes) || saltBytes < 1 || saltBytes > most) throw paramInvalid(`the salt is 1 to ${most} bytes`);
+  return { hash, options: { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: saltBytes } };
 }
 
-/** Signer of every RSA mechanism. On the pool: one RSA-2048 signature keeps a thread busy far longer than a P-256 one. */
-export const rsaSigner: Signer = opensslSigner("pool", plan);
+/** The signer of one key size. On the pool: an RSA-2048 signature keeps a thread busy far longer than a P-256 one. */
+export const rsaSigner = (sizeBits: number): Signer => opensslSigner("pool", (params) => plan(sizeBits, params));

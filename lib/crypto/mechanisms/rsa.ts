@@ -42,7 +42,7 @@ function rsa(algorithm: "RSA-2048" | "RSA-3072" | "RSA-4096", sizeBits: number):
       checkBySigning(key);
       return key;
     },
-    signer: rsaSigner,
+    signer: rsaSigner(sizeBits),
     cipher: rsaCipher,
   });
 }

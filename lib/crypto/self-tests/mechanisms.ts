@@ -6,7 +6,7 @@
  */
 import type { AlgorithmName } from "@keystead/contract/algorithms";
 import { aes128Cbc, aes128Gcm, aes192Cbc, aes192Gcm, aes256Cbc, aes256Gcm } from "./ciphers.ts";
-import { ecdsaP256, ecdsaP384, ecdsaP521, ed25519 } from "./elliptic.ts";
+import { ecdsaP256, ecdsaP384, ecdsaP521, ecdsaSecp256k1, ed25519, ed448 } from "./elliptic.ts";
 import { mlKem1024, mlKem512, mlKem768 } from "./kems.ts";
 import type { KnownAnswer } from "./known-answer.ts";
 import { hmacSha256, hmacSha384, hmacSha512 } from "./macs.ts";
@@ -28,9 +28,11 @@ import { rsa2048, rsa3072, rsa4096 } from "./rsa.ts";
 
 export const KNOWN_ANSWERS: Readonly<Record<AlgorithmName, KnownAnswer>> = Object.freeze({
   Ed25519: ed25519,
+  Ed448: ed448,
   "ECDSA-P256": ecdsaP256,
   "ECDSA-P384": ecdsaP384,
   "ECDSA-P521": ecdsaP521,
+  "ECDSA-secp256k1": ecdsaSecp256k1,
   "RSA-2048": rsa2048,
   "RSA-3072": rsa3072,
   "RSA-4096": rsa4096,

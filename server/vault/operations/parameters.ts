@@ -6,6 +6,12 @@ import { digestName } from "@keystead/contract/enum-names";
 import { EncryptionScheme, SignatureFormat, SignatureScheme, type Digest } from "@keystead/contract/generated/hsm/hsm_pb";
 import type { AlgorithmName } from "@keystead/contract/algorithms";
 
+const SCHEMES: Readonly<Record<SignatureScheme, SignatureParams["scheme"] | undefined>> = Object.freeze({
+  [SignatureScheme.UNSPECIFIED]: undefined,
+  [SignatureScheme.PSS]: "pss",
+  [SignatureScheme.PKCS1]: "pkcs1",
+  [SignatureScheme.PREHASH]: "prehash",
+});
 const NO_PARAMS: SignatureParams = Object.freeze({});
 
 /** For Sign and Verify. Absent choices stay absent: the mechanism has the defaults. */
@@ -13,14 +19,21 @@ export function signatureParams(request: {
   readonly digest: Digest;
   readonly scheme: SignatureScheme;
   readonly format: SignatureFormat;
+  readonly context: Uint8Array;
+  readonly saltBytes: number;
+  readonly deterministic?: boolean;
 }): SignatureParams {
-  if (request.digest === 0 && request.scheme === 0 && request.format === 0) return NO_PARAMS;
+  const { context, saltBytes, deterministic = false } = request;
+  const scheme = SCHEMES[request.scheme];
+  if (request.digest === 0 && scheme === undefined && request.format === 0 && context.length === 0 && saltBytes === 0 && !deterministic)
+    return NO_PARAMS;
   const digest = digestName(request.digest);
   return {
     ...(digest === undefined ? {} : { digest }),
-    ...(request.scheme === SignatureScheme.UNSPECIFIED
-      ? {}
-      : { scheme: request.scheme === SignatureScheme.PSS ? ("pss" as const) : ("pkcs1" as const) }),
+    ...(scheme === undefined ? {} : { scheme }),
+    ...(context.length === 0 ? {} : { context }),
+    ...(saltBytes === 0 ? {} : { saltBytes }),
+    ...(deterministic ? { deterministic } : {}),
     ...(request.format === SignatureFormat.UNSPECIFIED
       ? {}
       : { format: request.format === SignatureFormat.DER ? ("der" as const) : ("raw" as const) }),
