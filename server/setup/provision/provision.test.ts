@@ -5,6 +5,7 @@ import { X509Certificate, createPublicKey, generateKeyPairSync } from "node:cryp
 import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { after, test } from "node:test";
 import { SignJWT, createLocalJWKSet, importPKCS8, jwtVerify } from "jose";
 import type { EffectiveConfig } from "@keystead/contract/config";
@@ -53,6 +54,22 @@ test("OpenSSL accepts the server's and the administrator's certificates, strictl
   assert.throws(() => verify("credentials/admin.pem", "-purpose", "sslserver"));
   assert.throws(() => verify("tls/server.pem", "-purpose", "sslclient"));
   assert.match(openssl("x509", "-noout", "-subject", "-in", join(first, "credentials/admin.pem")), /CN ?= ?admin/);
+});
+
+test("while a vault works in the folder, a second start leaves every file as it is; afterwards it may write again", async () => {
+  const busy = configured("busy");
+  await provision(busy);
+  const lock = new DatabaseSync(join(folder, "busy/vault.lock"));
+  lock.exec("PRAGMA locking_mode = EXCLUSIVE; CREATE TABLE lock (held INTEGER); BEGIN EXCLUSIVE; INSERT INTO lock VALUES (1);");
+  const profile = join(folder, "busy/credentials/profile.json");
+  const before = readFileSync(profile, "utf8");
+  const elsewhere = loadConfig({ args: ["--preset", "development", "--data-dir", "busy", "--api-port", "9999"], env: {}, cwd: folder });
+  assert.ok(elsewhere.config !== undefined);
+  await provision(elsewhere.config);
+  assert.equal(readFileSync(profile, "utf8"), before);
+  lock.close();
+  await provision(elsewhere.config);
+  assert.match(readFileSync(profile, "utf8"), /localhost:9999/);
 });
 
 test("the unseal secret is 32 bytes in text form base64:", () => {

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import type { EffectiveConfig } from "@keystead/contract/config";
 import { LOCAL_TOKENS, PROVISIONED_FILES } from "../config/presets.ts";
 import { createFile, ensureFolder, readIfPresent, replaceFile } from "./durable-file.ts";
+import { folderInUse } from "./folder-in-use.ts";
 import { ensureAuthority, ensureLeaf } from "./local-authority.ts";
 import { noticesOf } from "./notices.ts";
 import { ensureTokenKey } from "./token-key.ts";
@@ -52,6 +53,8 @@ export async function provision(config: EffectiveConfig): Promise<EffectiveConfi
   if (config.vault.preset === "production") return config;
   const data = config.vault.dataDir;
   for (const folder of [data, ...["unseal", "tls", "auth", "credentials"].map((name) => join(data, name))]) ensureFolder(folder);
+  // The vault will refuse this start by name; the running one's profile must still say where it listens.
+  if (folderInUse(data)) return config;
   const made = (file: keyof typeof PROVISIONED_FILES) => join(data, PROVISIONED_FILES[file]);
   const credentials = (name: string) => join(data, "credentials", name);
 
