@@ -110,14 +110,25 @@ test("an invalid signature or MAC is exit status 1 and an answer, not an error",
 });
 
 test("`mac KEY` computes a MAC", async () => {
-  const { out } = await runIn(
-    { client: { generateMac: ({ keyId }: { keyId: string }) => ({ mac: signature, keyId, version: 1 }) } },
-    "mac",
-    "k",
-    "x",
-    "--hex",
-  );
-  assert.equal(out.toString(), "fbefff\n");
+  const client = { generateMac: ({ keyId }: { keyId: string }) => ({ mac: signature, nonce: Buffer.alloc(0), keyId, version: 1 }) };
+  const { out, err, exit } = await runIn({ client }, "mac", "k", "x", "--hex");
+  assert.deepEqual([out.toString(), err, exit], ["fbefff\n", "", 0]);
+});
+
+test("`mac` passes nonce, customisation and length on, and tells the nonce that AES-GMAC needs to verify", async () => {
+  const asked: object[] = [];
+  const client = {
+    generateMac: (request: object) => (asked.push(request), { mac: signature, nonce: Buffer.from("0102", "hex"), keyId: "k", version: 1 }),
+    verifyMac: (request: object) => (asked.push(request), { valid: true, version: 1 }),
+  };
+  const options = ["--nonce", "0102", "--customization", "S", "--mac-bytes", "12"];
+  const made = await runIn({ client }, "mac", "k", "x", "--hex", ...options);
+  assert.deepEqual([made.out.toString(), made.err, made.exit], ["fbefff\n", "nonce 0102\n", 0]);
+  assert.equal((await runIn({ client }, "mac", "verify", "k", "x", "--mac", "fbefff", "--hex", ...options)).exit, 0);
+  for (const request of asked as { nonce: Buffer; customization: Buffer; macBytes: number }[])
+    assert.deepEqual([request.nonce.toString("hex"), request.customization.toString(), request.macBytes], ["0102", "S", 12]);
+  assert.equal((await runIn({ client }, "mac", "k", "x", "--nonce", "0g")).exit, 2);
+  assert.equal((await runIn({ client }, "mac", "k", "x", "--mac-bytes", "0")).exit, 2);
 });
 
 test("every error code leaves by its own exit status, with its code, and as JSON when asked", async () => {

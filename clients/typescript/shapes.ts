@@ -179,9 +179,17 @@ export interface DecryptResponse {
 
 export interface GenerateMacRequest extends KeyAddress {
   readonly data: Uint8Array;
+  /** AES-GMAC: to make one, a nonce of one's own (needs crypto:caller_nonce); to verify, the nonce the code came with. */
+  readonly nonce?: Uint8Array | undefined;
+  /** KMAC: the customisation string, at most 512 bytes. */
+  readonly customization?: Uint8Array | undefined;
+  /** Length of the code, where not the usual one. */
+  readonly macBytes?: number | undefined;
 }
 export interface GenerateMacResponse {
   readonly mac: Buffer;
+  /** AES-GMAC: needed to verify; empty otherwise. */
+  readonly nonce: Buffer;
   readonly keyId: string;
   readonly version: number;
 }

@@ -41,7 +41,7 @@ export interface AlgorithmRow {
   readonly proto: string;
   /** PKCS#11 shape of the object. */
   readonly objectClass: "private" | "secret";
-  readonly family: "rsa" | "ec" | "ed25519" | "ed448" | "aes" | "hmac" | "ml-kem" | "chacha20";
+  readonly family: "rsa" | "ec" | "ed25519" | "ed448" | "aes" | "hmac" | "ml-kem" | "chacha20" | "kmac";
   readonly sizeBits: number;
   /** Bits of security against the best attack known without a quantum computer (SP 800-57 Part 1 Rev. 5 Table 2). */
   readonly strengthBits: number;

@@ -32,9 +32,37 @@ const xts = <const S extends 256 | 512>(sizeBits: S) =>
 
 const AEAD = ["encrypt", "decrypt", "wrap_data_key"] as const;
 const CIPHER = ["encrypt", "decrypt"] as const;
+const MAC = ["mac", "verify_mac"] as const;
+const CMAC = { spec: "FIPS 197; SP 800-38B", usages: MAC } as const;
+const GMAC = { spec: "FIPS 197; SP 800-38D", usages: MAC } as const;
 const CCM = { spec: "FIPS 197; SP 800-38C", usages: AEAD } as const;
 const CTR = { spec: "FIPS 197; SP 800-38A", usages: CIPHER } as const;
 const SIV = { spec: "RFC 8452", usages: AEAD } as const;
+
+/** KMAC: keys of 256 bits for both. */
+const kmac = <const B extends 128 | 256>(strengthBits: B) =>
+  ({
+    ...aes(256),
+    family: "kmac",
+    strengthBits,
+    spec: "SP 800-185 §4",
+    usages: MAC,
+    ckk: "CKK_GENERIC_SECRET",
+    kmip: "",
+  }) as const;
+
+/** HMAC with SHA-3: keys as long as the digest. */
+const hmacSha3 = <const B extends 256 | 384 | 512>(sizeBits: B) =>
+  ({
+    ...aes(256),
+    family: "hmac",
+    sizeBits,
+    strengthBits: sizeBits,
+    bytes: { key: sizeBits / 8 },
+    spec: "FIPS 198-1; FIPS 202",
+    usages: MAC,
+    ckk: "CKK_GENERIC_SECRET",
+  }) as const;
 
 export const SYMMETRIC_ALGORITHMS = Object.freeze({
   "AES-128-CCM": { ...aes(128), ...CCM, proto: "Aes128Ccm" },
@@ -68,4 +96,15 @@ export const SYMMETRIC_ALGORITHMS = Object.freeze({
   },
   "AES-128-XTS": { ...xts(256), proto: "Aes128Xts", usages: CIPHER },
   "AES-256-XTS": { ...xts(512), proto: "Aes256Xts", usages: CIPHER },
+  "AES-128-CMAC": { ...aes(128), ...CMAC, proto: "Aes128Cmac" },
+  "AES-192-CMAC": { ...aes(192), ...CMAC, proto: "Aes192Cmac" },
+  "AES-256-CMAC": { ...aes(256), ...CMAC, proto: "Aes256Cmac" },
+  "AES-128-GMAC": { ...aes(128), ...GMAC, proto: "Aes128Gmac" },
+  "AES-192-GMAC": { ...aes(192), ...GMAC, proto: "Aes192Gmac" },
+  "AES-256-GMAC": { ...aes(256), ...GMAC, proto: "Aes256Gmac" },
+  KMAC128: { ...kmac(128), proto: "Kmac128" },
+  KMAC256: { ...kmac(256), proto: "Kmac256" },
+  "HMAC-SHA3-256": { ...hmacSha3(256), proto: "HmacSha3_256", kmip: "HMAC-SHA3-256" },
+  "HMAC-SHA3-384": { ...hmacSha3(384), proto: "HmacSha3_384", kmip: "HMAC-SHA3-384" },
+  "HMAC-SHA3-512": { ...hmacSha3(512), proto: "HmacSha3_512", kmip: "HMAC-SHA3-512" },
 } as const);

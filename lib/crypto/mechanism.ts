@@ -99,13 +99,32 @@ export interface Cipher<K extends Key = KeyObject> {
   decryptPooled(key: K, sealed: Ciphertext, params: CipherParams): Promise<Buffer>;
 }
 
+/** What a MAC request may choose. A mechanism refuses every parameter it does not read. */
+export interface MacParams {
+  /** Length of the code in bytes, where not the mechanism's usual one; only lengths its specification allows. */
+  readonly macBytes?: number;
+  /** KMAC only: the customisation string S, at most 512 bytes. */
+  readonly customization?: Uint8Array;
+  /**
+   * AES-GMAC only, 12 bytes. To verify: the nonce the code came with. To make one: the caller's own choice.
+   *
+   * @security whoever chooses it answers for its uniqueness; the vault asks for a permission of its own
+   */
+  readonly nonce?: Uint8Array;
+}
+
 /** Computes and checks message authentication codes. */
 export interface Macer<K extends Key = KeyObject> {
   readonly cost: Cost;
-  /** The full-length code over `data`. */
-  mac(key: K, data: Uint8Array): Buffer;
-  /** Whether `tag` is the full-length code over `data`; compared in constant time. A truncated tag is `false`. */
-  verify(key: K, data: Uint8Array, tag: Uint8Array): boolean;
+  /** Returns if `params` are ones this mechanism accepts. @throws {HsmError} MECHANISM_PARAM_INVALID otherwise */
+  check(params: MacParams): void;
+  /** The code over `data`, and the nonce it was made with (empty but for AES-GMAC). @throws {HsmError} MECHANISM_PARAM_INVALID */
+  mac(key: K, data: Uint8Array, params: MacParams): { mac: Buffer; nonce: Buffer };
+  /**
+   * Whether `tag` is the code over `data` under these parameters; compared in constant time. A tag of another length than
+   * the parameters say is `false`. @throws {HsmError} MECHANISM_PARAM_INVALID
+   */
+  verify(key: K, data: Uint8Array, tag: Uint8Array, params: MacParams): boolean;
 }
 
 /**

@@ -528,7 +528,8 @@ for (const algorithm of RSA) {
   });
 }
 
-for (const algorithm of withUsage("mac")) {
+// The other MACs are in macs.test.ts.
+for (const algorithm of withUsage("mac").filter((name) => name.startsWith("HMAC-SHA-"))) {
   const digest = algorithm.replace("HMAC-SHA-", "sha");
 
   test(`${algorithm}: openssl and node:crypto compute the same code, every surface verifies it, and a changed byte is not valid`, async () => {
@@ -619,7 +620,8 @@ for (const algorithm of ALGORITHM_NAMES) {
       assert.equal((await given(second, encrypt, { keyId, plaintext: MESSAGE }))["version"], 2);
     }
     if (old["mac"] !== undefined) {
-      assert.deepEqual(await given(third, verifyMac, { keyId, data: MESSAGE, mac: bytesOf(old["mac"]["mac"]) }), {
+      const { mac, nonce } = old["mac"];
+      assert.deepEqual(await given(third, verifyMac, { keyId, data: MESSAGE, mac: bytesOf(mac), nonce: bytesOf(nonce) }), {
         valid: true,
         version: 1,
       });

@@ -8,5 +8,6 @@ export const generateMac = operation({
   scope: "key",
   effect: "use",
   usage: "mac",
+  demands: ({ nonce }) => (nonce.length > 0 ? ["crypto:caller_nonce"] : []),
   batchable: true,
 });

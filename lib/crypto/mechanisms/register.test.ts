@@ -8,7 +8,7 @@ import fc from "fast-check";
 import { ALGORITHM_NAMES, ALGORITHMS, DIGEST_NAMES, type AlgorithmName } from "@keystead/contract/algorithms";
 import type { Key } from "../composite-key.ts";
 import { publicHalf } from "../formats/public-key.ts";
-import type { Cipher, CipherParams, Kem, Macer, SignatureParams, Signer } from "../mechanism.ts";
+import type { Cipher, CipherParams, MacParams, Kem, Macer, SignatureParams, Signer } from "../mechanism.ts";
 import { wipe } from "../wipe.ts";
 import { mechanismFor, mechanisms } from "./register.ts";
 
@@ -221,19 +221,76 @@ async function settled<T>(promise: Promise<T>): Promise<() => T> {
   };
 }
 
-function keepsMacer(macer: Macer<Key>, key: Key, other: Key): void {
+/** What each kind of MAC takes and refuses: lengths it may be asked for, and parameters it does not read. */
+interface MacRules {
+  readonly lengths: readonly [usual: number, shortest: number, longest: number];
+  readonly nonce: boolean;
+  readonly customization: boolean;
+  /** A shorter code is the beginning of the usual one. */
+  readonly cuts: boolean;
+}
+
+function macRules(name: AlgorithmName): MacRules {
+  const plain = { nonce: false, customization: false, cuts: true };
+  if (name.endsWith("CMAC")) return { ...plain, lengths: [16, 8, 16] };
+  if (name.endsWith("GMAC")) return { ...plain, lengths: [16, 12, 16], nonce: true };
+  if (name.startsWith("KMAC")) return { nonce: false, customization: true, cuts: false, lengths: [name === "KMAC128" ? 32 : 64, 8, 64] };
+  const full = Number(name.slice(-3)) / 8;
+  return { ...plain, lengths: [full, full / 2, full] };
+}
+
+function keepsMacer(name: AlgorithmName, macer: Macer<Key>, key: Key, other: Key): void {
+  const { lengths, nonce, customization, cuts } = macRules(name);
+  const [usual, shortest, longest] = lengths;
+  const own: MacParams = nonce ? { nonce: randomBytes(12) } : {};
   fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 500 }), fc.nat(), (data, at) => {
-      const tag = macer.mac(key, data);
-      assert.equal(macer.verify(key, data, tag), true);
-      assert.equal(macer.verify(other, data, tag), false);
-      assert.equal(macer.verify(key, data, tag.subarray(0, -1)), false);
-      assert.equal(macer.verify(key, data, Buffer.concat([tag, Buffer.alloc(1)])), false);
-      assert.equal(macer.verify(key, data, Buffer.alloc(0)), false);
+    fc.property(fc.uint8Array({ maxLength: 500 }), fc.nat(), fc.integer({ min: shortest, max: longest }), (data, at, macBytes) => {
+      const made = macer.mac(key, data, {});
+      const params: MacParams = nonce ? { nonce: made.nonce } : {};
+      assert.equal(made.nonce.byteLength, nonce ? 12 : 0);
+      const tag = made.mac;
+      assert.equal(tag.byteLength, usual);
+      assert.equal(macer.verify(key, data, tag, params), true);
+      assert.equal(macer.verify(other, data, tag, params), false);
+      assert.equal(macer.verify(key, data, tag.subarray(0, -1), params), false);
+      assert.equal(macer.verify(key, data, Buffer.concat([tag, Buffer.alloc(1)]), params), false);
+      assert.equal(macer.verify(key, data, Buffer.alloc(0), params), false);
+      const asked = { ...params, macBytes };
+      const short = macer.mac(key, data, asked).mac;
+      assert.equal(short.byteLength, macBytes);
+      assert.equal(macer.verify(key, data, short, asked), true);
+      assert.equal(macer.verify(key, data, short, params), macBytes === usual, "a short code counts only when it is asked for");
+      assert.equal(tag.subarray(0, macBytes).equals(short), cuts || macBytes === usual);
+      short[at % macBytes] = (short[at % macBytes] ?? 0) ^ 1;
+      assert.equal(macer.verify(key, data, short, asked), false);
       tag[at % tag.byteLength] = (tag[at % tag.byteLength] ?? 0) ^ 1;
-      assert.equal(macer.verify(key, data, tag), false);
+      assert.equal(macer.verify(key, data, tag, params), false);
     }),
   );
+  const refused: MacParams[] = [0, 1, shortest - 1, longest + 1, shortest + 0.5].map((macBytes) => ({ ...own, macBytes }));
+  if (nonce) refused.push({ nonce: Buffer.alloc(11) }, { nonce: Buffer.alloc(16) });
+  else refused.push({ nonce: Buffer.alloc(12) });
+  if (customization) refused.push({ customization: Buffer.alloc(513) });
+  else refused.push({ ...own, customization: Buffer.from("S") });
+  for (const params of refused) {
+    assert.throws(() => macer.check(params), PARAM, JSON.stringify(params));
+    assert.throws(() => macer.mac(key, Buffer.alloc(1), params), PARAM);
+    assert.throws(() => macer.verify(key, Buffer.alloc(1), Buffer.alloc(16), params), PARAM);
+  }
+  macer.check(own);
+  if (nonce) {
+    const data = Buffer.from("data");
+    const { mac } = macer.mac(key, data, own);
+    assert.throws(() => macer.verify(key, data, mac, {}), PARAM, "no nonce to verify with");
+    assert.equal(macer.verify(key, data, mac, own), true);
+    assert.equal(macer.verify(key, data, mac, { nonce: randomBytes(12) }), false);
+    assert.equal(new Set(Array.from({ length: 200 }, () => macer.mac(key, data, {}).nonce.toString("hex"))).size, 200);
+  }
+  if (customization) {
+    const of = (text: string): string => macer.mac(key, Buffer.from("data"), { customization: Buffer.from(text) }).mac.toString("hex");
+    assert.notEqual(of("a"), of("b"));
+    assert.equal(of(""), macer.mac(key, Buffer.from("data"), {}).mac.toString("hex"));
+  }
 }
 
 function keepsKem(kem: Kem<Key>, key: Key, other: Key): void {
@@ -296,7 +353,7 @@ for (const name of ALGORITHM_NAMES) {
     assert.equal(key.equals(other as KeyObject), false);
     if (mechanism.signer !== undefined) await keepsSigner(row.family, mechanism.signer, key);
     if (mechanism.cipher !== undefined) await keepsCipher(cipherKind(name), mechanism.cipher, key, other);
-    if (mechanism.macer !== undefined) keepsMacer(mechanism.macer, key, other);
+    if (mechanism.macer !== undefined) keepsMacer(name, mechanism.macer, key, other);
     if (mechanism.kem !== undefined) keepsKem(mechanism.kem, key, other);
   });
 }

@@ -11,14 +11,17 @@ import { CompositeKey, type Key } from "../composite-key.ts";
 import type { Mechanism } from "../mechanism.ts";
 import { aes128Cbc, aes192Cbc, aes256Cbc } from "./aes-cbc.ts";
 import { aes128Ccm, aes192Ccm, aes256Ccm } from "./aes-ccm.ts";
+import { aes128Cmac, aes192Cmac, aes256Cmac } from "./aes-cmac.ts";
 import { aes128Ctr, aes192Ctr, aes256Ctr } from "./aes-ctr.ts";
 import { aes128GcmSiv, aes256GcmSiv } from "./aes-gcm-siv.ts";
 import { aes128Gcm, aes192Gcm, aes256Gcm } from "./aes-gcm.ts";
+import { aes128Gmac, aes192Gmac, aes256Gmac } from "./aes-gmac.ts";
 import { aes128Xts, aes256Xts } from "./aes-xts.ts";
 import { chacha20Poly1305, xChacha20Poly1305 } from "./chacha20-poly1305.ts";
 import { ecdsaP256, ecdsaP384, ecdsaP521, ecdsaSecp256k1 } from "./ecdsa.ts";
 import { ed25519, ed448 } from "./eddsa.ts";
-import { hmacSha256, hmacSha384, hmacSha512 } from "./hmac.ts";
+import { hmacSha256, hmacSha384, hmacSha3_256, hmacSha3_384, hmacSha3_512, hmacSha512 } from "./hmac.ts";
+import { kmac128, kmac256 } from "./kmac.ts";
 import { mlKem1024, mlKem512, mlKem768 } from "./ml-kem.ts";
 import { storedKeyUnreadable } from "./refusals.ts";
 import { rsa2048, rsa3072, rsa4096 } from "./rsa.ts";
@@ -57,6 +60,17 @@ export const mechanisms = Object.freeze({
   "XChaCha20-Poly1305": xChacha20Poly1305,
   "AES-128-XTS": aes128Xts,
   "AES-256-XTS": aes256Xts,
+  "AES-128-CMAC": aes128Cmac,
+  "AES-192-CMAC": aes192Cmac,
+  "AES-256-CMAC": aes256Cmac,
+  "AES-128-GMAC": aes128Gmac,
+  "AES-192-GMAC": aes192Gmac,
+  "AES-256-GMAC": aes256Gmac,
+  KMAC128: kmac128,
+  KMAC256: kmac256,
+  "HMAC-SHA3-256": hmacSha3_256,
+  "HMAC-SHA3-384": hmacSha3_384,
+  "HMAC-SHA3-512": hmacSha3_512,
 } satisfies Record<AlgorithmName, Mechanism<Key>>);
 
 /**

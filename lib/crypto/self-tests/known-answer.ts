@@ -12,7 +12,7 @@ import { timingSafeEqual } from "node:crypto";
 import type { Key } from "../composite-key.ts";
 import { publicHalf } from "../formats/public-key.ts";
 import { loadPublicKey } from "../mechanisms/register.ts";
-import type { CipherParams, ImportFormat, Mechanism, SignatureParams } from "../mechanism.ts";
+import type { CipherParams, ImportFormat, MacParams, Mechanism, SignatureParams } from "../mechanism.ts";
 
 /** One published answer. */
 export interface KnownAnswer {
@@ -105,15 +105,20 @@ export interface MacVector {
   readonly key: string;
   readonly message: string;
   readonly mac: string;
+  readonly params?: MacParams;
 }
 
-export function macs(mechanism: Mechanism<Key>, { key, message, mac }: MacVector): boolean {
+export function macs(mechanism: Mechanism<Key>, { key, message, mac, params = {} }: MacVector): boolean {
   const macer = mechanism.macer;
   if (macer === undefined) return false;
   const opened = mechanism.importKey("raw", vector(key));
   const data = vector(message);
   const wanted = vector(mac);
-  return same(macer.mac(opened, data), wanted) && macer.verify(opened, data, wanted) && !macer.verify(opened, data, altered(wanted));
+  return (
+    same(macer.mac(opened, data, params).mac, wanted) &&
+    macer.verify(opened, data, wanted, params) &&
+    !macer.verify(opened, data, altered(wanted), params)
+  );
 }
 
 /** A published ciphertext carries its secret; what is encapsulated here is decapsulated again. */

@@ -9,7 +9,22 @@ import { aes128Cbc, aes128Gcm, aes192Cbc, aes192Gcm, aes256Cbc, aes256Gcm } from
 import { ecdsaP256, ecdsaP384, ecdsaP521, ecdsaSecp256k1, ed25519, ed448 } from "./elliptic.ts";
 import { mlKem1024, mlKem512, mlKem768 } from "./kems.ts";
 import type { KnownAnswer } from "./known-answer.ts";
-import { hmacSha256, hmacSha384, hmacSha512 } from "./macs.ts";
+import {
+  hmacSha256,
+  hmacSha384,
+  hmacSha512,
+  aes128Cmac,
+  aes192Cmac,
+  aes256Cmac,
+  aes128Gmac,
+  aes192Gmac,
+  aes256Gmac,
+  kmac128,
+  kmac256,
+  hmacSha3_256,
+  hmacSha3_384,
+  hmacSha3_512,
+} from "./macs.ts";
 import {
   aes128Ccm,
   aes128Ctr,
@@ -60,4 +75,15 @@ export const KNOWN_ANSWERS: Readonly<Record<AlgorithmName, KnownAnswer>> = Objec
   "XChaCha20-Poly1305": xChacha20Poly1305,
   "AES-128-XTS": aes128Xts,
   "AES-256-XTS": aes256Xts,
+  "AES-128-CMAC": aes128Cmac,
+  "AES-192-CMAC": aes192Cmac,
+  "AES-256-CMAC": aes256Cmac,
+  "AES-128-GMAC": aes128Gmac,
+  "AES-192-GMAC": aes192Gmac,
+  "AES-256-GMAC": aes256Gmac,
+  KMAC128: kmac128,
+  KMAC256: kmac256,
+  "HMAC-SHA3-256": hmacSha3_256,
+  "HMAC-SHA3-384": hmacSha3_384,
+  "HMAC-SHA3-512": hmacSha3_512,
 });

@@ -1,7 +1,7 @@
 /**
  * Mechanism parameters out of request messages: enum numbers to the names the mechanisms know.
  */
-import type { CipherParams, SignatureParams } from "@keystead/crypto/mechanism";
+import type { CipherParams, MacParams, SignatureParams } from "@keystead/crypto/mechanism";
 import { digestName } from "@keystead/contract/enum-names";
 import { EncryptionScheme, SignatureFormat, SignatureScheme, type Digest } from "@keystead/contract/generated/hsm/hsm_pb";
 import type { AlgorithmName } from "@keystead/contract/algorithms";
@@ -55,5 +55,22 @@ export function cipherParams(
       : { scheme: request.scheme === EncryptionScheme.OAEP ? ("oaep" as const) : ("pkcs1" as const) }),
     ...(digest === undefined ? {} : { digest }),
     ...(nonce === undefined || nonce.length === 0 ? {} : { nonce }),
+  };
+}
+
+const NO_MAC_PARAMS: MacParams = Object.freeze({});
+
+/** For GenerateMac and VerifyMac. */
+export function macParams(request: {
+  readonly nonce: Uint8Array;
+  readonly customization: Uint8Array;
+  readonly macBytes: number;
+}): MacParams {
+  const { nonce, customization, macBytes } = request;
+  if (nonce.length === 0 && customization.length === 0 && macBytes === 0) return NO_MAC_PARAMS;
+  return {
+    ...(nonce.length === 0 ? {} : { nonce }),
+    ...(customization.length === 0 ? {} : { customization }),
+    ...(macBytes === 0 ? {} : { macBytes }),
   };
 }

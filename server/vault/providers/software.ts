@@ -7,7 +7,7 @@
 import type { AlgorithmName } from "@keystead/contract/algorithms";
 import { HsmError } from "@keystead/contract/errors";
 import type { Key } from "@keystead/crypto/composite-key";
-import type { Cipher, CipherParams, Ciphertext, Kem, Macer, SignatureParams, Signer } from "@keystead/crypto/mechanism";
+import type { Cipher, CipherParams, Ciphertext, Kem, Macer, MacParams, SignatureParams, Signer } from "@keystead/crypto/mechanism";
 import { mechanismFor } from "@keystead/crypto/mechanisms/register";
 import { consistent } from "@keystead/crypto/self-tests/consistency";
 import type { OpenKey } from "../objects/objects.ts";
@@ -115,12 +115,12 @@ export class SoftwareProvider {
     return this.#kem(key, "decapsulate").decapsulate(key.key, ciphertext);
   }
 
-  mac(key: OpenKey, data: Uint8Array): Buffer {
-    return this.#macer(key).mac(key.key, data);
+  mac(key: OpenKey, data: Uint8Array, params: MacParams): { mac: Buffer; nonce: Buffer } {
+    return this.#macer(key).mac(key.key, data, params);
   }
 
-  verifyMac(key: OpenKey, data: Uint8Array, mac: Uint8Array): boolean {
-    return this.#macer(key).verify(key.key, data, mac);
+  verifyMac(key: OpenKey, data: Uint8Array, mac: Uint8Array, params: MacParams): boolean {
+    return this.#macer(key).verify(key.key, data, mac, params);
   }
 
   /** Whether a signature is made on the event loop. */
