@@ -2,7 +2,9 @@
  * The reference pages, made from the tables: nothing in them is written by hand, so nothing in them can be old.
  */
 import { ALGORITHMS, ALGORITHM_NAMES, DIGESTS, DIGEST_NAMES, type AlgorithmRow } from "../lib/contract/algorithms.ts";
+import { ATTRIBUTES, ATTRIBUTE_NAMES } from "../lib/contract/attributes.ts";
 import { ERRORS, ERROR_CODES } from "../lib/contract/errors.ts";
+import { REVOCATION_REASONS, STATES, STATE_NAMES, TRANSITIONS, USAGE_TENSES, type KeyStateName } from "../lib/contract/lifecycle.ts";
 import { OPERATIONS } from "../lib/contract/operations/register.ts";
 import { PERMISSIONS } from "../lib/contract/permissions.ts";
 import { restRoutes } from "../lib/contract/routes.ts";
@@ -78,12 +80,54 @@ function operationsPage(): string {
   return `# Operations, permissions, roles\n\n${GENERATED}\n## Operations\n\nEvery operation is \`hsm.HsmService/NAME\` on gRPC, gRPC-Web and Connect.\n\n${table(["operation", "permission", "phases", "REST", "in Batch"], rows)}\n\n## Roles\n\n${table(["role", ...PERMISSIONS], roles)}\n`;
 }
 
+const states = (names: readonly KeyStateName[]): string =>
+  names.length === STATE_NAMES.length ? "every state" : names.map(code).join(", ");
+
+function lifecyclePage(): string {
+  const rows = STATE_NAMES.map((name) => [
+    code(name),
+    STATES[name].aliases.map(code).join(" "),
+    STATES[name].permitted.replace(/key:\w+/, code),
+    STATES[name].strictness,
+    STATES[name].kmip,
+    STATES[name].meaning,
+  ]);
+  const ways = TRANSITIONS.map((row) => [
+    code(row.operation),
+    states(row.from),
+    row.to === "same" ? "the same" : row.to === "before" ? "the state before" : code(row.to),
+    row.when ?? "",
+    row.versions ? "yes" : "",
+  ]);
+  const tenses = (tense: string): string =>
+    Object.entries(USAGE_TENSES)
+      .filter(([, of]) => of === tense)
+      .map(([usage]) => code(usage))
+      .join(", ");
+  const reasons = Object.entries(REVOCATION_REASONS).map(([name, row]) => [
+    code(name),
+    row.rfc5280,
+    row.kmip,
+    row.compromise ? code("compromised") : code("revoked"),
+  ]);
+  const attributes = ATTRIBUTE_NAMES.map((name) => [
+    code(name),
+    ATTRIBUTES[name].pkcs11,
+    ATTRIBUTES[name].atCreation ? "yes" : "",
+    ATTRIBUTES[name].change,
+    ATTRIBUTES[name].public ? "yes" : "",
+    ATTRIBUTES[name].meaning,
+  ]);
+  return `# The life of a key\n\n${GENERATED}\n## States\n\n${table(["state", "also", "permits", "strictness", "KMIP", "meaning"], rows)}\n\nA key has a state and each of its versions has one; for a use the stricter of the two counts. The current version is \`active\` for as long as it is current; an older one begins as \`deactivated\`. A date that has passed counts at once.\n\nWhat makes something new: ${tenses("new")}. What opens or checks something made earlier ("past"): ${tenses("past")}.\n\nA use that only \`key:use_revoked\` permits has the member \`state\` in its audit event; a change has \`moved\`, with state and version before and after.\n\n## Operations by state\n\nWhat is not here is refused with KEY_STATE_FORBIDS.\n\n${table(["operation", "from", "to", "when", "also for one older version"], ways)}\n\n## Reasons for revocation\n\n${table(["reason", "RFC 5280", "KMIP", "leads to"], reasons)}\n\n## Attributes\n\nNothing is written once \`modifiable\` is false.\n\n${table(["attribute", "PKCS#11", "when made", "written afterwards", "public", "meaning"], attributes)}\n`;
+}
+
 /** Every page by path. */
 export async function referencePages(): Promise<Map<string, string>> {
   return new Map([
     ["docs/reference/configuration.md", renderConfigReference()],
     ["docs/reference/errors.md", errorsPage()],
     ["docs/reference/mechanisms.md", mechanismsPage()],
+    ["docs/reference/lifecycle.md", lifecyclePage()],
     ["docs/reference/operations.md", operationsPage()],
   ]);
 }

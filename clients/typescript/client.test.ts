@@ -107,7 +107,9 @@ test("gives canonical names, Buffers and Dates", async () => {
     assert.deepEqual(key.usage, ["wrap_data_key"]);
     assert.deepEqual(key.createdAt, new Date(1000));
     assert.equal(key.updatedAt, undefined);
-    assert.deepEqual(key.versions, [{ version: 1, state: "active", local: true }]);
+    assert.deepEqual(key.versions, [
+      { version: 1, state: "active", local: true, rotationReason: "", complianceRequirement: "", promotedFrom: 0 },
+    ]);
     const answer = await keystead.sign({ keyId: "k", data: Buffer.from("x"), format: "raw", digest: "sha384" });
     assert.ok(Buffer.isBuffer(answer.signature));
     assert.equal(answer.algorithm, "ECDSA-P256");

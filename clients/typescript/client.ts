@@ -40,8 +40,22 @@ export interface Keystead {
   getKey(request: shapes.KeyAddress): Promise<shapes.Key>;
   getPublicKey(request: shapes.GetPublicKeyRequest): Promise<shapes.GetPublicKeyResponse>;
   listKeys(request?: shapes.ListKeysRequest): Promise<shapes.ListKeysResponse>;
-  rotateKey(request: shapes.KeyAddress): Promise<shapes.RotateKeyResponse>;
+  rotateKey(request: shapes.RotateKeyRequest): Promise<shapes.RotateKeyResponse>;
   deleteKey(request: shapes.KeyAddress): Promise<shapes.DeleteKeyResponse>;
+  activateKey(request: shapes.KeyAddress): Promise<shapes.ChangedKeyResponse>;
+  suspendKey(request: shapes.KeyAddress): Promise<shapes.ChangedKeyResponse>;
+  resumeKey(request: shapes.KeyAddress): Promise<shapes.ChangedKeyResponse>;
+  deactivateKey(request: shapes.KeyAddress): Promise<shapes.ChangedKeyResponse>;
+  revokeKey(request: shapes.RevokeKeyRequest): Promise<shapes.ChangedKeyResponse>;
+  rollbackKey(request: shapes.RollbackKeyRequest): Promise<shapes.RotateKeyResponse>;
+  listVersions(request: shapes.KeyAddress): Promise<shapes.ListVersionsResponse>;
+  updateKey(request: shapes.UpdateKeyRequest): Promise<shapes.ChangedKeyResponse>;
+  /** Schedules; until it is due, cancelDestruction takes it back. */
+  destroyKey(request: shapes.DestroyKeyRequest): Promise<shapes.ChangedKeyResponse>;
+  cancelDestruction(request: shapes.VersionAddress): Promise<shapes.ChangedKeyResponse>;
+  purgeKey(request: shapes.VersionAddress): Promise<shapes.ChangedKeyResponse>;
+  setAttributes(request: shapes.SetAttributesRequest): Promise<shapes.ChangedKeyResponse>;
+  findObjects(request?: shapes.FindObjectsRequest): Promise<shapes.FindObjectsResponse>;
   sign(request: shapes.SignRequest): Promise<shapes.SignResponse>;
   verify(request: shapes.VerifyRequest): Promise<shapes.Verdict>;
   encrypt(request: shapes.EncryptRequest): Promise<shapes.EncryptResponse>;
@@ -125,6 +139,19 @@ export function createKeystead(options: KeysteadOptions): Keystead {
     listKeys: method("ListKeys"),
     rotateKey: method("RotateKey"),
     deleteKey: method("DeleteKey"),
+    activateKey: method("ActivateKey"),
+    suspendKey: method("SuspendKey"),
+    resumeKey: method("ResumeKey"),
+    deactivateKey: method("DeactivateKey"),
+    revokeKey: method("RevokeKey"),
+    rollbackKey: method("RollbackKey"),
+    listVersions: method("ListVersions"),
+    updateKey: method("UpdateKey"),
+    destroyKey: method("DestroyKey"),
+    cancelDestruction: method("CancelDestruction"),
+    purgeKey: method("PurgeKey"),
+    setAttributes: method("SetAttributes"),
+    findObjects: method("FindObjects"),
     sign: method("Sign"),
     verify: method("Verify"),
     encrypt: method("Encrypt"),

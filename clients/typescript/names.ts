@@ -14,4 +14,6 @@ export {
   type DigestName,
   type Usage,
 } from "@keystead/contract/algorithms";
+export { ATTRIBUTES, ATTRIBUTE_NAMES, type AttributeName } from "@keystead/contract/attributes";
+export { REVOCATION_REASONS, STATE_NAMES as KEY_STATES } from "@keystead/contract/lifecycle";
 export { VERSION } from "@keystead/contract/version";

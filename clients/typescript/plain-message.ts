@@ -5,7 +5,7 @@
  */
 import { create, type DescEnum, type DescField, type DescMessage, type Message, type MessageShape } from "@bufbuild/protobuf";
 import { reflect } from "@bufbuild/protobuf/reflect";
-import { timestampDate, TimestampSchema, type Timestamp } from "@bufbuild/protobuf/wkt";
+import { timestampDate, timestampFromDate, TimestampSchema, type Timestamp } from "@bufbuild/protobuf/wkt";
 import { enumNumber, enumSpelling, enumSpellings } from "@keystead/contract/enum-names";
 import { HsmError } from "@keystead/contract/errors";
 
@@ -23,6 +23,7 @@ function fieldFrom(field: DescField, value: unknown): unknown {
     case "enum":
       return enumFrom(field.enum, value, field.name);
     case "message":
+      if (value instanceof Date) return timestampFromDate(value);
       return messageFrom(field.message, value as Plain);
     case "list": {
       const items = value as readonly unknown[];

@@ -9,7 +9,25 @@ import type { HsmError } from "@keystead/contract/errors";
 export type AlgorithmSpelling = AlgorithmName | (string & {});
 export type DigestSpelling = DigestName | (string & {});
 
-export type KeyState = "active" | "deactivated" | "destroyed";
+export type KeyState =
+  | "pre_activation"
+  | "active"
+  | "suspended"
+  | "deactivated"
+  | "revoked"
+  | "compromised"
+  | "purge_scheduled"
+  | "destroyed";
+/** `staged` is another word for `pre_activation`. */
+export type KeyStateSpelling = KeyState | "staged";
+/** RFC 5280 section 5.3.1. */
+export type RevocationReason =
+  | "key_compromise"
+  | "ca_compromise"
+  | "affiliation_changed"
+  | "superseded"
+  | "cessation_of_operation"
+  | "privilege_withdrawn";
 /** How an ECDSA signature is written; `der` unless asked otherwise. */
 export type SignatureFormat = "der" | "raw";
 export type SignatureScheme = "pss" | "pkcs1" | "prehash";
@@ -27,6 +45,43 @@ export interface KeyVersion {
   readonly createdAt?: Date;
   /** Made in the vault (true) or imported (false). */
   readonly local: boolean;
+  /** From then on it makes nothing new. */
+  readonly expiresAt?: Date;
+  readonly rotationReason: string;
+  readonly complianceRequirement: string;
+  /** The version whose material it has, after a rollback; 0 otherwise. */
+  readonly promotedFrom: number;
+  readonly revocation?: Revocation;
+  readonly purgeAt?: Date;
+  readonly deactivatedAt?: Date;
+}
+
+/** How and why something was revoked. */
+export interface Revocation {
+  /** Left out when no reason was given. */
+  readonly reason?: RevocationReason;
+  readonly time?: Date;
+  readonly compromiseDate?: Date;
+  readonly comment: string;
+}
+
+/** PKCS#11-aligned attributes; the reference says which may be written. */
+export interface KeyAttributes {
+  readonly label?: string | undefined;
+  readonly id?: Uint8Array | undefined;
+  readonly objectClass?: string | undefined;
+  readonly keyType?: string | undefined;
+  readonly sizeBits?: number | undefined;
+  readonly usage?: readonly Usage[] | undefined;
+  readonly sensitive?: boolean | undefined;
+  readonly extractable?: boolean | undefined;
+  readonly alwaysSensitive?: boolean | undefined;
+  readonly neverExtractable?: boolean | undefined;
+  readonly local?: boolean | undefined;
+  readonly keyGenMechanism?: string | undefined;
+  readonly modifiable?: boolean | undefined;
+  readonly startDate?: Date | undefined;
+  readonly endDate?: Date | undefined;
 }
 
 /** What is known of a key. Never its material. */
@@ -43,6 +98,10 @@ export interface Key {
   readonly createdAt?: Date;
   readonly updatedAt?: Date;
   readonly versions: readonly KeyVersion[];
+  readonly attributes?: KeyAttributes;
+  readonly revocation?: Revocation;
+  /** When it will be destroyed, while that is scheduled. */
+  readonly purgeAt?: Date;
   /** Left out by servers that know no export. */
   readonly exportable?: ExportPolicy;
 }
@@ -64,6 +123,9 @@ interface NewKey {
   readonly description?: string | undefined;
   /** `never` when left out; never made looser afterwards. */
   readonly exportable?: ExportPolicy | undefined;
+  readonly attributes?: KeyAttributes | undefined;
+  /** `staged` or `active`; active when left out, unless a start date lies ahead. */
+  readonly state?: KeyStateSpelling | undefined;
 }
 
 export type GenerateKeyRequest = NewKey;
@@ -85,6 +147,56 @@ export interface DeleteKeyResponse {
   readonly keyId: string;
   readonly key: Key;
 }
+export interface RotateKeyRequest extends KeyAddress {
+  readonly expiresAt?: Date | undefined;
+  readonly reason?: string | undefined;
+  readonly complianceRequirement?: string | undefined;
+}
+/** What a key is after an operation on it. */
+export type ChangedKeyResponse = DeleteKeyResponse;
+/** The whole key, or one of its older versions. */
+export interface VersionAddress extends KeyAddress {
+  readonly version?: number | undefined;
+}
+export interface RevokeKeyRequest extends VersionAddress {
+  readonly reason?: RevocationReason | undefined;
+  readonly compromiseDate?: Date | undefined;
+  readonly comment?: string | undefined;
+}
+export interface RollbackKeyRequest extends KeyAddress {
+  readonly version: number;
+  readonly reason?: string | undefined;
+}
+export interface ListVersionsResponse {
+  readonly keyId: string;
+  readonly current: number;
+  /** The newest first. */
+  readonly versions: readonly KeyVersion[];
+}
+export interface UpdateKeyRequest extends KeyAddress {
+  readonly description?: string | undefined;
+  readonly addTags?: readonly string[] | undefined;
+  readonly removeTags?: readonly string[] | undefined;
+}
+export interface DestroyKeyRequest extends VersionAddress {
+  readonly delaySeconds?: number | undefined;
+}
+export interface SetAttributesRequest extends KeyAddress {
+  readonly attributes: KeyAttributes;
+}
+export interface FindObjectsRequest {
+  readonly namespace?: string | undefined;
+  readonly match?: KeyAttributes | undefined;
+  readonly algorithm?: AlgorithmSpelling | undefined;
+  readonly state?: KeyStateSpelling | undefined;
+  readonly tags?: readonly string[] | undefined;
+  readonly perPage?: number | undefined;
+  readonly pageToken?: string | undefined;
+}
+export interface FindObjectsResponse {
+  readonly keys: readonly Key[];
+  readonly nextPageToken: string;
+}
 
 export interface GetPublicKeyRequest extends KeyAddress {
   readonly version?: number | undefined;
@@ -104,7 +216,7 @@ export interface ListKeysRequest {
   readonly perPage?: number | undefined;
   readonly pageToken?: string | undefined;
   readonly algorithm?: AlgorithmSpelling | undefined;
-  readonly state?: KeyState | undefined;
+  readonly state?: KeyStateSpelling | undefined;
   /** Keys that carry all of these. */
   readonly tags?: readonly string[] | undefined;
 }

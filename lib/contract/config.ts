@@ -119,6 +119,14 @@ export interface VaultConfig {
   readonly rsaPkcs1Decryption: boolean;
   /** Device of a hardware random source that is mixed into the system's; the launcher opens it. */
   readonly hardwareRandomPath: string | undefined;
+  readonly lifecycle: {
+    /** How long DestroyKey waits when the request does not say. */
+    readonly destructionDelaySeconds: number;
+    /** The least it may wait; above 0, DeleteKey is refused. */
+    readonly minDestructionDelaySeconds: number;
+    /** How often due activations, deactivations and destructions are looked for. */
+    readonly intervalSeconds: number;
+  };
   readonly namespaces: Readonly<Record<string, NamespaceConfig>>;
   readonly limits: { readonly maxInFlight: number; readonly poolJobs: number };
   /** Upper bounds of the duration histograms, in seconds; empty = summaries alone. */

@@ -3,11 +3,12 @@
  *
  * Algorithms and digests have a table of their own with aliases; every other enum is spelled as its value name
  * without the enum's prefix, in lower case (KEY_STATE_ACTIVE is `active`). Parsing accepts these spellings, the
- * proto's own names, and any case.
+ * proto's own names, and any case; key states have the aliases of lifecycle.ts besides (`staged`).
  */
 import type { DescEnum } from "@bufbuild/protobuf";
 import { ALGORITHMS, DIGESTS, findAlgorithm, findDigest, type AlgorithmName, type DigestName } from "./algorithms.ts";
-import { Algorithm, AlgorithmSchema, Digest, DigestSchema } from "./generated/hsm/hsm_pb.ts";
+import { Algorithm, AlgorithmSchema, Digest, DigestSchema, KeyState, KeyStateSchema } from "./generated/hsm/hsm_pb.ts";
+import { STATES, STATE_NAMES } from "./lifecycle.ts";
 
 const algorithmByNumber = new Map<number, AlgorithmName>();
 const numberByAlgorithm = new Map<AlgorithmName, Algorithm>();
@@ -52,6 +53,10 @@ export function enumNumber(desc: DescEnum, spelling: string): number | undefined
   if (desc.typeName === DigestSchema.typeName) {
     const name = findDigest(spelling);
     return name === undefined ? undefined : numberByDigest.get(name);
+  }
+  if (desc.typeName === KeyStateSchema.typeName) {
+    const state = STATE_NAMES.find((name) => (STATES[name].aliases as readonly string[]).includes(spelling.toLowerCase()));
+    if (state !== undefined) return KeyState[STATES[state].proto.slice("KEY_STATE_".length) as keyof typeof KeyState];
   }
   const wanted = spelling.toUpperCase().replaceAll("-", "_");
   const prefix = prefixOf(desc);

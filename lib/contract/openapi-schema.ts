@@ -5,6 +5,7 @@
  * always there, messages and enums only when they are set. A rule without a JSON Schema form throws.
  */
 import { ScalarType, getOption, hasOption, type DescField, type DescMessage } from "@bufbuild/protobuf";
+import { FeatureSet_FieldPresence } from "@bufbuild/protobuf/wkt";
 import { enumSpellings } from "./enum-names.ts";
 import { field as fieldOption, type FieldRules } from "./generated/buf/validate/validate_pb.ts";
 import type { JsonValue } from "./json.ts";
@@ -19,7 +20,11 @@ const rulesOf = (field: DescField): FieldRules | undefined => (hasOption(field, 
 
 /** Names of the fields whose rules refuse the value a missing field has. */
 export const neededFields = (desc: DescMessage): readonly string[] =>
-  desc.fields.filter((field) => refusesZero(rulesOf(field))).map(({ name }) => name);
+  desc.fields
+    .filter(
+      (field) => (field.fieldKind !== "scalar" || field.presence !== FeatureSet_FieldPresence.EXPLICIT) && refusesZero(rulesOf(field)),
+    )
+    .map(({ name }) => name);
 
 function refusesZero(rules: FieldRules | undefined): boolean {
   switch (rules?.type.case) {
@@ -50,7 +55,11 @@ export function messageSchema(desc: DescMessage, direction: Direction, comments:
     direction === "request"
       ? neededFields(desc).filter((name) => !without.some((field) => field.name === name))
       : fields
-          .filter((field) => field.oneof === undefined && (field.fieldKind === "list" || field.fieldKind === "scalar"))
+          .filter(
+            (field) =>
+              field.oneof === undefined &&
+              (field.fieldKind === "list" || (field.fieldKind === "scalar" && field.presence !== FeatureSet_FieldPresence.EXPLICIT)),
+          )
           .map(({ name }) => name);
   const description = comments[desc.typeName];
   return {

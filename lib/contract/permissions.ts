@@ -1,5 +1,6 @@
 /**
- * Every permission there is. Roles are sets of these; an operation needs exactly one.
+ * Every permission there is. Roles are sets of these; an operation needs exactly one;
+ * `key:use_revoked` is needed besides that of the operation, to use what was revoked.
  */
 export const PERMISSIONS = Object.freeze([
   "key:create",
@@ -7,6 +8,13 @@ export const PERMISSIONS = Object.freeze([
   "key:read",
   "key:rotate",
   "key:destroy",
+  "key:activate",
+  "key:suspend",
+  "key:deactivate",
+  "key:revoke",
+  "key:rollback",
+  "key:update",
+  "key:use_revoked",
   "crypto:sign",
   "crypto:verify",
   "crypto:encrypt",

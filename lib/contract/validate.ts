@@ -41,6 +41,8 @@ export function validatorFor(desc: DescMessage): Validator {
       let value: unknown;
       if (oneof === undefined) {
         value = (message as unknown as Record<string, unknown>)[local];
+        // An optional field that is not set obeys every rule.
+        if (value === undefined) continue;
       } else {
         const chosen = (message as unknown as Record<string, { case: string | undefined; value?: unknown }>)[oneof];
         if (chosen?.case !== local) continue;

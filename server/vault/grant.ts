@@ -15,6 +15,8 @@ export interface GrantFields {
   readonly keyId: string;
   /** The use of the key that was decided on. */
   readonly usage: KeyUse;
+  /** The principal holds `key:use_revoked`. */
+  readonly mayUseRevoked?: boolean;
 }
 
 /** Opaque outside this file: fields to read, no way to build one. */
@@ -24,6 +26,8 @@ export interface Grant extends GrantFields {
 
 const BRAND = Symbol("grant");
 const live = new WeakSet<Grant>();
+/** What was revoked or compromised and opened nevertheless: which of the two, by its grant. */
+const uncommon = new WeakMap<GrantFields, string>();
 
 /** Only authorize/ may call this. */
 export function issueGrant(fields: GrantFields): Grant {
@@ -41,3 +45,11 @@ export function consumeGrant(grant: Grant): GrantFields {
   if (!live.delete(grant)) throw new HsmError("PERMISSION_DENIED", "this grant does not open anything");
   return grant;
 }
+
+/** Only objects/ may call this: the grant opened something revoked or compromised, which its audit event must say. */
+export function noteUncommonUse(grant: GrantFields, state: string): void {
+  uncommon.set(grant, state);
+}
+
+/** The uncommon state of what the grant opened, or undefined. */
+export const uncommonUse = (grant: Grant | undefined): string | undefined => (grant === undefined ? undefined : uncommon.get(grant));

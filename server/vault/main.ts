@@ -128,6 +128,7 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
     },
     provider,
     rsaPkcs1Decryption: config.rsaPkcs1Decryption,
+    destruction: { delaySeconds: config.lifecycle.destructionDelaySeconds, minDelaySeconds: config.lifecycle.minDestructionDelaySeconds },
     status,
     async readAudit(query) {
       const { events, next } = await readEvents({

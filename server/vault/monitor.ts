@@ -25,6 +25,7 @@ import { notAuthenticated, type Authenticator } from "./authenticate/authenticat
 import type { Principal } from "./authenticate/principal.ts";
 import type { Authorizer, Question } from "./authorize/authorize.ts";
 import type { OpenVault } from "./ceremonies/unseal.ts";
+import { uncommonUse } from "./grant.ts";
 import type { Context, Handler, Invocation, ItemResult, Result } from "./operations/handler.ts";
 import { HANDLERS } from "./operations/register.ts";
 
@@ -74,7 +75,11 @@ interface Draft {
   version: number;
   decision: "allow" | "refuse";
   payload: string;
+  /** What was issued: tells afterwards whether something revoked was opened. */
+  grants?: Grants;
 }
+
+type Grants = Pick<Invocation, "grant" | "otherGrant">;
 
 export class Monitor {
   readonly #options: MonitorOptions;
@@ -201,6 +206,7 @@ export class Monitor {
         keyId: draft.keyId,
         address: about.address,
       });
+      draft.grants = grants;
       draft.decision = "allow";
       this.#stillWanted(about);
       const handler = this.#options.ceremonies.get(operation.number) ?? HANDLERS.get(operation.number);
@@ -262,19 +268,21 @@ export class Monitor {
     const namespace = request.namespace || batchNamespace;
     const payload = hash("sha256", payloadOf(request), "hex");
     const other = operation.other?.keyId(request) ?? "";
+    let grants: Grants | undefined;
     const event = (outcome: string): ItemResult["event"] => ({
       action: operation.name,
       key: request.keyId,
       ...(other === "" ? {} : { other }),
       outcome,
       payload,
+      ...stateOf(grants),
     });
     try {
       if (!operation.batchable) throw new HsmError("INVALID_REQUEST", `${operation.name} cannot be part of a batch`);
       refuseUnknownFields(request);
       // One event holds the whole batch, and whoever may read it may read all of it.
       if (namespace !== batchNamespace) throw new HsmError("INVALID_REQUEST", "every item of a batch is about the batch's namespace");
-      const grants = this.#decide(operation, request, { principal, operation, namespace, keyId: request.keyId, address: about.address });
+      grants = this.#decide(operation, request, { principal, operation, namespace, keyId: request.keyId, address: about.address });
       const handler = HANDLERS.get(operation.number) as Handler;
       const result = await handler.run(
         { operation, principal, namespace, request, ...grants, run: { principal: principal.id, batch: true }, hidden: () => NOTHING },
@@ -293,7 +301,7 @@ export class Monitor {
   }
 
   /** Decides on everything a request asks for: the operation, what it demands besides, and a second key if it names one. */
-  #decide(operation: Operation, request: MessageShape<DescMessage>, question: Question): Pick<Invocation, "grant" | "otherGrant"> {
+  #decide(operation: Operation, request: MessageShape<DescMessage>, question: Question): Grants {
     const grant = this.#options.authorizer.decide({ ...question, demands: operation.demands?.(request) ?? NO_DEMANDS });
     const keyId = operation.other?.keyId(request) ?? "";
     if (operation.other === undefined || keyId === "") return { grant };
@@ -345,6 +353,7 @@ export class Monitor {
       return;
     }
     const writes = result?.change?.writes ?? [];
+    const moved = result?.change?.moved;
     const fields: EventFields = {
       action: operation.name,
       authentication: principal.method,
@@ -358,6 +367,8 @@ export class Monitor {
       request: requestId,
       time: isoNow(),
       version: draft.version,
+      ...stateOf(draft.grants),
+      ...(moved === undefined ? {} : { moved }),
       ...(result?.items === undefined ? {} : { items: result.items }),
       ...(writes.length === 0
         ? {}
@@ -370,6 +381,12 @@ export class Monitor {
     };
     await log.append(fields, writes);
   }
+}
+
+/** For an event: the state of what was used, when it was revoked or compromised. */
+function stateOf(grants: Grants | undefined): { state?: string } {
+  const state = uncommonUse(grants?.grant) ?? uncommonUse(grants?.otherGrant);
+  return state === undefined ? {} : { state };
 }
 
 let isoMs = 0;

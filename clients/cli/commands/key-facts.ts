@@ -1,12 +1,21 @@
 /** How one key is shown to people, and the options that describe a new one. */
 import type { Command } from "commander";
-import type { ExportPolicy, Key, NewKeyResponse } from "@keystead/client/shapes";
+import type { ExportPolicy, Key, KeyAttributes, NewKeyResponse, Revocation } from "@keystead/client/shapes";
 import { USAGES, type Usage } from "@keystead/client/names";
+import { attributesFrom } from "../attribute-options.ts";
 import { collect } from "../command-tree.ts";
 import type { Context } from "../context.ts";
 import { usageError } from "../usage-error.ts";
 
 export const dateText = (date: Date | undefined): string => (date === undefined ? "" : date.toISOString().replace(/\.\d+Z$/, "Z"));
+
+const revocationText = ({ time, reason, compromiseDate, comment }: Revocation): string =>
+  [
+    dateText(time),
+    reason ?? "no reason given",
+    ...(compromiseDate === undefined ? [] : [`compromised since ${dateText(compromiseDate)}`]),
+    ...(comment === "" ? [] : [comment]),
+  ].join(", ");
 
 export function keyFacts(context: Context, key: Key): string {
   return context.facts([
@@ -21,8 +30,18 @@ export function keyFacts(context: Context, key: Key): string {
     ...(key.description === "" ? [] : [["description", key.description] as const]),
     ["created", dateText(key.createdAt)],
     ["updated", dateText(key.updatedAt)],
+    ...(key.attributes?.endDate === undefined ? [] : [["ends", dateText(key.attributes.endDate)] as const]),
+    ...(key.revocation === undefined ? [] : [["revoked", revocationText(key.revocation)] as const]),
+    ...(key.purgeAt === undefined ? [] : [["to be destroyed", dateText(key.purgeAt)] as const]),
   ]);
 }
+
+/** Keys as lines of a table. */
+export const keyTable = (context: Context, keys: readonly Key[]): string =>
+  context.table(
+    ["key", "algorithm", "state", "version", "created", "tags"],
+    keys.map((key) => [key.keyId, key.algorithm, key.state, String(key.version), dateText(key.createdAt), key.tags.join(",")]),
+  );
 
 /** A new key: its facts, then its public half. */
 export const printNewKey = (context: Context, answer: NewKeyResponse): Promise<void> =>
@@ -33,6 +52,8 @@ export interface NewKeyOptions {
   readonly tag?: readonly string[];
   readonly description?: string;
   readonly exportable?: string;
+  readonly attribute?: readonly string[];
+  readonly staged?: boolean;
 }
 
 export const newKeyOptions = (command: Command): Command =>
@@ -44,17 +65,21 @@ export const newKeyOptions = (command: Command): Command =>
     )
     .option("--tag <tag>", "a tag; repeat for more", collect)
     .option("--description <text>", "a description")
+    .option("--staged", "make it staged: not usable before `keystead keys activate` or its start date")
+    .option("--attribute <name=value>", "an attribute, such as label=... or end_date=2030-12-31; repeat for more", collect)
     .option(
       "--exportable <policy>",
       "never, wrapped (only encrypted under another key) or plain; never looser afterwards (default: never)",
     );
 
 /** The options as request fields. */
-export function newKeyFields({ usage, tag, description, exportable }: NewKeyOptions): {
+export function newKeyFields({ usage, tag, description, exportable, attribute, staged }: NewKeyOptions): {
   usage?: readonly Usage[];
   tags?: readonly string[];
   description?: string;
   exportable?: ExportPolicy;
+  attributes?: KeyAttributes;
+  state?: "staged";
 } {
   const names = usage?.flatMap((text) => text.split(",")).map((name) => name.trim().replaceAll("-", "_"));
   const wrong = names?.find((name) => !USAGES.includes(name as Usage));
@@ -65,6 +90,8 @@ export function newKeyFields({ usage, tag, description, exportable }: NewKeyOpti
     ...(names && { usage: names as Usage[] }),
     ...(tag && { tags: tag }),
     ...(description !== undefined && { description }),
+    ...(attribute && { attributes: attributesFrom("--attribute", attribute) }),
+    ...(staged === true && { state: "staged" as const }),
     ...(exportable !== undefined && { exportable: exportable as ExportPolicy }),
   };
 }

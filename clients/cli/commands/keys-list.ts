@@ -1,10 +1,11 @@
 /** `keystead keys list`: a page of keys, or all of them. */
 import type { Command } from "commander";
 import type { Keystead } from "@keystead/client/client";
+import { KEY_STATES } from "@keystead/client/names";
 import type { Key, KeyState, ListKeysRequest, ListKeysResponse } from "@keystead/client/shapes";
 import { collect, leaf, type Run } from "../command-tree.ts";
 import { wholeNumber } from "../whole-number.ts";
-import { dateText } from "./key-facts.ts";
+import { keyTable } from "./key-facts.ts";
 
 interface Options {
   readonly page?: number;
@@ -40,7 +41,7 @@ export function keysList(parent: Command, run: Run): void {
         .option("--page-token <token>", "continue after an earlier answer")
         .option("--all", "every page")
         .option("--algorithm <name>", "only keys of this algorithm")
-        .option("--state <state>", "active, deactivated or destroyed (default: all but destroyed)")
+        .option("--state <state>", `${KEY_STATES.join(", ")} (default: all but destroyed)`)
         .option("--tag <tag>", "only keys with this tag; repeat for more", collect),
     body: async (context, options) => {
       const keystead = await context.connect();
@@ -53,12 +54,7 @@ export function keysList(parent: Command, run: Run): void {
         tags: options.tag,
       };
       const answer = options.all === true ? await everyPage(keystead, request) : await keystead.listKeys(request);
-      await context.print(answer, () =>
-        context.table(
-          ["key", "algorithm", "state", "version", "created", "tags"],
-          answer.keys.map((key) => [key.keyId, key.algorithm, key.state, String(key.version), dateText(key.createdAt), key.tags.join(",")]),
-        ),
-      );
+      await context.print(answer, () => keyTable(context, answer.keys));
       if (context.options.json !== true && answer.nextPageToken !== "")
         await context.note(
           `${answer.keys.length} of ${answer.total} keys; the next page: --page-token ${answer.nextPageToken}, all: --all`,

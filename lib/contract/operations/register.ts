@@ -27,6 +27,19 @@ import { getAuditLog } from "./get-audit-log.ts";
 import { getStatus } from "./get-status.ts";
 import { unseal } from "./unseal.ts";
 import { seal } from "./seal.ts";
+import { activateKey } from "./activate-key.ts";
+import { suspendKey } from "./suspend-key.ts";
+import { resumeKey } from "./resume-key.ts";
+import { deactivateKey } from "./deactivate-key.ts";
+import { revokeKey } from "./revoke-key.ts";
+import { rollbackKey } from "./rollback-key.ts";
+import { listVersions } from "./list-versions.ts";
+import { updateKey } from "./update-key.ts";
+import { destroyKey } from "./destroy-key.ts";
+import { cancelDestruction } from "./cancel-destruction.ts";
+import { purgeKey } from "./purge-key.ts";
+import { setAttributes } from "./set-attributes.ts";
+import { findObjects } from "./find-objects.ts";
 
 /** Every operation, in the order of its number. */
 export const OPERATIONS: readonly Operation[] = Object.freeze([
@@ -55,6 +68,19 @@ export const OPERATIONS: readonly Operation[] = Object.freeze([
   seal,
   encapsulate,
   decapsulate,
+  activateKey,
+  suspendKey,
+  resumeKey,
+  deactivateKey,
+  revokeKey,
+  rollbackKey,
+  listVersions,
+  updateKey,
+  destroyKey,
+  cancelDestruction,
+  purgeKey,
+  setAttributes,
+  findObjects,
 ] as unknown as Operation[]);
 
 const byNumber = new Map(OPERATIONS.map((row) => [row.number, row]));

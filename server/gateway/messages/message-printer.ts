@@ -1,10 +1,11 @@
 /**
  * Answers as REST prints them: protobuf bytes become JSON text, by functions made once per message type.
  *
- * Scalars and lists are always printed, messages, enums and members of a choice when they are set; names are
+ * Scalars and lists are always printed; messages, enums, optional scalars and members of a choice when they are set; names are
  * snake_case, enums in people's spelling, bytes base64, 64-bit numbers strings, times RFC 3339.
  */
 import { ScalarType, type DescField, type DescMessage } from "@bufbuild/protobuf";
+import { FeatureSet_FieldPresence } from "@bufbuild/protobuf/wkt";
 import { enumSpelling } from "@keystead/contract/enum-names";
 import { ProtobufCursor } from "./protobuf-cursor.ts";
 
@@ -83,9 +84,10 @@ function printerOf(desc: DescMessage): Printer {
   return print;
 }
 
-/** What stands for a field that is not in the bytes. */
+/** What stands for a field that is not in the bytes; nothing for one that says whether it is set. */
 function defaultText(field: DescField): string | undefined {
   if (field.fieldKind === "list") return "[]";
+  if (field.presence === FeatureSet_FieldPresence.EXPLICIT) return undefined;
   if (field.oneof !== undefined || field.fieldKind !== "scalar") return undefined;
   if (field.scalar === ScalarType.STRING || field.scalar === ScalarType.BYTES) return '""';
   if (field.scalar === ScalarType.BOOL) return "false";

@@ -76,6 +76,10 @@ function fieldReader(field: DescField): FieldReader {
 
 /** Lists are written unpacked, which every parser accepts. */
 function valueReader(field: DescField): FieldReader {
+  if (field.message?.typeName === "google.protobuf.Timestamp") {
+    const tag = (field.number << 3) | DELIMITED;
+    return (json, writer, at) => writeTime(json, writer, tag, at);
+  }
   if (field.message !== undefined) {
     const tag = (field.number << 3) | DELIMITED;
     const { message } = field;
@@ -117,9 +121,34 @@ function valueReader(field: DescField): FieldReader {
         writer.varint(varint);
         writer.varint(json);
       };
+    case ScalarType.UINT64:
+      // A number beyond 2^53 arrives as text; a JSON number beyond it was refused when the document was read.
+      return (json, writer, at) => {
+        const text = typeof json === "number" ? String(json) : json;
+        if (typeof text !== "string" || !/^\d{1,16}$/.test(text) || !Number.isSafeInteger(Number(text)))
+          throw wrong(at, "must be a whole number from 0 to 9007199254740991");
+        writer.varint(varint);
+        writer.varint(Number(text));
+      };
     default:
       return () => {
         throw new TypeError(`${field.parent.typeName}.${field.name}: this type is not part of any request`);
       };
   }
+}
+
+/** RFC 3339 with an offset, to the millisecond; nothing that only some readers take for a time. */
+const TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}:\d{2})$/;
+
+/** google.protobuf.Timestamp: seconds = 1, nanos = 2. Times before 1970 mean nothing to any request. */
+function writeTime(json: JsonValue, writer: ProtobufWriter, tag: number, at: string): void {
+  const milliseconds = typeof json === "string" && TIME.test(json) ? Date.parse(json) : Number.NaN;
+  if (!(milliseconds >= 0 && milliseconds < 253_402_300_800_000))
+    throw wrong(at, "must be a time such as 2030-01-31T12:00:00Z, from 1970 to 9999");
+  writer.nested(tag, () => {
+    writer.varint(0x08);
+    writer.varint(Math.floor(milliseconds / 1000));
+    writer.varint(0x10);
+    writer.varint((milliseconds % 1000) * 1_000_000);
+  });
 }

@@ -98,7 +98,7 @@ function namespace({ description = "", max_keys = 10_000, access_control = {} }:
 }
 
 function vault(config: ConfigTree, base: PathBase): VaultConfig {
-  const { storage, security, auth, crypto, server, metrics } = config;
+  const { storage, security, auth, crypto, lifecycle, server, metrics } = config;
   const plaintext = config.preset === "development" && config.development.plaintext;
   return {
     preset: config.preset,
@@ -123,6 +123,11 @@ function vault(config: ConfigTree, base: PathBase): VaultConfig {
     },
     rsaPkcs1Decryption: crypto.rsa_pkcs1_decryption,
     hardwareRandomPath: crypto.hardware_random === undefined ? undefined : absolutePath(crypto.hardware_random, base),
+    lifecycle: {
+      destructionDelaySeconds: lifecycle.destruction_delay_seconds,
+      minDestructionDelaySeconds: lifecycle.min_destruction_delay_seconds,
+      intervalSeconds: lifecycle.interval_seconds,
+    },
     namespaces: Object.fromEntries(Object.entries(config.namespaces).map(([name, entry]) => [name, namespace(entry)])),
     limits: { maxInFlight: server.max_in_flight, poolJobs: crypto.pool_jobs === 0 ? availableParallelism() : crypto.pool_jobs },
     histogramBuckets: metrics.enable_histograms ? metrics.histogram_buckets : [],

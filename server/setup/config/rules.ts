@@ -109,7 +109,28 @@ const addresses: Rule = ({ metrics }) =>
     "write 127.0.0.1, 0.0.0.0, or this machine's address",
   );
 
-const RULES: readonly Rule[] = [tlsInProduction, tlsFiles, clientAuth, plaintext, ports, passphraseLength, unseal, addresses];
+/** A delay that no request may ask for cannot be the one that is meant when none asks. */
+const destructionDelay: Rule = ({ lifecycle }) => [
+  ...finding(
+    lifecycle.destruction_delay_seconds < lifecycle.min_destruction_delay_seconds,
+    "lifecycle.destruction_delay_seconds",
+    "it is less than lifecycle.min_destruction_delay_seconds",
+    "write at least as much",
+  ),
+  ...finding(lifecycle.interval_seconds < 1, "lifecycle.interval_seconds", "it is less than a second", "write 1 or more"),
+];
+
+const RULES: readonly Rule[] = [
+  tlsInProduction,
+  tlsFiles,
+  clientAuth,
+  plaintext,
+  ports,
+  passphraseLength,
+  unseal,
+  addresses,
+  destructionDelay,
+];
 
 /** Everything that does not hold. */
 export function brokenRules(config: ConfigTree): readonly Finding[] {

@@ -118,6 +118,12 @@ const crypto = z.strictObject({
   pool_jobs: key(KIND.integer(0, 1024), "Costly operations run at once; 0 = one per processor."),
 });
 
+const lifecycle = z.strictObject({
+  destruction_delay_seconds: key(KIND.seconds, "How long DestroyKey waits before a key is destroyed, when the request does not say."),
+  min_destruction_delay_seconds: key(KIND.seconds, "The least it may wait; above 0, DeleteKey (which destroys at once) is refused."),
+  interval_seconds: key(KIND.seconds, "How often due activations, deactivations and destructions are looked for; at least 1."),
+});
+
 const logging = z.strictObject({
   level: key(KIND.oneOf("trace", "debug", "info", "warn", "error"), "Least severe message that is logged."),
   format: key(KIND.oneOf("json", "pretty"), "json: one object per line; pretty: for people."),
@@ -165,6 +171,7 @@ export const configSchema = z.strictObject({
   unseal,
   auth,
   crypto,
+  lifecycle,
   logging,
   metrics,
   namespaces: z

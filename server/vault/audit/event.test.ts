@@ -30,6 +30,7 @@ const HOSTILE = fc.oneof(
   ),
 );
 const HEX = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => Buffer.from(bytes).toString("hex"));
+const STANDING = fc.record({ state: HOSTILE, version: fc.nat(0xffffffff) });
 const FIELDS: fc.Arbitrary<EventFields> = fc.record(
   {
     action: HOSTILE,
@@ -44,9 +45,11 @@ const FIELDS: fc.Arbitrary<EventFields> = fc.record(
     time: fc.date({ noInvalidDate: true, min: new Date(0), max: new Date("9999-12-31T23:59:59.999Z") }).map((date) => date.toISOString()),
     version: fc.nat(0xffffffff),
     other: HOSTILE,
+    state: HOSTILE,
+    moved: fc.record({ from: STANDING, to: STANDING }),
     items: fc.array(
       fc.record(
-        { action: HOSTILE, key: HOSTILE, other: HOSTILE, outcome: fc.constantFrom("OK", ...ERROR_CODES), payload: HEX },
+        { action: HOSTILE, key: HOSTILE, other: HOSTILE, outcome: fc.constantFrom("OK", ...ERROR_CODES), payload: HEX, state: HOSTILE },
         { requiredKeys: ["action", "key", "outcome", "payload"] },
       ),
       { maxLength: 3 },

@@ -27,6 +27,14 @@ export interface EventItem {
   readonly other?: string;
   readonly outcome: string;
   readonly payload: string;
+  /** Only when what was used is revoked or compromised: which of the two. */
+  readonly state?: string;
+}
+
+/** A state and the version it is of. */
+export interface EventStanding {
+  readonly state: string;
+  readonly version: number;
 }
 
 /** What happened; everything but the position in the chain. */
@@ -38,6 +46,8 @@ export interface EventFields {
   /** Only for Batch. */
   readonly items?: readonly EventItem[];
   readonly key: string;
+  /** Where the key, or the older version the operation was about, stood before and after; only for changes of keys. */
+  readonly moved?: { readonly from: EventStanding; readonly to: EventStanding };
   readonly namespace: string;
   /** A second key that was used, for operations that name two. */
   readonly other?: string;
@@ -49,6 +59,8 @@ export interface EventFields {
   /** Only for changes. */
   readonly records?: readonly RecordAnchor[];
   readonly request: string;
+  /** Only when what was used is revoked or compromised: which of the two. */
+  readonly state?: string;
   /** ISO 8601, milliseconds, UTC. */
   readonly time: string;
   /** Key version, 0 when none. */
@@ -69,6 +81,11 @@ export interface ChainedEvent extends EventFields {
 /** `previous` of the first event. */
 export const GENESIS = "0".repeat(64);
 
+/** The member for an uncommon state, where there is one; it comes after others. */
+const stateMember = (state: string | undefined): string => (state === undefined ? "" : `,"state":${quoted(state)}`);
+
+const standingText = ({ state, version }: EventStanding): string => `{"state":${quoted(state)},"version":${version}}`;
+
 /** The member for a second key, where there is one. */
 const otherMember = (other: string | undefined): string => (other === undefined ? "" : `"other":${quoted(other)},`);
 
@@ -81,12 +98,14 @@ export function canonicalEvent(fields: EventFields, previous: string, sequence: 
   const items =
     fields.items === undefined
       ? ""
-      : `"items":[${fields.items.map((item) => `{"action":${quoted(item.action)},"key":${quoted(item.key)},${otherMember(item.other)}"outcome":"${item.outcome}","payload":"${item.payload}"}`).join(",")}],`;
+      : `"items":[${fields.items.map((item) => `{"action":${quoted(item.action)},"key":${quoted(item.key)},${otherMember(item.other)}"outcome":"${item.outcome}","payload":"${item.payload}"${stateMember(item.state)}}`).join(",")}],`;
+  const moved =
+    fields.moved === undefined ? "" : `"moved":{"from":${standingText(fields.moved.from)},"to":${standingText(fields.moved.to)}},`;
   const records =
     fields.records === undefined
       ? ""
       : `"records":[${fields.records.map((record) => `{"digest":"${record.digest}","name":${quoted(record.name)}}`).join(",")}],`;
-  return `{"action":${quoted(fields.action)},"authentication":${quoted(fields.authentication)},"batch":${batch},"decision":"${fields.decision}",${items}"key":${quoted(fields.key)},"namespace":${quoted(fields.namespace)},${otherMember(fields.other)}"outcome":"${fields.outcome}","payload":"${fields.payload}","previous":"${previous}","principal":${quoted(fields.principal)},${records}"request":${quoted(fields.request)},"sequence":${sequence},"time":"${fields.time}","version":${fields.version}}`;
+  return `{"action":${quoted(fields.action)},"authentication":${quoted(fields.authentication)},"batch":${batch},"decision":"${fields.decision}",${items}"key":${quoted(fields.key)},${moved}"namespace":${quoted(fields.namespace)},${otherMember(fields.other)}"outcome":"${fields.outcome}","payload":"${fields.payload}","previous":"${previous}","principal":${quoted(fields.principal)},${records}"request":${quoted(fields.request)},"sequence":${sequence}${stateMember(fields.state)},"time":"${fields.time}","version":${fields.version}}`;
 }
 
 export interface SealedLine {

@@ -20,6 +20,19 @@ const TABLE: Readonly<Record<string, string>> = {
   ListKeys: "A N O K U S R",
   RotateKey: "A N O K",
   DeleteKey: "A N K",
+  ActivateKey: "A N O K",
+  SuspendKey: "A N O K",
+  ResumeKey: "A N O K",
+  DeactivateKey: "A N O K",
+  RevokeKey: "A N K",
+  RollbackKey: "A N O K",
+  ListVersions: "A N O K U S R",
+  UpdateKey: "A N O K",
+  DestroyKey: "A N K",
+  CancelDestruction: "A N K",
+  PurgeKey: "A N K",
+  SetAttributes: "A N O K",
+  FindObjects: "A N O K U S R",
   Sign: "A O U S",
   Verify: "A O U S",
   Encrypt: "A O U S",
@@ -204,8 +217,23 @@ test("a grant says what was decided, works once, and comes only with operations 
   const grant = plain.decide(ask()) as Grant;
   assert.deepEqual(
     { ...consumeGrant(grant), brand: undefined },
-    { principal: "ceremony:test", operation: "Sign", namespace: "default", keyId: "k", usage: "sign", brand: undefined },
+    {
+      principal: "ceremony:test",
+      operation: "Sign",
+      namespace: "default",
+      keyId: "k",
+      usage: "sign",
+      mayUseRevoked: false,
+      brand: undefined,
+    },
   );
+  for (const [role, may] of [
+    ["Administrator", true],
+    ["Operator", true],
+    ["KeyUser", false],
+    ["Service", false],
+  ] as const)
+    assert.equal((plain.decide(ask({ principal: principal([role]) })) as Grant).mayUseRevoked, may, role);
   assert.throws(() => consumeGrant(grant), { code: "PERMISSION_DENIED" });
   for (const row of OPERATIONS)
     assert.equal(

@@ -59,7 +59,14 @@ export class Authorizer {
     // A ceremony is the server's own and comes from no address.
     if (rule !== undefined && principal.method !== "ceremony" && !admits(rule, address)) throw denied(operation);
     if (use === undefined) return undefined;
-    return issueGrant({ principal: principal.id, operation: operation.name, namespace, keyId, usage: use });
+    return issueGrant({
+      principal: principal.id,
+      operation: operation.name,
+      namespace,
+      keyId,
+      usage: use,
+      mayUseRevoked: principal.permissions.has("key:use_revoked"),
+    });
   }
 
   /** Namespaces whose address rules keep this address out: an answer about everything within reach leaves them out. */

@@ -17,13 +17,24 @@ const CRYPTO: readonly Permission[] = [
 ];
 /** Secrets that others share: the result becomes a managed key (with key:create) or bytes (with crypto:shared_secret). */
 const ESTABLISH: readonly Permission[] = ["crypto:encapsulate", "crypto:decapsulate", "crypto:shared_secret"];
-const KEYS: readonly Permission[] = ["key:create", "key:import", "key:read", "key:rotate", "key:destroy"];
+const DAILY: readonly Permission[] = [
+  "key:create",
+  "key:import",
+  "key:read",
+  "key:rotate",
+  "key:activate",
+  "key:suspend",
+  "key:deactivate",
+  "key:rollback",
+  "key:update",
+];
+const KEYS: readonly Permission[] = [...DAILY, "key:revoke", "key:destroy"];
 
 /** Every built-in role. */
 export const ROLES: Readonly<Record<string, readonly Permission[]>> = Object.freeze({
   Administrator: PERMISSIONS,
   NamespaceAdmin: [...KEYS, "namespace:read", "status:view", "audit:view"],
-  Operator: ["key:create", "key:import", "key:read", "key:rotate", ...CRYPTO, ...ESTABLISH, "namespace:read", "status:view"],
+  Operator: [...DAILY, "key:use_revoked", ...CRYPTO, ...ESTABLISH, "namespace:read", "status:view"],
   KeyAdmin: [...KEYS, "namespace:read", "status:view"],
   KeyUser: ["key:read", ...CRYPTO, "status:view"],
   Service: ["key:read", ...CRYPTO, ...ESTABLISH, "status:view"],

@@ -1,10 +1,13 @@
 /**
  * What the sealed part of each kind of record says. The attributes of a key are never outside a sealed record.
+ *
+ * Members that came later are missing in records written before; {@link currentKeyAttributes} gives them the value
+ * that was meant when nobody could say otherwise.
  */
 import type { AlgorithmName, Usage } from "@keystead/contract/algorithms";
+import type { KeyStateName, RevocationReason } from "@keystead/contract/lifecycle";
 
-/** Lifecycle states this version reaches (NIST SP 800-57 Part 1 Rev. 5 §7). */
-export type KeyStateName = "active" | "deactivated" | "destroyed";
+export type { KeyStateName } from "@keystead/contract/lifecycle";
 
 /**
  * Whether the material may leave the vault: never, encrypted under another key, or also in plain. Chosen when the key is
@@ -12,8 +15,25 @@ export type KeyStateName = "active" | "deactivated" | "destroyed";
  */
 export type ExportPolicy = "never" | "wrapped" | "plain";
 
+/** How and why something was revoked. Times are milliseconds since the epoch. */
+export interface RevocationFacts {
+  readonly reason: RevocationReason;
+  readonly time: number;
+  /** Only for a compromise. */
+  readonly compromiseDate?: number;
+  readonly comment: string;
+}
+
+/** A destruction that waits for its time. */
+export interface ScheduledPurge {
+  readonly at: number;
+  /** The state to return to when it is cancelled. */
+  readonly before: KeyStateName;
+}
+
 export interface VersionAttributes {
   readonly version: number;
+  /** The current version's is `active` for as long as it is current: what counts then is the key's. */
   readonly state: KeyStateName;
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
@@ -21,6 +41,16 @@ export interface VersionAttributes {
   readonly local: boolean;
   /** SubjectPublicKeyInfo DER of the public half, base64; empty for secret keys and destroyed versions. */
   readonly publicKey: string;
+  /** From then on it makes nothing new. */
+  readonly expiresAt?: number;
+  readonly rotationReason?: string;
+  readonly complianceRequirement?: string;
+  /** The version whose material this is a copy of. */
+  readonly promotedFrom?: number;
+  /** When it ceased to be current. */
+  readonly deactivatedAt?: number;
+  readonly revocation?: RevocationFacts;
+  readonly purge?: ScheduledPurge;
 }
 
 /** Record kind "key": everything about a key but its material. */
@@ -35,8 +65,41 @@ export interface KeyAttributes {
   readonly createdAt: number;
   readonly updatedAt: number;
   readonly versions: readonly VersionAttributes[];
-  /** Missing in records of before it existed: "never". */
-  readonly exportable?: ExportPolicy;
+  readonly label: string;
+  /** CKA_ID, hexadecimal. */
+  readonly objectId: string;
+  readonly exportable: ExportPolicy;
+  readonly alwaysSensitive: boolean;
+  readonly neverExtractable: boolean;
+  readonly modifiable: boolean;
+  /** When it became, or by itself becomes, active. */
+  readonly startDate?: number;
+  /** From then on it makes nothing new. */
+  readonly endDate?: number;
+  readonly revocation?: RevocationFacts;
+  readonly purge?: ScheduledPurge;
+}
+
+/** Members that the first records did not have. */
+type LaterMembers = "label" | "objectId" | "exportable" | "alwaysSensitive" | "neverExtractable" | "modifiable";
+
+/** The record as it was sealed, whenever that was. */
+export type StoredKeyAttributes = Omit<KeyAttributes, LaterMembers> & Partial<Pick<KeyAttributes, LaterMembers>>;
+
+/** A key's attributes as this version knows them. Before `exportable` was written nothing could leave the vault. */
+export function currentKeyAttributes(stored: StoredKeyAttributes): KeyAttributes {
+  if (stored.modifiable !== undefined) return stored as KeyAttributes;
+  const local = stored.versions.every((version) => version.local);
+  const exportable = stored.exportable ?? "never";
+  return {
+    ...stored,
+    exportable,
+    label: "",
+    objectId: "",
+    alwaysSensitive: local && exportable !== "plain",
+    neverExtractable: local && exportable === "never",
+    modifiable: true,
+  };
 }
 
 /** Record kind "version": the material's own description; the material follows it in the sealed part. */

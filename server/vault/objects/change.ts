@@ -3,8 +3,16 @@
  */
 import type { RecordWrite } from "../stores/store.ts";
 
+/** Where a key or one of its versions stands. */
+export interface Standing {
+  readonly state: string;
+  readonly version: number;
+}
+
 export interface Change {
   readonly writes: readonly RecordWrite[];
+  /** State and version before and after, when the change is one of a key's life. */
+  readonly moved?: { readonly from: Standing; readonly to: Standing };
   /** Called exactly once: true when the change is durable, false when it did not happen. Frees the object. */
   settle(durable: boolean): void;
 }

@@ -1,24 +1,49 @@
 /**
- * What may be done with a key in its state, for its usage; and which keys a listing asks for.
+ * What may be done with a key now, by its states, its dates and its usage; and which keys a listing asks for. What the
+ * states mean is the lifecycle table's business (lib/contract/lifecycle.ts).
+ *
+ * A date that has passed counts at once, whether or not the duty that writes it into the record has come by: a key
+ * makes nothing new after its end. The other way round nothing counts before it is written.
  *
  * @see NIST SP 800-57 Part 1 Rev. 5 §7
  */
 import { ALGORITHMS, type AlgorithmName, type Usage } from "@keystead/contract/algorithms";
 import { HsmError } from "@keystead/contract/errors";
+import { effectiveState, permittedUse } from "@keystead/contract/lifecycle";
 import type { KeyUse } from "@keystead/contract/operation";
-import type { KeyAttributes, KeyStateName } from "./attributes.ts";
+import type { KeyAttributes, KeyStateName, VersionAttributes } from "./attributes.ts";
 
-export interface KeyFilter {
-  readonly algorithm: AlgorithmName | undefined;
-  readonly state: KeyStateName | undefined;
-  readonly tags: readonly string[];
+/** Who asks, as far as it matters here, and when. */
+export interface Asking {
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  /** Holds `key:use_revoked`. */
+  readonly mayUseRevoked: boolean;
 }
 
-/** Usages that make something new; only an active current version may. */
-const PRODUCING: ReadonlySet<Usage> = new Set<Usage>(["sign", "encrypt", "mac", "wrap_data_key", "encapsulate"]);
+/** The key's own state now. */
+export const keyState = ({ state, endDate }: KeyAttributes, now: number): KeyStateName =>
+  state === "active" && endDate !== undefined && endDate <= now ? "deactivated" : state;
 
-/** Returns when the use is permitted. @throws {HsmError} KEY_USAGE_FORBIDS, KEY_STATE_FORBIDS, OBJECT_NOT_FOUND (version) */
-export function permit(attributes: KeyAttributes, keyId: string, usage: KeyUse, version: number, noSuchVersion?: () => HsmError): void {
+/** The state that counts for a version now: the stricter of its own and the key's. */
+export function versionState(attributes: KeyAttributes, version: VersionAttributes, now: number): KeyStateName {
+  const expired = version.state === "active" && version.expiresAt !== undefined && version.expiresAt <= now;
+  return effectiveState(keyState(attributes, now), expired ? "deactivated" : version.state);
+}
+
+/**
+ * The state in which a use is permitted.
+ *
+ * @throws {HsmError} KEY_USAGE_FORBIDS, KEY_STATE_FORBIDS, OBJECT_NOT_FOUND (version)
+ */
+export function permit(
+  attributes: KeyAttributes,
+  keyId: string,
+  usage: KeyUse,
+  version: number,
+  asking: Asking,
+  noSuchVersion?: () => HsmError,
+): KeyStateName {
   if (
     usage === "export" ||
     !attributes.usage.includes(usage) ||
@@ -26,35 +51,76 @@ export function permit(attributes: KeyAttributes, keyId: string, usage: KeyUse, 
   ) {
     throw new HsmError("KEY_USAGE_FORBIDS", `key '${keyId}' is not for '${usage}'`);
   }
-  if (attributes.state === "destroyed") throw stateForbids(keyId, "destroyed");
-  const wanted = attributes.versions.find((candidate) => candidate.version === version);
-  if (wanted === undefined) throw noSuchVersion?.() ?? new HsmError("OBJECT_NOT_FOUND", `key '${keyId}' has no version ${version}`);
-  if (wanted.state === "destroyed") throw stateForbids(keyId, "destroyed");
-  if (PRODUCING.has(usage) && (attributes.state !== "active" || wanted.state !== "active")) throw stateForbids(keyId, wanted.state);
+  return permitInState(attributes, keyId, usage, version, asking, noSuchVersion);
 }
 
 /**
- * Returns when the material may leave this way: "wrapped" (encrypted under another key) or "plain".
+ * The state in which the material may leave this way: "wrapped" (encrypted under another key) or "plain".
  *
  * @throws {HsmError} KEY_NOT_EXTRACTABLE, KEY_STATE_FORBIDS, OBJECT_NOT_FOUND (version)
  */
-export function permitExport(attributes: KeyAttributes, keyId: string, way: "wrapped" | "plain", version: number): void {
+export function permitExport(
+  attributes: KeyAttributes,
+  keyId: string,
+  way: "wrapped" | "plain",
+  version: number,
+  asking: Asking,
+): KeyStateName {
   if (attributes.state === "destroyed") throw stateForbids(keyId, "destroyed");
-  const policy = attributes.exportable ?? "never";
+  const policy = attributes.exportable;
   if (policy === "never") throw new HsmError("KEY_NOT_EXTRACTABLE", `key '${keyId}' never leaves the vault`);
   if (policy !== way && policy !== "plain") throw new HsmError("KEY_NOT_EXTRACTABLE", `key '${keyId}' leaves the vault only wrapped`);
-  const wanted = attributes.versions.find((candidate) => candidate.version === version);
-  if (wanted === undefined) throw new HsmError("OBJECT_NOT_FOUND", `key '${keyId}' has no version ${version}`);
-  if (wanted.state === "destroyed") throw stateForbids(keyId, "destroyed");
+  return permitInState(attributes, keyId, "export", version, asking);
 }
+
+function permitInState(
+  attributes: KeyAttributes,
+  keyId: string,
+  usage: KeyUse,
+  version: number,
+  { now, mayUseRevoked }: Asking,
+  noSuchVersion?: () => HsmError,
+): KeyStateName {
+  if (attributes.state === "destroyed") throw stateForbids(keyId, "destroyed");
+  const wanted = attributes.versions.find((candidate) => candidate.version === version);
+  if (wanted === undefined) throw noSuchVersion?.() ?? noVersion(keyId, version);
+  const state = versionState(attributes, wanted, now);
+  const permitted = permittedUse(state, usage);
+  if (permitted === "no") throw stateForbids(keyId, state);
+  if (permitted === "revoked" && !mayUseRevoked)
+    throw new HsmError("KEY_STATE_FORBIDS", `key '${keyId}' is ${state}; using it needs the permission key:use_revoked`);
+  return state;
+}
+
+/** The versions that a use may try, the newest first. */
+export const usableVersions = (attributes: KeyAttributes, usage: KeyUse, { now, mayUseRevoked }: Asking): VersionAttributes[] =>
+  attributes.versions
+    .filter((version) => {
+      const permitted = permittedUse(versionState(attributes, version, now), usage);
+      return permitted === "yes" || (permitted === "revoked" && mayUseRevoked);
+    })
+    .sort((a, b) => b.version - a.version);
 
 /** The refusal of a state. */
 export const stateForbids = (keyId: string, state: KeyStateName): HsmError =>
   new HsmError("KEY_STATE_FORBIDS", `key '${keyId}' is ${state}`);
 
+/** The refusal of a version that is not there. */
+export const noVersion = (keyId: string, version: number): HsmError =>
+  new HsmError("OBJECT_NOT_FOUND", `key '${keyId}' has no version ${version}`);
+
+export interface KeyFilter {
+  readonly algorithm: AlgorithmName | undefined;
+  readonly state: KeyStateName | undefined;
+  readonly tags: readonly string[];
+  /** A further condition. */
+  readonly also?: (attributes: KeyAttributes) => boolean;
+}
+
 /** Whether a listing wants this key. Without a state it wants every key that is not destroyed. */
-export function matches(attributes: KeyAttributes, filter: KeyFilter): boolean {
-  if (filter.state === undefined ? attributes.state === "destroyed" : attributes.state !== filter.state) return false;
+export function matches(attributes: KeyAttributes, filter: KeyFilter, now: number): boolean {
+  const state = keyState(attributes, now);
+  if (filter.state === undefined ? state === "destroyed" : state !== filter.state) return false;
   if (filter.algorithm !== undefined && attributes.algorithm !== filter.algorithm) return false;
-  return filter.tags.every((tag) => attributes.tags.includes(tag));
+  return filter.tags.every((tag) => attributes.tags.includes(tag)) && filter.also?.(attributes) !== false;
 }

@@ -19,13 +19,23 @@ import type { Mechanism } from "@keystead/crypto/mechanism";
 import { loadPublicKey, mechanismFor } from "@keystead/crypto/mechanisms/register";
 import { fillRandom } from "@keystead/crypto/random";
 import { secretBuffer, wipe } from "@keystead/crypto/wipe";
-import { consumeGrant, type Grant } from "../grant.ts";
+import { consumeGrant, noteUncommonUse, type Grant } from "../grant.ts";
 import type { RecordWrite } from "../stores/store.ts";
-import type { ExportPolicy, KeyAttributes, MaterialAttributes, NamespaceAttributes, VersionAttributes } from "./attributes.ts";
+import {
+  currentKeyAttributes,
+  type ExportPolicy,
+  type KeyAttributes,
+  type KeyStateName,
+  type MaterialAttributes,
+  type NamespaceAttributes,
+  type StoredKeyAttributes,
+  type VersionAttributes,
+} from "./attributes.ts";
 import { adjust, living, type Census } from "./census.ts";
-import { ObjectLocks, type Change } from "./change.ts";
+import { ObjectLocks, type Change, type Standing } from "./change.ts";
 import type { Hierarchy } from "./hierarchy.ts";
-import { matches, permit, permitExport, stateForbids, type KeyFilter } from "./key-rules.ts";
+import { matches, permit, permitExport, stateForbids, usableVersions, versionState, type Asking, type KeyFilter } from "./key-rules.ts";
+import { destroyAtOnce, requireState, versionToPromote, withNewVersion, type Step } from "./lifecycle.ts";
 import type { RecordKey } from "./record.ts";
 import type { CurrentRecord, VaultedRecords } from "./vaulted-records.ts";
 
@@ -46,6 +56,8 @@ export interface DescribedKey {
   readonly namespace: string;
   readonly keyId: string;
   readonly attributes: KeyAttributes;
+  /** When it was looked at: what its dates are compared with. */
+  readonly asOf: number;
 }
 
 export interface DescribedNamespace {
@@ -63,10 +75,23 @@ export interface NewKey {
   readonly description: string;
   /** "never" when left out. */
   readonly exportable?: ExportPolicy;
+  /** Active when left out. */
+  readonly state?: "pre_activation" | "active";
+  readonly label?: string;
+  /** CKA_ID, hexadecimal. */
+  readonly objectId?: string;
+  /** True when left out. */
+  readonly modifiable?: boolean;
+  /** Milliseconds since the epoch. */
+  readonly startDate?: number;
+  readonly endDate?: number;
   /** The key itself; stored, then forgotten. */
   readonly key: Key;
   readonly local: boolean;
 }
+
+/** What whoever makes a version says of it. */
+export type VersionFacts = Pick<VersionAttributes, "expiresAt" | "rotationReason" | "complianceRequirement">;
 
 /** A change and what will be true after it. */
 export interface PreparedKey {
@@ -125,10 +150,11 @@ export class Objects {
    *   spent grant
    */
   async open(grant: Grant, version = 0, noSuchVersion?: () => HsmError): Promise<OpenKey> {
-    const { namespace, keyId, usage } = consumeGrant(grant);
+    const { namespace, keyId, usage, mayUseRevoked = false } = consumeGrant(grant);
     const entry = this.#cached(namespace, keyId) ?? (await this.#load(namespace, keyId));
     const wanted = version === 0 ? entry.attributes.current : version;
-    permit(entry.attributes, keyId, usage, wanted, noSuchVersion);
+    const asking: Asking = { now: this.now(), mayUseRevoked };
+    noteState(grant, permit(entry.attributes, keyId, usage, wanted, asking, noSuchVersion));
     return entry.opened.get(wanted) ?? (await this.#openVersion(namespace, keyId, entry, wanted));
   }
 
@@ -139,14 +165,15 @@ export class Objects {
    * @throws {HsmError} as {@link open}
    */
   async *openAll(grant: Grant): AsyncGenerator<OpenKey> {
-    const { namespace, keyId, usage } = consumeGrant(grant);
+    const { namespace, keyId, usage, mayUseRevoked = false } = consumeGrant(grant);
     const entry = this.#cached(namespace, keyId) ?? (await this.#load(namespace, keyId));
-    permit(entry.attributes, keyId, usage, entry.attributes.current);
-    const usable = entry.attributes.versions
-      .filter((version) => version.state !== "destroyed")
-      .map((version) => version.version)
-      .sort((a, b) => b - a);
-    for (const version of usable) yield entry.opened.get(version) ?? (await this.#openVersion(namespace, keyId, entry, version));
+    const { attributes } = entry;
+    const asking: Asking = { now: this.now(), mayUseRevoked };
+    permit(attributes, keyId, usage, attributes.current, asking);
+    for (const version of usableVersions(attributes, usage, asking)) {
+      noteState(grant, versionState(attributes, version, asking.now));
+      yield entry.opened.get(version.version) ?? (await this.#openVersion(namespace, keyId, entry, version.version));
+    }
   }
 
   /**
@@ -158,18 +185,23 @@ export class Objects {
    *   OBJECT_NOT_FOUND; INTEGRITY_FAILURE; PERMISSION_DENIED for a spent grant or one that is not for export
    */
   async openForExport(grant: Grant, way: "wrapped" | "plain", version = 0): Promise<OpenKey> {
-    const { namespace, keyId, usage } = consumeGrant(grant);
+    const { namespace, keyId, usage, mayUseRevoked = false } = consumeGrant(grant);
     if (usage !== "export") throw new HsmError("PERMISSION_DENIED", "this grant does not let a key out");
     const entry = this.#cached(namespace, keyId) ?? (await this.#load(namespace, keyId));
     const wanted = version === 0 ? entry.attributes.current : version;
-    permitExport(entry.attributes, keyId, way, wanted);
+    noteState(grant, permitExport(entry.attributes, keyId, way, wanted, { now: this.now(), mayUseRevoked }));
     return entry.opened.get(wanted) ?? (await this.#openVersion(namespace, keyId, entry, wanted));
+  }
+
+  /** Milliseconds since the epoch by the clock that dates are compared with. */
+  now(): number {
+    return this.#options.now();
   }
 
   /** @throws {HsmError} OBJECT_NOT_FOUND */
   async describe(namespace: string, keyId: string): Promise<DescribedKey> {
     const entry = this.#entries.get(`${namespace}/${keyId}`) ?? (await this.#load(namespace, keyId));
-    return { namespace, keyId, attributes: entry.attributes };
+    return { namespace, keyId, attributes: entry.attributes, asOf: this.now() };
   }
 
   /** @throws {HsmError} OBJECT_NOT_FOUND when there is no such namespace */
@@ -191,7 +223,7 @@ export class Objects {
   async list(namespace: string, filter: KeyFilter, after: string, limit: number): Promise<{ keys: DescribedKey[]; more: boolean }> {
     const keys: DescribedKey[] = [];
     for await (const described of this.#scan(namespace, after)) {
-      if (!matches(described.attributes, filter)) continue;
+      if (!matches(described.attributes, filter, described.asOf)) continue;
       if (keys.length === limit) return { keys, more: true };
       keys.push(described);
     }
@@ -201,7 +233,7 @@ export class Objects {
   /** Number of keys that match. */
   async count(namespace: string, filter: KeyFilter): Promise<number> {
     let total = 0;
-    for await (const described of this.#scan(namespace, "")) if (matches(described.attributes, filter)) total += 1;
+    for await (const described of this.#scan(namespace, "")) if (matches(described.attributes, filter, described.asOf)) total += 1;
     return total;
   }
 
@@ -241,11 +273,12 @@ export class Objects {
       const census = await this.#censusOf(key.namespace, space);
       if (space.attributes.maxKeys > 0 && living(census) >= space.attributes.maxKeys)
         throw new HsmError("QUOTA_EXCEEDED", `namespace '${key.namespace}' may hold ${space.attributes.maxKeys} keys`);
-      const now = this.#options.now();
+      const now = this.now();
       const version = versionOf(1, key.key, now, key.local);
+      const exportable = key.exportable ?? "never";
       const attributes: KeyAttributes = {
         algorithm: key.algorithm,
-        state: "active",
+        state: key.state ?? "active",
         current: 1,
         usage: key.usage,
         tags: key.tags,
@@ -253,12 +286,19 @@ export class Objects {
         createdAt: now,
         updatedAt: now,
         versions: [version],
-        exportable: key.exportable ?? "never",
+        exportable,
+        label: key.label ?? "",
+        objectId: key.objectId ?? "",
+        alwaysSensitive: key.local && exportable !== "plain",
+        neverExtractable: key.local && exportable === "never",
+        modifiable: key.modifiable ?? true,
+        ...(key.startDate === undefined ? (key.state === "pre_activation" ? {} : { startDate: now }) : { startDate: key.startDate }),
+        ...(key.endDate === undefined ? {} : { endDate: key.endDate }),
       };
       const head = this.#records.write(headKey, attributes as never, new Uint8Array(), space.kek, undefined);
       const material = this.#material(key.namespace, key.keyId, 1, key.algorithm, key.key, space.kek);
       // Counted now, so that two creations under way cannot both take the last place.
-      const counted = `${key.algorithm}/active`;
+      const counted = `${key.algorithm}/${attributes.state}`;
       adjust(census, counted, 1);
       const change = this.#change(
         [head, material],
@@ -268,94 +308,119 @@ export class Objects {
         },
         () => adjust(census, counted, -1),
       );
-      return { described: { namespace: key.namespace, keyId: key.keyId, attributes }, change };
+      return { described: { namespace: key.namespace, keyId: key.keyId, attributes, asOf: now }, change };
     } catch (error) {
       release();
       throw error;
     }
   }
 
-  /** Prepares a new current version; the one before is deactivated. @throws {HsmError} KEY_STATE_FORBIDS; OBJECT_NOT_FOUND */
-  async rotate(namespace: string, keyId: string, generate: (algorithm: AlgorithmName) => Promise<Key>): Promise<PreparedKey> {
-    const space = await this.#namespace(namespace);
-    const release = await this.#locks.acquire(`${namespace}/${keyId}`);
-    try {
-      const before = await this.#head(namespace, keyId, space.kek);
-      if (before.attributes.state !== "active") throw stateForbids(keyId, before.attributes.state);
-      const key = await generate(before.attributes.algorithm);
-      const now = this.#options.now();
-      const current = before.attributes.current + 1;
-      const attributes: KeyAttributes = {
-        ...before.attributes,
-        current,
-        updatedAt: now,
-        versions: [
-          ...before.attributes.versions.map((version) =>
-            version.state === "active" ? { ...version, state: "deactivated" as const } : version,
-          ),
-          versionOf(current, key, now, true),
-        ],
+  /**
+   * Prepares a new current version; the one before is deactivated.
+   *
+   * @throws {HsmError} KEY_STATE_FORBIDS; OBJECT_NOT_FOUND
+   */
+  rotate(
+    namespace: string,
+    keyId: string,
+    generate: (algorithm: AlgorithmName) => Promise<Key>,
+    facts: VersionFacts = {},
+  ): Promise<PreparedKey> {
+    return this.#alter(namespace, keyId, async (before, now, space) => {
+      requireState("RotateKey", keyId, before);
+      const key = await generate(before.algorithm);
+      const version = { ...versionOf(before.current + 1, key, now, true), ...facts };
+      return {
+        attributes: withNewVersion(before, version, now),
+        added: this.#material(namespace, keyId, version.version, before.algorithm, key, space.kek),
       };
-      const head = this.#records.write(
-        { namespace, kind: "key", id: keyId, version: 0 },
-        attributes as never,
-        new Uint8Array(),
-        space.kek,
-        before,
-      );
-      const material = this.#material(namespace, keyId, current, attributes.algorithm, key, space.kek);
-      const opened = this.#entries.get(`${namespace}/${keyId}`)?.opened;
-      const change = this.#change([head, material], release, () => {
-        this.#remember(`${namespace}/${keyId}`, {
-          attributes,
-          digest: head.digest,
-          generation: before.header.generation + 1,
-          opened: new Map(opened),
-        });
-      });
-      return { described: { namespace, keyId, attributes }, change };
-    } catch (error) {
-      release();
-      throw error;
-    }
+    });
   }
 
-  /** Prepares the destruction of every version; the id stays taken. @throws {HsmError} KEY_STATE_FORBIDS; OBJECT_NOT_FOUND */
-  async destroy(namespace: string, keyId: string): Promise<PreparedKey> {
+  /**
+   * Prepares a new current version with the material of an older one, which stays what and where it is. A number is
+   * never current twice: what was made before and after a rollback can be told apart by it.
+   *
+   * @throws {HsmError} KEY_STATE_FORBIDS; OBJECT_NOT_FOUND; INVALID_REQUEST for the current version
+   */
+  rollback(namespace: string, keyId: string, version: number, facts: VersionFacts = {}): Promise<PreparedKey> {
+    return this.#alter(namespace, keyId, async (before, now, space) => {
+      const { local, publicKey } = versionToPromote(keyId, before, version);
+      const current = before.current + 1;
+      const promoted = { version: current, state: "active" as const, createdAt: now, local, publicKey, promotedFrom: version, ...facts };
+      const record = await this.#materialRecord(namespace, keyId, version, before.algorithm, space.kek);
+      try {
+        const key: RecordKey = { namespace, kind: "version", id: keyId, version: current };
+        return {
+          attributes: withNewVersion(before, promoted, now),
+          added: this.#records.write(key, { algorithm: before.algorithm }, record.material, space.kek, undefined),
+        };
+      } finally {
+        wipe(record.material);
+      }
+    });
+  }
+
+  /** Prepares the destruction of every version at once; the id stays taken. @throws {HsmError} KEY_STATE_FORBIDS; OBJECT_NOT_FOUND */
+  destroy(namespace: string, keyId: string): Promise<PreparedKey> {
+    return this.alter(namespace, keyId, (before, now) => destroyAtOnce(keyId, before, now));
+  }
+
+  /** Prepares a step of a key's life, or a change of what is said about it. @throws {HsmError} OBJECT_NOT_FOUND; what `step` throws */
+  alter(namespace: string, keyId: string, step: (before: KeyAttributes, now: number) => Step): Promise<PreparedKey> {
+    return this.#alter(namespace, keyId, (before, now) => step(before, now));
+  }
+
+  async #alter(
+    namespace: string,
+    keyId: string,
+    step: (
+      before: KeyAttributes,
+      now: number,
+      space: NamespaceEntry,
+    ) => (Step & { readonly added?: RecordWrite }) | Promise<Step & { readonly added?: RecordWrite }>,
+  ): Promise<PreparedKey> {
     const space = await this.#namespace(namespace);
     const release = await this.#locks.acquire(`${namespace}/${keyId}`);
     try {
       const before = await this.#head(namespace, keyId, space.kek);
-      if (before.attributes.state === "destroyed") throw stateForbids(keyId, "destroyed");
-      const attributes: KeyAttributes = {
-        ...before.attributes,
-        state: "destroyed",
-        updatedAt: this.#options.now(),
-        versions: before.attributes.versions.map((version) => ({ ...version, state: "destroyed" as const, publicKey: "" })),
-      };
-      const head = this.#records.write(
-        { namespace, kind: "key", id: keyId, version: 0 },
-        attributes as never,
-        new Uint8Array(),
-        space.kek,
-        before,
-      );
-      const removed = before.attributes.versions.flatMap(({ version }) => {
-        const key: RecordKey = { namespace, kind: "version", id: keyId, version };
-        const digest = this.#records.anchor(key);
-        return digest === undefined || digest === "" ? [] : [this.#records.remove(key, digest)];
-      });
-      const change = this.#change([head, ...removed], release, () => {
-        this.#entries.delete(`${namespace}/${keyId}`);
-        if (space.census === undefined) return;
+      const now = this.now();
+      const { attributes, added, removed = [], about } = await step(before.attributes, now, space);
+      const headKey: RecordKey = { namespace, kind: "key", id: keyId, version: 0 };
+      const head = this.#records.write(headKey, attributes as never, new Uint8Array(), space.kek, before);
+      const writes = [
+        head,
+        ...(added === undefined ? [] : [added]),
+        ...removed.flatMap((version) => this.#removal(namespace, keyId, version)),
+      ];
+      const change = this.#change(writes, release, () => {
+        const opened = this.#entries.get(`${namespace}/${keyId}`)?.opened ?? new Map<number, OpenKey>();
+        for (const version of removed) opened.delete(version);
+        if (attributes.state === "destroyed") this.#entries.delete(`${namespace}/${keyId}`);
+        else
+          this.#remember(`${namespace}/${keyId}`, {
+            attributes,
+            digest: head.digest,
+            generation: before.header.generation + 1,
+            // Those that are opened meanwhile, for the attributes of before, stay with the entry of before.
+            opened: new Map(opened),
+          });
+        if (space.census === undefined || attributes.state === before.attributes.state) return;
         adjust(space.census, `${attributes.algorithm}/${before.attributes.state}`, -1);
-        adjust(space.census, `${attributes.algorithm}/destroyed`, 1);
+        adjust(space.census, `${attributes.algorithm}/${attributes.state}`, 1);
       });
-      return { described: { namespace, keyId, attributes }, change };
+      const moved = { from: standing(before.attributes, about), to: standing(attributes, about) };
+      return { described: { namespace, keyId, attributes, asOf: now }, change: { ...change, moved } };
     } catch (error) {
       release();
       throw error;
     }
+  }
+
+  #removal(namespace: string, keyId: string, version: number): RecordWrite[] {
+    const key: RecordKey = { namespace, kind: "version", id: keyId, version };
+    const digest = this.#records.anchor(key);
+    return digest === undefined || digest === "" ? [] : [this.#records.remove(key, digest)];
   }
 
   /** Keys of every namespace used so far, for metrics. */
@@ -415,9 +480,9 @@ export class Objects {
   }
 
   async #head(namespace: string, keyId: string, kek: KeyObject): Promise<CurrentRecord<KeyAttributes>> {
-    const record = await this.#records.read<KeyAttributes>({ namespace, kind: "key", id: keyId, version: 0 }, kek);
+    const record = await this.#records.read<StoredKeyAttributes>({ namespace, kind: "key", id: keyId, version: 0 }, kek);
     if (record === undefined) throw new HsmError("OBJECT_NOT_FOUND", `no key '${keyId}' in namespace '${namespace}'`);
-    return record;
+    return { ...record, attributes: currentKeyAttributes(record.attributes) };
   }
 
   async #load(namespace: string, keyId: string): Promise<Entry> {
@@ -436,12 +501,7 @@ export class Objects {
   async #openVersion(namespace: string, keyId: string, entry: Entry, version: number): Promise<OpenKey> {
     const { algorithm, versions } = entry.attributes;
     const space = await this.#namespace(namespace);
-    const record = await this.#records.read<MaterialAttributes>({ namespace, kind: "version", id: keyId, version }, space.kek);
-    // Destroyed while the operation was under way: a refusal, not damage.
-    if (record === undefined && this.#records.anchor({ namespace, kind: "version", id: keyId, version }) === "")
-      throw stateForbids(keyId, "destroyed");
-    if (record === undefined || record.attributes.algorithm !== algorithm)
-      throw new HsmError("INTEGRITY_FAILURE", `record ${namespace}/version/${keyId}/${version} does not fit its key`);
+    const record = await this.#materialRecord(namespace, keyId, version, algorithm, space.kek);
     const mechanism = mechanismFor(algorithm);
     const key = mechanism.load(record.material);
     wipe(record.material);
@@ -450,6 +510,22 @@ export class Objects {
     const opened: OpenKey = { keyId, algorithm, version, mechanism, key, publicKey };
     entry.opened.set(version, opened);
     return opened;
+  }
+
+  async #materialRecord(
+    namespace: string,
+    keyId: string,
+    version: number,
+    algorithm: AlgorithmName,
+    kek: KeyObject,
+  ): Promise<CurrentRecord<MaterialAttributes>> {
+    const key: RecordKey = { namespace, kind: "version", id: keyId, version };
+    const record = await this.#records.read<MaterialAttributes>(key, kek);
+    // Destroyed while the operation was under way: a refusal, not damage.
+    if (record === undefined && this.#records.anchor(key) === "") throw stateForbids(keyId, "destroyed");
+    if (record === undefined || record.attributes.algorithm !== algorithm)
+      throw new HsmError("INTEGRITY_FAILURE", `record ${namespace}/version/${keyId}/${version} does not fit its key`);
+    return record;
   }
 
   #material(namespace: string, keyId: string, version: number, algorithm: AlgorithmName, key: Key, kek: KeyObject): RecordWrite {
@@ -487,13 +563,24 @@ export class Objects {
     const space = await this.#namespace(namespace);
     let last = after;
     for (;;) {
-      const page = await this.#records.list<KeyAttributes>(namespace, "key", last, PAGE, space.kek);
-      for (const { id, record } of page) yield { namespace, keyId: id, attributes: record.attributes };
+      const page = await this.#records.list<StoredKeyAttributes>(namespace, "key", last, PAGE, space.kek);
+      for (const { id, record } of page)
+        yield { namespace, keyId: id, attributes: currentKeyAttributes(record.attributes), asOf: this.now() };
       if (page.length < PAGE) return;
       last = page.at(-1)?.id ?? last;
     }
   }
 }
+
+/** What is remembered of a use that its audit event must speak of. */
+function noteState(grant: Grant, state: KeyStateName): void {
+  if (state === "revoked" || state === "compromised") noteUncommonUse(grant, state);
+}
+
+const standing = ({ state, current, versions }: KeyAttributes, about: number | undefined): Standing =>
+  about === undefined
+    ? { state, version: current }
+    : { state: versions.find(({ version }) => version === about)?.state ?? state, version: about };
 
 function versionOf(version: number, key: Key, now: number, local: boolean): VersionAttributes {
   return { version, state: "active", createdAt: now, local, publicKey: key.type === "secret" ? "" : publicKeyDer(key).toString("base64") };

@@ -3,13 +3,14 @@ import { HsmError } from "@keystead/contract/errors";
 import { generateKey as operation } from "@keystead/contract/operations/generate-key";
 import { handler } from "./handler.ts";
 import { currentPublicKeyPem, exportPolicyName, keyMessage } from "./key-message.ts";
-import { newKeyId, newKeyUsage } from "./new-key.ts";
+import { newKeyId, newKeyLife, newKeyUsage } from "./new-key.ts";
 
 /** Makes a key; it is usable when the reply leaves, and its making is in the log before that. */
 export const generateKey = handler(operation, async ({ namespace, request, run }, { objects, provider }) => {
   const algorithm = algorithmName(request.algorithm);
   if (algorithm === undefined) throw new HsmError("INVALID_REQUEST", "algorithm is missing");
   const usage = newKeyUsage(algorithm, request.usage);
+  const life = newKeyLife(request, objects.now());
   const keyId = request.keyId === "" ? newKeyId(Date.now()) : request.keyId;
   // Looked at before the work of making a key; the creation itself checks again under the object's lock.
   await objects.describeNamespace(namespace);
@@ -22,6 +23,7 @@ export const generateKey = handler(operation, async ({ namespace, request, run }
     tags: [...new Set(request.tags)],
     description: request.description,
     exportable: exportPolicyName(request.exportable),
+    ...life,
     key,
     local: true,
   });

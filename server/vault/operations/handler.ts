@@ -47,6 +47,8 @@ export interface Context {
   readonly objects: Objects;
   readonly provider: SoftwareProvider;
   readonly rsaPkcs1Decryption: boolean;
+  /** How long DestroyKey waits when nothing is said, and at least. */
+  readonly destruction: { readonly delaySeconds: number; readonly minDelaySeconds: number };
   readAudit(query: AuditQuery): Promise<{ events: readonly AuditRow[]; next: number | undefined }>;
   status(): StatusFacts;
 }

@@ -6,7 +6,7 @@ import type { ImportFormat } from "@keystead/crypto/mechanism";
 import { mechanismFor } from "@keystead/crypto/mechanisms/register";
 import { handler } from "./handler.ts";
 import { currentPublicKeyPem, exportPolicyName, keyMessage } from "./key-message.ts";
-import { newKeyId, newKeyUsage } from "./new-key.ts";
+import { newKeyId, newKeyLife, newKeyUsage } from "./new-key.ts";
 
 const FORMATS: Readonly<Record<KeyMaterialFormat, ImportFormat | undefined>> = Object.freeze({
   [KeyMaterialFormat.UNSPECIFIED]: undefined,
@@ -23,6 +23,7 @@ export const importKey = handler(operation, async ({ namespace, request }, { obj
   const format = FORMATS[request.format];
   if (algorithm === undefined || format === undefined) throw new HsmError("INVALID_REQUEST", "algorithm or format is missing");
   const usage = newKeyUsage(algorithm, request.usage);
+  const life = newKeyLife(request, objects.now());
   const keyId = request.keyId === "" ? newKeyId(Date.now()) : request.keyId;
   const key = mechanismFor(algorithm).importKey(format, request.keyMaterial);
   const { described, change } = await objects.create({
@@ -33,6 +34,7 @@ export const importKey = handler(operation, async ({ namespace, request }, { obj
     tags: [...new Set(request.tags)],
     description: request.description,
     exportable: exportPolicyName(request.exportable),
+    ...life,
     key,
     local: false,
   });

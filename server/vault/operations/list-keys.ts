@@ -2,9 +2,9 @@ import { algorithmName } from "@keystead/contract/enum-names";
 import { HsmError } from "@keystead/contract/errors";
 import { listKeys as operation } from "@keystead/contract/operations/list-keys";
 import type { KeyFilter } from "../objects/key-rules.ts";
-import type { DescribedKey } from "../objects/objects.ts";
 import { handler } from "./handler.ts";
 import { keyMessage, stateName } from "./key-message.ts";
+import { cursorAfter, cursorOf } from "./page-cursor.ts";
 
 const DEFAULT_PER_PAGE = 50;
 
@@ -14,7 +14,7 @@ export const listKeys = handler(operation, async ({ namespace, request }, { obje
   const perPage = request.perPage === 0 ? DEFAULT_PER_PAGE : request.perPage;
   const filter: KeyFilter = { algorithm: algorithmName(request.algorithm), state: stateName(request.state), tags: request.tags };
   const total = await objects.count(namespace, filter);
-  let after = cursor(request.pageToken);
+  let after = cursorOf(request.pageToken);
   if (request.page > 1) {
     const skipped = await objects.list(namespace, filter, "", (request.page - 1) * perPage);
     const last = skipped.keys.at(-1);
@@ -22,22 +22,13 @@ export const listKeys = handler(operation, async ({ namespace, request }, { obje
     after = last.keyId;
   }
   const { keys, more } = await objects.list(namespace, filter, after, perPage);
-  const last: DescribedKey | undefined = keys.at(-1);
   return {
     reply: {
       keys: keys.map(keyMessage),
       total,
       perPage,
       page: request.pageToken === "" ? Math.max(1, request.page) : 0,
-      nextPageToken: more && last !== undefined ? Buffer.from(last.keyId, "utf8").toString("base64url") : "",
+      nextPageToken: more ? cursorAfter(keys.at(-1)) : "",
     },
   };
 });
-
-function cursor(token: string): string {
-  const after = Buffer.from(token, "base64url").toString("utf8");
-  // Decoding forgives what is no base64url; a cursor that lost its meaning must not begin the list anew.
-  if (!/^[A-Za-z0-9._-]{0,128}$/.test(after) || Buffer.from(after, "utf8").toString("base64url") !== token)
-    throw new HsmError("INVALID_REQUEST", "page_token is not one of ours");
-  return after;
-}

@@ -3,9 +3,12 @@
  */
 import { ALGORITHMS, type AlgorithmName, type Usage as UsageName } from "@keystead/contract/algorithms";
 import { HsmError } from "@keystead/contract/errors";
-import type { Usage } from "@keystead/contract/generated/hsm/hsm_pb";
+import type { KeyAttributes, KeyState, Usage } from "@keystead/contract/generated/hsm/hsm_pb";
+import { newLife, type NewLife } from "../objects/attribute-values.ts";
+import { attributesOf } from "./attribute-message.ts";
+import { stateName } from "./key-message.ts";
+import { usageNames } from "./usage-names.ts";
 import { fillRandom } from "@keystead/crypto/random";
-import { usageNames } from "./key-message.ts";
 
 /** A UUIDv7 (RFC 9562 §5.7): sorts by time, so that generated ids list in the order they were made. */
 export function newKeyId(nowMs: number): string {
@@ -25,4 +28,12 @@ export function newKeyUsage(algorithm: AlgorithmName, asked: readonly Usage[]): 
   if (wrong !== undefined)
     throw new HsmError("INVALID_REQUEST", `${algorithm} keys cannot be for '${wrong}'; possible: ${possible.join(", ")}`);
   return usage.length === 0 ? possible : usage;
+}
+
+/** State, dates and attributes of a new key. @throws {HsmError} INVALID_REQUEST */
+export function newKeyLife(request: { readonly attributes?: KeyAttributes | undefined; readonly state: KeyState }, now: number): NewLife {
+  const state = stateName(request.state);
+  if (state !== undefined && state !== "pre_activation" && state !== "active")
+    throw new HsmError("INVALID_REQUEST", "state: a key begins as pre_activation (staged) or active");
+  return newLife(attributesOf(request.attributes), state, now);
 }

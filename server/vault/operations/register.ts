@@ -26,6 +26,19 @@ import { rotateKey } from "./rotate-key.ts";
 import { sign } from "./sign.ts";
 import { verify } from "./verify.ts";
 import { verifyMac } from "./verify-mac.ts";
+import { activateKey } from "./activate-key.ts";
+import { suspendKey } from "./suspend-key.ts";
+import { resumeKey } from "./resume-key.ts";
+import { deactivateKey } from "./deactivate-key.ts";
+import { revokeKey } from "./revoke-key.ts";
+import { rollbackKey } from "./rollback-key.ts";
+import { listVersions } from "./list-versions.ts";
+import { updateKey } from "./update-key.ts";
+import { destroyKey } from "./destroy-key.ts";
+import { cancelDestruction } from "./cancel-destruction.ts";
+import { purgeKey } from "./purge-key.ts";
+import { setAttributes } from "./set-attributes.ts";
+import { findObjects } from "./find-objects.ts";
 
 const LINES = [
   generateKey,
@@ -51,6 +64,19 @@ const LINES = [
   getStatus,
   encapsulate,
   decapsulate,
+  activateKey,
+  suspendKey,
+  resumeKey,
+  deactivateKey,
+  revokeKey,
+  rollbackKey,
+  listVersions,
+  updateKey,
+  destroyKey,
+  cancelDestruction,
+  purgeKey,
+  setAttributes,
+  findObjects,
 ] as unknown as readonly Handler[];
 
 /** Handlers by operation number. */

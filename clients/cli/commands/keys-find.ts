@@ -1,0 +1,44 @@
+/** `keystead keys find`: keys by their attributes. */
+import type { Command } from "commander";
+import type { FindObjectsRequest, Key, KeyState } from "@keystead/client/shapes";
+import { attributesFrom } from "../attribute-options.ts";
+import { collect, leaf, type Run } from "../command-tree.ts";
+import { keyTable } from "./key-facts.ts";
+
+interface Options {
+  readonly algorithm?: string;
+  readonly state?: string;
+  readonly tag?: readonly string[];
+}
+
+export function keysFind(parent: Command, run: Run): void {
+  leaf<Options>(parent, run, {
+    usage: "find [conditions...]",
+    summary: "Find keys by their attributes",
+    notes: "A condition is NAME=VALUE with an attribute's name; of usages, a key must permit every one named.",
+    examples: ["keystead keys find label='Release key'", "keystead keys find extractable=true usage=sign --state active"],
+    options: (command) =>
+      command
+        .option("--algorithm <name>", "only keys of this algorithm")
+        .option("--state <state>", "only keys in this state (default: all but destroyed)")
+        .option("--tag <tag>", "only keys with this tag; repeat for more", collect),
+    body: async (context, { algorithm, state, tag }, conditions) => {
+      const keystead = await context.connect();
+      const request: FindObjectsRequest = {
+        match: attributesFrom("find", conditions),
+        algorithm,
+        state: state as KeyState | undefined,
+        tags: tag,
+        perPage: 1000,
+      };
+      const keys: Key[] = [];
+      let pageToken: string | undefined;
+      do {
+        const answer = await keystead.findObjects({ ...request, pageToken });
+        keys.push(...answer.keys);
+        pageToken = answer.nextPageToken;
+      } while (pageToken !== "");
+      await context.print({ keys }, () => keyTable(context, keys));
+    },
+  });
+}

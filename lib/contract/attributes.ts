@@ -1,0 +1,163 @@
+/**
+ * The attributes of a key, one row each: what PKCS#11 calls it, who may write it and when. The vault enforces these
+ * rows, FindObjects looks by them, the documentation prints them. The names are the fields of the message
+ * KeyAttributes (a test holds the two together).
+ *
+ * Whatever a row says: nothing is written once `modifiable` is false, and nothing in a state in which the lifecycle
+ * table forbids SetAttributes.
+ *
+ * @see PKCS#11 3.1 §4.4 to §4.10
+ */
+
+/** When and how an attribute may be written. */
+export type Writable =
+  /** By nobody, ever: it follows from the key. */
+  | "never"
+  | "freely"
+  /** Once true, for good: CKA_SENSITIVE. */
+  | "to true"
+  /** Once false, for good: CKA_EXTRACTABLE, CKA_MODIFIABLE. */
+  | "to false"
+  /** Usages can be given up, not gained. */
+  | "to fewer"
+  /** Only while the key is staged, and to a time that lies ahead. */
+  | "while staged"
+  /** To a time that lies ahead. */
+  | "to the future";
+
+export interface AttributeRow {
+  readonly pkcs11: string;
+  readonly kind: "text" | "bytes" | "boolean" | "number" | "usages" | "time";
+  /** May be given when the key is made. */
+  readonly atCreation: boolean;
+  readonly change: Writable;
+  /** True when it would tell a stranger nothing: it may stand outside a sealed record. All others only as keyed hashes. */
+  readonly public: boolean;
+  readonly meaning: string;
+}
+
+export const ATTRIBUTES = Object.freeze({
+  label: {
+    pkcs11: "CKA_LABEL",
+    kind: "text",
+    atCreation: true,
+    change: "freely",
+    public: false,
+    meaning: "A name for people; need not be unique.",
+  },
+  id: {
+    pkcs11: "CKA_ID",
+    kind: "bytes",
+    atCreation: true,
+    change: "freely",
+    public: false,
+    meaning: "An identifier that other systems chose.",
+  },
+  object_class: {
+    pkcs11: "CKA_CLASS",
+    kind: "text",
+    atCreation: false,
+    change: "never",
+    public: true,
+    meaning: "`private` or `secret`.",
+  },
+  key_type: {
+    pkcs11: "CKA_KEY_TYPE",
+    kind: "text",
+    atCreation: false,
+    change: "never",
+    public: true,
+    meaning: "The PKCS#11 key type of the algorithm.",
+  },
+  size_bits: {
+    pkcs11: "CKA_MODULUS_BITS, CKA_VALUE_LEN",
+    kind: "number",
+    atCreation: false,
+    change: "never",
+    public: true,
+    meaning: "Size of the key.",
+  },
+  usage: {
+    pkcs11: "CKA_SIGN, CKA_VERIFY, CKA_ENCRYPT, CKA_DECRYPT, ...",
+    kind: "usages",
+    atCreation: false,
+    change: "to fewer",
+    public: false,
+    meaning: "Every use that is permitted. When a key is made, the request's own `usage` says it.",
+  },
+  sensitive: {
+    pkcs11: "CKA_SENSITIVE",
+    kind: "boolean",
+    atCreation: false,
+    change: "to true",
+    public: false,
+    meaning: "The material is never shown in plain: `exportable` is not `plain`. When a key is made, `exportable` says it.",
+  },
+  extractable: {
+    pkcs11: "CKA_EXTRACTABLE",
+    kind: "boolean",
+    atCreation: false,
+    change: "to false",
+    public: false,
+    meaning: "The material may leave the vault: `exportable` is not `never`. When a key is made, `exportable` says it.",
+  },
+  always_sensitive: {
+    pkcs11: "CKA_ALWAYS_SENSITIVE",
+    kind: "boolean",
+    atCreation: false,
+    change: "never",
+    public: false,
+    meaning: "Made in this vault and sensitive ever since.",
+  },
+  never_extractable: {
+    pkcs11: "CKA_NEVER_EXTRACTABLE",
+    kind: "boolean",
+    atCreation: false,
+    change: "never",
+    public: false,
+    meaning: "Made in this vault and not extractable ever since.",
+  },
+  local: {
+    pkcs11: "CKA_LOCAL",
+    kind: "boolean",
+    atCreation: false,
+    change: "never",
+    public: true,
+    meaning: "The current version was made in this vault.",
+  },
+  key_gen_mechanism: {
+    pkcs11: "CKA_KEY_GEN_MECHANISM",
+    kind: "text",
+    atCreation: false,
+    change: "never",
+    public: true,
+    meaning: "The algorithm by which this vault made the current version; empty when it did not.",
+  },
+  modifiable: {
+    pkcs11: "CKA_MODIFIABLE",
+    kind: "boolean",
+    atCreation: true,
+    change: "to false",
+    public: false,
+    meaning: "Attributes may still be changed. True unless the key is made otherwise.",
+  },
+  start_date: {
+    pkcs11: "CKA_START_DATE",
+    kind: "time",
+    atCreation: true,
+    change: "while staged",
+    public: false,
+    meaning: "When the key became, or by itself becomes, active.",
+  },
+  end_date: {
+    pkcs11: "CKA_END_DATE",
+    kind: "time",
+    atCreation: true,
+    change: "to the future",
+    public: false,
+    meaning: "From then on the key makes nothing new.",
+  },
+} satisfies Record<string, AttributeRow>);
+
+export type AttributeName = keyof typeof ATTRIBUTES;
+export const ATTRIBUTE_NAMES = Object.freeze(Object.keys(ATTRIBUTES)) as readonly AttributeName[];

@@ -1,0 +1,169 @@
+/**
+ * A key's attributes by the names of the attribute table: read, compared, and written as far as the table permits.
+ *
+ * What a row calls "never" is computed here from the key, so there is nothing that could be written.
+ */
+import { ALGORITHMS, type Usage } from "@keystead/contract/algorithms";
+import { ATTRIBUTES, ATTRIBUTE_NAMES, type AttributeName } from "@keystead/contract/attributes";
+import { HsmError } from "@keystead/contract/errors";
+import type { KeyAttributes } from "./attributes.ts";
+import { requireState } from "./lifecycle.ts";
+
+/** Values by name; times are milliseconds since the epoch, `id` is hexadecimal. */
+export interface AttributeValues {
+  readonly label: string;
+  readonly id: string;
+  readonly object_class: string;
+  readonly key_type: string;
+  readonly size_bits: number;
+  readonly usage: readonly Usage[];
+  readonly sensitive: boolean;
+  readonly extractable: boolean;
+  readonly always_sensitive: boolean;
+  readonly never_extractable: boolean;
+  readonly local: boolean;
+  readonly key_gen_mechanism: string;
+  readonly modifiable: boolean;
+  readonly start_date?: number;
+  readonly end_date?: number;
+}
+export type SomeAttributes = { readonly [N in AttributeName]?: AttributeValues[N] | undefined };
+
+/** Every attribute of a key. */
+export function attributeValues(key: KeyAttributes): AttributeValues {
+  const row = ALGORITHMS[key.algorithm];
+  const local = key.versions.find(({ version }) => version === key.current)?.local === true;
+  return {
+    label: key.label,
+    id: key.objectId,
+    object_class: row.objectClass,
+    key_type: row.ckk,
+    size_bits: row.sizeBits,
+    usage: key.usage,
+    sensitive: key.exportable !== "plain",
+    extractable: key.exportable !== "never",
+    always_sensitive: key.alwaysSensitive,
+    never_extractable: key.neverExtractable,
+    local,
+    key_gen_mechanism: local ? key.algorithm : "",
+    modifiable: key.modifiable,
+    ...(key.startDate === undefined ? {} : { start_date: key.startDate }),
+    ...(key.endDate === undefined ? {} : { end_date: key.endDate }),
+  };
+}
+
+/** The names that are given. */
+const given = (some: SomeAttributes): AttributeName[] => ATTRIBUTE_NAMES.filter((name) => some[name] !== undefined);
+
+/** Whether a key has these values; of usages, at least these. */
+export function attributesMatch(key: KeyAttributes, wanted: SomeAttributes): boolean {
+  const values = attributeValues(key);
+  return given(wanted).every((name) =>
+    name === "usage" ? wanted.usage?.every((usage) => values.usage.includes(usage)) : values[name] === wanted[name],
+  );
+}
+
+/**
+ * SetAttributes: the key's attributes with these changed. Writing the value that is there changes nothing and is
+ * permitted wherever writing is.
+ *
+ * @throws {HsmError} KEY_STATE_FORBIDS by the lifecycle table; INVALID_REQUEST naming the attribute that nobody may write
+ *   so, or any while the key is not modifiable
+ */
+export function withAttributes(keyId: string, before: KeyAttributes, wanted: SomeAttributes, now: number): KeyAttributes {
+  requireState("SetAttributes", keyId, before);
+  const names = given(wanted);
+  if (names.length === 0) throw new HsmError("INVALID_REQUEST", "attributes: none is given");
+  if (!before.modifiable) throw new HsmError("INVALID_REQUEST", `key '${keyId}' is not modifiable`);
+  const values = attributeValues(before);
+  for (const name of names) {
+    const wrong = refusal(name, values, wanted, before, now);
+    if (wrong !== undefined) throw new HsmError("INVALID_REQUEST", `attributes.${name}: ${wrong}`);
+  }
+  const sensitive = wanted.sensitive ?? values.sensitive;
+  const extractable = wanted.extractable ?? values.extractable;
+  const startDate = wanted.start_date ?? before.startDate;
+  const endDate = wanted.end_date ?? before.endDate;
+  requireOrder(startDate, endDate);
+  return {
+    ...before,
+    updatedAt: now,
+    label: wanted.label ?? before.label,
+    objectId: wanted.id ?? before.objectId,
+    usage: before.usage.filter((usage) => wanted.usage === undefined || wanted.usage.includes(usage)),
+    exportable: !extractable ? "never" : sensitive ? "wrapped" : "plain",
+    modifiable: wanted.modifiable ?? before.modifiable,
+    ...(startDate === undefined ? {} : { startDate }),
+    ...(endDate === undefined ? {} : { endDate }),
+  };
+}
+
+/** Why this attribute may not be written so, or undefined. */
+function refusal(
+  name: AttributeName,
+  values: AttributeValues,
+  wanted: SomeAttributes,
+  before: KeyAttributes,
+  now: number,
+): string | undefined {
+  switch (ATTRIBUTES[name].change) {
+    case "never":
+      return "is read-only";
+    case "to true":
+      return values[name] === true && wanted[name] === false ? "can only become true" : undefined;
+    case "to false":
+      return values[name] === false && wanted[name] === true ? "can only become false" : undefined;
+    case "to fewer":
+      return wanted.usage?.every((usage) => values.usage.includes(usage)) === true ? undefined : "usages can be given up, not gained";
+    case "while staged":
+      return before.state === "pre_activation" ? ahead(wanted[name], now) : "can only be written while the key is staged";
+    case "to the future":
+      return ahead(wanted[name], now);
+    case "freely":
+      return undefined;
+  }
+}
+
+const ahead = (time: unknown, now: number): string | undefined => ((time as number) > now ? undefined : "must lie ahead");
+
+/** @throws {HsmError} INVALID_REQUEST unless the key ends after it starts */
+function requireOrder(startDate: number | undefined, endDate: number | undefined): void {
+  if (startDate !== undefined && endDate !== undefined && endDate <= startDate)
+    throw new HsmError("INVALID_REQUEST", "attributes.end_date: must be after start_date");
+}
+
+/** What a new key's attributes and state come to. */
+export interface NewLife {
+  readonly state: "pre_activation" | "active";
+  readonly label: string;
+  readonly objectId: string;
+  readonly modifiable: boolean;
+  readonly startDate?: number;
+  readonly endDate?: number;
+}
+
+/**
+ * The attributes of a key that is being made.
+ *
+ * @param state what was asked for; undefined = active, or staged when the start date lies ahead
+ * @throws {HsmError} INVALID_REQUEST for an attribute that cannot be given then, or dates that make no sense
+ */
+export function newLife(wanted: SomeAttributes, state: "pre_activation" | "active" | undefined, now: number): NewLife {
+  for (const name of given(wanted))
+    if (!ATTRIBUTES[name].atCreation) throw new HsmError("INVALID_REQUEST", `attributes.${name}: cannot be given when a key is made`);
+  for (const name of ["start_date", "end_date"] as const) {
+    const wrong = wanted[name] === undefined ? undefined : ahead(wanted[name], now);
+    if (wrong !== undefined) throw new HsmError("INVALID_REQUEST", `attributes.${name}: ${wrong}`);
+  }
+  requireOrder(wanted.start_date, wanted.end_date);
+  if (state === "active" && wanted.start_date !== undefined)
+    throw new HsmError("INVALID_REQUEST", "attributes.start_date: the key is to be active at once");
+  return {
+    state: wanted.start_date === undefined ? (state ?? "active") : "pre_activation",
+    label: wanted.label ?? "",
+    objectId: wanted.id ?? "",
+    modifiable: wanted.modifiable ?? true,
+    ...(wanted.start_date === undefined ? {} : { startDate: wanted.start_date }),
+    ...(wanted.end_date === undefined ? {} : { endDate: wanted.end_date }),
+  };
+}
