@@ -156,6 +156,8 @@ export type ImportFormat = "pkcs8" | "sec1" | "jwk" | "raw" | "pem";
 /** One key algorithm. Exactly what its usages in the contract's table need is present of signer, cipher, macer and kem. */
 export interface Mechanism<K extends Key = KeyObject> {
   readonly algorithm: AlgorithmName;
+  /** Whether a fresh key takes about as long as a cheap signature; left out where it takes longer. */
+  readonly cheapGeneration?: true;
   /** A fresh key from OpenSSL's random generator, made on the thread pool. */
   generate(): Promise<K>;
   /**

@@ -85,6 +85,7 @@ function ecdsa(curve: Curve): Mechanism {
   };
   return Object.freeze<Mechanism>({
     algorithm: curve.algorithm,
+    ...(curve.cost === "inline" ? { cheapGeneration: true as const } : {}),
     generate: async () => (await generateAsync("ec", { namedCurve: curve.opensslName })).privateKey,
     load: (material) => loadPrivateKey(material, isOurs),
     store: storePrivateKey,

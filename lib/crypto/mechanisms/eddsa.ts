@@ -39,6 +39,7 @@ function edwards(curve: Curve): Mechanism {
   const isOurs = (key: KeyObject): boolean => key.type === "private" && key.asymmetricKeyType === opensslName;
   return Object.freeze<Mechanism>({
     algorithm,
+    cheapGeneration: true,
     generate: async () => (await generateAsync(opensslName as "ed25519")).privateKey,
     load: (material) => loadPrivateKey(material, isOurs),
     store: storePrivateKey,

@@ -45,6 +45,7 @@ function mlKem(algorithm: "ML-KEM-512" | "ML-KEM-768" | "ML-KEM-1024", ciphertex
   });
   return Object.freeze<Mechanism>({
     algorithm,
+    cheapGeneration: true,
     generate: async () => (await generateAsync(type)).privateKey,
     load: (material) => loadPrivateKey(material, isOurs),
     store: storePrivateKey,

@@ -15,7 +15,7 @@ import { keyRefused, storedKeyUnreadable } from "./refusals.ts";
 import { attempt, MAX_KEY_BYTES } from "./private-key.ts";
 
 /** The key-handling half of a secret-key mechanism. */
-export type SecretKeyMethods = Pick<Mechanism, "algorithm" | "generate" | "load" | "store" | "importKey">;
+export type SecretKeyMethods = Pick<Mechanism, "algorithm" | "cheapGeneration" | "generate" | "load" | "store" | "importKey">;
 
 /** Key handling for `algorithm`: raw bytes (or JWK `oct`) of exactly its size. */
 export function secretKeyMethods(algorithm: AlgorithmName): SecretKeyMethods {
@@ -23,6 +23,7 @@ export function secretKeyMethods(algorithm: AlgorithmName): SecretKeyMethods {
   const sizeBytes = row.sizeBits / 8;
   return {
     algorithm,
+    cheapGeneration: true,
     generate: async () => {
       const bytes = fillRandom(secretBuffer(sizeBytes));
       try {

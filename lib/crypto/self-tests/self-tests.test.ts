@@ -105,7 +105,7 @@ test("a mechanism that can do nothing with its keys, or throws, is not consisten
   const key: KeyObject = await mechanisms.Ed25519.generate();
   const { signer: _signer, ...nothing } = mechanisms.Ed25519;
   assert.equal(await consistent(nothing, key), false);
-  const throwing = { ...mechanisms.Ed25519, signer: { ...mechanisms.Ed25519.signer, sign: () => assert.fail("broken") } } as never;
+  const throwing = { ...mechanisms.Ed25519, signer: { ...mechanisms.Ed25519.signer, signPooled: () => assert.fail("broken") } } as never;
   assert.equal(await consistent(throwing, key), false);
 });
 

@@ -68,7 +68,7 @@ export class SoftwareProvider {
    */
   generate(algorithm: AlgorithmName, run: Run): Promise<Key> {
     const mechanism = this.#mechanismFor(algorithm);
-    return this.#heavy.run(run.principal, 1, async () => {
+    return (mechanism.cheapGeneration === true ? this.#light : this.#heavy).run(run.principal, 1, async () => {
       const key = await mechanism.generate();
       if (!(await consistent(mechanism, key)))
         throw new HsmError("SELF_TEST_FAILED", `a new ${algorithm} key failed its pair-wise consistency test`);
