@@ -233,7 +233,7 @@ interface SignatureChoices extends KeyAddress {
   readonly digest?: DigestSpelling | undefined;
   readonly scheme?: SignatureScheme | undefined;
   readonly format?: SignatureFormat | undefined;
-  /** Signed with the data, at most 255 bytes: what the signature is for. Ed25519 and Ed448 take one. */
+  /** Signed with the data, at most 255 bytes: what the signature is for. Ed25519, Ed448, ML-DSA, SLH-DSA. */
   readonly context?: Uint8Array | undefined;
   /** RSA-PSS: length of the salt; as long as the digest when left out. */
   readonly saltBytes?: number | undefined;

@@ -24,7 +24,7 @@ export interface SignatureParams {
   readonly scheme?: "pss" | "pkcs1" | "prehash";
   /** ECDSA: ASN.1 DER (default) or r || s (IEEE P1363). Every other algorithm has one form, called "raw". */
   readonly format?: "der" | "raw";
-  /** What the signature is for, 0 to 255 bytes, signed with the message: Ed25519 (Ed25519ctx), Ed448. */
+  /** What the signature is for, 0 to 255 bytes, signed with the message: Ed25519 (Ed25519ctx), Ed448, ML-DSA, SLH-DSA. */
   readonly context?: Uint8Array;
   /** RSASSA-PSS: length of the salt, made and accepted; as long as the digest by default. */
   readonly saltBytes?: number;

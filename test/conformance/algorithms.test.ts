@@ -187,7 +187,10 @@ const withUsage = (usage: string): AlgorithmName[] =>
   ALGORITHM_NAMES.filter((name) => (ALGORITHMS[name].usages as readonly string[]).includes(usage));
 const idOf = (what: string, algorithm: AlgorithmName): string => `${what}-${algorithm}`;
 
-for (const algorithm of withUsage("sign")) {
+/** The openssl command of today's systems knows no post-quantum signatures: post-quantum-signatures.test.ts has them. */
+const CLASSICAL = withUsage("sign").filter((name) => ["ed25519", "ed448", "ec", "rsa"].includes(ALGORITHMS[name].family));
+
+for (const algorithm of CLASSICAL) {
   test(`${algorithm}: a signature made through REST verifies on every surface and with openssl, in every scheme, digest and format`, async () => {
     const keyId = idOf("sign", algorithm);
     const { public_key: publicKey } = await given("REST", generateKey, { keyId, algorithm: algorithmNumber(algorithm) });

@@ -85,7 +85,7 @@ const CURVES: Readonly<Partial<Record<AlgorithmName, string>>> = {
 
 function isOf(algorithm: AlgorithmName, { asymmetricKeyType, asymmetricKeyDetails }: KeyObject): boolean {
   const { family, sizeBits } = ALGORITHMS[algorithm];
-  if (family === "ml-kem") return asymmetricKeyType === `ml-kem-${sizeBits}`;
+  if (family === "ml-kem" || family === "ml-dsa" || family === "slh-dsa") return asymmetricKeyType === algorithm.toLowerCase();
   if (asymmetricKeyType !== family) return false;
   if (family === "rsa") return asymmetricKeyDetails?.modulusLength === sizeBits;
   return family !== "ec" || asymmetricKeyDetails?.namedCurve === CURVES[algorithm];

@@ -14,7 +14,7 @@ const PRIVATE = ALGORITHM_NAMES.filter((name) => ALGORITHMS[name].objectClass ==
 const mechanismOf = (name: AlgorithmName): Mechanism => mechanismFor(name) as Mechanism;
 const SECRET = ALGORITHM_NAMES.filter((name) => ALGORITHMS[name].objectClass === "secret");
 /** Families whose private form is a seed without a public half. */
-const SEEDED: ReadonlySet<string> = new Set(["ed25519", "ed448", "ml-kem"]);
+const SEEDED: ReadonlySet<string> = new Set(["ed25519", "ed448", "ml-kem", "ml-dsa", "slh-dsa"]);
 const keys = new Map<AlgorithmName, [KeyObject, KeyObject]>();
 for (const name of PRIVATE) keys.set(name, [await mechanismOf(name).generate(), await mechanismOf(name).generate()]);
 
@@ -60,7 +60,8 @@ function forms(name: AlgorithmName): [ImportFormat, Buffer][] {
     found.push(["sec1", key.export({ format: "der", type: "sec1" })], ["pem", Buffer.from(key.export({ format: "pem", type: "sec1" }))]);
   }
   if (family === "rsa") found.push(["pem", Buffer.from(key.export({ format: "pem", type: "pkcs1" }))]);
-  else found.push(["raw", key.export({ format: family === "ml-kem" ? ("raw-seed" as "raw-private") : "raw-private" })]);
+  else
+    found.push(["raw", key.export({ format: family === "ml-kem" || family === "ml-dsa" ? ("raw-seed" as "raw-private") : "raw-private" })]);
   return found;
 }
 

@@ -18,6 +18,7 @@ const OPENSSL_DIGESTS = DIGEST_NAMES.filter((name) => name !== "BLAKE3");
 /** Every combination of parameters a family accepts, beginning with its default. */
 function signatureParams(family: string): SignatureParams[] {
   const context = Buffer.from("context");
+  if (family.endsWith("-dsa")) return [{}, { context }];
   if (family.startsWith("ed")) return [{}, { format: "raw" }, { context }, { scheme: "prehash" }, { scheme: "prehash", context }];
   if (family === "ec")
     return [
@@ -35,6 +36,15 @@ function signatureParams(family: string): SignatureParams[] {
   ];
 }
 
+const CONTEXT_ALONE: readonly SignatureParams[] = [
+  { digest: "SHA-512" },
+  { scheme: "prehash" },
+  { scheme: "pss" },
+  { format: "der" },
+  { context: Buffer.alloc(256) },
+  { saltBytes: 20 },
+  { deterministic: true },
+];
 const EDWARDS: readonly SignatureParams[] = [
   { digest: "SHA-512" },
   { scheme: "pss" },
@@ -46,6 +56,8 @@ const EDWARDS: readonly SignatureParams[] = [
 const REFUSED_SIGNATURE_PARAMS: Readonly<Record<string, readonly SignatureParams[]>> = {
   ed25519: EDWARDS,
   ed448: EDWARDS,
+  "ml-dsa": CONTEXT_ALONE,
+  "slh-dsa": CONTEXT_ALONE,
   ec: [
     { scheme: "pss" },
     { scheme: "prehash" },

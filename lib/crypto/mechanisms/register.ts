@@ -23,6 +23,21 @@ import { ed25519, ed448 } from "./eddsa.ts";
 import { hmacSha256, hmacSha384, hmacSha3_256, hmacSha3_384, hmacSha3_512, hmacSha512 } from "./hmac.ts";
 import { kmac128, kmac256 } from "./kmac.ts";
 import { mlKem1024, mlKem512, mlKem768 } from "./ml-kem.ts";
+import { mlDsa44, mlDsa65, mlDsa87 } from "./ml-dsa.ts";
+import {
+  slhDsaSha2_128s,
+  slhDsaSha2_128f,
+  slhDsaSha2_192s,
+  slhDsaSha2_192f,
+  slhDsaSha2_256s,
+  slhDsaSha2_256f,
+  slhDsaShake128s,
+  slhDsaShake128f,
+  slhDsaShake192s,
+  slhDsaShake192f,
+  slhDsaShake256s,
+  slhDsaShake256f,
+} from "./slh-dsa.ts";
 import { storedKeyUnreadable } from "./refusals.ts";
 import { rsa2048, rsa3072, rsa4096 } from "./rsa.ts";
 
@@ -33,6 +48,21 @@ export const mechanisms = Object.freeze({
   "ECDSA-P384": ecdsaP384,
   "ECDSA-P521": ecdsaP521,
   "ECDSA-secp256k1": ecdsaSecp256k1,
+  "ML-DSA-44": mlDsa44,
+  "ML-DSA-65": mlDsa65,
+  "ML-DSA-87": mlDsa87,
+  "SLH-DSA-SHA2-128s": slhDsaSha2_128s,
+  "SLH-DSA-SHA2-128f": slhDsaSha2_128f,
+  "SLH-DSA-SHA2-192s": slhDsaSha2_192s,
+  "SLH-DSA-SHA2-192f": slhDsaSha2_192f,
+  "SLH-DSA-SHA2-256s": slhDsaSha2_256s,
+  "SLH-DSA-SHA2-256f": slhDsaSha2_256f,
+  "SLH-DSA-SHAKE-128s": slhDsaShake128s,
+  "SLH-DSA-SHAKE-128f": slhDsaShake128f,
+  "SLH-DSA-SHAKE-192s": slhDsaShake192s,
+  "SLH-DSA-SHAKE-192f": slhDsaShake192f,
+  "SLH-DSA-SHAKE-256s": slhDsaShake256s,
+  "SLH-DSA-SHAKE-256f": slhDsaShake256f,
   "RSA-2048": rsa2048,
   "RSA-3072": rsa3072,
   "RSA-4096": rsa4096,

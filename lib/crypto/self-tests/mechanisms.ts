@@ -39,6 +39,7 @@ import {
   chacha20Poly1305,
   xChacha20Poly1305,
 } from "./more-ciphers.ts";
+import { mlDsa44, mlDsa65, mlDsa87, slhDsaSha2, slhDsaShake } from "./post-quantum-signatures.ts";
 import { rsa2048, rsa3072, rsa4096 } from "./rsa.ts";
 
 export const KNOWN_ANSWERS: Readonly<Record<AlgorithmName, KnownAnswer>> = Object.freeze({
@@ -48,6 +49,21 @@ export const KNOWN_ANSWERS: Readonly<Record<AlgorithmName, KnownAnswer>> = Objec
   "ECDSA-P384": ecdsaP384,
   "ECDSA-P521": ecdsaP521,
   "ECDSA-secp256k1": ecdsaSecp256k1,
+  "ML-DSA-44": mlDsa44,
+  "ML-DSA-65": mlDsa65,
+  "ML-DSA-87": mlDsa87,
+  "SLH-DSA-SHA2-128s": slhDsaSha2,
+  "SLH-DSA-SHA2-128f": slhDsaSha2,
+  "SLH-DSA-SHA2-192s": slhDsaSha2,
+  "SLH-DSA-SHA2-192f": slhDsaSha2,
+  "SLH-DSA-SHA2-256s": slhDsaSha2,
+  "SLH-DSA-SHA2-256f": slhDsaSha2,
+  "SLH-DSA-SHAKE-128s": slhDsaShake,
+  "SLH-DSA-SHAKE-128f": slhDsaShake,
+  "SLH-DSA-SHAKE-192s": slhDsaShake,
+  "SLH-DSA-SHAKE-192f": slhDsaShake,
+  "SLH-DSA-SHAKE-256s": slhDsaShake,
+  "SLH-DSA-SHAKE-256f": slhDsaShake,
   "RSA-2048": rsa2048,
   "RSA-3072": rsa3072,
   "RSA-4096": rsa4096,

@@ -18,7 +18,7 @@ const FORMATS: Readonly<Record<KeyMaterialFormat, ImportFormat | undefined>> = O
 });
 
 /** Takes a key made elsewhere, after the mechanism has checked it whole. The request's copy is wiped with its frame. */
-export const importKey = handler(operation, async ({ namespace, request }, { objects }) => {
+export const importKey = handler(operation, async ({ namespace, request, run }, { objects, provider }) => {
   const algorithm = algorithmName(request.algorithm);
   const format = FORMATS[request.format];
   if (algorithm === undefined || format === undefined) throw new HsmError("INVALID_REQUEST", "algorithm or format is missing");
@@ -26,6 +26,7 @@ export const importKey = handler(operation, async ({ namespace, request }, { obj
   const life = newKeyLife(request, objects.now());
   const keyId = request.keyId === "" ? newKeyId(Date.now()) : request.keyId;
   const key = mechanismFor(algorithm).importKey(format, request.keyMaterial);
+  await provider.checkImported(algorithm, key, run);
   const { described, change } = await objects.create({
     namespace,
     keyId,

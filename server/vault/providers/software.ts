@@ -4,7 +4,7 @@
  * What takes under about 50 microseconds runs on the event loop; RSA, P-384, P-521, key generation, large messages and most
  * members of a batch go to the thread pool, costly and cheap jobs behind a {@link Limiter} each.
  */
-import type { AlgorithmName } from "@keystead/contract/algorithms";
+import { ALGORITHMS, type AlgorithmName } from "@keystead/contract/algorithms";
 import { HsmError } from "@keystead/contract/errors";
 import type { Key } from "@keystead/crypto/composite-key";
 import type { Cipher, CipherParams, Ciphertext, Kem, Macer, MacParams, SignatureParams, Signer } from "@keystead/crypto/mechanism";
@@ -74,6 +74,20 @@ export class SoftwareProvider {
         throw new HsmError("SELF_TEST_FAILED", `a new ${algorithm} key failed its pair-wise consistency test`);
       return key;
     });
+  }
+
+  /**
+   * Returns when a key from outside is sound as far as only its use can show.
+   *
+   * An SLH-DSA key carries the root of its tree; whether its seeds lead there a signature shows, which takes up to a
+   * second. The other mechanisms find out when they read a key.
+   *
+   * @throws {HsmError} INVALID_REQUEST   its halves do not fit each other
+   */
+  async checkImported(algorithm: AlgorithmName, key: Key, run: Run): Promise<void> {
+    if (ALGORITHMS[algorithm].family !== "slh-dsa") return;
+    const fits = await this.#heavy.run(run.principal, 1, () => consistent(this.#mechanismFor(algorithm), key));
+    if (!fits) throw new HsmError("INVALID_REQUEST", "key material refused: the public half does not match the private half");
   }
 
   sign(key: OpenKey, data: Uint8Array, params: SignatureParams, run: Run): Buffer | Promise<Buffer> {
