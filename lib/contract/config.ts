@@ -98,7 +98,8 @@ export interface VaultConfig {
   readonly logLevel: LogLevel;
   readonly dataDir: string;
   readonly storage: {
-    readonly backend: "memory" | "sqlite";
+    readonly backend: "memory" | "sqlite" | "filesystem";
+    readonly sqlitePath: string;
     readonly cacheSizeBytes: number;
     readonly wal: boolean;
     readonly syncMode: SyncMode;

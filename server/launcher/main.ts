@@ -25,7 +25,7 @@ interface Effective {
   readonly vault: {
     readonly preset: string;
     readonly dataDir: string;
-    readonly storage: { readonly backend: string };
+    readonly storage: { readonly backend: string; readonly sqlitePath: string };
     readonly audit: { readonly path: string };
     readonly unseal: { readonly masterKey?: string; readonly hmacKey?: string; readonly passphrase?: string };
     readonly hardwareRandomPath?: string;
@@ -98,7 +98,15 @@ function run({ gateway: gatewayConfig, vault: vaultConfig, logging, notices }: E
   ];
   const inMemory = vaultConfig.storage.backend === "memory";
   // Parents first: Node refuses a folder that is granted after one inside it.
-  const folders = inMemory ? [] : [...new Set([vaultConfig.dataDir, dirname(vaultConfig.audit.path)])].sort();
+  const folders = inMemory
+    ? []
+    : [
+        ...new Set([
+          vaultConfig.dataDir,
+          dirname(vaultConfig.audit.path),
+          ...(vaultConfig.storage.backend === "sqlite" ? [dirname(vaultConfig.storage.sqlitePath)] : []),
+        ]),
+      ].sort();
   const descriptors = [...new Set(named("fd").map(Number))];
   // Only root may read such a device, and the vault opens nothing outside its folders: it gets a descriptor.
   const hardwareRandom = openHardware(vaultConfig.hardwareRandomPath);
@@ -130,7 +138,14 @@ function run({ gateway: gatewayConfig, vault: vaultConfig, logging, notices }: E
     onLine: (line) => log.write(line),
   };
   if (ownUsers) {
-    const prefixes = ["keystead.db", "vault.lock", "folder-sync.db", basename(vaultConfig.audit.path), basename(logging.filePath)];
+    const prefixes = [
+      basename(vaultConfig.storage.sqlitePath),
+      "vault.json",
+      "vault.lock",
+      "folder-sync.db",
+      basename(vaultConfig.audit.path),
+      basename(logging.filePath),
+    ];
     try {
       for (const folder of folders) giveFolder(folder, USERS.vault, (name) => prefixes.some((prefix) => name.startsWith(prefix)));
     } catch (error) {

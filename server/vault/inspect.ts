@@ -2,6 +2,7 @@
  * `keystead audit verify` and `keystead store verify`: the proof without the server.
  *
  *     keystead audit verify [--data-dir DIR | --log PATH] [--master-key REF | --passphrase REF] [--hmac-key REF] [--json]
+ *                           [--key-store sqlite|filesystem] [--sqlite-path PATH]
  *     keystead store verify --data-dir DIR [...]
  *
  * Opens nothing for writing and listens on nothing. Without the unseal secret the chain is re-derived and every record
@@ -20,6 +21,7 @@ import { verifyLog } from "./audit/verify.ts";
 import { decodeSecret, readSecret } from "./ceremonies/secret.ts";
 import { verifyEverything } from "./duties/verify-everything.ts";
 import { openVault, parseHeader, type Hierarchy } from "./objects/hierarchy.ts";
+import { filesystemReader } from "./stores/filesystem.ts";
 import { sqliteReader } from "./stores/sqlite.ts";
 
 process.title = "keystead [inspect]";
@@ -28,6 +30,8 @@ interface Options {
   readonly what: "audit" | "store";
   readonly dataDir: string | undefined;
   readonly log: string;
+  readonly keyStore: string | undefined;
+  readonly sqlitePath: string | undefined;
   readonly masterKey: SecretReference | undefined;
   readonly passphrase: SecretReference | undefined;
   readonly hmacKey: SecretReference | undefined;
@@ -35,7 +39,7 @@ interface Options {
 }
 
 const USAGE =
-  "usage: keystead audit verify [--data-dir DIR] [--log PATH] [--master-key REF | --passphrase REF] [--hmac-key REF] [--json]\n       keystead store verify --data-dir DIR [the same]\n";
+  "usage: keystead audit verify [--data-dir DIR] [--log PATH] [--master-key REF | --passphrase REF] [--hmac-key REF] [--key-store sqlite|filesystem] [--sqlite-path PATH] [--json]\n       keystead store verify --data-dir DIR [the same]\n";
 
 function readOptions(argv: readonly string[]): Options {
   const { values, positionals } = parseArgs({
@@ -44,6 +48,8 @@ function readOptions(argv: readonly string[]): Options {
     options: {
       "data-dir": { type: "string" },
       log: { type: "string" },
+      "key-store": { type: "string" },
+      "sqlite-path": { type: "string" },
       "master-key": { type: "string" },
       passphrase: { type: "string" },
       "hmac-key": { type: "string" },
@@ -67,6 +73,8 @@ function readOptions(argv: readonly string[]): Options {
     what,
     dataDir: dataDir === undefined ? undefined : resolve(dataDir),
     log: resolve(values.log ?? join(dataDir ?? "", "audit")),
+    keyStore: values["key-store"],
+    sqlitePath: values["sqlite-path"],
     masterKey: reference("master-key"),
     passphrase: reference("passphrase"),
     hmacKey: reference("hmac-key"),
@@ -99,8 +107,7 @@ async function main(): Promise<number> {
   const options = readOptions(process.argv.slice(2));
   if (listSegments(systemFiles, options.log).length === 0)
     throw new HsmError("OBJECT_NOT_FOUND", `there is no audit log at ${options.log}.* in ${dirname(options.log)}`);
-  const database = options.dataDir === undefined ? undefined : join(options.dataDir, "keystead.db");
-  const store = database !== undefined && existsSync(database) ? sqliteReader(database) : undefined;
+  const store = openReader(options);
   if (options.what === "store" && store === undefined)
     throw new HsmError("OBJECT_NOT_FOUND", `there is no key store in ${options.dataDir}`);
   const hierarchy = hierarchyOf(options, store?.header());
@@ -136,6 +143,22 @@ async function main(): Promise<number> {
   process.stdout.write(options.json ? `${JSON.stringify(result)}\n` : describe(result));
   store?.close();
   return problems.length === 0 ? 0 : 10;
+}
+
+type Reader = ReturnType<typeof sqliteReader>;
+
+/** The store beside the log, whichever it is. @throws {HsmError} INVALID_REQUEST when there are two and nobody said which */
+function openReader({ dataDir, keyStore, sqlitePath }: Options): Reader | undefined {
+  if (keyStore !== undefined && !["sqlite", "filesystem", "encrypted_file"].includes(keyStore))
+    throw new HsmError("INVALID_REQUEST", "--key-store takes sqlite or filesystem");
+  const database = sqlitePath === undefined ? (dataDir === undefined ? undefined : join(dataDir, "keystead.db")) : resolve(sqlitePath);
+  const hasDatabase = database !== undefined && existsSync(database);
+  const hasFiles = dataDir !== undefined && existsSync(join(dataDir, "wal"));
+  if (hasDatabase && hasFiles && keyStore === undefined && sqlitePath === undefined)
+    throw new HsmError("INVALID_REQUEST", `${dataDir} holds two key stores; say --key-store sqlite or --key-store filesystem`);
+  const files = keyStore === undefined ? sqlitePath === undefined && hasFiles : keyStore !== "sqlite";
+  if (files) return hasFiles ? filesystemReader(dataDir) : undefined;
+  return hasDatabase ? sqliteReader(database) : undefined;
 }
 
 async function logAlone(path: string): Promise<{ log: Awaited<ReturnType<typeof verifyLog>>; records: number; problems: string[] }> {

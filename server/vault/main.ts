@@ -9,7 +9,7 @@ import child_process from "node:child_process";
 import { mkdirSync, readFileSync, statSync } from "node:fs";
 import { secureHeapUsed } from "node:crypto";
 import { Socket } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import { Peer } from "@keystead/channel/peer";
 import type { VaultConfig } from "@keystead/contract/config";
@@ -37,10 +37,15 @@ import { Monitor } from "./monitor.ts";
 import { parseHeader, type UnsealSecret } from "./objects/hierarchy.ts";
 import type { Context, StatusFacts } from "./operations/handler.ts";
 import { SoftwareProvider } from "./providers/software.ts";
+import { filesystemStore } from "./stores/filesystem.ts";
 import { lockFolder } from "./stores/lock.ts";
 import { memoryStore } from "./stores/memory.ts";
 import { sqliteStore } from "./stores/sqlite.ts";
+import type { Store } from "./stores/store.ts";
 import { refuseLinks, requireWalls } from "./walls.ts";
+
+/** How long records of the filesystem store may be in its journal alone. */
+const SETTLE_MS = 500;
 
 /** What the launcher sends first. */
 interface StartMessage {
@@ -93,9 +98,7 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
     refuseLinks(config.dataDir);
     lock = lockFolder(join(config.dataDir, "vault.lock"));
   }
-  const store = inMemory
-    ? memoryStore()
-    : sqliteStore({ path: join(config.dataDir, "keystead.db"), wal: config.storage.wal, syncMode: config.storage.syncMode });
+  const store = openStore(config, (error) => log.error("the key store's files cannot be brought up to date", {}, error));
   const files = inMemory ? memoryFiles() : systemFiles;
   const provider = new SoftwareProvider(config.limits.poolJobs);
   const authenticator = new Authenticator({
@@ -298,6 +301,18 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
   const reload = config.auth.keySetReloadSeconds;
   if (reload > 0 && config.auth.keySets.length > 0) watchKeySets(config, authenticator, log, reload);
   process.send?.({ kind: "ready", phase: monitor.phase });
+}
+
+function openStore({ dataDir, storage }: VaultConfig, onTrouble: (error: unknown) => void): Store {
+  switch (storage.backend) {
+    case "memory":
+      return memoryStore();
+    case "sqlite":
+      mkdirSync(dirname(storage.sqlitePath), { recursive: true, mode: 0o700 });
+      return sqliteStore({ path: storage.sqlitePath, wal: storage.wal, syncMode: storage.syncMode });
+    case "filesystem":
+      return filesystemStore({ folder: dataDir, durable: storage.syncMode === "full", settleAfterMs: SETTLE_MS, onTrouble });
+  }
 }
 
 /** The namespaces of the configuration, made on first sight, through the same door as everybody's. */

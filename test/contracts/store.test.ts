@@ -9,6 +9,7 @@ import { DatabaseSync } from "node:sqlite";
 import { test, type TestContext } from "node:test";
 import fc from "fast-check";
 import { recordDigest, recordName, type RecordKey, type RecordKind } from "@keystead/vault/objects/record";
+import { filesystemStore } from "@keystead/vault/stores/filesystem";
 import { memoryStore } from "@keystead/vault/stores/memory";
 import { sqliteStore } from "@keystead/vault/stores/sqlite";
 import type { RecordWrite, Store } from "@keystead/vault/stores/store";
@@ -41,10 +42,47 @@ function sqlite(t: TestContext, wal: boolean): Subject {
   };
 }
 
+/** Files on the disk; with `settled`, every commit is in its files before the next. */
+function files(t: TestContext, settled: boolean): Subject {
+  const path = folder(t);
+  const begin = (): Store => {
+    const opened = filesystemStore({ folder: path, durable: true });
+    return !settled ? opened : { ...methodsOf(opened), commit: (...step) => (opened.commit(...step), opened.settle()) };
+  };
+  let store = begin();
+  t.after(() => store.close());
+  return {
+    store,
+    reopen: () => {
+      store.close();
+      store = begin();
+      return store;
+    },
+  };
+}
+
+/** A store's methods by themselves, so that one of them can be exchanged. */
+const methodsOf = (store: Store): Store => ({
+  name: store.name,
+  get: (key) => store.get(key),
+  list: (...asked) => store.list(...asked),
+  namespaces: () => store.namespaces(),
+  all: () => store.all(),
+  commit: (...step) => store.commit(...step),
+  outbox: () => store.outbox(),
+  durableSequence: () => store.durableSequence(),
+  setDurableSequence: (sequence) => store.setDurableSequence(sequence),
+  header: () => store.header(),
+  setHeader: (header) => store.setHeader(header),
+  close: () => store.close(),
+});
+
 const STORES: readonly (readonly [string, (t: TestContext) => Subject])[] = [
   ["memory", () => ({ store: memoryStore(), reopen: undefined })],
   ["sqlite, write-ahead log", (t) => sqlite(t, true)],
   ["sqlite, rollback journal", (t) => sqlite(t, false)],
+  ["filesystem", (t) => files(t, false)],
+  ["filesystem, settled after every commit", (t) => files(t, true)],
 ];
 
 const key = (id: string, namespace = "ns", kind: RecordKind = "key", version = 0): RecordKey => ({ namespace, kind, id, version });
@@ -282,17 +320,30 @@ for (const [name, make] of STORES) {
           for (const id of ["a", "b", "c"]) assert.equal(await text(store, key(id)), model.get(id));
         }
       }),
-      { numRuns: name === "memory" ? 200 : 25 },
+      { numRuns: name === "memory" ? 200 : name.includes("settled") ? 5 : 25 },
     );
   });
 
   holds("what was committed is there after a restart", async ({ store, reopen }) => {
     store.commit([put(key("a"), "1"), put(key("", "ns", "namespace"), "n")], [line(4), line(5)], 3);
+    store.commit([put(key("b"), "1"), put(key("b", "ns", "version", 1), "m")], [], 3);
+    store.commit([remove(key("b", "ns", "version", 1), digestOf("m")), put(key("b"), "2", digestOf("1"))], [], 3);
+    store.setHeader("{}");
     const before = await facts(store);
     const again = reopen?.();
     // A store that forgets says so by its name in status, and has nothing to open again.
     if (again === undefined) assert.equal(store.name, "memory");
-    else assert.deepEqual(await facts(again), before);
+    else {
+      assert.deepEqual(await facts(again), before);
+      assert.equal(again.header(), "{}");
+      assert.deepEqual(
+        (await again.list("ns", "key", "", 10)).map(({ id, bytes }) => [id, bytes.toString()]),
+        [
+          ["a", "1"],
+          ["b", "2"],
+        ],
+      );
+    }
   });
 }
 

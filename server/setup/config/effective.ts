@@ -1,6 +1,6 @@
 /** The merged and checked configuration as the plain data the launcher, the gateway and the vault receive. */
 import { availableParallelism } from "node:os";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import type {
   CertificateBinding,
   EffectiveConfig,
@@ -105,7 +105,8 @@ function vault(config: ConfigTree, base: PathBase): VaultConfig {
     logLevel: config.logging.level,
     dataDir: base.dataDir,
     storage: {
-      backend: storage.backend === "memory" ? "memory" : "sqlite",
+      backend: storage.backend === "encrypted_file" ? "filesystem" : storage.backend,
+      sqlitePath: storage.sqlite_path === undefined ? join(base.dataDir, "keystead.db") : absolutePath(storage.sqlite_path, base),
       cacheSizeBytes: storage.cache_size_bytes,
       wal: storage.wal_enabled,
       syncMode: storage.sync_mode,

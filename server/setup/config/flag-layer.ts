@@ -19,6 +19,7 @@ export const FLAGS: Readonly<Record<string, string>> = {
   "--metrics-port": "metrics.listen_port",
   "--data-dir": "storage.data_dir",
   "--key-store": "storage.backend",
+  "--sqlite-path": "storage.sqlite_path",
   "--sync-mode": "storage.sync_mode",
   "--master-key": "unseal.master_key",
   "--hmac-key": "unseal.hmac_key",

@@ -80,7 +80,8 @@ const ROWS: readonly Row[] = [
     ["optional", "required"],
     NO_PLAINTEXT,
   ),
-  row("storage.backend", "memory", (c) => c.vault.storage.backend, "memory"),
+  row("storage.backend", "encrypted_file", (c) => c.vault.storage.backend, "filesystem"),
+  row("storage.sqlite_path", "{data_dir}/db/k.db", (c) => c.vault.storage.sqlitePath, join(folder, "data/db/k.db")),
   row("storage.data_dir", "elsewhere", (c) => [c.vault.dataDir, c.vault.audit.path], [
     join(folder, "elsewhere"),
     join(folder, "elsewhere/audit"),
@@ -168,7 +169,6 @@ const REFUSED: Readonly<Record<string, string>> = {
   "security.encryption_at_rest": "false",
   "security.encryption_algorithm": "chacha20poly1305",
   "security.audit_log_enabled": "false",
-  "storage.backend": "encrypted_file",
   "metrics.format": "statsd",
   "metrics.collection_interval_seconds": "60",
   "namespaces.*.access_control.max_concurrent_sessions": "100",

@@ -26,7 +26,6 @@ export const NOT_BUILT: readonly NotBuilt[] = [
     remedy: "write aes256gcm, or remove the key",
   },
   { key: "security.audit_log_enabled", built: [true], problem: "no audit, no operation", remedy: "write true, or remove the key" },
-  { key: "storage.backend", built: ["memory", "sqlite"], problem: "this backend is not built", remedy: "write sqlite, or memory" },
   { key: "metrics.format", built: ["prometheus"], problem: "no other format is built", remedy: "write prometheus, or remove the key" },
   {
     key: "metrics.collection_interval_seconds",

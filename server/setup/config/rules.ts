@@ -120,6 +120,15 @@ const destructionDelay: Rule = ({ lifecycle }) => [
   ...finding(lifecycle.interval_seconds < 1, "lifecycle.interval_seconds", "it is less than a second", "write 1 or more"),
 ];
 
+/** A path of a database that is not used would be believed to be. */
+const sqlitePath: Rule = ({ storage }) =>
+  finding(
+    storage.sqlite_path !== undefined && storage.backend !== "sqlite",
+    "storage.sqlite_path",
+    `storage.backend is ${storage.backend}`,
+    "write storage.backend: sqlite, or remove the path",
+  );
+
 const RULES: readonly Rule[] = [
   tlsInProduction,
   tlsFiles,
@@ -130,6 +139,7 @@ const RULES: readonly Rule[] = [
   unseal,
   addresses,
   destructionDelay,
+  sqlitePath,
 ];
 
 /** Everything that does not hold. */

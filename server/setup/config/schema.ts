@@ -37,7 +37,11 @@ const server = z.strictObject({
 });
 
 const storage = z.strictObject({
-  backend: key(KIND.oneOf("memory", "sqlite", "encrypted_file", "filesystem"), "Where sealed records are kept."),
+  backend: key(
+    KIND.oneOf("memory", "sqlite", "encrypted_file", "filesystem"),
+    "Where sealed records are kept: SQLite, plain files (filesystem, also called encrypted_file), or memory.",
+  ),
+  sqlite_path: key(KIND.path, "The SQLite database; {data_dir}/keystead.db without it.").optional(),
   data_dir: key(KIND.path, "Folder of the database and everything the vault writes."),
   cache_size_bytes: key(KIND.integer(0, 68_719_476_736), "Memory the store may use as a page cache, in bytes."),
   wal_enabled: key(KIND.boolean, "Whether the store uses a write-ahead log."),

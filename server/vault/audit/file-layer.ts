@@ -4,12 +4,10 @@
  *
  * Node switches fsync and fdatasync off under its permission model, so durability comes with the write itself: a
  * descriptor opened with O_DSYNC returns from a write when data and size are on the disk, which is what write and
- * fdatasync would have done (open(2)). Folders are made durable by SQLite, whose code the permission model does not
- * reach: it syncs the folder when it makes a journal there.
+ * fdatasync would have done (open(2)). Folders are made durable by SQLite (folder-sync.ts).
  */
 import { closeSync, constants, ftruncateSync, fstatSync, mkdirSync, openSync, readSync, readdirSync, write, writeSync } from "node:fs";
-import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
+import { syncFolder } from "../folder-sync.ts";
 
 export interface LogFile {
   size(): number;
@@ -49,22 +47,7 @@ export const systemFiles: FileLayer = {
     const plain = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
     return systemFile(plain, openSync(path, constants.O_WRONLY | constants.O_DSYNC));
   },
-  syncFolder(folder) {
-    const database = new DatabaseSync(join(folder, "folder-sync.db"), {
-      allowExtension: false,
-      defensive: true,
-      timeout: 1_000,
-      limits: { attach: 0 },
-    });
-    try {
-      database.exec(
-        "PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL; CREATE TABLE IF NOT EXISTS synced (one INTEGER PRIMARY KEY, times INTEGER NOT NULL) STRICT;",
-      );
-      database.exec("INSERT INTO synced VALUES (1, 1) ON CONFLICT DO UPDATE SET times = times + 1");
-    } finally {
-      database.close();
-    }
-  },
+  syncFolder,
   ensureFolder(folder) {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   },

@@ -7,7 +7,7 @@
 import type { KeyObject } from "node:crypto";
 import { verifyLog, type LogReport } from "../audit/verify.ts";
 import type { FileLayer } from "../audit/file-layer.ts";
-import { checkRecord, recordDigest, recordName } from "../objects/record.ts";
+import { checkRecord, recordDigest, recordName, type RecordKey } from "../objects/record.ts";
 import type { Store } from "../stores/store.ts";
 
 export interface PassOptions {
@@ -62,7 +62,7 @@ export async function verifyEverything(options: PassOptions): Promise<PassReport
     seen.add(name);
     records += 1;
     // Listed a moment ago: when the log moved on meanwhile, what counts is what the store has now.
-    const current = anchors.get(name) === recordDigest(bytes) ? bytes : await options.store.get(key);
+    const current = anchors.get(name) === recordDigest(bytes) ? bytes : await readAgain(options.store, key);
     if (current !== undefined && anchors.get(name) !== recordDigest(current))
       problems.push(`record ${name} is not the one the audit log knows`);
     else if (current !== undefined && options.recordMacKey !== undefined && !genuine(key, current, options.recordMacKey))
@@ -72,10 +72,19 @@ export async function verifyEverything(options: PassOptions): Promise<PassReport
   for (const [name, digest] of anchors) {
     if (digest === "" || seen.has(name)) continue;
     const [namespace, kind, id, version] = name.split("/") as [string, "key", string, string];
-    if ((await options.store.get({ namespace, kind, id, version: Number(version) })) === undefined && anchors.get(name) === digest)
+    if ((await readAgain(options.store, { namespace, kind, id, version: Number(version) })) === undefined && anchors.get(name) === digest)
       problems.push(`record ${name} is missing`);
   }
   return { log, records, problems };
+}
+
+/** The record as the store has it now; no bytes when it cannot be read, so that it is found wrong. */
+async function readAgain(store: Pick<Store, "get">, key: RecordKey): Promise<Buffer | undefined> {
+  try {
+    return await store.get(key);
+  } catch {
+    return Buffer.alloc(0);
+  }
 }
 
 function genuine(key: Parameters<typeof checkRecord>[0], bytes: Buffer, macKey: KeyObject): boolean {

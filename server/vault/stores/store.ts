@@ -3,7 +3,7 @@
  *
  * A store sees bytes it cannot open. It judges nothing: whether a record is genuine and current is decided by
  * objects/ (MAC, seal) and audit/ (digest in the log). One contract suite holds all stores to this page
- * (test/contracts/store.ts).
+ * (test/contracts/store.test.ts).
  */
 import type { RecordKey, RecordKind } from "../objects/record.ts";
 
@@ -24,7 +24,7 @@ export interface OutboxLine {
 }
 
 export interface Store {
-  /** For status: `memory`, `sqlite`. */
+  /** For status: `memory`, `sqlite`, `filesystem`. */
   readonly name: string;
 
   /** The record's bytes, or undefined. */
