@@ -31,6 +31,7 @@ import { phaseCeremonies } from "./ceremonies/phase-changes.ts";
 import { configuredSecret, requireStrength, type PassedDescriptors } from "./ceremonies/secret.ts";
 import { unseal, type OpenVault } from "./ceremonies/unseal.ts";
 import { keepMixing, mixHardware } from "./duties/hardware-random.ts";
+import { takeDueSteps, type Perform } from "./duties/lifecycle.ts";
 import { verifyEverything } from "./duties/verify-everything.ts";
 import { Measurements } from "./duties/measure.ts";
 import { Monitor } from "./monitor.ts";
@@ -46,6 +47,8 @@ import { refuseLinks, requireWalls } from "./walls.ts";
 
 /** How long records of the filesystem store may be in its journal alone. */
 const SETTLE_MS = 500;
+/** Who takes the steps of keys' lives that are due: it may do what a KeyAdmin may. */
+const LIFECYCLE = ceremonyPrincipal("lifecycle", ["KeyAdmin"]);
 
 /** What the launcher sends first. */
 interface StartMessage {
@@ -175,16 +178,37 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
     measurements.watch(vault, provider, authenticator);
     await makeNamespaces(monitor, vault, config);
     for (const { namespace } of await vault.objects.namespaces()) await vault.objects.takeCensus(namespace);
+    beginDuties(vault);
     log.info("unsealed", { vaultId: vault.hierarchy.vaultId, created: vault.created, events: vault.log.sequence });
     verifyInBackground(vault).catch((error: unknown) => {
       log.error("the verification of log and store could not be finished", {}, error);
       monitor.stop(new HsmError("INTEGRITY_FAILURE", "log and store could not be verified; see the server log", { cause: error }));
     });
   };
+  const perform: Perform = (operation, request) =>
+    monitor.perform(operation, request, {
+      principal: LIFECYCLE,
+      requestId: "lifecycle",
+      address: "",
+      deadline: Infinity,
+      cancelled: () => false,
+    });
+  let duties: NodeJS.Timeout | undefined;
+  let onDuty: Promise<unknown> | undefined;
+  const beginDuties = (vault: OpenVault): void => {
+    const wanted = (): boolean => monitor.parts?.vault === vault && monitor.phase === "open";
+    duties = setInterval(() => {
+      onDuty ??= takeDueSteps(vault.objects, perform, log, wanted)
+        .catch((error: unknown) => log.error("the duties of keys' lives could not be done", {}, error))
+        .finally(() => (onDuty = undefined));
+    }, config.lifecycle.intervalSeconds * 1000).unref();
+  };
   const closeParts = (): Promise<void> => {
+    clearInterval(duties);
     const parts = monitor.parts;
     monitor.close();
     closing = closing.then(async () => {
+      await onDuty;
       await parts?.vault.log.close();
       parts?.vault.objects.close();
     });

@@ -22,7 +22,13 @@ export interface Step {
 /** ActivateKey, SuspendKey, ResumeKey and DeactivateKey. Activation and deactivation set the date they happened on. */
 export function moveKey(operation: string, keyId: string, before: KeyAttributes, now: number): Step {
   const state = stateAfter(operation, keyId, before.state);
-  const dates = operation === "ActivateKey" ? { startDate: now } : operation === "DeactivateKey" ? { endDate: now } : {};
+  // A date that has passed is when it happened; whoever comes earlier or without one makes it happen now.
+  const dates =
+    operation === "ActivateKey"
+      ? { startDate: Math.min(before.startDate ?? now, now) }
+      : operation === "DeactivateKey"
+        ? { endDate: Math.min(before.endDate ?? now, now) }
+        : {};
   if (operation === "ActivateKey" && before.endDate !== undefined && before.endDate <= now)
     throw new HsmError("KEY_STATE_FORBIDS", `key '${keyId}' is past its end date`);
   return { attributes: { ...before, ...dates, state, updatedAt: now } };

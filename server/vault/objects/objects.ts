@@ -33,6 +33,7 @@ import {
 } from "./attributes.ts";
 import { adjust, living, type Census } from "./census.ts";
 import { ObjectLocks, type Change, type Standing } from "./change.ts";
+import { DueIndex, plannedSteps, type DueKey, type DueStep } from "./due.ts";
 import type { Hierarchy } from "./hierarchy.ts";
 import { matches, permit, permitExport, stateForbids, usableVersions, versionState, type Asking, type KeyFilter } from "./key-rules.ts";
 import { destroyAtOnce, requireState, versionToPromote, withNewVersion, type Step } from "./lifecycle.ts";
@@ -133,6 +134,7 @@ export class Objects {
   readonly #namespaces = new Map<string, NamespaceEntry>();
   readonly #locks = new ObjectLocks();
   readonly #maxEntries: number;
+  readonly #due = new DueIndex();
   readonly counters = { cacheHits: 0, cacheMisses: 0 };
 
   constructor(options: ObjectsOptions) {
@@ -304,6 +306,7 @@ export class Objects {
         [head, material],
         release,
         () => {
+          this.#due.note(key.namespace, key.keyId, attributes);
           this.#remember(`${key.namespace}/${key.keyId}`, { attributes, digest: head.digest, generation: 1, opened: new Map() });
         },
         () => adjust(census, counted, -1),
@@ -396,6 +399,7 @@ export class Objects {
       const change = this.#change(writes, release, () => {
         const opened = this.#entries.get(`${namespace}/${keyId}`)?.opened ?? new Map<number, OpenKey>();
         for (const version of removed) opened.delete(version);
+        this.#due.note(namespace, keyId, attributes);
         if (attributes.state === "destroyed") this.#entries.delete(`${namespace}/${keyId}`);
         else
           this.#remember(`${namespace}/${keyId}`, {
@@ -438,9 +442,23 @@ export class Objects {
     await this.#censusOf(namespace, await this.#namespace(namespace));
   }
 
+  /** The steps that keys of the namespaces counted so far should have taken by now, the longest due first. */
+  async due(): Promise<(DueKey & DueStep)[]> {
+    const now = this.now();
+    const steps: (DueKey & DueStep)[] = [];
+    for (const { namespace, keyId } of this.#due.due(now)) {
+      const { attributes } = await this.describe(namespace, keyId);
+      const due = plannedSteps(attributes).filter(({ at }) => at <= now);
+      if (due.length === 0) this.#due.note(namespace, keyId, attributes);
+      steps.push(...due.map((step) => ({ namespace, keyId, ...step })));
+    }
+    return steps.sort((a, b) => a.at - b.at);
+  }
+
   /** Forgets every open key and namespace key. */
   close(): void {
     this.#entries.clear();
+    this.#due.clear();
     this.#namespaces.clear();
   }
 
@@ -453,7 +471,10 @@ export class Objects {
 
   async #census(namespace: string): Promise<Census> {
     const census = new Map();
-    for await (const { attributes } of this.#scan(namespace, "")) adjust(census, `${attributes.algorithm}/${attributes.state}`, 1);
+    for await (const { keyId, attributes } of this.#scan(namespace, "")) {
+      adjust(census, `${attributes.algorithm}/${attributes.state}`, 1);
+      this.#due.listed(namespace, keyId, attributes);
+    }
     return census;
   }
 

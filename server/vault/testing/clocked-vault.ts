@@ -1,0 +1,147 @@
+/**
+ * For tests: a whole vault in this process, from the monitor to the store, whose clock the test holds. Only the gateway
+ * and the walls are missing.
+ */
+import { randomBytes } from "node:crypto";
+import { create, fromBinary, type DescMessage, type MessageInitShape, type MessageShape } from "@bufbuild/protobuf";
+import { CreateNamespaceRequestSchema } from "@keystead/contract/generated/hsm/hsm_pb";
+import { createLogger, type Logger } from "@keystead/contract/logging";
+import type { Operation } from "@keystead/contract/operation";
+import { createNamespace } from "@keystead/contract/operations/create-namespace";
+import type { ChainedEvent } from "../audit/event.ts";
+import type { FileLayer } from "../audit/file-layer.ts";
+import { memoryFiles } from "../audit/memory-files.ts";
+import { readEvents } from "../audit/read.ts";
+import { Authenticator, ceremonyPrincipal } from "../authenticate/authenticate.ts";
+import { Authorizer } from "../authorize/authorize.ts";
+import { unseal, type OpenVault } from "../ceremonies/unseal.ts";
+import { takeDueSteps } from "../duties/lifecycle.ts";
+import { Monitor } from "../monitor.ts";
+import type { Context } from "../operations/handler.ts";
+import { SoftwareProvider } from "../providers/software.ts";
+import { memoryStore } from "../stores/memory.ts";
+import type { Store } from "../stores/store.ts";
+
+export class ClockedVault {
+  /** Milliseconds since the epoch; the test moves it. */
+  now = Date.parse("2030-01-01T00:00:00Z");
+  readonly lines: string[] = [];
+  readonly log: Logger = createLogger({ part: "vault", version: "0", level: "info", write: (line) => this.lines.push(line) });
+  readonly store: Store;
+  readonly files: FileLayer = memoryFiles();
+  readonly #secret = randomBytes(32);
+  vault!: OpenVault;
+  monitor!: Monitor;
+
+  constructor(store: Store = memoryStore()) {
+    this.store = store;
+  }
+
+  static async open(store?: Store): Promise<ClockedVault> {
+    const made = new ClockedVault(store);
+    await made.reopen();
+    await made.ask(createNamespace, create(CreateNamespaceRequestSchema, { namespace: "default" }));
+    return made;
+  }
+
+  /** Ends the vault, if it runs, and opens it again: memory is forgotten, the store and the log are not. */
+  async reopen(): Promise<void> {
+    if (this.monitor !== undefined) {
+      this.monitor.close();
+      await this.vault.log.close();
+      this.vault.objects.close();
+    }
+    const vault = await unseal(
+      { method: "key", secret: Buffer.from(this.#secret), second: undefined },
+      {
+        store: this.store,
+        files: this.files,
+        auditPath: "/audit",
+        syncMode: "none",
+        cacheSizeBytes: 1 << 20,
+        now: () => this.now,
+        onLogStopped: (error) => {
+          throw error;
+        },
+      },
+    );
+    this.vault = vault;
+    const context: Context = {
+      objects: vault.objects,
+      provider: new SoftwareProvider(2),
+      rsaPkcs1Decryption: false,
+      destruction: { delaySeconds: 7 * 86_400, minDelaySeconds: 0 },
+      readAudit: () => Promise.reject(new TypeError("not in this vault")),
+      status: () => {
+        throw new TypeError("not in this vault");
+      },
+    };
+    this.monitor = new Monitor({
+      authenticator: new Authenticator({
+        authorities: [],
+        certificates: [],
+        keySets: [],
+        developmentPrincipal: undefined,
+        now: () => this.now,
+      }),
+      authorizer: new Authorizer({}),
+      log: this.log,
+      observe: () => undefined,
+      self: () => Buffer.alloc(0),
+      ceremonies: new Map(),
+      closedContext: context,
+    });
+    this.monitor.open({ vault, context });
+    for (const { namespace } of await vault.objects.namespaces()) await vault.objects.takeCensus(namespace);
+  }
+
+  /** Asks as a principal with these roles. @throws {HsmError} what the vault refuses with */
+  async ask<I extends DescMessage, O extends DescMessage>(
+    operation: Operation<I, O>,
+    request: MessageInitShape<I>,
+    roles: readonly string[] = ["Administrator"],
+    name = "test",
+  ): Promise<MessageShape<O>> {
+    const reply = await this.monitor.perform(operation, create(operation.method.input, request), {
+      principal: ceremonyPrincipal(name, roles),
+      requestId: name,
+      address: "",
+      deadline: Infinity,
+      cancelled: () => false,
+    });
+    return fromBinary(operation.method.output, reply);
+  }
+
+  /** The code of the refusal, or OK. */
+  async codeOf(asking: Promise<unknown>): Promise<string> {
+    return asking.then(
+      () => "OK",
+      (error: { code: string }) => error.code,
+    );
+  }
+
+  /** Lets time pass, and the duty come by. @returns the steps it took */
+  async pass(milliseconds: number): Promise<number> {
+    this.now += milliseconds;
+    return takeDueSteps(
+      this.vault.objects,
+      (operation, request) => this.ask(operation, request as never, ["KeyAdmin"], "lifecycle"),
+      this.log,
+      () => true,
+    );
+  }
+
+  /** The events of the log so far, the oldest first. */
+  async events(action?: string): Promise<ChainedEvent[]> {
+    const { events } = await readEvents({
+      files: this.files,
+      path: "/audit",
+      upTo: this.vault.log.sequence,
+      newestFirst: false,
+      after: 0,
+      limit: 10_000,
+      matches: ({ event }) => action === undefined || event.action === action,
+    });
+    return events.map(({ canonical }) => JSON.parse(canonical) as ChainedEvent);
+  }
+}
