@@ -21,6 +21,8 @@ export const USAGES = Object.freeze([
   "encapsulate",
   "decapsulate",
   "derive",
+  "wrap",
+  "unwrap",
 ] as const);
 export type Usage = (typeof USAGES)[number];
 
@@ -62,8 +64,8 @@ export interface AlgorithmRow {
 }
 
 const SIGNER = ["sign", "verify"] as const;
-const RSA = ["sign", "verify", "encrypt", "decrypt"] as const;
-const CIPHER = ["encrypt", "decrypt", "wrap_data_key"] as const;
+const RSA = ["sign", "verify", "encrypt", "decrypt", "wrap", "unwrap"] as const;
+const CIPHER = ["encrypt", "decrypt", "wrap_data_key", "wrap", "unwrap"] as const;
 const MAC = ["mac", "verify_mac"] as const;
 const KEM = ["encapsulate", "decapsulate"] as const;
 

@@ -122,6 +122,8 @@ export const USAGE_TENSES: Readonly<Record<KeyUse, "new" | "past">> = Object.fre
   decapsulate: "past",
   // A derived key may be the one that something of before was protected with.
   derive: "past",
+  wrap: "new",
+  unwrap: "past",
   export: "past",
 });
 

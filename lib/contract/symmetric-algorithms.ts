@@ -35,6 +35,8 @@ const CIPHER = ["encrypt", "decrypt"] as const;
 const MAC = ["mac", "verify_mac"] as const;
 const CMAC = { spec: "FIPS 197; SP 800-38B", usages: MAC } as const;
 const GMAC = { spec: "FIPS 197; SP 800-38D", usages: MAC } as const;
+const KW = { spec: "RFC 3394; SP 800-38F §6.2", usages: ["wrap", "unwrap"] } as const;
+const KWP = { spec: "RFC 5649; SP 800-38F §6.3", usages: ["wrap", "unwrap"] } as const;
 const CCM = { spec: "FIPS 197; SP 800-38C", usages: AEAD } as const;
 const CTR = { spec: "FIPS 197; SP 800-38A", usages: CIPHER } as const;
 const SIV = { spec: "RFC 8452", usages: AEAD } as const;
@@ -96,6 +98,12 @@ export const SYMMETRIC_ALGORITHMS = Object.freeze({
   },
   "AES-128-XTS": { ...xts(256), proto: "Aes128Xts", usages: CIPHER },
   "AES-256-XTS": { ...xts(512), proto: "Aes256Xts", usages: CIPHER },
+  "AES-128-KW": { ...aes(128), ...KW, proto: "Aes128Kw", jose: "A128KW" },
+  "AES-192-KW": { ...aes(192), ...KW, proto: "Aes192Kw", jose: "A192KW" },
+  "AES-256-KW": { ...aes(256), ...KW, proto: "Aes256Kw", jose: "A256KW" },
+  "AES-128-KWP": { ...aes(128), ...KWP, proto: "Aes128Kwp" },
+  "AES-192-KWP": { ...aes(192), ...KWP, proto: "Aes192Kwp" },
+  "AES-256-KWP": { ...aes(256), ...KWP, proto: "Aes256Kwp" },
   "AES-128-CMAC": { ...aes(128), ...CMAC, proto: "Aes128Cmac" },
   "AES-192-CMAC": { ...aes(192), ...CMAC, proto: "Aes192Cmac" },
   "AES-256-CMAC": { ...aes(256), ...CMAC, proto: "Aes256Cmac" },

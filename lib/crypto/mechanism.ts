@@ -153,7 +153,32 @@ export interface Kem<K extends Key = KeyObject> {
  */
 export type ImportFormat = "pkcs8" | "sec1" | "jwk" | "raw" | "pem";
 
-/** One key algorithm. Exactly what its usages in the contract's table need is present of signer, cipher, macer and kem. */
+/** What wrapping a key may choose. A mechanism refuses every parameter it does not read. */
+export interface WrapParams {
+  /** RSA only: OAEP around a fresh AES-256 key with KWP under it (default), or OAEP alone. */
+  readonly scheme?: "rsa-aes-kwp" | "rsa-oaep";
+  /** RSA only: digest of OAEP and of its MGF1, SHA-256 by default. */
+  readonly digest?: DigestName;
+}
+
+/** Encrypts keys under keys. What is wrapped is the stored form of a key ({@link Mechanism.store}). */
+export interface Wrapper<K extends Key = KeyObject> {
+  readonly cost: Cost;
+  /** Returns if `params` are ones this mechanism accepts. @throws {HsmError} MECHANISM_PARAM_INVALID otherwise */
+  check(params: WrapParams): void;
+  /**
+   * `material` under `key`: a secret key, or the public half of a pair.
+   * @throws {HsmError} MECHANISM_PARAM_INVALID; REQUEST_TOO_LARGE when RSA-OAEP alone cannot carry so much
+   */
+  wrap(key: K, material: Uint8Array, params: WrapParams): Buffer;
+  /**
+   * The material, on memory of its own; the caller wipes it. It was authenticated, but by whoever has the wrapping key.
+   * @throws {HsmError} DECRYPTION_FAILED   for every failure, with one constant detail; MECHANISM_PARAM_INVALID
+   */
+  unwrap(key: K, wrapped: Uint8Array, params: WrapParams): Buffer;
+}
+
+/** One key algorithm. Exactly what its usages in the contract's table need is present of signer, cipher, macer, kem, wrapper. */
 export interface Mechanism<K extends Key = KeyObject> {
   readonly algorithm: AlgorithmName;
   /** Whether a fresh key takes about as long as a cheap signature; left out where it takes longer. */
@@ -178,5 +203,6 @@ export interface Mechanism<K extends Key = KeyObject> {
   readonly signer?: Signer<K>;
   readonly cipher?: Cipher<K>;
   readonly macer?: Macer<K>;
+  readonly wrapper?: Wrapper<K>;
   readonly kem?: Kem<K>;
 }

@@ -11,6 +11,7 @@ import { createCipheriv, createDecipheriv, type KeyObject } from "node:crypto";
 import type { AlgorithmName } from "@keystead/contract/algorithms";
 import type { Cipher, CipherParams, Mechanism } from "../mechanism.ts";
 import { wipe } from "../wipe.ts";
+import { gcmWrapper } from "./gcm-wrapper.ts";
 import { nonceFor } from "./nonce.ts";
 import { decryptOnPool, encryptOnPool, type PooledAlgorithm } from "./pooled-cipher.ts";
 import { decryptionFailed, paramInvalid } from "./refusals.ts";
@@ -18,7 +19,7 @@ import { secretKeyMethods } from "./secret-key.ts";
 
 export const GCM_NONCE_BYTES = 12;
 export const GCM_TAG_BYTES = 16;
-type GcmName = "aes-128-gcm" | "aes-192-gcm" | "aes-256-gcm";
+export type GcmName = "aes-128-gcm" | "aes-192-gcm" | "aes-256-gcm";
 const OPTIONS = { authTagLength: GCM_TAG_BYTES };
 
 /**
@@ -99,7 +100,7 @@ function aesGcm(algorithm: AlgorithmName, name: GcmName): Mechanism {
       return decryptOnPool(key, pooled(nonce, params), ciphertext);
     },
   });
-  return Object.freeze<Mechanism>({ ...secretKeyMethods(algorithm), cipher });
+  return Object.freeze<Mechanism>({ ...secretKeyMethods(algorithm), cipher, wrapper: gcmWrapper(name) });
 }
 
 export const aes128Gcm: Mechanism = aesGcm("AES-128-GCM", "aes-128-gcm");

@@ -9,6 +9,9 @@ import type { SignatureParams } from "../mechanism.ts";
 /** The single reply for every decryption that fails, whatever failed in it. */
 export const decryptionFailed = (): HsmError => new HsmError("DECRYPTION_FAILED", "the ciphertext cannot be decrypted with this key");
 
+/** The single reply for every wrapped key that does not unwrap, whatever failed in it, or is not the key it is said to be. */
+export const unwrapFailed = (): HsmError => new HsmError("DECRYPTION_FAILED", "the wrapped key cannot be unwrapped with this key");
+
 /** A parameter that this mechanism does not take, or takes with other values. */
 export const paramInvalid = (detail: string): HsmError => new HsmError("MECHANISM_PARAM_INVALID", detail);
 

@@ -8,7 +8,7 @@ import fc from "fast-check";
 import { ALGORITHM_NAMES, ALGORITHMS, DIGEST_NAMES, type AlgorithmName } from "@keystead/contract/algorithms";
 import type { Key } from "../composite-key.ts";
 import { publicHalf } from "../formats/public-key.ts";
-import type { Cipher, CipherParams, MacParams, Kem, Macer, SignatureParams, Signer } from "../mechanism.ts";
+import type { Cipher, CipherParams, MacParams, Kem, Macer, SignatureParams, Signer, WrapParams, Wrapper } from "../mechanism.ts";
 import { wipe } from "../wipe.ts";
 import { mechanismFor, mechanisms } from "./register.ts";
 
@@ -331,6 +331,68 @@ function keepsKem(kem: Kem<Key>, key: Key, other: Key): void {
   );
 }
 
+function keepsWrapper(name: AlgorithmName, wrapper: Wrapper<Key>, key: Key, other: Key): void {
+  const rsa = name.startsWith("RSA");
+  const kw = name.endsWith("KW");
+  const wrappingKey = rsa ? publicHalf(key) : key;
+  const failures = new Set<string>();
+  const fails = (unwrap: () => Buffer, what: string): void =>
+    assert.throws(unwrap, (error: { code?: string; detail?: string }) => (failures.add(`${error.code}|${error.detail}`), true), what);
+  const ways: readonly WrapParams[] = rsa
+    ? [
+        {},
+        { scheme: "rsa-aes-kwp" },
+        { digest: "SHA-512" },
+        { digest: "SHA3-256" },
+        { scheme: "rsa-oaep" },
+        { scheme: "rsa-oaep", digest: "SHA-384" },
+      ]
+    : [{}];
+  const sizes = kw ? fc.integer({ min: 2, max: 200 }).map((blocks) => 8 * blocks) : fc.integer({ min: 1, max: 1700 });
+  fc.assert(
+    fc.property(sizes, fc.constantFrom(...ways), fc.nat(), (bytes, params, at) => {
+      const material = randomBytes(params.scheme === "rsa-oaep" ? 1 + (bytes % 100) : bytes);
+      const wrapped = wrapper.wrap(wrappingKey, material, params);
+      const unwrapped = wrapper.unwrap(key, wrapped, params);
+      assert.deepEqual(unwrapped, material);
+      assert.equal(unwrapped.buffer.byteLength, unwrapped.byteLength, "material on memory of its own");
+      const bit = at % (8 * wrapped.byteLength);
+      const edited = wrapped.with(bit >> 3, (wrapped[bit >> 3] ?? 0) ^ (1 << (bit & 7)));
+      for (const [what, wrong] of [
+        ["edited", edited],
+        ["cut", wrapped.subarray(1)],
+        ["cut at the end", wrapped.subarray(0, -1)],
+        ["a block less", wrapped.subarray(0, -8)],
+        ["prolonged", Buffer.concat([wrapped, Buffer.alloc(8)])],
+        ["nothing", Buffer.alloc(0)],
+        ["zeros", Buffer.alloc(wrapped.byteLength)],
+      ] as const)
+        fails(() => wrapper.unwrap(key, wrong, params), what);
+      fails(() => wrapper.unwrap(other, wrapped, params), "another key");
+    }),
+    { numRuns: rsa ? 12 : 60 },
+  );
+  assert.equal(failures.size, 1, `one refusal for every failure: ${[...failures].join()}`);
+  assert.match([...failures].join(), /^DECRYPTION_FAILED/);
+  const refused: WrapParams[] = rsa
+    ? [{ digest: "BLAKE3" }, { digest: "SHA-1" as "SHA-256" }, { scheme: "pkcs1" as "rsa-oaep" }]
+    : [{ scheme: "rsa-oaep" }, { digest: "SHA-256" }];
+  for (const params of refused) {
+    assert.throws(() => wrapper.check(params), PARAM);
+    assert.throws(() => wrapper.wrap(wrappingKey, Buffer.alloc(32), params), PARAM);
+    assert.throws(() => wrapper.unwrap(key, Buffer.alloc(600), params), PARAM);
+  }
+  assert.throws(() => wrapper.wrap(wrappingKey, Buffer.alloc(0), {}), PARAM);
+  if (kw) for (const bytes of [1, 8, 17, 30]) assert.throws(() => wrapper.wrap(key, Buffer.alloc(bytes, 1), {}), PARAM);
+  if (rsa) {
+    assert.throws(() => wrapper.wrap(wrappingKey, Buffer.alloc(500), { scheme: "rsa-oaep" }), { code: "REQUEST_TOO_LARGE" });
+    // The digest is part of what both sides must agree on.
+    const wrapped = wrapper.wrap(wrappingKey, Buffer.alloc(32, 1), {});
+    fails(() => wrapper.unwrap(key, wrapped, { digest: "SHA-384" }), "another digest");
+    fails(() => wrapper.unwrap(key, wrapped, { scheme: "rsa-oaep" }), "another scheme");
+  }
+}
+
 for (const name of ALGORITHM_NAMES) {
   const mechanism = mechanismFor(name);
   const row = ALGORITHMS[name];
@@ -341,6 +403,7 @@ for (const name of ALGORITHM_NAMES) {
     assert.equal(mechanism.signer !== undefined, usages.includes("sign"));
     assert.equal(mechanism.cipher !== undefined, usages.includes("encrypt"));
     assert.equal(mechanism.macer !== undefined, usages.includes("mac"));
+    assert.equal(mechanism.wrapper !== undefined, usages.includes("wrap"));
     assert.equal(mechanism.kem !== undefined, usages.includes("encapsulate"));
   });
 
@@ -365,6 +428,7 @@ for (const name of ALGORITHM_NAMES) {
     assert.equal(key.equals(other as KeyObject), false);
     if (mechanism.signer !== undefined) await keepsSigner(row.family, mechanism.signer, key);
     if (mechanism.cipher !== undefined) await keepsCipher(cipherKind(name), mechanism.cipher, key, other);
+    if (mechanism.wrapper !== undefined) keepsWrapper(name, mechanism.wrapper, key, other);
     if (mechanism.macer !== undefined) keepsMacer(name, mechanism.macer, key, other);
     if (mechanism.kem !== undefined) keepsKem(mechanism.kem, key, other);
   });

@@ -16,6 +16,7 @@ import { aes128Ctr, aes192Ctr, aes256Ctr } from "./aes-ctr.ts";
 import { aes128GcmSiv, aes256GcmSiv } from "./aes-gcm-siv.ts";
 import { aes128Gcm, aes192Gcm, aes256Gcm } from "./aes-gcm.ts";
 import { aes128Gmac, aes192Gmac, aes256Gmac } from "./aes-gmac.ts";
+import { aes128Kw, aes128Kwp, aes192Kw, aes192Kwp, aes256Kw, aes256Kwp } from "./aes-key-wrap.ts";
 import { aes128Xts, aes256Xts } from "./aes-xts.ts";
 import { chacha20Poly1305, xChacha20Poly1305 } from "./chacha20-poly1305.ts";
 import { ecdsaP256, ecdsaP384, ecdsaP521, ecdsaSecp256k1 } from "./ecdsa.ts";
@@ -90,6 +91,12 @@ export const mechanisms = Object.freeze({
   "XChaCha20-Poly1305": xChacha20Poly1305,
   "AES-128-XTS": aes128Xts,
   "AES-256-XTS": aes256Xts,
+  "AES-128-KW": aes128Kw,
+  "AES-192-KW": aes192Kw,
+  "AES-256-KW": aes256Kw,
+  "AES-128-KWP": aes128Kwp,
+  "AES-192-KWP": aes192Kwp,
+  "AES-256-KWP": aes256Kwp,
   "AES-128-CMAC": aes128Cmac,
   "AES-192-CMAC": aes192Cmac,
   "AES-256-CMAC": aes256Cmac,

@@ -16,6 +16,7 @@ import { loadPrivateKey, readPrivateKey, storePrivateKey } from "./private-key.t
 import { keyRefused } from "./refusals.ts";
 import { rsaCipher } from "./rsa-cipher.ts";
 import { rsaNumbersAgree, type RsaNumbers } from "./rsa-numbers.ts";
+import { rsaWrapper } from "./rsa-wrapper.ts";
 import { rsaSigner } from "./rsa-signer.ts";
 
 const generateAsync = promisify(generateKeyPair);
@@ -44,6 +45,7 @@ function rsa(algorithm: "RSA-2048" | "RSA-3072" | "RSA-4096", sizeBits: number):
     },
     signer: rsaSigner(sizeBits),
     cipher: rsaCipher,
+    wrapper: rsaWrapper,
   });
 }
 

@@ -1,10 +1,10 @@
 /**
  * Known answers of ciphers with secret keys. Sources: Wycheproof testvectors_v1 by file and number.
  */
-import { opens, vector, type KnownAnswer } from "./known-answer.ts";
+import { opens, vector, wraps, type KnownAnswer } from "./known-answer.ts";
 
 export const aes128Gcm: KnownAnswer = {
-  source: "Wycheproof aes_gcm_test.json #2",
+  source: "Wycheproof aes_gcm_test.json #2, #1",
   holds: (mechanism) =>
     opens(mechanism, {
       format: "raw",
@@ -13,11 +13,16 @@ export const aes128Gcm: KnownAnswer = {
       params: { additionalData: vector("00112233445566778899aabbccddeeff") },
       plaintext: "001d0c231287c1182784554ca3a21908",
       ciphertext: "49d8b9783e911913d87094d1f63cc7651e348ba07cca2cf04c618cb4d43a5b92",
+    }) &&
+    wraps(mechanism, {
+      key: "5b9604fe14eadba931b0ccf34843dab9",
+      material: "001d0c231287c1182784554ca3a21908",
+      wrapped: "028318abc1824029138141a226073cc1d851beff176384dc9896d5ff0a3ea7a5487cb5f7d70fb6c58d038554",
     }),
 };
 
 export const aes192Gcm: KnownAnswer = {
-  source: "Wycheproof aes_gcm_test.json #185",
+  source: "Wycheproof aes_gcm_test.json #185, #176",
   holds: (mechanism) =>
     opens(mechanism, {
       format: "raw",
@@ -26,11 +31,16 @@ export const aes192Gcm: KnownAnswer = {
       params: { additionalData: vector("cb") },
       plaintext: "3d8233191a2823bf767e99167b1d4af4f4848458",
       ciphertext: "0d2c3a3c0cc4b40e70ed45e188e356a0e1533b3192909a80e90540e1878ab59ef300072b",
+    }) &&
+    wraps(mechanism, {
+      key: "00112233445566778899aabbccddeeff1021324354657687",
+      material: "0b4dbbba8982e0f649f8ba85f3aa061b",
+      wrapped: "0000000000000000000000003f875c9bd7d8511448459468e398c3b2ffffffffffffffffffffffffffffffff",
     }),
 };
 
 export const aes256Gcm: KnownAnswer = {
-  source: "Wycheproof aes_gcm_test.json #100",
+  source: "Wycheproof aes_gcm_test.json #100, #97",
   holds: (mechanism) =>
     opens(mechanism, {
       format: "raw",
@@ -39,6 +49,11 @@ export const aes256Gcm: KnownAnswer = {
       params: { additionalData: vector("c0") },
       plaintext: "fcc515b294408c8645c9183e3f4ecee5127846d1",
       ciphertext: "eb5500e3825952866d911253f8de860c00831c81ecb660e1fb0541ec41e8d68a64141b3a",
+    }) &&
+    wraps(mechanism, {
+      key: "59d4eafb4de0cfc7d3db99a8f54b15d7b39f0acc8da69763b019c1699f87674a",
+      material: "549b365af913f3b081131ccb6b825588",
+      wrapped: "2fcb1b38a99e71b84740ad9bf58c16690122d75356907fd96b570fca28752c20153092818faba2a334640d6e",
     }),
 };
 

@@ -24,6 +24,7 @@ export async function consistent(mechanism: Mechanism<Key>, key: Key): Promise<b
     ...(mechanism.cipher === undefined ? [] : [encrypts]),
     ...(mechanism.macer === undefined ? [] : [macs]),
     ...(mechanism.kem === undefined ? [] : [encapsulates]),
+    ...(mechanism.wrapper === undefined ? [] : [wraps]),
   ];
   try {
     for (const check of checks) if (!(await check(mechanism, key))) return false;
@@ -65,5 +66,17 @@ async function encapsulates({ kem }: Mechanism<Key>, key: Key): Promise<boolean>
     return same(secret, again);
   } finally {
     wipe(secret, again);
+  }
+}
+
+async function wraps({ wrapper }: Mechanism<Key>, key: Key): Promise<boolean> {
+  if (wrapper === undefined) return false;
+  // Whole blocks, so that AES-KW takes it.
+  const material = MESSAGE.subarray(0, 32);
+  const unwrapped = wrapper.unwrap(key, wrapper.wrap(key.type === "secret" ? key : publicHalf(key), material, {}), {});
+  try {
+    return same(unwrapped, material);
+  } finally {
+    wipe(unwrapped);
   }
 }

@@ -12,7 +12,7 @@ import { timingSafeEqual } from "node:crypto";
 import type { Key } from "../composite-key.ts";
 import { publicHalf } from "../formats/public-key.ts";
 import { loadPublicKey } from "../mechanisms/register.ts";
-import type { CipherParams, ImportFormat, MacParams, Mechanism, SignatureParams } from "../mechanism.ts";
+import type { CipherParams, ImportFormat, MacParams, Mechanism, SignatureParams, WrapParams } from "../mechanism.ts";
 
 /** One published answer. */
 export interface KnownAnswer {
@@ -135,6 +135,29 @@ export function decapsulates(mechanism: Mechanism<Key>, { key, ciphertext, secre
   if (!same(kem.decapsulate(opened, vector(ciphertext)), vector(secret))) return false;
   const made = kem.encapsulate(publicHalf(opened));
   return same(kem.decapsulate(opened, made.ciphertext), made.secret);
+}
+
+/** A published wrapped key unwraps to its material; what is wrapped here unwraps again, and not with a bit changed. */
+export interface WrapVector {
+  readonly format?: ImportFormat;
+  readonly key: string;
+  readonly material: string;
+  readonly wrapped: string;
+  readonly params?: WrapParams;
+  /** For wrapping that draws nothing: the published bytes come out again. */
+  readonly deterministic?: boolean;
+}
+
+export function wraps(mechanism: Mechanism<Key>, asked: WrapVector): boolean {
+  const { format = "raw", key, material, wrapped, params = {}, deterministic = false } = asked;
+  const wrapper = mechanism.wrapper;
+  if (wrapper === undefined) return false;
+  const opened = mechanism.importKey(format, vector(key));
+  const [published, wanted] = [vector(wrapped), vector(material)];
+  if (!same(wrapper.unwrap(opened, published, params), wanted)) return false;
+  const made = wrapper.wrap(opened.type === "secret" ? opened : publicHalf(opened), wanted, {});
+  if (deterministic && !same(made, published)) return false;
+  return same(wrapper.unwrap(opened, made, {}), wanted) && refused(() => wrapper.unwrap(opened, altered(made), {}));
 }
 
 /** Whether `attempt` throws. */

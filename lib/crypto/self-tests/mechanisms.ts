@@ -40,6 +40,7 @@ import {
   xChacha20Poly1305,
 } from "./more-ciphers.ts";
 import { mlDsa44, mlDsa65, mlDsa87, slhDsaSha2, slhDsaShake } from "./post-quantum-signatures.ts";
+import { aes128Kw, aes128Kwp, aes192Kw, aes192Kwp, aes256Kw, aes256Kwp } from "./key-wrap.ts";
 import { rsa2048, rsa3072, rsa4096 } from "./rsa.ts";
 
 export const KNOWN_ANSWERS: Readonly<Record<AlgorithmName, KnownAnswer>> = Object.freeze({
@@ -91,6 +92,12 @@ export const KNOWN_ANSWERS: Readonly<Record<AlgorithmName, KnownAnswer>> = Objec
   "XChaCha20-Poly1305": xChacha20Poly1305,
   "AES-128-XTS": aes128Xts,
   "AES-256-XTS": aes256Xts,
+  "AES-128-KW": aes128Kw,
+  "AES-192-KW": aes192Kw,
+  "AES-256-KW": aes256Kw,
+  "AES-128-KWP": aes128Kwp,
+  "AES-192-KWP": aes192Kwp,
+  "AES-256-KWP": aes256Kwp,
   "AES-128-CMAC": aes128Cmac,
   "AES-192-CMAC": aes192Cmac,
   "AES-256-CMAC": aes256Cmac,

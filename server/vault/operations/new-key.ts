@@ -20,14 +20,28 @@ export function newKeyId(nowMs: number): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }
 
-/** The usages of a new key: those asked for, or all the algorithm has. @throws {HsmError} INVALID_REQUEST */
+/** Usages that exclude every other: what wraps keys must not be able to open them as data. */
+const WRAPPING: readonly UsageName[] = ["wrap", "unwrap"];
+
+/**
+ * The usages of a new key: those asked for, or all the algorithm has but wrapping, unless it has nothing else.
+ *
+ * A key that could both wrap keys and decrypt data would give any wrapped key away in plain, and one that could both encrypt
+ * data and unwrap keys would take in any key somebody knows (Clulow 2003): such a key is never made.
+ *
+ * @throws {HsmError} INVALID_REQUEST
+ */
 export function newKeyUsage(algorithm: AlgorithmName, asked: readonly Usage[]): readonly UsageName[] {
   const possible: readonly UsageName[] = ALGORITHMS[algorithm].usages;
   const usage = usageNames(asked);
   const wrong = usage.find((name) => !possible.includes(name));
   if (wrong !== undefined)
     throw new HsmError("INVALID_REQUEST", `${algorithm} keys cannot be for '${wrong}'; possible: ${possible.join(", ")}`);
-  return usage.length === 0 ? possible : usage;
+  if (usage.some((name) => WRAPPING.includes(name)) && !usage.every((name) => WRAPPING.includes(name)))
+    throw new HsmError("INVALID_REQUEST", "a key that wraps or unwraps keys can be for nothing else");
+  if (usage.length > 0) return usage;
+  const data = possible.filter((name) => !WRAPPING.includes(name));
+  return data.length === 0 ? possible : data;
 }
 
 /** State, dates and attributes of a new key. @throws {HsmError} INVALID_REQUEST */

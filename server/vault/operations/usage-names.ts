@@ -15,6 +15,8 @@ const USAGES: Readonly<Record<UsageName, Usage>> = Object.freeze({
   encapsulate: Usage.ENCAPSULATE,
   decapsulate: Usage.DECAPSULATE,
   derive: Usage.DERIVE,
+  wrap: Usage.WRAP,
+  unwrap: Usage.UNWRAP,
 });
 const usageByNumber = new Map<number, UsageName>((Object.entries(USAGES) as [UsageName, Usage][]).map(([name, number]) => [number, name]));
 

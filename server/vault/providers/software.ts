@@ -7,9 +7,21 @@
 import { ALGORITHMS, type AlgorithmName } from "@keystead/contract/algorithms";
 import { HsmError } from "@keystead/contract/errors";
 import type { Key } from "@keystead/crypto/composite-key";
-import type { Cipher, CipherParams, Ciphertext, Kem, Macer, MacParams, SignatureParams, Signer } from "@keystead/crypto/mechanism";
+import type {
+  Cipher,
+  CipherParams,
+  Ciphertext,
+  Kem,
+  Macer,
+  MacParams,
+  SignatureParams,
+  Signer,
+  WrapParams,
+  Wrapper,
+} from "@keystead/crypto/mechanism";
 import { mechanismFor } from "@keystead/crypto/mechanisms/register";
 import { consistent } from "@keystead/crypto/self-tests/consistency";
+import { wipeAfter } from "@keystead/crypto/wipe";
 import type { OpenKey } from "../objects/objects.ts";
 import { Limiter } from "./limiter.ts";
 
@@ -137,6 +149,16 @@ export class SoftwareProvider {
     return this.#macer(key).verify(key.key, data, mac, params);
   }
 
+  /** The material of `target`, encrypted under `key`. */
+  wrap(key: OpenKey, target: OpenKey, params: WrapParams): Buffer {
+    return wipeAfter(target.mechanism.store(target.key), (material) => this.#wrapper(key).wrap(key.publicKey ?? key.key, material, params));
+  }
+
+  /** The material behind `wrapped`; the caller wipes it. */
+  unwrap(key: OpenKey, wrapped: Uint8Array, params: WrapParams): Buffer {
+    return this.#wrapper(key).unwrap(key.key, wrapped, params);
+  }
+
   /** Whether a signature is made on the event loop. */
   #inline(signer: Signer<Key>, data: Uint8Array, run: Run): boolean {
     if (signer.cost !== "inline" || data.length > INLINE_BYTES) return false;
@@ -161,6 +183,11 @@ export class SoftwareProvider {
   #kem(key: OpenKey, what: string): Kem<Key> {
     if (key.mechanism.kem === undefined) throw unsupported(key, what);
     return key.mechanism.kem;
+  }
+
+  #wrapper(key: OpenKey): Wrapper<Key> {
+    if (key.mechanism.wrapper === undefined) throw unsupported(key, "wrap keys");
+    return key.mechanism.wrapper;
   }
 
   #macer(key: OpenKey): Macer<Key> {
