@@ -31,7 +31,7 @@ export interface ByteLengths {
   /** The secret key, the private key in its shortest form, or (RSA) the modulus. */
   readonly key: number;
   readonly publicKey?: number;
-  /** ECDSA: r and s side by side; DER takes up to 9 bytes more. */
+  /** ECDSA: r and s side by side; DER takes up to 9 bytes more. A composite with ECDSA: the longest. */
   readonly signature?: number;
   /** What one encapsulation sends. */
   readonly ciphertext?: number;
@@ -43,7 +43,19 @@ export interface AlgorithmRow {
   readonly proto: string;
   /** PKCS#11 shape of the object. */
   readonly objectClass: "private" | "secret";
-  readonly family: "rsa" | "ec" | "ed25519" | "ed448" | "ml-dsa" | "slh-dsa" | "aes" | "hmac" | "ml-kem" | "chacha20" | "kmac";
+  readonly family:
+    | "rsa"
+    | "ec"
+    | "ed25519"
+    | "ed448"
+    | "ml-dsa"
+    | "slh-dsa"
+    | "composite"
+    | "aes"
+    | "hmac"
+    | "ml-kem"
+    | "chacha20"
+    | "kmac";
   readonly sizeBits: number;
   /** Bits of security against the best attack known without a quantum computer (SP 800-57 Part 1 Rev. 5 Table 2). */
   readonly strengthBits: number;
@@ -385,6 +397,66 @@ export const ALGORITHMS = Object.freeze({
     ckk: "CKK_SLH_DSA",
     kmip: "SLH-DSA-SHAKE-256f",
     aliases: ["SPHINCS+-SHAKE-256f", "SPHINCS+-SHAKE-256f-simple", "SPHINCS-SHAKE-256f", "KEY_TYPE_SLH_DSA_SHAKE_256F"],
+  },
+  "ML-DSA-44-ECDSA-P256": {
+    proto: "MlDsa44EcdsaP256",
+    objectClass: "private",
+    family: "composite",
+    sizeBits: 44,
+    strengthBits: 128,
+    spec: "draft-ietf-lamps-pq-composite-sigs-19",
+    status: "draft",
+    bytes: { key: 83, publicKey: 1377, signature: 2492 },
+    usages: SIGNER,
+    jose: undefined,
+    ckk: "CKK_VENDOR_DEFINED",
+    kmip: "Extension",
+    aliases: ["ML-DSA-44+ECDSA-P256", "id-MLDSA44-ECDSA-P256-SHA256", "MLDSA44-ECDSA-P256-SHA256"],
+  },
+  "ML-DSA-65-ECDSA-P256": {
+    proto: "MlDsa65EcdsaP256",
+    objectClass: "private",
+    family: "composite",
+    sizeBits: 65,
+    strengthBits: 192,
+    spec: "draft-ietf-lamps-pq-composite-sigs-19",
+    status: "draft",
+    bytes: { key: 83, publicKey: 2017, signature: 3381 },
+    usages: SIGNER,
+    jose: undefined,
+    ckk: "CKK_VENDOR_DEFINED",
+    kmip: "Extension",
+    aliases: ["ML-DSA-65+ECDSA-P256", "id-MLDSA65-ECDSA-P256-SHA512", "MLDSA65-ECDSA-P256-SHA512"],
+  },
+  "ML-DSA-87-ECDSA-P384": {
+    proto: "MlDsa87EcdsaP384",
+    objectClass: "private",
+    family: "composite",
+    sizeBits: 87,
+    strengthBits: 256,
+    spec: "draft-ietf-lamps-pq-composite-sigs-19",
+    status: "draft",
+    bytes: { key: 96, publicKey: 2689, signature: 4731 },
+    usages: SIGNER,
+    jose: undefined,
+    ckk: "CKK_VENDOR_DEFINED",
+    kmip: "Extension",
+    aliases: ["ML-DSA-87+ECDSA-P384", "id-MLDSA87-ECDSA-P384-SHA512", "MLDSA87-ECDSA-P384-SHA512"],
+  },
+  "ML-DSA-65-Ed25519": {
+    proto: "MlDsa65Ed25519",
+    objectClass: "private",
+    family: "composite",
+    sizeBits: 65,
+    strengthBits: 192,
+    spec: "draft-ietf-lamps-pq-composite-sigs-19",
+    status: "draft",
+    bytes: { key: 64, publicKey: 1984, signature: 3373 },
+    usages: SIGNER,
+    jose: undefined,
+    ckk: "CKK_VENDOR_DEFINED",
+    kmip: "Extension",
+    aliases: ["ML-DSA-65+Ed25519", "id-MLDSA65-Ed25519-SHA512", "MLDSA65-Ed25519-SHA512"],
   },
   "RSA-2048": {
     proto: "Rsa2048",

@@ -4,6 +4,7 @@
 export const COMMENTS: Readonly<Record<string, string>> = {
   "hsm.Algorithm": "Key algorithms. The algorithm fixes the size and the default mechanism of a key.",
   "hsm.Algorithm.MlDsa44": "Was CRYSTALS-Dilithium2, with which it does not interoperate.",
+  "hsm.Algorithm.MlDsa44EcdsaP256": "Composite signatures (draft-ietf-lamps-pq-composite-sigs): valid when both halves are.",
   "hsm.Algorithm.MlDsa65": "Was CRYSTALS-Dilithium3, with which it does not interoperate.",
   "hsm.Algorithm.MlDsa87": "Was CRYSTALS-Dilithium5, with which it does not interoperate.",
   "hsm.AuditEvent": "One event of the audit log.",
@@ -180,7 +181,7 @@ export const COMMENTS: Readonly<Record<string, string>> = {
   "hsm.SelfTest.kind": "mechanism, function or entropy.",
   "hsm.SelfTest.name": "A mechanism, a function, or the random source.",
   "hsm.SelfTest.source": "Where the expected answer is published.",
-  "hsm.SignRequest.context": "Signed with the data: what the signature is for. Ed25519, Ed448, ML-DSA and SLH-DSA take one.",
+  "hsm.SignRequest.context": "Signed with the data: what the signature is for. Ed25519, Ed448, ML-DSA, SLH-DSA and composites take one.",
   "hsm.SignRequest.deterministic": "ECDSA: the nonce of RFC 6979, so that the same data has the same signature.",
   "hsm.SignRequest.digest": "Left out = the algorithm's own (P-384: SHA-384, P-521: SHA-512, RSA and P-256: SHA-256).",
   "hsm.SignRequest.salt_bytes": "RSA-PSS: length of the salt; 0 = as long as the digest.",

@@ -81,6 +81,20 @@ function decodePem(bytes: Uint8Array): { structure: Structure; der: Buffer } {
   return { structure, der: Buffer.from(decoded.buffer, decoded.byteOffset, decoded.byteLength) };
 }
 
+/**
+ * The DER behind "pkcs8" or "pem", on memory of its own (the caller wipes it), for keys that Node cannot parse.
+ *
+ * @throws {HsmError} INVALID_REQUEST   too long, or PEM of something else
+ */
+export function pkcs8Of(format: "pkcs8" | "pem", bytes: Uint8Array): Buffer {
+  if (bytes.byteLength > MAX_KEY_BYTES) throw keyRefused(`longer than ${MAX_KEY_BYTES} bytes`);
+  if (format === "pkcs8") return copySecret(bytes);
+  const { structure, der } = decodePem(bytes);
+  if (structure === "pkcs8") return der;
+  wipe(der);
+  throw keyRefused("the PEM block is not PKCS#8");
+}
+
 /** The value of `parse`, with whatever it throws replaced: OpenSSL's messages are not for callers. */
 export function attempt<T>(parse: () => T): T {
   try {

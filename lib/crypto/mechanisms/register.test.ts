@@ -18,7 +18,7 @@ const OPENSSL_DIGESTS = DIGEST_NAMES.filter((name) => name !== "BLAKE3");
 /** Every combination of parameters a family accepts, beginning with its default. */
 function signatureParams(family: string): SignatureParams[] {
   const context = Buffer.from("context");
-  if (family.endsWith("-dsa")) return [{}, { context }];
+  if (family.endsWith("-dsa") || family === "composite") return [{}, { context }];
   if (family.startsWith("ed")) return [{}, { format: "raw" }, { context }, { scheme: "prehash" }, { scheme: "prehash", context }];
   if (family === "ec")
     return [
@@ -58,6 +58,7 @@ const REFUSED_SIGNATURE_PARAMS: Readonly<Record<string, readonly SignatureParams
   ed448: EDWARDS,
   "ml-dsa": CONTEXT_ALONE,
   "slh-dsa": CONTEXT_ALONE,
+  composite: CONTEXT_ALONE,
   ec: [
     { scheme: "pss" },
     { scheme: "prehash" },

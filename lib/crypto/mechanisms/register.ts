@@ -19,6 +19,7 @@ import { aes128Gmac, aes192Gmac, aes256Gmac } from "./aes-gmac.ts";
 import { aes128Kw, aes128Kwp, aes192Kw, aes192Kwp, aes256Kw, aes256Kwp } from "./aes-key-wrap.ts";
 import { aes128Xts, aes256Xts } from "./aes-xts.ts";
 import { chacha20Poly1305, xChacha20Poly1305 } from "./chacha20-poly1305.ts";
+import { mlDsa44EcdsaP256, mlDsa65EcdsaP256, mlDsa65Ed25519, mlDsa87EcdsaP384 } from "./composite-signature.ts";
 import { ecdsaP256, ecdsaP384, ecdsaP521, ecdsaSecp256k1 } from "./ecdsa.ts";
 import { ed25519, ed448 } from "./eddsa.ts";
 import { hmacSha256, hmacSha384, hmacSha3_256, hmacSha3_384, hmacSha3_512, hmacSha512 } from "./hmac.ts";
@@ -64,6 +65,10 @@ export const mechanisms = Object.freeze({
   "SLH-DSA-SHAKE-192f": slhDsaShake192f,
   "SLH-DSA-SHAKE-256s": slhDsaShake256s,
   "SLH-DSA-SHAKE-256f": slhDsaShake256f,
+  "ML-DSA-44-ECDSA-P256": mlDsa44EcdsaP256,
+  "ML-DSA-65-ECDSA-P256": mlDsa65EcdsaP256,
+  "ML-DSA-87-ECDSA-P384": mlDsa87EcdsaP384,
+  "ML-DSA-65-Ed25519": mlDsa65Ed25519,
   "RSA-2048": rsa2048,
   "RSA-3072": rsa3072,
   "RSA-4096": rsa4096,

@@ -6,6 +6,7 @@
  */
 import type { AlgorithmName } from "@keystead/contract/algorithms";
 import { aes128Cbc, aes128Gcm, aes192Cbc, aes192Gcm, aes256Cbc, aes256Gcm } from "./ciphers.ts";
+import { mlDsa44EcdsaP256, mlDsa65EcdsaP256, mlDsa65Ed25519, mlDsa87EcdsaP384 } from "./composites.ts";
 import { ecdsaP256, ecdsaP384, ecdsaP521, ecdsaSecp256k1, ed25519, ed448 } from "./elliptic.ts";
 import { mlKem1024, mlKem512, mlKem768 } from "./kems.ts";
 import type { KnownAnswer } from "./known-answer.ts";
@@ -65,6 +66,10 @@ export const KNOWN_ANSWERS: Readonly<Record<AlgorithmName, KnownAnswer>> = Objec
   "SLH-DSA-SHAKE-192f": slhDsaShake,
   "SLH-DSA-SHAKE-256s": slhDsaShake,
   "SLH-DSA-SHAKE-256f": slhDsaShake,
+  "ML-DSA-44-ECDSA-P256": mlDsa44EcdsaP256,
+  "ML-DSA-65-ECDSA-P256": mlDsa65EcdsaP256,
+  "ML-DSA-87-ECDSA-P384": mlDsa87EcdsaP384,
+  "ML-DSA-65-Ed25519": mlDsa65Ed25519,
   "RSA-2048": rsa2048,
   "RSA-3072": rsa3072,
   "RSA-4096": rsa4096,
