@@ -52,6 +52,14 @@ export interface OpenKey {
   readonly publicKey: Key | undefined;
 }
 
+/** A key whose material leaves. */
+export interface LeavingKey {
+  readonly algorithm: AlgorithmName;
+  readonly version: number;
+  /** The stored form of the key ({@link Mechanism.store}). Whoever asked for it wipes it. */
+  readonly material: Buffer;
+}
+
 /** A key as metadata. */
 export interface DescribedKey {
   readonly namespace: string;
@@ -179,20 +187,21 @@ export class Objects {
   }
 
   /**
-   * Opens a key so that its material can leave: encrypted under another key, or in plain. The grant is spent, whatever
-   * the answer.
+   * The material of a key, so that it can leave: encrypted under another key, or in plain. The grant is spent, whatever
+   * the answer; the caller wipes the material.
    *
    * @param version 0 = the current one
    * @throws {HsmError} KEY_NOT_EXTRACTABLE unless the key's policy names that way out; KEY_STATE_FORBIDS;
    *   OBJECT_NOT_FOUND; INTEGRITY_FAILURE; PERMISSION_DENIED for a spent grant or one that is not for export
    */
-  async openForExport(grant: Grant, way: "wrapped" | "plain", version = 0): Promise<OpenKey> {
+  async openForExport(grant: Grant, way: "wrapped" | "plain", version = 0): Promise<LeavingKey> {
     const { namespace, keyId, usage, mayUseRevoked = false } = consumeGrant(grant);
     if (usage !== "export") throw new HsmError("PERMISSION_DENIED", "this grant does not let a key out");
     const entry = this.#cached(namespace, keyId) ?? (await this.#load(namespace, keyId));
     const wanted = version === 0 ? entry.attributes.current : version;
     noteState(grant, permitExport(entry.attributes, keyId, way, wanted, { now: this.now(), mayUseRevoked }));
-    return entry.opened.get(wanted) ?? (await this.#openVersion(namespace, keyId, entry, wanted));
+    const { algorithm, mechanism, key } = entry.opened.get(wanted) ?? (await this.#openVersion(namespace, keyId, entry, wanted));
+    return { algorithm, version: wanted, material: mechanism.store(key) };
   }
 
   /** Milliseconds since the epoch by the clock that dates are compared with. */

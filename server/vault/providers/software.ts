@@ -21,7 +21,6 @@ import type {
 } from "@keystead/crypto/mechanism";
 import { mechanismFor } from "@keystead/crypto/mechanisms/register";
 import { consistent } from "@keystead/crypto/self-tests/consistency";
-import { wipeAfter } from "@keystead/crypto/wipe";
 import type { OpenKey } from "../objects/objects.ts";
 import { Limiter } from "./limiter.ts";
 
@@ -149,9 +148,9 @@ export class SoftwareProvider {
     return this.#macer(key).verify(key.key, data, mac, params);
   }
 
-  /** The material of `target`, encrypted under `key`. */
-  wrap(key: OpenKey, target: OpenKey, params: WrapParams): Buffer {
-    return wipeAfter(target.mechanism.store(target.key), (material) => this.#wrapper(key).wrap(key.publicKey ?? key.key, material, params));
+  /** Key material, encrypted under `key`. */
+  wrap(key: OpenKey, material: Uint8Array, params: WrapParams): Buffer {
+    return this.#wrapper(key).wrap(key.publicKey ?? key.key, material, params);
   }
 
   /** The material behind `wrapped`; the caller wipes it. */
