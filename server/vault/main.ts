@@ -36,6 +36,7 @@ import { verifyEverything } from "./duties/verify-everything.ts";
 import { Measurements } from "./duties/measure.ts";
 import { Monitor } from "./monitor.ts";
 import { parseHeader, type UnsealSecret } from "./objects/hierarchy.ts";
+import { ListingCache, type ListReply } from "./operations/listing-cache.ts";
 import type { Context, StatusFacts } from "./operations/handler.ts";
 import { SoftwareProvider } from "./providers/software.ts";
 import { filesystemStore } from "./stores/filesystem.ts";
@@ -127,12 +128,13 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
     memoryLocked: memoryLocked && secureHeapUsed() !== undefined,
     selfTests,
   });
-  const contextOf = (vault: OpenVault | undefined): Context => ({
+  const contextOf = (vault: OpenVault | undefined, listings = new ListingCache<ListReply>()): Context => ({
     get objects() {
       if (vault === undefined) throw new HsmError("VAULT_SEALED", "the vault is sealed");
       return vault.objects;
     },
     provider,
+    listings,
     rsaPkcs1Decryption: config.rsaPkcs1Decryption,
     destruction: { delaySeconds: config.lifecycle.destructionDelaySeconds, minDelaySeconds: config.lifecycle.minDestructionDelaySeconds },
     status,
@@ -174,11 +176,17 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
     });
     if (vault.cutBytes > 0 || vault.replayedLines > 0)
       log.warn("the audit log was mended after an unclean stop", { cutBytes: vault.cutBytes, replayedLines: vault.replayedLines });
-    monitor.open({ vault, context: contextOf(vault) });
-    measurements.watch(vault, provider, authenticator);
+    const listings = new ListingCache<ListReply>();
+    monitor.open({ vault, context: contextOf(vault, listings) });
+    measurements.watch(vault, provider, authenticator, listings);
     await makeNamespaces(monitor, vault, config);
-    for (const { namespace } of await vault.objects.namespaces()) await vault.objects.takeCensus(namespace);
-    beginDuties(vault);
+    countInBackground(vault)
+      .then(() => (monitor.parts?.vault === vault ? beginDuties(vault) : undefined))
+      .catch((error: unknown) => {
+        const known = asHsmError(error);
+        log.error("the keys could not be counted", {}, known);
+        if (known.code === "INTEGRITY_FAILURE" && monitor.parts?.vault === vault) monitor.stop(known);
+      });
     log.info("unsealed", { vaultId: vault.hierarchy.vaultId, created: vault.created, events: vault.log.sequence });
     verifyInBackground(vault).catch((error: unknown) => {
       log.error("the verification of log and store could not be finished", {}, error);
@@ -337,6 +345,11 @@ function openStore({ dataDir, storage }: VaultConfig, onTrouble: (error: unknown
     case "filesystem":
       return filesystemStore({ folder: dataDir, durable: storage.syncMode === "full", settleAfterMs: SETTLE_MS, onTrouble });
   }
+}
+
+/** Quotas, metrics and duties need to know all keys; nobody waits for it who does not ask. */
+async function countInBackground({ objects }: OpenVault): Promise<void> {
+  for (const { namespace } of await objects.namespaces()) await objects.takeCensus(namespace);
 }
 
 /** The namespaces of the configuration, made on first sight, through the same door as everybody's. */

@@ -7,6 +7,7 @@ import { MetricsRegistry, type Counter, type Histogram } from "@keystead/contrac
 import type { Operation } from "@keystead/contract/operation";
 import type { Authenticator } from "../authenticate/authenticate.ts";
 import type { OpenVault } from "../ceremonies/unseal.ts";
+import type { ListingCache } from "../operations/listing-cache.ts";
 import type { SoftwareProvider } from "../providers/software.ts";
 
 interface Series {
@@ -33,6 +34,7 @@ export class Measurements {
   #vault: OpenVault | undefined;
   #provider: SoftwareProvider | undefined;
   #authenticator: Authenticator | undefined;
+  #listings: Pick<ListingCache<unknown>, "counters"> | undefined;
 
   /** @param buckets upper bounds in seconds; none = summaries alone */
   constructor(buckets: readonly number[]) {
@@ -61,6 +63,16 @@ export class Measurements {
       "Keys that had to be opened.",
       () => this.#vault?.objects.counters.cacheMisses ?? 0,
     );
+    registry.observedCounter(
+      "hsm_list_cache_hits_total",
+      "Listings of keys that could be given again.",
+      () => this.#listings?.counters.hits ?? 0,
+    );
+    registry.observedCounter(
+      "hsm_list_cache_misses_total",
+      "Listings of keys that had to be read.",
+      () => this.#listings?.counters.misses ?? 0,
+    );
     registry.observedCounter("hsm_auth_failures_total", "Credentials refused.", () => this.#authenticator?.counters.failures ?? 0);
     registry.observedCounter(
       "hsm_auth_jwt_failure_total",
@@ -81,7 +93,13 @@ export class Measurements {
   }
 
   /** Looks at these parts from now on. */
-  watch(vault: OpenVault, provider: SoftwareProvider, authenticator: Authenticator): void {
+  watch(
+    vault: OpenVault,
+    provider: SoftwareProvider,
+    authenticator: Authenticator,
+    listings: Pick<ListingCache<unknown>, "counters">,
+  ): void {
+    this.#listings = listings;
     this.#vault = vault;
     this.#provider = provider;
     this.#authenticator = authenticator;

@@ -9,9 +9,10 @@ export function adjust(census: Census, counted: string, by: number): void {
   census.set(counted, (census.get(counted) ?? 0) + by);
 }
 
-/** Keys that are not destroyed: what a quota counts. */
-export function living(census: ReadonlyMap<string, number>): number {
+/** Keys that are not destroyed, of one algorithm or of all: what a quota counts. */
+export function living(census: ReadonlyMap<string, number>, algorithm?: string): number {
   let keys = 0;
-  for (const [counted, number] of census) if (!counted.endsWith("/destroyed")) keys += number;
+  for (const [counted, number] of census)
+    if (!counted.endsWith("/destroyed") && (algorithm === undefined || counted.startsWith(`${algorithm}/`))) keys += number;
   return keys;
 }

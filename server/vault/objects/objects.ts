@@ -121,6 +121,10 @@ interface NamespaceEntry {
   readonly kek: KeyObject;
   /** Keys by `algorithm/state`; counted on first need, kept up to date afterwards. */
   census: Census | undefined;
+  /** The counting, while it is under way: changes wait for it, uses do not. */
+  counting?: Promise<Census>;
+  /** Counts the changes of the namespace's keys. */
+  revision: number;
 }
 
 export interface ObjectsOptions {
@@ -133,6 +137,7 @@ export interface ObjectsOptions {
 
 /** What a cached key is taken to weigh: KeyObject, DER, attributes, map entries. */
 const ENTRY_BYTES = 4096;
+/** Most records that are read from the store at once; a scan may begin with fewer. */
 const PAGE = 500;
 
 export class Objects {
@@ -233,7 +238,7 @@ export class Objects {
    */
   async list(namespace: string, filter: KeyFilter, after: string, limit: number): Promise<{ keys: DescribedKey[]; more: boolean }> {
     const keys: DescribedKey[] = [];
-    for await (const described of this.#scan(namespace, after)) {
+    for await (const described of this.#scan(namespace, after, limit + 1)) {
       if (!matches(described.attributes, filter, described.asOf)) continue;
       if (keys.length === limit) return { keys, more: true };
       keys.push(described);
@@ -241,10 +246,12 @@ export class Objects {
     return { keys, more: false };
   }
 
-  /** Number of keys that match. */
+  /** Number of keys that match: known without looking, unless the filter asks for more than an algorithm. */
   async count(namespace: string, filter: KeyFilter): Promise<number> {
+    if (filter.state === undefined && filter.tags.length === 0 && filter.also === undefined)
+      return living(await this.#censusOf(namespace, await this.#namespace(namespace)), filter.algorithm);
     let total = 0;
-    for await (const described of this.#scan(namespace, "")) if (matches(described.attributes, filter, described.asOf)) total += 1;
+    for await (const described of this.#scan(namespace, "", PAGE)) if (matches(described.attributes, filter, described.asOf)) total += 1;
     return total;
   }
 
@@ -263,7 +270,7 @@ export class Objects {
       fillRandom(kek);
       const attributes: NamespaceAttributes = { description, createdAt: this.#options.now(), maxKeys };
       const write = this.#records.write(key, { ...attributes }, kek, this.#options.hierarchy.kek, undefined);
-      const entry: NamespaceEntry = { attributes, kek: createSecretKey(kek), census: new Map() };
+      const entry: NamespaceEntry = { attributes, kek: createSecretKey(kek), census: new Map(), revision: 0 };
       return { described: { namespace, attributes }, change: this.#change([write], release, () => this.#namespaces.set(namespace, entry)) };
     } catch (error) {
       release();
@@ -316,6 +323,7 @@ export class Objects {
         release,
         () => {
           this.#due.note(key.namespace, key.keyId, attributes);
+          space.revision += 1;
           this.#remember(`${key.namespace}/${key.keyId}`, { attributes, digest: head.digest, generation: 1, opened: new Map() });
         },
         () => adjust(census, counted, -1),
@@ -398,6 +406,8 @@ export class Objects {
       const before = await this.#head(namespace, keyId, space.kek);
       const now = this.now();
       const { attributes, added, removed = [], about } = await step(before.attributes, now, space);
+      // Counted before or after this change, never in the middle of it.
+      await space.counting;
       const headKey: RecordKey = { namespace, kind: "key", id: keyId, version: 0 };
       const head = this.#records.write(headKey, attributes as never, new Uint8Array(), space.kek, before);
       const writes = [
@@ -406,6 +416,7 @@ export class Objects {
         ...removed.flatMap((version) => this.#removal(namespace, keyId, version)),
       ];
       const change = this.#change(writes, release, () => {
+        space.revision += 1;
         const opened = this.#entries.get(`${namespace}/${keyId}`)?.opened ?? new Map<number, OpenKey>();
         for (const version of removed) opened.delete(version);
         this.#due.note(namespace, keyId, attributes);
@@ -471,20 +482,28 @@ export class Objects {
     this.#namespaces.clear();
   }
 
-  async #censusOf(namespace: string, space: NamespaceEntry): Promise<Census> {
+  #censusOf(namespace: string, space: NamespaceEntry): Promise<Census> | Census {
     if (space.census !== undefined) return space.census;
-    const counted = await this.#census(namespace);
-    // Whoever counted first has counted itself in by now; a later count must not undo that (`??= await` would).
-    return (space.census ??= counted);
+    // One counting for everybody who waits for it: with a million keys it takes a while.
+    return (space.counting ??= this.#count(namespace, space));
   }
 
-  async #census(namespace: string): Promise<Census> {
-    const census = new Map();
-    for await (const { keyId, attributes } of this.#scan(namespace, "")) {
-      adjust(census, `${attributes.algorithm}/${attributes.state}`, 1);
-      this.#due.listed(namespace, keyId, attributes);
+  async #count(namespace: string, space: NamespaceEntry): Promise<Census> {
+    const census: Census = new Map();
+    try {
+      for await (const { keyId, attributes } of this.#scan(namespace, "", PAGE)) {
+        adjust(census, `${attributes.algorithm}/${attributes.state}`, 1);
+        this.#due.listed(namespace, keyId, attributes);
+      }
+      return (space.census = census);
+    } finally {
+      delete space.counting;
     }
-    return census;
+  }
+
+  /** A number that rises with every change of a key of the namespace, before the change is acknowledged. */
+  async revision(namespace: string): Promise<number> {
+    return (await this.#namespace(namespace)).revision;
   }
 
   #cached(namespace: string, keyId: string): Entry | undefined {
@@ -503,7 +522,7 @@ export class Objects {
     if (record === undefined) throw new HsmError("OBJECT_NOT_FOUND", `no namespace '${namespace}'`);
     const again = this.#namespaces.get(namespace);
     if (again !== undefined) return again;
-    const entry: NamespaceEntry = { attributes: record.attributes, kek: createSecretKey(record.material), census: undefined };
+    const entry: NamespaceEntry = { attributes: record.attributes, kek: createSecretKey(record.material), census: undefined, revision: 0 };
     wipe(record.material);
     this.#namespaces.set(namespace, entry);
     return entry;
@@ -589,14 +608,15 @@ export class Objects {
     if (oldest !== undefined) this.#entries.delete(oldest);
   }
 
-  async *#scan(namespace: string, after: string): AsyncGenerator<DescribedKey> {
+  /** Keys in id order. `first` is how many are wanted at first; a scan that goes on reads more at once. */
+  async *#scan(namespace: string, after: string, first: number): AsyncGenerator<DescribedKey> {
     const space = await this.#namespace(namespace);
     let last = after;
-    for (;;) {
-      const page = await this.#records.list<StoredKeyAttributes>(namespace, "key", last, PAGE, space.kek);
+    for (let size = Math.min(PAGE, first); ; size = Math.min(PAGE, size * 2)) {
+      const page = await this.#records.list<StoredKeyAttributes>(namespace, "key", last, size, space.kek);
       for (const { id, record } of page)
         yield { namespace, keyId: id, attributes: currentKeyAttributes(record.attributes), asOf: this.now() };
-      if (page.length < PAGE) return;
+      if (page.length < size) return;
       last = page.at(-1)?.id ?? last;
     }
   }

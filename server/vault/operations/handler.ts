@@ -6,6 +6,7 @@
  */
 import type { DescMessage, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import type { Operation } from "@keystead/contract/operation";
+import type { ListReply, ListingCache } from "./listing-cache.ts";
 import type { SelfTestReport } from "@keystead/crypto/self-tests/run";
 import type { EventItem } from "../audit/event.ts";
 import type { Principal } from "../authenticate/principal.ts";
@@ -46,6 +47,7 @@ export interface StatusFacts {
 export interface Context {
   readonly objects: Objects;
   readonly provider: SoftwareProvider;
+  readonly listings: ListingCache<ListReply>;
   readonly rsaPkcs1Decryption: boolean;
   /** How long DestroyKey waits when nothing is said, and at least. */
   readonly destruction: { readonly delaySeconds: number; readonly minDelaySeconds: number };

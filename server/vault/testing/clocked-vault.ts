@@ -18,6 +18,7 @@ import { unseal, type OpenVault } from "../ceremonies/unseal.ts";
 import { takeDueSteps } from "../duties/lifecycle.ts";
 import { Monitor } from "../monitor.ts";
 import type { Context } from "../operations/handler.ts";
+import { ListingCache, type ListReply } from "../operations/listing-cache.ts";
 import { SoftwareProvider } from "../providers/software.ts";
 import { memoryStore } from "../stores/memory.ts";
 import type { Store } from "../stores/store.ts";
@@ -68,6 +69,7 @@ export class ClockedVault {
     this.vault = vault;
     const context: Context = {
       objects: vault.objects,
+      listings: new ListingCache<ListReply>(),
       provider: new SoftwareProvider(2),
       rsaPkcs1Decryption: false,
       destruction: { delaySeconds: 7 * 86_400, minDelaySeconds: 0 },
