@@ -131,6 +131,26 @@ test("requests that wait together share one sync", async () => {
   await log.close();
 });
 
+test("patient events that come one by one share a sync; one that is not patient takes them along at once; sixteen are enough", async () => {
+  const { log } = open(memoryFiles(), memoryStore());
+  const scattered: Promise<Receipt>[] = [];
+  for (let index = 0; index < 4; index += 1) {
+    scattered.push(log.append(event(String(index)), [], true));
+    await turn();
+  }
+  scattered.push(log.append(event("now")));
+  await Promise.all(scattered);
+  assert.deepEqual([log.counters.events, log.counters.batches], [5, 1]);
+  await Promise.all(Array.from({ length: 16 }, async (_, index) => log.append(event(`many ${index}`), [], true)));
+  assert.deepEqual([log.counters.events, log.counters.batches], [21, 2]);
+  // Alone it waits for nobody for long.
+  await log.append(event("alone"), [], true);
+  assert.deepEqual([log.counters.events, log.counters.batches], [22, 3]);
+  void log.append(event("the last"), [], true);
+  await log.close();
+  assert.equal(log.sequence, 23);
+});
+
 test("no receipt comes before the sync that covers it", async () => {
   const disk = new CrashingDisk();
   const { log } = open(disk.files, memoryStore());

@@ -34,6 +34,8 @@ export interface Receipt {
 interface Waiter {
   readonly fields: EventFields;
   readonly writes: readonly RecordWrite[];
+  /** Would rather share a batch than be first. */
+  readonly patient: boolean;
   resolve(receipt: Receipt): void;
   reject(error: HsmError): void;
 }
@@ -53,6 +55,9 @@ export interface AuditLogOptions {
 const BATCH_EVENTS = 4096;
 /** A batch of so many is written without waiting for more. */
 const GATHER_EVENTS = 32;
+/** How long patient events wait for company, and how many of them are company enough. */
+const COMPANY_MS = 2;
+const COMPANY_EVENTS = 16;
 /** In `normal` mode, and after batches with changes: how long a written line may wait for its sync. */
 const LAZY_SYNC_MS = 50;
 /** How often the store is told how far the log is durable: the longest tail that could be lost unnoticed. */
@@ -68,6 +73,8 @@ export class AuditLog {
   #hash: string;
   #durableSequence: number;
   #waiting: Waiter[] = [];
+  /** Ends the wait for company. */
+  #hurry: (() => void) | undefined;
   #flushing = false;
   #stopped: HsmError | undefined;
   #lazySync: NodeJS.Timeout | undefined;
@@ -112,14 +119,17 @@ export class AuditLog {
   /**
    * Records an event, and applies the writes it is about, together.
    *
+   * @param patient whether it may wait a little for others to be written with: for costly operations, of which many are
+   *   under way and finish one by one. An event that is not patient takes those that wait along at once.
    * @returns when both are durable as the sync mode promises
    * @throws {HsmError} AUDIT_UNAVAILABLE nothing happened, or the log has stopped; OBJECT_CHANGED the writes did not
    *   apply, which is itself recorded.
    */
-  append(fields: EventFields, writes: readonly RecordWrite[] = []): Promise<Receipt> {
+  append(fields: EventFields, writes: readonly RecordWrite[] = [], patient = false): Promise<Receipt> {
     if (this.#stopped !== undefined) return Promise.reject(this.#stopped);
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ fields, writes, resolve, reject });
+      this.#waiting.push({ fields, writes, patient, resolve, reject });
+      if (!patient || this.#waiting.length >= COMPANY_EVENTS) this.#hurry?.();
       void this.#flushAll();
     });
   }
@@ -152,10 +162,22 @@ export class AuditLog {
 
   /** Lets a batch grow while events keep coming: a durable write costs more than a turn of the event loop. */
   async #gather(): Promise<void> {
+    if (this.#waiting.length < COMPANY_EVENTS && this.#waiting.every(({ patient }) => patient)) await this.#company();
     for (let seen = 0; this.#waiting.length > seen && this.#waiting.length < GATHER_EVENTS;) {
       seen = this.#waiting.length;
       await new Promise<void>((resolve) => setImmediate(resolve));
     }
+  }
+
+  async #company(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, COMPANY_MS);
+      this.#hurry = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#hurry = undefined;
   }
 
   async #flush(batch: readonly Waiter[]): Promise<void> {
@@ -251,6 +273,7 @@ export class AuditLog {
       {
         fields: { ...fields, decision: "refuse", outcome: error.code },
         writes: [],
+        patient: false,
         resolve: () => waiter.reject(error),
         reject: waiter.reject,
       },
