@@ -132,7 +132,7 @@ test("requests that wait together share one sync", async () => {
 });
 
 test("patient events that come one by one share a sync; one that is not patient takes them along at once; sixteen are enough", async () => {
-  const { log } = open(memoryFiles(), memoryStore());
+  const { log } = open(memoryFiles(), memoryStore(), { companyMs: 600_000 });
   const scattered: Promise<Receipt>[] = [];
   for (let index = 0; index < 4; index += 1) {
     scattered.push(log.append(event(String(index)), [], true));
@@ -141,14 +141,17 @@ test("patient events that come one by one share a sync; one that is not patient 
   scattered.push(log.append(event("now")));
   await Promise.all(scattered);
   assert.deepEqual([log.counters.events, log.counters.batches], [5, 1]);
-  await Promise.all(Array.from({ length: 16 }, async (_, index) => log.append(event(`many ${index}`), [], true)));
+  await Promise.all(Array.from({ length: 16 }, (_, index) => log.append(event(`many ${index}`), [], true)));
   assert.deepEqual([log.counters.events, log.counters.batches], [21, 2]);
-  // Alone it waits for nobody for long.
-  await log.append(event("alone"), [], true);
-  assert.deepEqual([log.counters.events, log.counters.batches], [22, 3]);
-  void log.append(event("the last"), [], true);
   await log.close();
-  assert.equal(log.sequence, 23);
+});
+
+test("a patient event that nobody joins is written all the same, also when the log is closed meanwhile", async () => {
+  const { log } = open(memoryFiles(), memoryStore());
+  assert.equal((await log.append(event("alone"), [], true)).sequence, 1);
+  const last = log.append(event("the last"), [], true);
+  await log.close();
+  assert.equal((await last).sequence, 2);
 });
 
 test("no receipt comes before the sync that covers it", async () => {

@@ -49,6 +49,8 @@ export interface AuditLogOptions {
   /** Called once when the log has stopped for good. */
   readonly onStopped?: (error: HsmError) => void;
   readonly segmentBytes?: number;
+  /** How long patient events wait for company, in milliseconds; 2 when left out. */
+  readonly companyMs?: number;
 }
 
 /** Events of one batch, at most. */
@@ -171,7 +173,7 @@ export class AuditLog {
 
   async #company(): Promise<void> {
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, COMPANY_MS);
+      const timer = setTimeout(resolve, this.#options.companyMs ?? COMPANY_MS);
       this.#hurry = () => {
         clearTimeout(timer);
         resolve();
