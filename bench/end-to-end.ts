@@ -8,28 +8,30 @@
  * enough, and only those count when there are any.
  */
 import { fork, type ChildProcess } from "node:child_process";
-import { createPublicKey, randomBytes } from "node:crypto";
+import { createPublicKey, type KeyObject } from "node:crypto";
 import { join } from "node:path";
-import { cpuSeconds, limitNow, machineSeconds, median } from "./machine.ts";
+import { LIMITS } from "./limits.ts";
+import { cpuSeconds, machineSeconds, median } from "./machine.ts";
 import type { Job, Order, Report, WindowResult } from "./load/job.ts";
 import { startServer, type BenchServer } from "./server.ts";
-import { batchRequest, useKeyRequest, verifyReply, type Expectation } from "./wire.ts";
+import { useKeyRequest, verifyReply } from "./wire.ts";
+import { BENCH_KEYS, LIMIT_OF, WEIGHT_OF, worksOf, type WorkName } from "./works.ts";
 
 /** What is measured. */
 interface Plan {
   readonly name: string;
   readonly protocol: Job["protocol"];
-  readonly what: "sign" | "encrypt" | "batch";
+  readonly what: WorkName;
   readonly inFlight: number;
-  /** Runs meanwhile: RSA-2048 callers. */
-  readonly rsaCallers?: number;
+  /** What others do meanwhile. */
+  readonly beside?: { readonly what: WorkName; readonly inFlight: number };
 }
 
 export interface EndToEndRow {
   readonly name: string;
   /** Signatures or encryptions per second. */
   readonly perSecond: number;
-  /** Against one thread of Ed25519 in process. */
+  /** Against one thread of the same work in process; Encrypt of 1 KiB against Ed25519, which is what limits a request. */
   readonly ratio: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
@@ -44,9 +46,6 @@ export interface EndToEndRow {
   readonly foreign: number;
 }
 
-const BATCH = 100;
-const DATA = Buffer.alloc(100, 0x61);
-const PLAINTEXT_BYTES = 1024;
 const CALIBRATION_MS = 120;
 /** Others may use this share of the processors before a window is doubtful. */
 const FOREIGN_SHARE = 0.04;
@@ -66,7 +65,24 @@ const PLANS: readonly Plan[] = [
     inFlight: 64,
   })),
   { name: "Batch of 100 Sign Ed25519, grpc, 4 in flight", protocol: "grpc", what: "batch", inFlight: 4 },
-  { name: "Sign Ed25519, grpc, 16 in flight, with 64 RSA-2048 callers", protocol: "grpc", what: "sign", inFlight: 16, rsaCallers: 64 },
+  {
+    name: "Sign Ed25519, grpc, 16 in flight, with 64 RSA-2048 callers",
+    protocol: "grpc",
+    what: "sign",
+    inFlight: 16,
+    beside: { what: "signRsa", inFlight: 64 },
+  },
+  { name: "Sign RSA-2048 PSS, grpc, 64 in flight", protocol: "grpc", what: "signRsa", inFlight: 64 },
+  { name: "Sign ML-DSA-65, grpc, 64 in flight", protocol: "grpc", what: "signMlDsa", inFlight: 64 },
+  { name: "Encrypt AES-256-GCM 1 MiB, grpc, 16 in flight", protocol: "grpc", what: "encryptLarge", inFlight: 16 },
+  { name: "GenerateKey Ed25519, grpc, 64 in flight", protocol: "grpc", what: "generate", inFlight: 64 },
+  {
+    name: "Sign Ed25519, grpc, 16 in flight, while 8 generate RSA-4096",
+    protocol: "grpc",
+    what: "sign",
+    inFlight: 16,
+    beside: { what: "generateRsa", inFlight: 8 },
+  },
 ];
 
 interface Window {
@@ -106,7 +122,7 @@ export async function measureEndToEnd(
   try {
     await prepare(server, generator, plans);
     const windows = new Map<Plan, Window[]>(plans.map((plan) => [plan, []]));
-    const quietOf = (plan: Plan): number => quiet(windows, windows.get(plan) ?? []).length;
+    const quietOf = (plan: Plan): number => quiet(windows, plan).length;
     for (let round = 0; round < rounds * MOST_ROUNDS; round += 1) {
       const wanting = plans.filter((plan) => round < rounds || quietOf(plan) < rounds);
       for (const plan of wanting) {
@@ -115,7 +131,7 @@ export async function measureEndToEnd(
       }
       if (performance.now() > endMs) break;
     }
-    return plans.map((plan) => summary(plan, windows.get(plan) ?? [], quiet(windows, windows.get(plan) ?? [])));
+    return plans.map((plan) => summary(plan, windows.get(plan) ?? [], quiet(windows, plan)));
   } finally {
     generator.end();
     await server.stop();
@@ -123,49 +139,33 @@ export async function measureEndToEnd(
 }
 
 async function prepare(server: BenchServer, generator: Generator, plans: readonly Plan[]): Promise<void> {
-  const keys = { "bench-ed25519": "Ed25519", "bench-rsa2048": "RSA-2048", "bench-aes256": "AES-256-GCM" } as const;
-  for (const [keyId, algorithm] of Object.entries(keys)) await server.call("POST", "/api/v1/keys", { key_id: keyId, algorithm });
-  const publicKey = async (keyId: string): Promise<ReturnType<typeof createPublicKey>> =>
+  for (const [keyId, algorithm] of Object.entries(BENCH_KEYS)) await server.call("POST", "/api/v1/keys", { key_id: keyId, algorithm });
+  const publicKey = async (keyId: keyof typeof BENCH_KEYS): Promise<KeyObject> =>
     createPublicKey(String((await server.call("GET", `/api/v1/keys/${keyId}/public-key`))["public_key"]));
-  const ed25519 = await publicKey("bench-ed25519");
-  const plaintext = randomBytes(PLAINTEXT_BYTES);
-  const sign = useKeyRequest("bench-ed25519", DATA);
-  const expected: Readonly<Record<Plan["what"], Expectation>> = {
-    sign: { kind: "signature", publicKey: ed25519, data: DATA },
-    batch: { kind: "signatures", publicKey: ed25519, data: DATA, count: BATCH },
-    encrypt: { kind: "ciphertext", bytes: PLAINTEXT_BYTES },
-  };
-  const messages: Readonly<Record<Plan["what"], Buffer>> = {
-    sign,
-    batch: batchRequest(sign, BATCH),
-    encrypt: useKeyRequest("bench-aes256", plaintext),
-  };
-  const methods: Readonly<Record<Plan["what"], string>> = { sign: "Sign", batch: "Batch", encrypt: "Encrypt" };
+  const works = worksOf({
+    ed25519: await publicKey("bench-ed25519"),
+    rsa: await publicKey("bench-rsa2048"),
+    mlDsa: await publicKey("bench-ml-dsa-65"),
+  });
   const { host, port, ca, cert, key } = server;
+  const open = async (name: string, what: WorkName, protocol: Job["protocol"], inFlight: number): Promise<void> => {
+    const { method, message, rest, expected } = works[what];
+    const base = { host, port, ca, cert, key, protocol, inFlight };
+    if (protocol !== "rest") {
+      verifyReply(await generator.open(name, { ...base, path: `/hsm.HsmService/${method}`, body: message }), expected);
+      return;
+    }
+    if (rest === undefined) throw new Error(`${what} is not asked over REST`);
+    const job: Job = { ...base, path: `/api/v1/keys/${rest.path}`, body: Buffer.from(JSON.stringify(rest.body)) };
+    verifyReply(restReply(await generator.open(name, job)), expected);
+  };
   for (const plan of plans) {
-    const base = { host, port, ca, cert, key, protocol: plan.protocol, inFlight: plan.inFlight };
-    const job: Job =
-      plan.protocol === "rest"
-        ? {
-            ...base,
-            path: plan.what === "sign" ? "/api/v1/keys/bench-ed25519/sign" : "/api/v1/keys/bench-aes256/encrypt",
-            body: Buffer.from(
-              JSON.stringify(plan.what === "sign" ? { data: DATA.toString("base64") } : { plaintext: plaintext.toString("base64") }),
-            ),
-          }
-        : { ...base, path: `/hsm.HsmService/${methods[plan.what]}`, body: messages[plan.what] };
-    const reply = await generator.open(plan.name, job);
-    verifyReply(plan.protocol === "rest" ? restReply(reply) : reply, expected[plan.what]);
-    if (plan.rsaCallers === undefined) continue;
-    const rsa = await generator.open(`${plan.name}: RSA`, {
-      ...base,
-      path: "/hsm.HsmService/Sign",
-      body: useKeyRequest("bench-rsa2048", DATA),
-      inFlight: plan.rsaCallers,
-    });
-    verifyReply(rsa, { kind: "signature", publicKey: await publicKey("bench-rsa2048"), data: DATA });
+    await open(plan.name, plan.what, plan.protocol, plan.inFlight);
+    if (plan.beside !== undefined) await open(besideName(plan), plan.beside.what, plan.protocol, plan.beside.inFlight);
   }
 }
+
+const besideName = (plan: Plan): string => `${plan.name}: beside`;
 
 /** The reply's first field as the message has it, so that one check serves all protocols. */
 function restReply(reply: Uint8Array): Uint8Array {
@@ -182,9 +182,9 @@ async function measure(
   plan: Plan,
   { windowMs, rampMs }: { windowMs: number; rampMs: number },
 ): Promise<Window> {
-  const rsa = `${plan.name}: RSA`;
+  const limitNow = LIMITS[LIMIT_OF[plan.what]];
   const before = limitNow(CALIBRATION_MS);
-  if (plan.rsaCallers !== undefined) await generator.run(rsa);
+  if (plan.beside !== undefined) await generator.run(besideName(plan));
   const pids = { gateway: server.gatewayPid, vault: server.vaultPid, generator: generator.pid };
   const ours = [...server.pids, generator.pid, process.pid];
   const read = () => ({
@@ -200,7 +200,7 @@ async function measure(
     if (at === "begin") from = read();
     else to = read();
   });
-  if (plan.rsaCallers !== undefined) await generator.stop(rsa);
+  if (plan.beside !== undefined) await generator.stop(besideName(plan));
   const after = limitNow(CALIBRATION_MS);
   const share = (seconds: number): number => seconds / result.seconds;
   return {
@@ -214,15 +214,18 @@ async function measure(
   };
 }
 
-/** Those of `some` in which the machine was ours and at its speed. */
-function quiet(windows: ReadonlyMap<Plan, readonly Window[]>, some: readonly Window[]): Window[] {
-  const best = Math.max(...[...windows.values()].flat().map(({ limit }) => limit));
-  return some.filter(({ foreign, limit, drift }) => foreign < FOREIGN_SHARE && limit >= best * LIMIT_SHARE && drift < 1 - LIMIT_SHARE);
+/** Those windows of a plan in which the machine was ours and at its speed. */
+function quiet(windows: ReadonlyMap<Plan, readonly Window[]>, of: Plan): Window[] {
+  const limits = [...windows].filter(([plan]) => LIMIT_OF[plan.what] === LIMIT_OF[of.what]).flatMap(([, some]) => some);
+  const best = Math.max(...limits.map(({ limit }) => limit));
+  return (windows.get(of) ?? []).filter(
+    ({ foreign, limit, drift }) => foreign < FOREIGN_SHARE && limit >= best * LIMIT_SHARE && drift < 1 - LIMIT_SHARE,
+  );
 }
 
 function summary(plan: Plan, all: readonly Window[], undisturbed: readonly Window[]): EndToEndRow {
   const counted = undisturbed.length > 0 ? undisturbed : all;
-  const weight = plan.what === "batch" ? BATCH : 1;
+  const weight = WEIGHT_OF[plan.what] ?? 1;
   const rateOf = ({ result }: Window): number => (result.calls * weight) / result.seconds;
   const middle = (value: (window: Window) => number): number => median(counted.map(value));
   const perOperation = (part: "gateway" | "vault" | "generator"): number => middle((window) => (window[part] * 1e6) / rateOf(window));

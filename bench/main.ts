@@ -110,6 +110,16 @@ function judge(): Target[] {
     5,
     "ms",
   );
+  least("Sign RSA-2048 PSS, 64 in flight, of its limit", row("Sign RSA-2048 PSS, grpc, 64 in flight")?.ratio, 1.6);
+  least("Sign ML-DSA-65, 64 in flight, of its limit", row("Sign ML-DSA-65, grpc, 64 in flight")?.ratio, 1.5);
+  least("Encrypt AES-256-GCM 1 MiB, 16 in flight, of its limit", row("Encrypt AES-256-GCM 1 MiB, grpc, 16 in flight")?.ratio, 0.5);
+  least("GenerateKey Ed25519, 64 in flight, of its limit", row("GenerateKey Ed25519, grpc, 64 in flight")?.ratio, 0.3);
+  most(
+    "p99 of Sign at 16 in flight while 8 generate RSA-4096, of the idle one",
+    ratio(row("Sign Ed25519, grpc, 16 in flight, while 8 generate RSA-4096")?.p99Ms, row("Sign Ed25519, grpc, 16 in flight")?.p99Ms),
+    5,
+    "x",
+  );
   least(
     "audit full, 64 waiters, of a plain group-commit loop (O_DSYNC)",
     ratio(events("log, full", 64), events("plain loop, O_DSYNC", 64)),

@@ -28,6 +28,9 @@ function field(number: number, value: Uint8Array): Buffer {
 /** SignRequest, and EncryptRequest too: key_id = 2, data or plaintext = 3. */
 export const useKeyRequest = (keyId: string, data: Uint8Array): Buffer => Buffer.concat([field(2, Buffer.from(keyId)), field(3, data)]);
 
+/** GenerateKeyRequest without an id, algorithm = 3: the vault chooses one. */
+export const generateKeyRequest = (algorithm: number): Buffer => Buffer.from([(3 << 3) | 0, ...varint(algorithm)]);
+
 /** BatchRequest of `count` equal SignRequests. */
 export function batchRequest(sign: Uint8Array, count: number): Buffer {
   const item = field(2, field(1, sign));
@@ -62,7 +65,8 @@ export function fields(message: Uint8Array): { readonly number: number; readonly
 export type Expectation =
   | { readonly kind: "signature"; readonly publicKey: KeyObject; readonly data: Uint8Array }
   | { readonly kind: "signatures"; readonly publicKey: KeyObject; readonly data: Uint8Array; readonly count: number }
-  | { readonly kind: "ciphertext"; readonly bytes: number };
+  | { readonly kind: "ciphertext"; readonly bytes: number }
+  | { readonly kind: "key" };
 
 /** @throws when a reply message is not what was asked for */
 export function verifyReply(reply: Uint8Array, expectation: Expectation): void {
@@ -71,6 +75,10 @@ export function verifyReply(reply: Uint8Array, expectation: Expectation): void {
   if (first === undefined) throw new Error("the reply has no field 1");
   if (expectation.kind === "ciphertext") {
     if (first.length < expectation.bytes) throw new Error("the ciphertext is too short");
+    return;
+  }
+  if (expectation.kind === "key") {
+    if (!/^[0-9a-f-]{36}$/.test(Buffer.from(first).toString("latin1"))) throw new Error("the reply names no key");
     return;
   }
   const signatures =

@@ -5,7 +5,7 @@
  * any client with a header table does. Replies are counted by their END_STREAM; a call is good when it had a DATA
  * frame (a refused gRPC call is trailers alone; a refused Connect call has another status, see `statusOf`).
  *
- * Not a general client: no push, no CONTINUATION, no request body above one frame.
+ * Not a general client: no push, no CONTINUATION. A body above one frame is sent in frames as the windows allow.
  *
  * @see RFC 9113, RFC 7541
  */
@@ -16,6 +16,7 @@ const END_STREAM = 0x1;
 const END_HEADERS = 0x4;
 const ACK = 0x1;
 const HEAD_BYTES = 9;
+const INITIAL_WINDOW_SIZE = 4;
 const MAX_FRAME_BYTES = 16_384;
 const FIRST_WINDOW = 65_535;
 const WIDE_WINDOW = 0x3fffffff;
@@ -35,15 +36,28 @@ function head(length: number, type: number, flags: number, stream: number): Buff
 
 const literal = (text: string): Buffer => Buffer.concat([Buffer.from([text.length]), Buffer.from(text, "latin1")]);
 
+interface Call {
+  readonly finished: Finished;
+  body: Buffer | undefined;
+  good: boolean;
+  /** Bytes of the request body that have left, and those that the stream's window still admits. */
+  sent: number;
+  window: number;
+}
+
 export class Http2Client {
   readonly #socket: TLSSocket;
   readonly #firstBlock: Buffer;
   readonly #request: Buffer;
+  readonly #data: Buffer;
   readonly #dataBytes: number;
-  readonly #calls = new Map<number, { readonly finished: Finished; body: Buffer | undefined; good: boolean }>();
+  readonly #calls = new Map<number, Call>();
+  /** Hands over whole reply bodies instead of their first frame. */
+  collect = false;
   readonly #held: Finished[] = [];
   #nextStream = 1;
   #window = FIRST_WINDOW;
+  #streamWindow = FIRST_WINDOW;
   #unread: Buffer = Buffer.alloc(0);
   #consumed = 0;
   #outgoing: Buffer[] = [];
@@ -52,18 +66,14 @@ export class Http2Client {
 
   /** @param headers in order, pseudo-headers first, each under 127 bytes; @param body sent with every call */
   constructor(socket: TLSSocket, headers: readonly (readonly [string, string])[], body: Buffer) {
-    if (body.length > MAX_FRAME_BYTES) throw new Error("the request does not fit one frame");
     this.#socket = socket;
     // Literal with incremental indexing, new name; the last one added has index 62 (RFC 7541 §2.3.3, §6.2.1).
     this.#firstBlock = Buffer.concat(headers.map(([name, value]) => Buffer.concat([Buffer.from([0x40]), literal(name), literal(value)])));
     const indexed = Buffer.from(headers.map((_header, place) => 0x80 | (61 + headers.length - place)));
+    this.#data = body;
     this.#dataBytes = body.length;
-    this.#request = Buffer.concat([
-      head(indexed.length, TYPE.headers, END_HEADERS, 0),
-      indexed,
-      head(body.length, TYPE.data, END_STREAM, 0),
-      body,
-    ]);
+    const opening = [head(indexed.length, TYPE.headers, END_HEADERS, 0), indexed];
+    this.#request = Buffer.concat(this.#large ? opening : [...opening, head(body.length, TYPE.data, END_STREAM, 0), body]);
     socket.on("data", (chunk: Buffer) => this.#receive(chunk));
     socket.on("error", (error) => this.#fail(error));
     socket.on("close", () => this.#fail(new Error("the server closed the connection")));
@@ -79,19 +89,43 @@ export class Http2Client {
   /** Sends the request; `finished` is called once. */
   call(finished: Finished): void {
     if (this.#failed !== undefined) throw this.#failed;
-    if (this.#window < this.#dataBytes) return void this.#held.push(finished);
-    this.#window -= this.#dataBytes;
+    if (!this.#large && this.#window < this.#dataBytes) return void this.#held.push(finished);
     const stream = this.#nextStream;
     this.#nextStream += 2;
-    this.#calls.set(stream, { finished, body: undefined, good: false });
+    const call: Call = { finished, body: undefined, good: false, sent: 0, window: this.#streamWindow };
+    this.#calls.set(stream, call);
     const first = stream === 1;
     const skip = first ? HEAD_BYTES + this.#request.readUIntBE(0, 3) : 0;
     const bytes = Buffer.allocUnsafe(this.#request.length - skip);
     this.#request.copy(bytes, 0, skip);
     if (first) this.#write(Buffer.concat([head(this.#firstBlock.length, TYPE.headers, END_HEADERS, 1), this.#firstBlock]));
     else bytes.writeUInt32BE(stream, 5);
+    if (this.#large) {
+      if (bytes.length > 0) this.#write(bytes);
+      return this.#pump(stream, call);
+    }
+    this.#window -= this.#dataBytes;
     bytes.writeUInt32BE(stream, bytes.length - this.#dataBytes - 4);
     this.#write(bytes);
+  }
+
+  /** The body does not fit one frame, or not the first window of a stream. */
+  get #large(): boolean {
+    return this.#dataBytes > MAX_FRAME_BYTES;
+  }
+
+  /** Sends as much of a large body as the windows admit. */
+  #pump(stream: number, call: Call): void {
+    while (call.sent < this.#dataBytes) {
+      const bytes = Math.min(MAX_FRAME_BYTES, this.#dataBytes - call.sent, call.window, this.#window);
+      if (bytes <= 0) return;
+      const end = call.sent + bytes;
+      this.#write(head(bytes, TYPE.data, end === this.#dataBytes ? END_STREAM : 0, stream));
+      this.#write(this.#data.subarray(call.sent, end));
+      call.sent = end;
+      call.window -= bytes;
+      this.#window -= bytes;
+    }
   }
 
   close(): void {
@@ -138,7 +172,8 @@ export class Http2Client {
       if (call === undefined) throw new Error("a frame for a stream that is not open");
       if (type === TYPE.data) {
         this.#credit(payload.length);
-        if (payload.length > 0) call.body ??= payload;
+        if (payload.length > 0 && call.body === undefined) call.body = payload;
+        else if (this.collect && call.body !== undefined) call.body = Buffer.concat([call.body, payload]);
       } else if (!call.good && call.body === undefined) {
         call.good = statusOf(payload) === 200;
       }
@@ -149,14 +184,15 @@ export class Http2Client {
     }
     switch (type) {
       case TYPE.settings:
-        if ((flags & ACK) === 0) this.#write(head(0, TYPE.settings, ACK, 0));
-        return;
+        if ((flags & ACK) !== 0) return;
+        this.#settings(payload);
+        return this.#write(head(0, TYPE.settings, ACK, 0));
       case TYPE.ping:
         if ((flags & ACK) === 0) this.#write(Buffer.concat([head(8, TYPE.ping, ACK, 0), payload]));
         return;
       case TYPE.windowUpdate:
-        if (stream !== 0) return;
-        this.#window += payload.readUInt32BE(0);
+        if (stream === 0) this.#window += payload.readUInt32BE(0);
+        if (this.#large) return this.#widen(stream, stream === 0 ? 0 : payload.readUInt32BE(0));
         while (this.#held.length > 0 && this.#window >= this.#dataBytes) this.call(this.#held.shift() as Finished);
         return;
       case TYPE.reset:
@@ -169,6 +205,24 @@ export class Http2Client {
         throw new Error("CONTINUATION is not understood here");
       default:
     }
+  }
+
+  /** A new first window counts for open streams too (RFC 9113 §6.9.2). */
+  #settings(payload: Buffer): void {
+    for (let at = 0; at + 6 <= payload.length; at += 6) {
+      if (payload.readUInt16BE(at) !== INITIAL_WINDOW_SIZE) continue;
+      const window = payload.readUInt32BE(at + 2);
+      for (const call of this.#calls.values()) call.window += window - this.#streamWindow;
+      this.#streamWindow = window;
+    }
+    if (this.#large) this.#widen(0, 0);
+  }
+
+  /** More room for one stream, or for all of them. */
+  #widen(stream: number, bytes: number): void {
+    const call = this.#calls.get(stream);
+    if (call !== undefined) call.window += bytes;
+    for (const [id, waiting] of call === undefined ? this.#calls : [[stream, call] as const]) this.#pump(id, waiting);
   }
 
   /** Gives the server back the connection window it used. */

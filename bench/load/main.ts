@@ -137,7 +137,9 @@ async function measure(state: Running, rampMs: number, windowMs: number): Promis
 
 /** One call on every connection (the server closes those that ask nothing); the last reply, without gRPC's prefix. */
 async function once(state: Running): Promise<Uint8Array> {
+  for (const client of state.clients) if (client instanceof Http2Client) client.collect = true;
   const replies = await Promise.all(state.clients.map((client) => reply(state, client)));
+  for (const client of state.clients) if (client instanceof Http2Client) client.collect = false;
   return replies.at(-1) as Uint8Array;
 }
 
