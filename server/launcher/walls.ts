@@ -25,6 +25,8 @@ export function vaultFlags(root: string, folders: readonly string[], files: read
     ...SHARED,
     `--secure-heap=${SECURE_HEAP_BYTES}`,
     "--secure-heap-min=16",
+    // The memory of a destroyed key is given back, and zeroed, when its object is collected: the vault asks for that.
+    "--expose-gc",
     ...code(root, "vault"),
     ...folders.flatMap((folder) => [
       `--allow-fs-read=${folder}`,

@@ -34,6 +34,7 @@ import {
 import { adjust, living, type Census } from "./census.ts";
 import { ObjectLocks, type Change, type Standing } from "./change.ts";
 import { DueIndex, plannedSteps, type DueKey, type DueStep } from "./due.ts";
+import { collectSoon } from "./collect.ts";
 import type { Hierarchy } from "./hierarchy.ts";
 import { matches, permit, permitExport, stateForbids, usableVersions, versionState, type Asking, type KeyFilter } from "./key-rules.ts";
 import { destroyAtOnce, requireState, versionToPromote, withNewVersion, type Step } from "./lifecycle.ts";
@@ -420,6 +421,7 @@ export class Objects {
         const opened = this.#entries.get(`${namespace}/${keyId}`)?.opened ?? new Map<number, OpenKey>();
         for (const version of removed) opened.delete(version);
         this.#due.note(namespace, keyId, attributes);
+        if (removed.length > 0) collectSoon();
         if (attributes.state === "destroyed") this.#entries.delete(`${namespace}/${keyId}`);
         else
           this.#remember(`${namespace}/${keyId}`, {
@@ -479,6 +481,7 @@ export class Objects {
   close(): void {
     this.#entries.clear();
     this.#due.clear();
+    collectSoon();
     this.#namespaces.clear();
   }
 
