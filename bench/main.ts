@@ -3,7 +3,8 @@
  *
  *     npm run bench                    everything, under four minutes
  *     npm run bench -- --quick         everything in under a minute, for a first look
- *     npm run bench -- --only channel  one part: primitives, end-to-end, audit, channel
+ *     npm run bench -- --only channel  one part: primitives, end-to-end, audit, channel, store
+ *     npm run bench -- --only store --keys 10000,100000,1000000    many keys; ten minutes for a million
  *     npm run bench -- --only end-to-end --plan "rest, 64"    only rows whose name contains the words
  *
  * Prints tables with the ratio to the limit and the targets, and writes results/latest.json. The machine is noisy
@@ -18,6 +19,7 @@ import { measureChannel, type ChannelRow } from "./channel.ts";
 import { measureEndToEnd, type EndToEndRow } from "./end-to-end.ts";
 import { describeMachine } from "./machine.ts";
 import { measurePrimitives, type Primitive } from "./primitives.ts";
+import { measureStore, type StoreRow } from "./store.ts";
 import { count, table } from "./table.ts";
 
 interface Target {
@@ -38,6 +40,7 @@ const { values } = parseArgs({
     only: { type: "string", default: "" },
     plan: { type: "string", default: "" },
     rounds: { type: "string" },
+    keys: { type: "string", default: "1000,10000" },
     set: { type: "string", multiple: true, default: [] },
   },
 });
@@ -72,6 +75,7 @@ const endToEnd: EndToEndRow[] = wants("end-to-end")
       progress,
     )
   : [];
+const store: StoreRow[] = wants("store") ? await measureStore((quick ? "500,5000" : values.keys).split(",").map(Number), progress) : [];
 progress("");
 
 const targets = judge();
@@ -79,7 +83,7 @@ report();
 mkdirSync(join(import.meta.dirname, "results"), { recursive: true });
 writeFileSync(
   join(import.meta.dirname, "results/latest.json"),
-  `${JSON.stringify({ machine, quick, primitives, channel, audit, endToEnd, targets }, null, 2)}\n`,
+  `${JSON.stringify({ machine, quick, primitives, channel, audit, endToEnd, store, targets }, null, 2)}\n`,
 );
 say(`\n${((performance.now() - started) / 1000).toFixed(0)} s; bench/results/latest.json has the numbers.`);
 
@@ -127,6 +131,12 @@ function judge(): Target[] {
   );
   least("audit full, 1024 waiters, of sync none", ratio(events("log, full", 1024), events("log, none", 1024)), 0.65);
   most("channel round trip, 64 in flight, CPU of both sides", channel.find(({ inFlight }) => inFlight === 64)?.cpuUs, 4, "us");
+  const [fewest, most_] = [store.at(0), store.at(-1)];
+  if (fewest !== undefined && most_ !== undefined && fewest !== most_) {
+    const grown = `with ${count(most_.keys)} keys, of ${count(fewest.keys)}`;
+    most(`opening and using a key ${grown}`, most_.useUs / fewest.useUs, 2, "x");
+    most(`first page of a listing ${grown}`, most_.firstPageUs / fewest.firstPageUs, 2, "x");
+  }
   return found;
 }
 
@@ -155,6 +165,32 @@ function report(): void {
       )}`,
     );
   }
+  if (store.length > 0)
+    say(
+      `\nStore: SQLite with many keys, nothing cached, medians\n${table(
+        [
+          "keys",
+          "describe us",
+          "use us",
+          "first page us",
+          "page in the middle us",
+          "total us",
+          "create us",
+          "unseal s",
+          "count s",
+          "MiB on disk",
+          "MiB resident",
+        ],
+        store.map((row) => [
+          count(row.keys),
+          ...[row.describeUs, row.useUs, row.firstPageUs, row.middlePageUs, row.totalUs, row.createUs].map((us) => us.toFixed(1)),
+          row.unsealSeconds.toFixed(2),
+          row.countSeconds.toFixed(2),
+          row.databaseMiB.toFixed(0),
+          row.residentMiB.toFixed(0),
+        ]),
+      )}`,
+    );
   if (endToEnd.length > 0) {
     say(
       `\nEnd to end: TLS 1.3 with a client certificate, authorisation, audit full; gateway, vault and generator on the same cores\n${table(
