@@ -24,6 +24,7 @@ import { namespaces } from "./commands/namespaces.ts";
 import { random } from "./commands/random.ts";
 import { seal } from "./commands/seal.ts";
 import { sign } from "./commands/sign.ts";
+import { signDigest } from "./commands/sign-digest.ts";
 import { status } from "./commands/status.ts";
 import { token } from "./commands/token-mint.ts";
 import { unseal } from "./commands/unseal.ts";
@@ -33,7 +34,7 @@ import { verify } from "./commands/verify.ts";
 const REGISTER: readonly (readonly [heading: string, commands: readonly ((root: Command, run: Run) => void)[]])[] = [
   ["Server:", [dev, server, init, config, status, seal, unseal]],
   ["Keys:", [keys, namespaces]],
-  ["Use of keys:", [sign, verify, encrypt, decrypt, mac, dataKey, batch]],
+  ["Use of keys:", [sign, signDigest, verify, encrypt, decrypt, mac, dataKey, batch]],
   ["Establishing keys:", [encapsulate, decapsulate]],
   ["Without a key:", [hash, random]],
   ["Proof:", [audit, store, selftest]],

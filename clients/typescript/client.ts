@@ -57,6 +57,7 @@ export interface Keystead {
   setAttributes(request: shapes.SetAttributesRequest): Promise<shapes.ChangedKeyResponse>;
   findObjects(request?: shapes.FindObjectsRequest): Promise<shapes.FindObjectsResponse>;
   sign(request: shapes.SignRequest): Promise<shapes.SignResponse>;
+  signDigest(request: shapes.SignDigestRequest): Promise<shapes.SignResponse>;
   verify(request: shapes.VerifyRequest): Promise<shapes.Verdict>;
   encrypt(request: shapes.EncryptRequest): Promise<shapes.EncryptResponse>;
   decrypt(request: shapes.DecryptRequest): Promise<shapes.DecryptResponse>;
@@ -153,6 +154,7 @@ export function createKeystead(options: KeysteadOptions): Keystead {
     setAttributes: method("SetAttributes"),
     findObjects: method("FindObjects"),
     sign: method("Sign"),
+    signDigest: method("SignDigest"),
     verify: method("Verify"),
     encrypt: method("Encrypt"),
     decrypt: method("Decrypt"),

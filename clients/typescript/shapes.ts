@@ -242,6 +242,16 @@ export interface SignRequest extends SignatureChoices {
   /** ECDSA: the nonce of RFC 6979, so that the same data has the same signature. */
   readonly deterministic?: boolean | undefined;
 }
+export interface SignDigestRequest extends KeyAddress {
+  /** The digest itself, exactly as long as `digest` makes it. */
+  readonly digestValue: Uint8Array;
+  /** What made it; the algorithm's own when left out. */
+  readonly digest?: DigestSpelling | undefined;
+  readonly scheme?: SignatureScheme | undefined;
+  readonly format?: SignatureFormat | undefined;
+  readonly saltBytes?: number | undefined;
+  readonly deterministic?: boolean | undefined;
+}
 export interface SignResponse {
   readonly signature: Buffer;
   readonly keyId: string;

@@ -48,6 +48,13 @@ export interface Signer<K extends Key = KeyObject> {
   verify(publicKey: K, data: Uint8Array, signature: Uint8Array, params: SignatureParams): boolean;
   /** As `verify`, on the thread pool. */
   verifyPooled(publicKey: K, data: Uint8Array, signature: Uint8Array, params: SignatureParams): Promise<boolean>;
+  /**
+   * The signature over a message of which only the digest is given; absent where an algorithm signs no digests.
+   *
+   * @param digestValue as long as `params.digest`, or the mechanism's own digest, makes it
+   * @throws {HsmError} MECHANISM_PARAM_INVALID
+   */
+  signDigest?(key: K, digestValue: Uint8Array, params: SignatureParams): Promise<Buffer>;
 }
 
 /** What an encryption request may choose. A mechanism refuses every parameter it does not read. */

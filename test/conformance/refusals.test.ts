@@ -179,6 +179,7 @@ const VALID: Readonly<Record<string, (namespace: string) => object>> = {
   SetAttributes: (namespace) => ({ namespace, keyId: "turning", attributes: { label: "turns" } }),
   FindObjects: (namespace) => ({ namespace, match: { keyType: "CKK_AES" } }),
   Sign: (namespace) => ({ namespace, keyId: "signer", data: DATA }),
+  SignDigest: (namespace) => ({ namespace, keyId: "curve", digestValue: Buffer.alloc(32, 7) }),
   Verify: (namespace) => ({ namespace, keyId: "signer", data: DATA, signature: Buffer.alloc(64) }),
   Encrypt: (namespace) => ({ namespace, keyId: "cipher", plaintext: DATA }),
   Decrypt: (namespace) => ({ namespace, keyId: "cipher", ciphertext: ciphertexts.get(namespace || "default") ?? DATA }),
@@ -255,6 +256,7 @@ before(async () => {
   for (const namespace of ["tenant-a", "tenant-b"]) await given("CreateNamespace", { namespace });
   for (const namespace of ["", "tenant-a", "tenant-b"]) {
     for (const keyId of ["signer", "turning", "doomed"]) await given("GenerateKey", { namespace, keyId, algorithm: Algorithm.Ed25519 });
+    await given("GenerateKey", { namespace, keyId: "curve", algorithm: Algorithm.EcdsaP256 });
     await given("GenerateKey", { namespace, keyId: "cipher", algorithm: Algorithm.Aes256Gcm });
     await given("GenerateKey", { namespace, keyId: "mac", algorithm: Algorithm.HmacSha256 });
     await given("GenerateKey", { namespace, keyId: "kem", algorithm: Algorithm.MlKem512 });
@@ -400,7 +402,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   Operator: [...DAILY, ...READ, ...CRYPTO, ...ESTABLISH, "ListNamespaces", "GetStatus"],
   KeyAdmin: [...DAILY, ...READ, ...FOR_GOOD, "ListNamespaces", "GetStatus"],
   KeyUser: [...READ, ...CRYPTO, "GetStatus"],
-  Service: [...READ, ...CRYPTO, ...ESTABLISH, "GetStatus"],
+  Service: [...READ, ...CRYPTO, "SignDigest", ...ESTABLISH, "GetStatus"],
   Auditor: [...READ, "ListNamespaces", "GetAuditLog", "GetStatus"],
 };
 const ALIASES: Readonly<Record<string, string>> = { admin: "Administrator", user: "KeyUser", operator: "Operator", auditor: "Auditor" };
@@ -829,6 +831,7 @@ test("a content type that is not JSON, a compressed body and a body where none b
 /** What a key must not allow for an operation to be forbidden, and a key of an algorithm that cannot do it at all. */
 const CANNOT: Readonly<Record<string, { algorithm: Algorithm; usage: Usage[] }>> = {
   Sign: { algorithm: Algorithm.EcdsaP256, usage: [Usage.VERIFY] },
+  SignDigest: { algorithm: Algorithm.EcdsaP256, usage: [Usage.VERIFY] },
   Verify: { algorithm: Algorithm.EcdsaP256, usage: [Usage.SIGN] },
   Encrypt: { algorithm: Algorithm.Aes256Gcm, usage: [Usage.DECRYPT] },
   Decrypt: { algorithm: Algorithm.Aes256Gcm, usage: [Usage.ENCRYPT] },

@@ -10,6 +10,7 @@ import { listKeys } from "./list-keys.ts";
 import { rotateKey } from "./rotate-key.ts";
 import { deleteKey } from "./delete-key.ts";
 import { sign } from "./sign.ts";
+import { signDigest } from "./sign-digest.ts";
 import { verify } from "./verify.ts";
 import { encrypt } from "./encrypt.ts";
 import { decrypt } from "./decrypt.ts";
@@ -51,6 +52,7 @@ export const OPERATIONS: readonly Operation[] = Object.freeze([
   rotateKey,
   deleteKey,
   sign,
+  signDigest,
   verify,
   encrypt,
   decrypt,

@@ -14,6 +14,7 @@ import { readSequence, unsignedInteger } from "../formats/der.ts";
 import { derSequence, derUnsigned } from "../formats/der-writer.ts";
 import type { Cost, SignatureParams, Signer } from "../mechanism.ts";
 import { signDigest, signDigestPooled, type NonceChoice, type ScalarCurve } from "./ecdsa-scalars.ts";
+import { checkDigestLength } from "./refusals.ts";
 import { opensslSigner, type SigningPlan } from "./openssl-signer.ts";
 
 /** What signing needs to know of a curve. */
@@ -62,6 +63,12 @@ export function ecdsaSigner(curve: SignerCurve, plan: (params: SignatureParams) 
         return finish(await signDigestPooled(curve, key, digestOf(digest, data), choice), params);
       }
       return curve.lowS ? finish(await openssl.signPooled(key, data, inRaw(params)), params) : openssl.signPooled(key, data, params);
+    },
+    async signDigest(key: KeyObject, digestValue, params) {
+      plan(params);
+      const [digest, { hash }] = choiceOf(params);
+      checkDigestLength(digest, digestValue);
+      return finish(await signDigestPooled(curve, key, digestValue, { hash, deterministic: isByHand(params) }), params);
     },
     verify(publicKey, data, signature, params) {
       plan(params);

@@ -3,6 +3,7 @@
  *
  * Nothing here may take key material, plaintext or an OpenSSL message into its text.
  */
+import { DIGESTS, type DigestName } from "@keystead/contract/algorithms";
 import { HsmError, type ErrorOptions } from "@keystead/contract/errors";
 import type { SignatureParams } from "../mechanism.ts";
 
@@ -29,6 +30,12 @@ const SPOKEN: Readonly<Record<keyof SignatureParams, string>> = Object.freeze({
   saltBytes: "salt",
   deterministic: "choice of nonce",
 });
+
+/** Returns if `value` is as long as the digest `name` makes it. @throws {HsmError} MECHANISM_PARAM_INVALID */
+export function checkDigestLength(name: DigestName, value: Uint8Array): void {
+  const { outputBytes } = DIGESTS[name];
+  if (value.byteLength !== outputBytes) throw paramInvalid(`a digest by ${name} is ${outputBytes} bytes`);
+}
 
 /** Key material from outside that is not a sound key of the algorithm. */
 export const keyRefused = (detail: string, options?: ErrorOptions): HsmError =>

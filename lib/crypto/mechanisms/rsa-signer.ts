@@ -10,8 +10,9 @@ import { constants } from "node:crypto";
 import { DIGESTS } from "@keystead/contract/algorithms";
 import { opensslDigest } from "../digest.ts";
 import type { SignatureParams, Signer } from "../mechanism.ts";
+import { signPkcs1, signPss } from "./rsa-digest.ts";
 import { opensslSigner, type SigningPlan } from "./openssl-signer.ts";
-import { onlyParams, paramInvalid } from "./refusals.ts";
+import { checkDigestLength, onlyParams, paramInvalid } from "./refusals.ts";
 
 const PSS = Object.freeze({ padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST });
 const PKCS1 = Object.freeze({ padding: constants.RSA_PKCS1_PADDING });
@@ -31,4 +32,13 @@ function plan(sizeBits: number, params: SignatureParams): SigningPlan {
 }
 
 /** The signer of one key size. On the pool: an RSA-2048 signature keeps a thread busy far longer than a P-256 one. */
-export const rsaSigner = (sizeBits: number): Signer => opensslSigner("pool", (params) => plan(sizeBits, params));
+export const rsaSigner = (sizeBits: number): Signer =>
+  Object.freeze<Signer>({
+    ...opensslSigner("pool", (params) => plan(sizeBits, params)),
+    async signDigest(key, digestValue, params) {
+      plan(sizeBits, params);
+      const { digest = "SHA-256", scheme = "pss", saltBytes = DIGESTS[digest].outputBytes } = params;
+      checkDigestLength(digest, digestValue);
+      return scheme === "pkcs1" ? signPkcs1(key, digest, digestValue) : signPss(key, digest, digestValue, sizeBits, saltBytes);
+    },
+  });

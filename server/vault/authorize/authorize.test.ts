@@ -34,6 +34,7 @@ const TABLE: Readonly<Record<string, string>> = {
   SetAttributes: "A N O K",
   FindObjects: "A N O K U S R",
   Sign: "A O U S",
+  SignDigest: "A S",
   Verify: "A O U S",
   Encrypt: "A O U S",
   Decrypt: "A O U S",

@@ -37,7 +37,7 @@ export const ROLES: Readonly<Record<string, readonly Permission[]>> = Object.fre
   Operator: [...DAILY, "key:use_revoked", ...CRYPTO, ...ESTABLISH, "namespace:read", "status:view"],
   KeyAdmin: [...KEYS, "namespace:read", "status:view"],
   KeyUser: ["key:read", ...CRYPTO, "status:view"],
-  Service: ["key:read", ...CRYPTO, ...ESTABLISH, "status:view"],
+  Service: ["key:read", ...CRYPTO, "crypto:sign_digest", ...ESTABLISH, "status:view"],
   Auditor: ["key:read", "namespace:read", "audit:view", "status:view"],
 } satisfies Record<string, readonly Permission[]>);
 

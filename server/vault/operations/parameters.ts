@@ -12,6 +12,7 @@ const SCHEMES: Readonly<Record<SignatureScheme, SignatureParams["scheme"] | unde
   [SignatureScheme.PKCS1]: "pkcs1",
   [SignatureScheme.PREHASH]: "prehash",
 });
+const NO_BYTES = new Uint8Array();
 const NO_PARAMS: SignatureParams = Object.freeze({});
 
 /** For Sign and Verify. Absent choices stay absent: the mechanism has the defaults. */
@@ -19,11 +20,11 @@ export function signatureParams(request: {
   readonly digest: Digest;
   readonly scheme: SignatureScheme;
   readonly format: SignatureFormat;
-  readonly context: Uint8Array;
+  readonly context?: Uint8Array;
   readonly saltBytes: number;
   readonly deterministic?: boolean;
 }): SignatureParams {
-  const { context, saltBytes, deterministic = false } = request;
+  const { context = NO_BYTES, saltBytes, deterministic = false } = request;
   const scheme = SCHEMES[request.scheme];
   if (request.digest === 0 && scheme === undefined && request.format === 0 && context.length === 0 && saltBytes === 0 && !deterministic)
     return NO_PARAMS;

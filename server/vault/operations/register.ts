@@ -24,6 +24,7 @@ import { listKeys } from "./list-keys.ts";
 import { listNamespaces } from "./list-namespaces.ts";
 import { rotateKey } from "./rotate-key.ts";
 import { sign } from "./sign.ts";
+import { signDigest } from "./sign-digest.ts";
 import { verify } from "./verify.ts";
 import { verifyMac } from "./verify-mac.ts";
 import { activateKey } from "./activate-key.ts";
@@ -49,6 +50,7 @@ const LINES = [
   rotateKey,
   deleteKey,
   sign,
+  signDigest,
   verify,
   encrypt,
   decrypt,

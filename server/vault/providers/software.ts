@@ -108,6 +108,12 @@ export class SoftwareProvider {
     return (signer.cost === "inline" ? this.#light : this.#heavy).run(run.principal, 1, () => signer.signPooled(key.key, data, params));
   }
 
+  signDigest(key: OpenKey, digestValue: Uint8Array, params: SignatureParams, run: Run): Promise<Buffer> {
+    const signer = this.#signer(key, "sign");
+    if (signer.signDigest === undefined) throw unsupported(key, "sign digests");
+    return this.#heavy.run(run.principal, 1, async () => signer.signDigest?.(key.key, digestValue, params) as Promise<Buffer>);
+  }
+
   verify(key: OpenKey, data: Uint8Array, signature: Uint8Array, params: SignatureParams, run: Run): boolean | Promise<boolean> {
     const signer = this.#signer(key, "verify");
     const publicKey = key.publicKey;

@@ -1,0 +1,114 @@
+/**
+ * SignDigest through every door: openssl verifies what it signs, it needs a permission that most roles lack, and the
+ * audit log tells it from Sign.
+ */
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { after, before, test } from "node:test";
+import { algorithmNumber, digestNumber } from "@keystead/contract/enum-names";
+import { SignatureFormat, SignatureScheme } from "@keystead/contract/generated/hsm/hsm_pb";
+import { generateKey } from "@keystead/contract/operations/generate-key";
+import { getAuditLog } from "@keystead/contract/operations/get-audit-log";
+import { signDigest } from "@keystead/contract/operations/sign-digest";
+import { verify } from "@keystead/contract/operations/verify";
+import { derSignature, opensslAccepts } from "./openssl.ts";
+import { serve, type RunningServer } from "./running-server.ts";
+import { SURFACES, ask, hangUp, type Door, type Reply, type Surface } from "./surfaces.ts";
+import { mint } from "./tokens.ts";
+
+let server: RunningServer;
+let door: Door;
+
+before(async () => {
+  server = await serve();
+  door = {
+    origin: server.api,
+    ca: server.credential("ca.pem"),
+    cert: server.credential("admin.pem"),
+    key: server.credential("admin-key.pem"),
+  };
+});
+after(async () => {
+  hangUp();
+  assert.equal(await server.stop(), 0);
+});
+
+async function given(surface: Surface, operation: Parameters<typeof ask>[2], request: object): Promise<Reply> {
+  const answer = await ask(surface, door, operation, request as never);
+  assert.ok(answer.ok, `${operation.name} over ${surface}: ${answer.code} ${answer.detail} ${answer.text.slice(0, 400)}`);
+  return answer.reply;
+}
+
+const DATA = Buffer.from("signed by its digest");
+const CASES = [
+  ["ECDSA-P256", "SHA-256", {}, []],
+  ["ECDSA-P256", "SHA-256", { format: SignatureFormat.RAW, deterministic: true }, []],
+  ["ECDSA-P384", "SHA-384", {}, []],
+  ["ECDSA-P521", "SHA-512", {}, []],
+  ["ECDSA-secp256k1", "SHA-256", {}, []],
+  ["RSA-2048", "SHA-256", { scheme: SignatureScheme.PKCS1 }, ["-pkeyopt", "rsa_padding_mode:pkcs1", "-pkeyopt", "digest:sha256"]],
+  [
+    "RSA-2048",
+    "SHA-512",
+    { digest: digestNumber("SHA-512") },
+    ["-pkeyopt", "rsa_padding_mode:pss", "-pkeyopt", "rsa_pss_saltlen:64", "-pkeyopt", "digest:sha512"],
+  ],
+  [
+    "RSA-3072",
+    "SHA-256",
+    { saltBytes: 20 },
+    ["-pkeyopt", "rsa_padding_mode:pss", "-pkeyopt", "rsa_pss_saltlen:20", "-pkeyopt", "digest:sha256"],
+  ],
+] as const;
+
+for (const [index, [algorithm, digest, choice, options]] of CASES.entries()) {
+  test(`${algorithm} ${JSON.stringify(choice)}: openssl verifies the digest's signature, and Verify the message's`, async () => {
+    const keyId = `digest-${index}`;
+    const { public_key: publicKey } = await given("gRPC", generateKey, { keyId, algorithm: algorithmNumber(algorithm) });
+    const digestValue = createHash(digest.toLowerCase().replace("-", "")).update(DATA).digest();
+    for (const surface of SURFACES) {
+      const { signature: text, version } = await given(surface, signDigest, { keyId, digestValue, ...choice });
+      const signature = Buffer.from(text as string, "base64");
+      assert.equal(version, 1);
+      const isRaw = "format" in choice;
+      const files = { public: publicKey as string, digest: digestValue, signature: isRaw ? derSignature(signature) : signature };
+      const command = ["pkeyutl", "-verify", "-pubin", "-inkey", "{public}", "-in", "{digest}", "-sigfile", "{signature}", ...options];
+      assert.ok(opensslAccepts(command, files), `${surface}: openssl`);
+      const changed = Buffer.from(digestValue.with(0, (digestValue[0] ?? 0) ^ 1));
+      assert.ok(!opensslAccepts(command, { ...files, digest: changed }), `${surface}: openssl accepts anything`);
+      const { deterministic: _, ...same } = choice as { deterministic?: boolean };
+      assert.deepEqual(await given(surface, verify, { keyId, data: DATA, signature, ...same }), { valid: true, version: 1 });
+    }
+  });
+}
+
+test("a key that signs no digests, a digest of another length and a caller without the permission are refused, and recorded", async () => {
+  await given("REST", generateKey, { keyId: "edwards", algorithm: algorithmNumber("Ed25519") });
+  const digestValue = Buffer.alloc(32, 1);
+  for (const surface of SURFACES) {
+    assert.equal((await ask(surface, door, signDigest, { keyId: "edwards", digestValue })).code, "MECHANISM_NOT_SUPPORTED");
+    assert.equal(
+      (await ask(surface, door, signDigest, { keyId: "digest-0", digestValue: Buffer.alloc(48, 1) })).code,
+      "MECHANISM_PARAM_INVALID",
+    );
+    assert.equal((await ask(surface, door, signDigest, { keyId: "digest-0", digestValue: Buffer.alloc(20, 1) })).code, "INVALID_REQUEST");
+  }
+  const { origin, ca } = door as { origin: string; ca: string };
+  const as = async (role: string): Promise<Door> => ({
+    origin,
+    ca,
+    token: await mint(server.credential("token-key.pem"), { roles: [role] }),
+  });
+  for (const role of ["KeyUser", "Operator", "NamespaceAdmin", "KeyAdmin", "Auditor"])
+    assert.equal((await ask("REST", await as(role), signDigest, { keyId: "digest-0", digestValue })).code, "PERMISSION_DENIED", role);
+  assert.ok((await ask("REST", await as("Service"), signDigest, { keyId: "digest-0", digestValue })).ok);
+  const { events } = await given("REST", getAuditLog, { action: "SignDigest", pageSize: 1000 });
+  const outcomes = new Set((events as { outcome: string }[]).map(({ outcome }) => outcome));
+  assert.deepEqual([...outcomes].sort(), [
+    "INVALID_REQUEST",
+    "MECHANISM_NOT_SUPPORTED",
+    "MECHANISM_PARAM_INVALID",
+    "OK",
+    "PERMISSION_DENIED",
+  ]);
+});
