@@ -20,6 +20,8 @@ const NEEDS: readonly Need[] = [
   { command: "curl", apt: "curl" },
   { command: "strace", apt: "strace" },
   { command: "grpcurl", go: "github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3" },
+  { command: "protoc-gen-go", go: "google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.6" },
+  { command: "protoc-gen-connect-go", go: "connectrpc.com/connect/cmd/protoc-gen-connect-go@v1.18.1" },
 ];
 
 const found = (command: string, path: string): boolean => path.split(delimiter).some((folder) => existsSync(join(folder, command)));
