@@ -4,6 +4,7 @@
 import { ALGORITHMS, ALGORITHM_NAMES, DIGESTS, DIGEST_NAMES, type AlgorithmRow } from "../lib/contract/algorithms.ts";
 import { ATTRIBUTES, ATTRIBUTE_NAMES } from "../lib/contract/attributes.ts";
 import { ERRORS, ERROR_CODES } from "../lib/contract/errors.ts";
+import { KDFS, KDF_NAMES } from "../lib/contract/kdfs.ts";
 import { REVOCATION_REASONS, STATES, STATE_NAMES, TRANSITIONS, USAGE_TENSES, type KeyStateName } from "../lib/contract/lifecycle.ts";
 import { OPERATIONS } from "../lib/contract/operations/register.ts";
 import { PERMISSIONS } from "../lib/contract/permissions.ts";
@@ -20,13 +21,15 @@ function table(head: readonly string[], rows: readonly (readonly (string | numbe
   return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
 }
 
+const snake = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 const code = (text: string): string => `\`${text}\``;
 
 function mechanismsPage(): string {
   const rows = ALGORITHM_NAMES.map((name) => {
     const row: AlgorithmRow = ALGORITHMS[name];
     const mechanism = mechanisms[name];
-    const cost = mechanism.signer?.cost ?? mechanism.cipher?.cost ?? mechanism.macer?.cost ?? "";
+    const cost =
+      mechanism.signer?.cost ?? mechanism.cipher?.cost ?? mechanism.macer?.cost ?? mechanism.agreer?.cost ?? mechanism.kem?.cost ?? "";
     return [
       code(name),
       code(row.proto),
@@ -44,13 +47,17 @@ function mechanismsPage(): string {
       row.aliases.map(code).join(" "),
     ];
   });
+  const derivations = KDF_NAMES.map((name) => {
+    const row = KDFS[name];
+    return [code(name), row.from.join(", "), row.reads.map(snake).join(", "), row.bounds, row.spec, row.ckm];
+  });
   const digests = DIGEST_NAMES.map((name) => [
     code(name),
     code(DIGESTS[name].proto),
     DIGESTS[name].outputBytes * 8,
     DIGESTS[name].aliases.map(code).join(" "),
   ]);
-  return `# Mechanisms\n\n${GENERATED}\nAny spelling is accepted without regard to case and to \`-\`, \`_\`, space and \`/\`; the canonical name is printed.\n\nStrength is in bits against the best attack known without a quantum computer; lengths are in bytes, without any\nstructure around them. \`draft\` may still change on the wire, \`legacy\` is there for old systems.\n\n## Key algorithms\n\n${table(["name", "in gRPC", "strength", "key bytes", "public key bytes", "signature or ciphertext bytes", "specification", "status", "usages", "JOSE", "PKCS#11 key type", "KMIP", "runs", "aliases"], rows)}\n\n## Digests\n\n${table(["name", "in gRPC", "bits", "aliases"], digests)}\n`;
+  return `# Mechanisms\n\n${GENERATED}\nAny spelling is accepted without regard to case and to \`-\`, \`_\`, space and \`/\`; the canonical name is printed.\n\nStrength is in bits against the best attack known without a quantum computer; lengths are in bytes, without any\nstructure around them. \`draft\` may still change on the wire, \`legacy\` is there for old systems.\n\n## Key algorithms\n\n${table(["name", "in gRPC", "strength", "key bytes", "public key bytes", "signature or ciphertext bytes", "specification", "status", "usages", "JOSE", "PKCS#11 key type", "KMIP", "runs", "aliases"], rows)}\n\n## Digests\n\n${table(["name", "in gRPC", "bits", "aliases"], digests)}\n\n## Key derivation functions\n\nA parameter that a function does not read, or that is out of its bounds, is refused.\n\n${table(["name", "derives from", "reads", "bounds and defaults", "specification", "PKCS#11"], derivations)}\n`;
 }
 
 function errorsPage(): string {

@@ -7,6 +7,7 @@ import type { Run } from "./command-tree.ts";
 import { reportFailure } from "./error-report.ts";
 import { addGlobalOptions, type GlobalOptions } from "./global-options.ts";
 import { write, type Shell } from "./shell.ts";
+import { agree } from "./commands/agree.ts";
 import { audit } from "./commands/audit.ts";
 import { batch } from "./commands/batch.ts";
 import { completion } from "./commands/completion.ts";
@@ -14,6 +15,7 @@ import { dataKey } from "./commands/data-key.ts";
 import { decapsulate } from "./commands/decapsulate.ts";
 import { decrypt } from "./commands/decrypt.ts";
 import { encapsulate } from "./commands/encapsulate.ts";
+import { derive } from "./commands/derive.ts";
 import { config, dev, selftest, server, store } from "./commands/dispatched.ts";
 import { encrypt } from "./commands/encrypt.ts";
 import { hash } from "./commands/hash.ts";
@@ -35,7 +37,7 @@ const REGISTER: readonly (readonly [heading: string, commands: readonly ((root: 
   ["Server:", [dev, server, init, config, status, seal, unseal]],
   ["Keys:", [keys, namespaces]],
   ["Use of keys:", [sign, signDigest, verify, encrypt, decrypt, mac, dataKey, batch]],
-  ["Establishing keys:", [encapsulate, decapsulate]],
+  ["Establishing keys:", [encapsulate, decapsulate, agree, derive]],
   ["Without a key:", [hash, random]],
   ["Proof:", [audit, store, selftest]],
   ["This program:", [token, completion]],

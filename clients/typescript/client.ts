@@ -67,6 +67,10 @@ export interface Keystead {
   /** A fresh shared secret for the holder of the private half: a managed key, or bytes. */
   encapsulate(request: shapes.EncapsulateRequest): Promise<shapes.EncapsulateResponse>;
   decapsulate(request: shapes.DecapsulateRequest): Promise<shapes.DecapsulateResponse>;
+  /** The secret shared with a peer: a managed key by way of a derivation, or bytes. */
+  agreeKey(request: shapes.AgreeKeyRequest): Promise<shapes.SecretResult>;
+  /** A managed key out of a generic secret: a key or a password. */
+  deriveKey(request: shapes.DeriveKeyRequest): Promise<shapes.DeriveKeyResponse>;
   hash(request: shapes.HashRequest): Promise<shapes.HashResponse>;
   generateRandom(request: { readonly sizeBytes: number }): Promise<Buffer>;
   /** A result per item, in order; an item's refusal is its result's `error`, not a thrown error. */
@@ -163,6 +167,8 @@ export function createKeystead(options: KeysteadOptions): Keystead {
     generateDataKey: method("GenerateDataKey"),
     encapsulate: method("Encapsulate"),
     decapsulate: method("Decapsulate"),
+    agreeKey: method("AgreeKey"),
+    deriveKey: method("DeriveKey"),
     hash: method("Hash"),
     generateRandom: member("GenerateRandom", "random"),
     async batch(request) {

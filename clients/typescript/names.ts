@@ -17,3 +17,4 @@ export {
 export { ATTRIBUTES, ATTRIBUTE_NAMES, type AttributeName } from "@keystead/contract/attributes";
 export { REVOCATION_REASONS, STATE_NAMES as KEY_STATES } from "@keystead/contract/lifecycle";
 export { VERSION } from "@keystead/contract/version";
+export { KDFS, KDF_NAMES, type KdfName } from "@keystead/contract/kdfs";

@@ -3,6 +3,7 @@
  * numbers, Uint8Arrays and protobuf timestamps. Field for field they are the messages of proto/hsm/hsm.proto.
  */
 import type { AlgorithmName, DigestName, Usage } from "@keystead/contract/algorithms";
+import type { KdfName } from "@keystead/contract/kdfs";
 import type { HsmError } from "@keystead/contract/errors";
 
 /** A canonical name, with completion in editors, or any accepted spelling of one. */
@@ -343,11 +344,27 @@ export interface KeyTemplate {
   readonly description?: string | undefined;
   /** `never` when left out. */
   readonly exportable?: ExportPolicy | undefined;
+  /** Generic-Secret only, 8 to 512; 32 when left out. */
+  readonly sizeBytes?: number | undefined;
+}
+/** A derivation and its parameters; which function reads which stands in the reference page of mechanisms. */
+export interface KeyDerivation {
+  readonly function: KdfName;
+  readonly digest?: DigestSpelling | undefined;
+  readonly salt?: Uint8Array | undefined;
+  readonly info?: Uint8Array | undefined;
+  readonly label?: Uint8Array | undefined;
+  readonly context?: Uint8Array | undefined;
+  readonly iterations?: number | undefined;
+  readonly memoryKib?: number | undefined;
+  readonly parallelism?: number | undefined;
+  readonly cost?: number | undefined;
+  readonly blockSize?: number | undefined;
 }
 /** Exactly one of the two. `asBytes` needs the permission crypto:shared_secret, `asKey` key:create. */
 export type SecretWish =
-  | { readonly asKey: KeyTemplate; readonly asBytes?: undefined }
-  | { readonly asBytes: true; readonly asKey?: undefined };
+  | { readonly asKey: KeyTemplate; readonly derivation?: KeyDerivation | undefined; readonly asBytes?: undefined }
+  | { readonly asBytes: true; readonly asKey?: undefined; readonly derivation?: undefined };
 /** What became of it. */
 export interface SecretResult {
   /** With `asKey`. */
@@ -363,6 +380,25 @@ export interface EncapsulateResponse extends SecretResult {
 }
 export type DecapsulateRequest = KeyAddress & SecretWish & { readonly ciphertext: Uint8Array; readonly version?: number | undefined };
 export type DecapsulateResponse = SecretResult;
+/** `derivation` is needed with `asKey`. */
+export type AgreeKeyRequest = KeyAddress &
+  SecretWish & {
+    /** SubjectPublicKeyInfo (DER or PEM), JWK, or bare. */
+    readonly peerPublicKey: Uint8Array;
+    readonly version?: number | undefined;
+  };
+export interface DeriveKeyRequest extends KeyAddress {
+  readonly derivation: KeyDerivation;
+  readonly asKey: KeyTemplate;
+  readonly version?: number | undefined;
+}
+export interface DeriveKeyResponse {
+  readonly key: Key;
+  /** The salt that was used; drawn by the vault when a derivation from a password was given none. */
+  readonly salt: Buffer;
+  readonly keyId: string;
+  readonly version: number;
+}
 
 export interface HashRequest {
   readonly algorithm: DigestSpelling;

@@ -7,6 +7,7 @@
  * @see RFC 7518 (JOSE names); SP 800-57 Part 1 Rev. 5 §5.6.1 (strength); PKCS#11 3.1 §6; KMIP 2.1 §11.12
  */
 
+import { ESTABLISHMENT_ALGORITHMS } from "./establishment-algorithms.ts";
 import { SYMMETRIC_ALGORITHMS } from "./symmetric-algorithms.ts";
 
 /** What a key may be used for (PKCS#11 CKA_SIGN, CKA_VERIFY, ...; KMIP cryptographic usage mask). */
@@ -54,6 +55,10 @@ export interface AlgorithmRow {
     | "aes"
     | "hmac"
     | "ml-kem"
+    | "x25519"
+    | "x448"
+    | "ecdh"
+    | "generic"
     | "chacha20"
     | "kmac";
   readonly sizeBits: number;
@@ -79,7 +84,6 @@ const SIGNER = ["sign", "verify"] as const;
 const RSA = ["sign", "verify", "encrypt", "decrypt", "wrap", "unwrap"] as const;
 const CIPHER = ["encrypt", "decrypt", "wrap_data_key", "wrap", "unwrap"] as const;
 const MAC = ["mac", "verify_mac"] as const;
-const KEM = ["encapsulate", "decapsulate"] as const;
 
 /** Every key algorithm there is, by canonical name. */
 export const ALGORITHMS = Object.freeze({
@@ -638,52 +642,8 @@ export const ALGORITHMS = Object.freeze({
     kmip: "HMAC-SHA512",
     aliases: ["HS512"],
   },
-  "ML-KEM-512": {
-    proto: "MlKem512",
-    objectClass: "private",
-    family: "ml-kem",
-    sizeBits: 512,
-    strengthBits: 128,
-    spec: "FIPS 203",
-    status: "standard",
-    bytes: { key: 64, publicKey: 800, ciphertext: 768 },
-    usages: KEM,
-    jose: "ML-KEM-512",
-    ckk: "CKK_ML_KEM",
-    kmip: "ML-KEM-512",
-    aliases: ["Kyber512", "KEY_TYPE_ML_KEM_512", "id-alg-ml-kem-512"],
-  },
-  "ML-KEM-768": {
-    proto: "MlKem768",
-    objectClass: "private",
-    family: "ml-kem",
-    sizeBits: 768,
-    strengthBits: 192,
-    spec: "FIPS 203",
-    status: "standard",
-    bytes: { key: 64, publicKey: 1184, ciphertext: 1088 },
-    usages: KEM,
-    jose: "ML-KEM-768",
-    ckk: "CKK_ML_KEM",
-    kmip: "ML-KEM-768",
-    aliases: ["Kyber768", "KEY_TYPE_ML_KEM_768", "id-alg-ml-kem-768"],
-  },
-  "ML-KEM-1024": {
-    proto: "MlKem1024",
-    objectClass: "private",
-    family: "ml-kem",
-    sizeBits: 1024,
-    strengthBits: 256,
-    spec: "FIPS 203",
-    status: "standard",
-    bytes: { key: 64, publicKey: 1568, ciphertext: 1568 },
-    usages: KEM,
-    jose: "ML-KEM-1024",
-    ckk: "CKK_ML_KEM",
-    kmip: "ML-KEM-1024",
-    aliases: ["Kyber1024", "KEY_TYPE_ML_KEM_1024", "id-alg-ml-kem-1024"],
-  },
   ...SYMMETRIC_ALGORITHMS,
+  ...ESTABLISHMENT_ALGORITHMS,
 } satisfies Record<string, AlgorithmRow>);
 
 /** Canonical name of a key algorithm. */

@@ -31,6 +31,7 @@ export const PERMISSIONS = Object.freeze([
   "crypto:batch",
   "crypto:encapsulate",
   "crypto:decapsulate",
+  "crypto:derive",
   "crypto:shared_secret",
   "namespace:create",
   "namespace:read",

@@ -149,14 +149,49 @@ export interface Kem<K extends Key = KeyObject> {
    * The secret that `ciphertext` carries, on memory of its own; the caller wipes it. Where the mechanism rejects
    * implicitly (ML-KEM and every hybrid with it), a ciphertext that was not made for the key yields another secret and
    * no error.
-   * @throws {HsmError} MECHANISM_PARAM_INVALID   the ciphertext has another length
+   * @throws {HsmError} MECHANISM_PARAM_INVALID   the ciphertext has another length or is no point of the key's curve
    */
   decapsulate(key: K, ciphertext: Uint8Array): Buffer;
+  /** As `encapsulate`, on the thread pool. */
+  encapsulatePooled(publicKey: K): Promise<{ ciphertext: Buffer; secret: Buffer }>;
+  /** As `decapsulate`, on the thread pool. */
+  decapsulatePooled(key: K, ciphertext: Uint8Array): Promise<Buffer>;
+}
+
+/**
+ * Agrees on a secret with the holder of another key pair on the same curve.
+ *
+ * @see SP 800-56A Rev. 3 §5.7.1.2 (ECC CDH); RFC 7748 §6
+ */
+export interface Agreer<K extends Key = KeyObject> {
+  readonly cost: Cost;
+  /** The base point as a bare peer key: agreeing with it gives the x- or u-coordinate of one's own public key. */
+  readonly base: Uint8Array;
+  /**
+   * The peer's public key, checked: SubjectPublicKeyInfo (DER or PEM), JWK, or bare bytes.
+   * @throws {HsmError} MECHANISM_PARAM_INVALID
+   */
+  peer(bytes: Uint8Array): K;
+  /**
+   * The shared secret Z, on memory of its own; the caller wipes it. It is not uniformly random: it goes through a key
+   * derivation before it is a key.
+   * @throws {HsmError} MECHANISM_PARAM_INVALID   the peer's key is of small order, so that Z would be zero
+   */
+  agree(key: K, peer: K): Buffer;
+  /** As `agree`, on the thread pool. */
+  agreePooled(key: K, peer: K): Promise<Buffer>;
+}
+
+/** Hands a secret key's bytes to a derivation (kdf/). */
+export interface Deriver<K extends Key = KeyObject> {
+  /** The bytes, on memory of their own; the caller wipes them. */
+  secretOf(key: K): Buffer;
 }
 
 /**
  * How key material may arrive. "pkcs8" and "sec1" are DER, "pem" is PKCS#8, SEC1 or PKCS#1 text, "jwk" is JSON text,
- * "raw" is a secret key's bytes, an Ed25519 seed (32 bytes), an ML-KEM seed (64 bytes) or an EC private scalar (big-endian, as long as the order).
+ * "raw" is a secret key's bytes, an Ed25519 seed (32 bytes), an ML-KEM seed (64 bytes), the private number of X25519 (32 bytes)
+ * or X448 (56 bytes), or an EC private scalar (big-endian, as long as the order).
  */
 export type ImportFormat = "pkcs8" | "sec1" | "jwk" | "raw" | "pem";
 
@@ -185,7 +220,7 @@ export interface Wrapper<K extends Key = KeyObject> {
   unwrap(key: K, wrapped: Uint8Array, params: WrapParams): Buffer;
 }
 
-/** One key algorithm. Exactly what its usages in the contract's table need is present of signer, cipher, macer, kem, wrapper. */
+/** One key algorithm. Exactly what its usages in the contract's table need is present of signer, cipher, macer, wrapper, kem, agreer and deriver. */
 export interface Mechanism<K extends Key = KeyObject> {
   readonly algorithm: AlgorithmName;
   /** Whether a fresh key takes about as long as a cheap signature; left out where it takes longer. */
@@ -212,4 +247,6 @@ export interface Mechanism<K extends Key = KeyObject> {
   readonly macer?: Macer<K>;
   readonly wrapper?: Wrapper<K>;
   readonly kem?: Kem<K>;
+  readonly agreer?: Agreer<K>;
+  readonly deriver?: Deriver<K>;
 }

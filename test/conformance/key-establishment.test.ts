@@ -3,17 +3,31 @@
  * implementations, the openssl command) agrees with both.
  */
 import assert from "node:assert/strict";
-import { createHmac, createPublicKey, randomBytes } from "node:crypto";
+import {
+  createDecipheriv,
+  createHmac,
+  createPrivateKey,
+  createPublicKey,
+  diffieHellman,
+  generateKeyPairSync,
+  hkdfSync,
+  randomBytes,
+  type KeyObject,
+} from "node:crypto";
 import { after, before, test } from "node:test";
 import { ml_kem1024, ml_kem512, ml_kem768 } from "@noble/post-quantum/ml-kem.js";
-import { Algorithm, KeyMaterialFormat, Usage } from "@keystead/contract/generated/hsm/hsm_pb";
+import { Algorithm, CiphertextFormat, Digest, Kdf, KeyMaterialFormat, Usage } from "@keystead/contract/generated/hsm/hsm_pb";
+import { agreeKey } from "@keystead/contract/operations/agree-key";
 import { decapsulate } from "@keystead/contract/operations/decapsulate";
+import { deriveKey } from "@keystead/contract/operations/derive-key";
 import { encapsulate } from "@keystead/contract/operations/encapsulate";
+import { encrypt } from "@keystead/contract/operations/encrypt";
 import { generateKey } from "@keystead/contract/operations/generate-key";
 import { generateMac } from "@keystead/contract/operations/generate-mac";
 import { getKey } from "@keystead/contract/operations/get-key";
 import { importKey } from "@keystead/contract/operations/import-key";
 import { rotateKey } from "@keystead/contract/operations/rotate-key";
+import { openssl } from "./openssl.ts";
 import { serve, type RunningServer } from "./running-server.ts";
 import { SURFACES, ask, hangUp, type Answer, type Door, type Reply, type Surface } from "./surfaces.ts";
 
@@ -140,5 +154,254 @@ test("a request that does not say what becomes of the secret, or says both, gets
     await refused("MECHANISM_PARAM_INVALID", surface, decapsulate, { keyId, ciphertext: ciphertext.subarray(1), asBytes: true });
     await refused("OBJECT_EXISTS", surface, encapsulate, { keyId, asKey: { ...asKey, keyId } });
     await refused("OBJECT_NOT_FOUND", surface, decapsulate, { keyId, ciphertext, version: 9, asBytes: true });
+  }
+});
+
+// ---- agreement ----
+
+const AGREEMENT = [
+  ["X25519", Algorithm.X25519, ["-algorithm", "X25519"]],
+  ["X448", Algorithm.X448, ["-algorithm", "X448"]],
+  ["ECDH-P256", Algorithm.EcdhP256, ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"]],
+  ["ECDH-P384", Algorithm.EcdhP384, ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384"]],
+  ["ECDH-P521", Algorithm.EcdhP521, ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-521"]],
+  ["ECDH-secp256k1", Algorithm.EcdhSecp256k1, ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:secp256k1"]],
+] as const;
+
+for (const [name, algorithm, genpkey] of AGREEMENT) {
+  test(`${name}: the openssl command comes to the same secret as every surface, and to the same key behind each derivation`, async () => {
+    const keyId = fresh("agree");
+    const { public_key: mine } = await given("REST", generateKey, { keyId, algorithm });
+    const theirs = openssl(["genpkey", ...genpkey]);
+    const theirPublic = openssl(["pkey", "-pubout", "-in", "{key}"], { key: theirs });
+    const shared = openssl(["pkeyutl", "-derive", "-inkey", "{key}", "-peerkey", "{peer}"], { key: theirs, peer: mine });
+    const peer = createPublicKey(theirPublic);
+    const forms = [
+      theirPublic,
+      peer.export({ format: "der", type: "spki" }),
+      Buffer.from(JSON.stringify(peer.export({ format: "jwk" }))),
+      peer.export({ format: "raw-public" }),
+      ...(name.startsWith("ECDH") ? [peer.export({ format: "raw-public", type: "compressed" })] : []),
+    ];
+    for (const [index, peerPublicKey] of forms.entries()) {
+      const surface = SURFACES[index] as Surface;
+      const { secret } = await given(surface, agreeKey, { keyId, peerPublicKey, asBytes: true });
+      assert.deepEqual(bytesOf(secret), shared, `${surface}, form ${index}`);
+    }
+    const info = Buffer.from("session 7");
+    const [hexSecret, hexInfo] = [shared.toString("hex"), info.toString("hex")];
+    const expected = [
+      [Kdf.HKDF, ["digest:SHA384", `hexkey:${hexSecret}`, "hexsalt:73616c74", `hexinfo:${hexInfo}`], "HKDF", Buffer.from("salt")],
+      [Kdf.X963, ["digest:SHA384", `hexsecret:${hexSecret}`, `hexinfo:${hexInfo}`], "X963KDF", Buffer.alloc(0)],
+      [Kdf.ONE_STEP, ["digest:SHA384", `hexsecret:${hexSecret}`, `hexinfo:${hexInfo}`], "SSKDF", Buffer.alloc(0)],
+    ] as const;
+    for (const [at, [kdf, options, command, salt]] of expected.entries()) {
+      const key = openssl(["kdf", "-binary", "-keylen", "64", ...options.flatMap((option) => ["-kdfopt", option]), command]);
+      const surface = SURFACES[at] as Surface;
+      const derived = fresh("derived");
+      await given(surface, agreeKey, {
+        keyId,
+        peerPublicKey: theirPublic,
+        derivation: { function: kdf, digest: Digest.Sha384, info, salt },
+        asKey: { keyId: derived, algorithm: Algorithm.HmacSha512 },
+      });
+      assert.deepEqual(
+        bytesOf((await given(next(surface), generateMac, { keyId: derived, data: MESSAGE }))["mac"]),
+        createHmac("sha512", key).update(MESSAGE).digest(),
+        command,
+      );
+    }
+  });
+
+  test(`${name}: a peer that is no sound key of the curve is refused with one answer, and a bare secret never becomes a key`, async () => {
+    const keyId = fresh("agree");
+    const { public_key: mine } = await given("REST", generateKey, { keyId, algorithm });
+    const raw = createPublicKey(mine).export({ format: "raw-public" });
+    const other = name === "X25519" ? generateKeyPairSync("x448") : generateKeyPairSync("x25519");
+    const offCurve = Buffer.from(raw.with(raw.length - 1, (raw.at(-1) ?? 0) ^ 1));
+    const wrong: Buffer[] = [
+      Buffer.from("x"),
+      raw.subarray(1),
+      Buffer.from(other.publicKey.export({ format: "pem", type: "spki" })),
+      Buffer.from(other.privateKey.export({ format: "pem", type: "pkcs8" })),
+      ...(name.startsWith("ECDH") ? [offCurve] : [Buffer.alloc(raw.length)]),
+    ];
+    const details = new Set<unknown>();
+    for (const [index, peerPublicKey] of wrong.entries()) {
+      const surface = SURFACES[index % SURFACES.length] as Surface;
+      details.add((await refused("MECHANISM_PARAM_INVALID", surface, agreeKey, { keyId, peerPublicKey, asBytes: true })).detail);
+    }
+    assert.equal(details.size, 1);
+    const asKey = { algorithm: Algorithm.Aes256Gcm };
+    const derivation = { function: Kdf.HKDF };
+    for (const surface of SURFACES) {
+      await refused("INVALID_REQUEST", surface, agreeKey, { keyId, peerPublicKey: raw, asKey });
+      await refused("INVALID_REQUEST", surface, agreeKey, { keyId, peerPublicKey: raw, asBytes: true, derivation });
+      await refused("INVALID_REQUEST", surface, agreeKey, { keyId, peerPublicKey: raw, derivation });
+      const forPasswords = { function: Kdf.ARGON2ID, salt: Buffer.alloc(16) };
+      await refused("MECHANISM_PARAM_INVALID", surface, agreeKey, { keyId, peerPublicKey: raw, asKey, derivation: forPasswords });
+      const unread = { ...derivation, label: Buffer.from("x") };
+      await refused("MECHANISM_PARAM_INVALID", surface, agreeKey, { keyId, peerPublicKey: raw, asKey, derivation: unread });
+    }
+  });
+}
+
+// ---- DHKEM: what RFC 9180 calls encapsulation on these curves ----
+
+for (const [name, algorithm] of AGREEMENT.slice(0, 5)) {
+  test(`${name}: what is encapsulated to its key by DHKEM is decapsulated on every surface`, async () => {
+    const keyId = fresh("dhkem");
+    await given("REST", generateKey, { keyId, algorithm });
+    for (const surface of SURFACES) {
+      const made = await given(surface, encapsulate, { keyId, asBytes: true });
+      const ciphertext = bytesOf(made["ciphertext"]);
+      assert.equal((await given(next(surface), decapsulate, { keyId, ciphertext, asBytes: true }))["secret"], made["secret"]);
+      await refused("MECHANISM_PARAM_INVALID", surface, decapsulate, { keyId, ciphertext: ciphertext.subarray(1), asBytes: true });
+    }
+  });
+}
+
+// ---- derivation ----
+
+/** What AES-256-GCM under the derived key encrypts, opened with a key of the test's own. */
+async function opensWith(surface: Surface, keyId: string, key: Uint8Array): Promise<void> {
+  const sealed = await given(surface, encrypt, { keyId, plaintext: MESSAGE, format: CiphertextFormat.RAW });
+  const [ciphertext, nonce] = [bytesOf(sealed["ciphertext"]), bytesOf(sealed["nonce"])];
+  const opener = createDecipheriv("aes-256-gcm", key, nonce).setAuthTag(ciphertext.subarray(-16));
+  assert.deepEqual(Buffer.concat([opener.update(ciphertext.subarray(0, -16)), opener.final()]), MESSAGE);
+}
+
+test("a key derived by HKDF is the key that node derives, on every surface, and the same again when asked again", async () => {
+  const [secret, salt, info] = [randomBytes(40), randomBytes(16), Buffer.from("billing")];
+  const keyId = fresh("master");
+  await given("REST", importKey, { keyId, algorithm: Algorithm.GenericSecret, keyMaterial: secret, format: KeyMaterialFormat.RAW });
+  const expected = new Uint8Array(hkdfSync("sha256", secret, salt, info, 32));
+  for (const surface of SURFACES) {
+    const derived = fresh("derived");
+    const derivation = { function: Kdf.HKDF, salt, info };
+    const { key } = await given(surface, deriveKey, { keyId, derivation, asKey: { keyId: derived, algorithm: Algorithm.Aes256Gcm } });
+    assert.equal(key.versions[0].local, true, "made here");
+    await opensWith(next(surface), derived, expected);
+  }
+});
+
+test("every derivation from a secret key makes keys that the openssl command makes too", async () => {
+  const secret = randomBytes(32);
+  const keyId = fresh("master");
+  await given("REST", importKey, { keyId, algorithm: Algorithm.GenericSecret, keyMaterial: secret, format: KeyMaterialFormat.RAW });
+  const [label, context] = [Buffer.from("label"), Buffer.from("context")];
+  const about = [`hexkey:${secret.toString("hex")}`, `hexsalt:${label.toString("hex")}`, `hexinfo:${context.toString("hex")}`];
+  for (const [kdf, options] of [
+    [Kdf.COUNTER_HMAC, ["mac:HMAC", "digest:SHA256"]],
+    [Kdf.COUNTER_CMAC, ["mac:CMAC", "cipher:AES-256-CBC"]],
+  ] as const) {
+    const flags = [...options, ...about].flatMap((option) => ["-kdfopt", option]);
+    const expected = openssl(["kdf", "-binary", "-keylen", "32", ...flags, "KBKDF"]);
+    for (const surface of SURFACES) {
+      const derived = fresh("derived");
+      await given(surface, deriveKey, {
+        keyId,
+        derivation: { function: kdf, label, context },
+        asKey: { keyId: derived, algorithm: Algorithm.Aes256Gcm },
+      });
+      await opensWith(surface, derived, expected);
+    }
+  }
+});
+
+test("a password becomes a key by each of the slow derivations, with a fresh salt that is told, behind the vault's walls", async () => {
+  const password = Buffer.from("correct horse battery staple");
+  const keyId = fresh("password");
+  await given("REST", importKey, { keyId, algorithm: Algorithm.GenericSecret, keyMaterial: password, format: KeyMaterialFormat.RAW });
+  const pass = `hexpass:${password.toString("hex")}`;
+  for (const [index, [kdf, options, command]] of (
+    [
+      [Kdf.PBKDF2, ["iter:600000", "digest:SHA256"], "PBKDF2"],
+      [Kdf.SCRYPT, ["n:131072", "r:8", "p:1", "maxmem_bytes:300000000"], "SCRYPT"],
+    ] as const
+  ).entries()) {
+    const derived = fresh("derived");
+    const surface = SURFACES[index] as Surface;
+    const { salt: told } = await given(surface, deriveKey, {
+      keyId,
+      derivation: { function: kdf },
+      asKey: { keyId: derived, algorithm: Algorithm.Aes256Gcm },
+    });
+    const salt = bytesOf(told);
+    assert.equal(salt.length, 16);
+    const flags = [...options, pass, `hexsalt:${salt.toString("hex")}`].flatMap((option) => ["-kdfopt", option]);
+    await opensWith(surface, derived, openssl(["kdf", "-binary", "-keylen", "32", ...flags, command]));
+  }
+  // Argon2id takes its memory from the vault's secure heap: as much as it may have, several at once, then again.
+  const asked = Array.from({ length: 4 }, (_, at) => {
+    const request = { function: Kdf.ARGON2ID, salt: Buffer.alloc(16, 7), memoryKib: 65_536, iterations: 1 };
+    return given(SURFACES[at] as Surface, deriveKey, {
+      keyId,
+      derivation: request,
+      asKey: { keyId: `argon-${at}`, algorithm: Algorithm.HmacSha256 },
+    });
+  });
+  await Promise.all(asked);
+  const macs = await Promise.all(
+    [0, 1, 2, 3].map(async (at) => (await given("gRPC", generateMac, { keyId: `argon-${at}`, data: MESSAGE }))["mac"]),
+  );
+  assert.equal(new Set(macs).size, 1, "the same inputs, the same key");
+});
+
+test("secrets derive secrets of a chosen length, and what a derivation cannot do is refused on every surface", async () => {
+  const keyId = fresh("short");
+  const password = Buffer.from("12345678");
+  await given("REST", importKey, { keyId, algorithm: Algorithm.GenericSecret, keyMaterial: password, format: KeyMaterialFormat.RAW });
+  const strong = fresh("strong");
+  await given("REST", generateKey, { keyId: strong, algorithm: Algorithm.GenericSecret });
+  const asKey = { algorithm: Algorithm.Aes256Gcm };
+  const derivation = { function: Kdf.HKDF };
+  for (const surface of SURFACES) {
+    const long = fresh("long");
+    await given(surface, deriveKey, {
+      keyId: strong,
+      derivation,
+      asKey: { keyId: long, algorithm: Algorithm.GenericSecret, sizeBytes: 100 },
+    });
+    await given(surface, deriveKey, { keyId: long, derivation, asKey });
+    // Eight bytes are a password, not a key.
+    await refused("MECHANISM_PARAM_INVALID", surface, deriveKey, { keyId, derivation, asKey });
+    const weak = { function: Kdf.PBKDF2, iterations: 1000 };
+    await refused("MECHANISM_PARAM_INVALID", surface, deriveKey, { keyId, derivation: weak, asKey });
+    const greedy = { function: Kdf.ARGON2ID, memoryKib: 4_194_304 };
+    await refused("MECHANISM_PARAM_INVALID", surface, deriveKey, { keyId, derivation: greedy, asKey });
+    const shared = { function: Kdf.X963 };
+    await refused("MECHANISM_PARAM_INVALID", surface, deriveKey, { keyId: strong, derivation: shared, asKey });
+    await refused("MECHANISM_PARAM_INVALID", surface, deriveKey, { keyId: strong, derivation, asKey: { ...asKey, sizeBytes: 16 } });
+    await refused("MECHANISM_PARAM_INVALID", surface, deriveKey, { keyId: strong, derivation, asKey: { algorithm: Algorithm.Ed25519 } });
+    await refused("INVALID_REQUEST", surface, deriveKey, { keyId: strong, derivation: {}, asKey });
+    const small = { algorithm: Algorithm.GenericSecret, sizeBytes: 4 };
+    await refused("MECHANISM_PARAM_INVALID", surface, deriveKey, { keyId: strong, derivation, asKey: small });
+  }
+});
+
+test("an encapsulated secret may go through a derivation, and both holders come to one key of any size", async () => {
+  const keyId = fresh("kem");
+  await given("REST", generateKey, { keyId, algorithm: Algorithm.MlKem768 });
+  const derivation = { function: Kdf.HKDF, info: Buffer.from("both") };
+  const [mine, yours] = [fresh("mine"), fresh("yours")];
+  const made = await given("gRPC", encapsulate, { keyId, derivation, asKey: { keyId: mine, algorithm: Algorithm.HmacSha512 } });
+  const ciphertext = bytesOf(made["ciphertext"]);
+  await given("REST", decapsulate, { keyId, ciphertext, derivation, asKey: { keyId: yours, algorithm: Algorithm.HmacSha512 } });
+  const [one, two] = await Promise.all([mine, yours].map((each) => given("REST", generateMac, { keyId: each, data: MESSAGE })));
+  assert.equal(one?.["mac"], two?.["mac"]);
+});
+
+test("an imported agreement key keeps its public half and comes to node's secret", async () => {
+  for (const [, algorithm, genpkey] of AGREEMENT) {
+    const pem = openssl(["genpkey", ...genpkey]);
+    const mine: KeyObject = createPrivateKey(pem);
+    const keyId = fresh("imported");
+    const { public_key: publicKey } = await given("gRPC", importKey, { keyId, algorithm, keyMaterial: pem, format: KeyMaterialFormat.PEM });
+    assert.ok(createPublicKey(publicKey).equals(createPublicKey(mine)));
+    const peer = createPrivateKey(openssl(["genpkey", ...genpkey]));
+    const peerPublicKey = createPublicKey(peer).export({ format: "der", type: "spki" });
+    const { secret } = await given("gRPC", agreeKey, { keyId, peerPublicKey, asBytes: true });
+    assert.deepEqual(bytesOf(secret), diffieHellman({ privateKey: peer, publicKey: createPublicKey(mine) }));
   }
 });

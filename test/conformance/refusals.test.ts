@@ -21,7 +21,7 @@ import {
   type JsonValue,
   type Message,
 } from "@bufbuild/protobuf";
-import { Algorithm, Digest, KeyMaterialFormat, KeyState, SortOrder, Usage } from "@keystead/contract/generated/hsm/hsm_pb";
+import { Algorithm, Digest, Kdf, KeyMaterialFormat, KeyState, SortOrder, Usage } from "@keystead/contract/generated/hsm/hsm_pb";
 import { ERRORS, type ErrorCode } from "@keystead/contract/errors";
 import type { Operation } from "@keystead/contract/operation";
 import { OPERATIONS, operationByName } from "@keystead/contract/operations/register";
@@ -197,6 +197,13 @@ const VALID: Readonly<Record<string, (namespace: string) => object>> = {
   Seal: () => ({}),
   Encapsulate: (namespace) => ({ namespace, keyId: "kem", asBytes: true }),
   Decapsulate: (namespace) => ({ namespace, keyId: "kem", ciphertext: Buffer.alloc(768, 5), asBytes: true }),
+  AgreeKey: (namespace) => ({ namespace, keyId: "agree", peerPublicKey: Buffer.alloc(32, 9), asBytes: true }),
+  DeriveKey: (namespace) => ({
+    namespace,
+    keyId: "secret",
+    derivation: { function: Kdf.HKDF },
+    asKey: { algorithm: Algorithm.Aes256Gcm },
+  }),
 };
 const ciphertexts = new Map<string, Buffer>();
 
@@ -241,6 +248,8 @@ const REQUIRED: Readonly<Record<string, readonly string[]>> = {
   Encapsulate: ["asBytes"],
   Decapsulate: ["asBytes", "ciphertext"],
   RollbackKey: ["version"],
+  AgreeKey: ["asBytes", "peerPublicKey"],
+  DeriveKey: ["derivation", "asKey"],
 };
 const ABOUT_A_KEY = OPERATIONS.filter(({ method, scope }) => scope === "key" && "keyId" in method.input.field);
 /** Operations that take part in refusals of messages: all that are possible while the vault is open. */
@@ -262,6 +271,8 @@ before(async () => {
     await given("GenerateKey", { namespace, keyId: "kem", algorithm: Algorithm.MlKem512 });
     await given("GenerateKey", { namespace, keyId: "turned", algorithm: Algorithm.Ed25519 });
     await given("RotateKey", { namespace, keyId: "turned" });
+    await given("GenerateKey", { namespace, keyId: "agree", algorithm: Algorithm.X25519 });
+    await given("GenerateKey", { namespace, keyId: "secret", algorithm: Algorithm.GenericSecret });
     const { ciphertext } = await given("Encrypt", { namespace, keyId: "cipher", plaintext: DATA });
     ciphertexts.set(namespace || "default", Buffer.from(ciphertext, "base64"));
   }
@@ -381,7 +392,7 @@ test("an Authorization header of another scheme is not treated as none", async (
 const EVERYTHING = OPERATIONS.map(({ name }) => name);
 const CRYPTO = ["Sign", "Verify", "Encrypt", "Decrypt", "GenerateMac", "VerifyMac", "GenerateDataKey", "Hash", "GenerateRandom", "Batch"];
 /** For the roles that share secrets with others. */
-const ESTABLISH = ["Encapsulate", "Decapsulate"];
+const ESTABLISH = ["Encapsulate", "Decapsulate", "AgreeKey"];
 const READ = ["GetKey", "GetPublicKey", "ListKeys", "ListVersions", "FindObjects"];
 const DAILY = [
   "GenerateKey",
@@ -399,7 +410,7 @@ const FOR_GOOD = ["DeleteKey", "DestroyKey", "CancelDestruction", "PurgeKey", "R
 const MAY: Readonly<Record<string, readonly string[]>> = {
   Administrator: EVERYTHING,
   NamespaceAdmin: [...DAILY, ...READ, ...FOR_GOOD, "ListNamespaces", "GetAuditLog", "GetStatus"],
-  Operator: [...DAILY, ...READ, ...CRYPTO, ...ESTABLISH, "ListNamespaces", "GetStatus"],
+  Operator: [...DAILY, ...READ, ...CRYPTO, ...ESTABLISH, "DeriveKey", "ListNamespaces", "GetStatus"],
   KeyAdmin: [...DAILY, ...READ, ...FOR_GOOD, "ListNamespaces", "GetStatus"],
   KeyUser: [...READ, ...CRYPTO, "GetStatus"],
   Service: [...READ, ...CRYPTO, "SignDigest", ...ESTABLISH, "GetStatus"],
@@ -840,6 +851,8 @@ const CANNOT: Readonly<Record<string, { algorithm: Algorithm; usage: Usage[] }>>
   GenerateDataKey: { algorithm: Algorithm.Aes256Gcm, usage: [Usage.ENCRYPT, Usage.DECRYPT] },
   Encapsulate: { algorithm: Algorithm.MlKem512, usage: [Usage.DECAPSULATE] },
   Decapsulate: { algorithm: Algorithm.MlKem512, usage: [Usage.ENCAPSULATE] },
+  AgreeKey: { algorithm: Algorithm.X25519, usage: [Usage.ENCAPSULATE] },
+  DeriveKey: { algorithm: Algorithm.X25519, usage: [Usage.DECAPSULATE] },
 };
 
 for (const operation of OPERATIONS.filter(({ usage }) => usage !== undefined)) {
@@ -882,6 +895,8 @@ test("a destroyed key is refused by everything that would use or change it, and 
     ["gone-cipher", Algorithm.Aes256Gcm],
     ["gone-mac", Algorithm.HmacSha256],
     ["gone-kem", Algorithm.MlKem512],
+    ["gone-agree", Algorithm.X25519],
+    ["gone-secret", Algorithm.GenericSecret],
   ] as const) {
     await given("GenerateKey", { keyId, algorithm });
     await given("DeleteKey", { keyId });
@@ -891,7 +906,7 @@ test("a destroyed key is refused by everything that would use or change it, and 
       await refused(surface, admin, operation, { ...valid(operation), keyId: "never-was" }, "OBJECT_NOT_FOUND", "no such key");
       if (["GetKey", "ListVersions"].includes(operation.name)) continue;
       const request = valid(operation);
-      const keyId = `gone-${["cipher", "mac", "kem"].includes(String(request["keyId"])) ? String(request["keyId"]) : "signer"}`;
+      const keyId = `gone-${["cipher", "mac", "kem", "agree", "secret"].includes(String(request["keyId"])) ? String(request["keyId"]) : "signer"}`;
       await refused(surface, admin, operation, { ...request, keyId }, "KEY_STATE_FORBIDS", "a destroyed key");
     }
   }

@@ -19,6 +19,8 @@ import { verifyMac } from "./verify-mac.ts";
 import { generateDataKey } from "./generate-data-key.ts";
 import { encapsulate } from "./encapsulate.ts";
 import { decapsulate } from "./decapsulate.ts";
+import { agreeKey } from "./agree-key.ts";
+import { deriveKey } from "./derive-key.ts";
 import { hash } from "./hash.ts";
 import { generateRandom } from "./generate-random.ts";
 import { batch } from "./batch.ts";
@@ -83,6 +85,8 @@ export const OPERATIONS: readonly Operation[] = Object.freeze([
   purgeKey,
   setAttributes,
   findObjects,
+  agreeKey,
+  deriveKey,
 ] as unknown as Operation[]);
 
 const byNumber = new Map(OPERATIONS.map((row) => [row.number, row]));

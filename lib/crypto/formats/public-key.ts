@@ -81,11 +81,16 @@ const CURVES: Readonly<Partial<Record<AlgorithmName, string>>> = {
   "ECDSA-P384": "secp384r1",
   "ECDSA-P521": "secp521r1",
   "ECDSA-secp256k1": "secp256k1",
+  "ECDH-P256": "prime256v1",
+  "ECDH-P384": "secp384r1",
+  "ECDH-P521": "secp521r1",
+  "ECDH-secp256k1": "secp256k1",
 };
 
 function isOf(algorithm: AlgorithmName, { asymmetricKeyType, asymmetricKeyDetails }: KeyObject): boolean {
   const { family, sizeBits } = ALGORITHMS[algorithm];
   if (family === "ml-kem" || family === "ml-dsa" || family === "slh-dsa") return asymmetricKeyType === algorithm.toLowerCase();
+  if (family === "ecdh") return asymmetricKeyType === "ec" && asymmetricKeyDetails?.namedCurve === CURVES[algorithm];
   if (asymmetricKeyType !== family) return false;
   if (family === "rsa") return asymmetricKeyDetails?.modulusLength === sizeBits;
   return family !== "ec" || asymmetricKeyDetails?.namedCurve === CURVES[algorithm];

@@ -14,7 +14,7 @@ const PRIVATE = ALGORITHM_NAMES.filter((name) => ALGORITHMS[name].objectClass ==
 const mechanismOf = (name: AlgorithmName): Mechanism => mechanismFor(name) as Mechanism;
 const SECRET = ALGORITHM_NAMES.filter((name) => ALGORITHMS[name].objectClass === "secret");
 /** Families whose private form is a seed without a public half. */
-const SEEDED: ReadonlySet<string> = new Set(["ed25519", "ed448", "ml-kem", "ml-dsa", "slh-dsa"]);
+const SEEDED: ReadonlySet<string> = new Set(["ed25519", "ed448", "ml-kem", "ml-dsa", "slh-dsa", "x25519", "x448"]);
 const keys = new Map<AlgorithmName, [KeyObject, KeyObject]>();
 for (const name of PRIVATE) keys.set(name, [await mechanismOf(name).generate(), await mechanismOf(name).generate()]);
 
@@ -56,7 +56,7 @@ function forms(name: AlgorithmName): [ImportFormat, Buffer][] {
     ["pem", Buffer.from(key.export({ format: "pem", type: "pkcs8" }))],
   ];
   const { family } = ALGORITHMS[name];
-  if (family === "ec") {
+  if (family === "ec" || family === "ecdh") {
     found.push(["sec1", key.export({ format: "der", type: "sec1" })], ["pem", Buffer.from(key.export({ format: "pem", type: "sec1" }))]);
   }
   if (family === "rsa") found.push(["pem", Buffer.from(key.export({ format: "pem", type: "pkcs1" }))]);
@@ -65,13 +65,19 @@ function forms(name: AlgorithmName): [ImportFormat, Buffer][] {
   return found;
 }
 
+/** One curve, two uses: PKCS#8, SEC1 and a JWK without `alg` say only which curve. */
+const alike = (one: AlgorithmName, other: AlgorithmName): boolean => {
+  const curve = (name: AlgorithmName): string | undefined => /^(?:ECDSA|ECDH)-(.+)$/.exec(name)?.[1];
+  return curve(one) !== undefined && curve(one) === curve(other);
+};
+
 for (const name of PRIVATE) {
   test(`${name}: imports every form of a key, and only as ${name}`, () => {
     for (const [format, bytes] of forms(name)) {
       accepts(name, format, bytes, keyOf(name));
       for (const stranger of ALGORITHM_NAMES) {
         // 32 bytes are a sound P-256 scalar and a sound Ed25519 seed; raw says nothing about itself.
-        if (stranger !== name && format !== "raw") refuses(stranger, format, bytes);
+        if (stranger !== name && format !== "raw" && !alike(stranger, name)) refuses(stranger, format, bytes);
       }
     }
   });
@@ -232,7 +238,7 @@ test("RSA: accepts a larger odd exponent", () => {
   accepts("RSA-2048", "pkcs8", pkcs8(privateKey), privateKey);
 });
 
-for (const name of SECRET) {
+for (const name of SECRET.filter((each) => each !== "Generic-Secret")) {
   const sizeBytes = ALGORITHMS[name].sizeBits / 8;
   test(`${name}: imports exactly ${sizeBytes} bytes, raw or as a JWK`, () => {
     const secret = randomBytes(sizeBytes);
@@ -265,3 +271,15 @@ for (const name of ["AES-128-XTS", "AES-256-XTS"] as const) {
     assert.deepEqual(mechanismFor(name).store(mechanismFor(name).importKey("raw", almost)), almost);
   });
 }
+
+test("Generic-Secret: imports 8 to 512 bytes, raw or as a JWK", () => {
+  for (const length of [8, 9, 32, 512]) {
+    const secret = randomBytes(length);
+    const imported = mechanismOf("Generic-Secret").importKey("raw", secret);
+    assert.deepEqual(imported.export(), secret);
+    accepts("Generic-Secret", "jwk", json({ kty: "oct", k: secret.toString("base64url") }), imported);
+  }
+  for (const length of [0, 7, 513]) refuses("Generic-Secret", "raw", Buffer.alloc(length, 1), /8 to 512/);
+  refuses("Generic-Secret", "jwk", json({ kty: "oct", k: "AAAAAAAAAAA", alg: "HS256" }), /alg/);
+  refuses("Generic-Secret", "pem", randomBytes(32), /raw or jwk/);
+});

@@ -2,47 +2,27 @@
  * ML-KEM-512, -768 and -1024.
  *
  * A ciphertext of the right length always yields a secret: one that was not made for the key yields another, and nobody
- * is told (implicit rejection, FIPS 203 §6.3). This file must never compare, re-encrypt or report on its own. Keys are
- * kept as their 64-byte seed d || z where there is one; a key that comes without it stays in its expanded form.
+ * is told (implicit rejection, FIPS 203 §6.3). This file must never say of a ciphertext that it was wrong. Keys are kept
+ * as their 64-byte seed d || z where there is one; a key that comes without it stays in its expanded form.
  *
  * @see FIPS 203; RFC 9935 §6 (PKCS#8: seed, expandedKey or both)
  */
 import { createPrivateKey, createPublicKey, decapsulate, encapsulate, generateKeyPair, type KeyObject } from "node:crypto";
 import { promisify } from "node:util";
 import { readSequence } from "../formats/der.ts";
-import type { Kem, Mechanism } from "../mechanism.ts";
-import { copySecret, wipe } from "../wipe.ts";
+import type { Mechanism } from "../mechanism.ts";
+import { wipe } from "../wipe.ts";
+import { opensslKem } from "./openssl-kem.ts";
 import { attempt, loadPrivateKey, readPrivateKey, storePrivateKey } from "./private-key.ts";
-import { keyRefused, paramInvalid } from "./refusals.ts";
+import { keyRefused } from "./refusals.ts";
 
 const generateAsync = promisify(generateKeyPair) as (type: string) => Promise<{ privateKey: KeyObject }>;
 const SEED_BYTES = 64;
 const SECRET_BYTES = 32;
 
-/** A secret that encapsulation or agreement gave, on memory of its own. */
-const owned = (secret: Buffer): Buffer => {
-  if (secret.buffer.byteLength === secret.byteLength) return secret;
-  const copy = copySecret(secret);
-  wipe(secret);
-  return copy;
-};
-
 function mlKem(algorithm: "ML-KEM-512" | "ML-KEM-768" | "ML-KEM-1024", ciphertextBytes: number): Mechanism {
   const type = algorithm.toLowerCase() as "ml-kem-512" | "ml-kem-768" | "ml-kem-1024";
   const isOurs = (key: KeyObject): boolean => key.type === "private" && key.asymmetricKeyType === type;
-  const kem: Kem = Object.freeze<Kem>({
-    cost: "inline",
-    ciphertextBytes,
-    secretBytes: SECRET_BYTES,
-    encapsulate(publicKey) {
-      const { ciphertext, sharedKey } = encapsulate(publicKey);
-      return { ciphertext, secret: owned(sharedKey) };
-    },
-    decapsulate(key, ciphertext) {
-      if (ciphertext.byteLength !== ciphertextBytes) throw paramInvalid(`an ${algorithm} ciphertext is ${ciphertextBytes} bytes`);
-      return owned(decapsulate(key, ciphertext));
-    },
-  });
   return Object.freeze<Mechanism>({
     algorithm,
     cheapGeneration: true,
@@ -66,7 +46,7 @@ function mlKem(algorithm: "ML-KEM-512" | "ML-KEM-768" | "ML-KEM-1024", ciphertex
         wipe(der);
       }
     },
-    kem,
+    kem: opensslKem(`an ${algorithm} ciphertext`, "inline", ciphertextBytes, SECRET_BYTES),
   });
 }
 

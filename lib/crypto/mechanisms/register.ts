@@ -20,6 +20,9 @@ import { aes128Kw, aes128Kwp, aes192Kw, aes192Kwp, aes256Kw, aes256Kwp } from ".
 import { aes128Xts, aes256Xts } from "./aes-xts.ts";
 import { chacha20Poly1305, xChacha20Poly1305 } from "./chacha20-poly1305.ts";
 import { mlDsa44EcdsaP256, mlDsa65EcdsaP256, mlDsa65Ed25519, mlDsa87EcdsaP384 } from "./composite-signature.ts";
+import { ecdhP256, ecdhP384, ecdhP521, ecdhSecp256k1 } from "./ecdh.ts";
+import { genericSecret } from "./generic-secret.ts";
+import { x25519, x448 } from "./montgomery.ts";
 import { ecdsaP256, ecdsaP384, ecdsaP521, ecdsaSecp256k1 } from "./ecdsa.ts";
 import { ed25519, ed448 } from "./eddsa.ts";
 import { hmacSha256, hmacSha384, hmacSha3_256, hmacSha3_384, hmacSha3_512, hmacSha512 } from "./hmac.ts";
@@ -84,6 +87,13 @@ export const mechanisms = Object.freeze({
   "ML-KEM-512": mlKem512,
   "ML-KEM-768": mlKem768,
   "ML-KEM-1024": mlKem1024,
+  X25519: x25519,
+  X448: x448,
+  "ECDH-P256": ecdhP256,
+  "ECDH-P384": ecdhP384,
+  "ECDH-P521": ecdhP521,
+  "ECDH-secp256k1": ecdhSecp256k1,
+  "Generic-Secret": genericSecret,
   "AES-128-CCM": aes128Ccm,
   "AES-192-CCM": aes192Ccm,
   "AES-256-CCM": aes256Ccm,

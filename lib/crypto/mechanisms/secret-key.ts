@@ -51,14 +51,26 @@ function exact(bytes: Uint8Array, sizeBytes: number): KeyObject {
 }
 
 function fromJwk(bytes: Uint8Array, sizeBytes: number, algorithms: readonly string[]): KeyObject {
-  if (bytes.byteLength > MAX_KEY_BYTES) throw keyRefused(`longer than ${MAX_KEY_BYTES} bytes`);
-  const { kty, k } = parseJwk(bytes, algorithms);
-  if (kty !== "oct" || typeof k !== "string") throw keyRefused("the JWK is not of kty oct");
-  const secret = attempt(() => Uint8Array.fromBase64(k, { alphabet: "base64url" }));
+  const secret = readSecretJwk(bytes, algorithms);
   try {
-    if (secret.toBase64({ alphabet: "base64url", omitPadding: true }) !== k) throw keyRefused("k is not canonical base64url");
     return exact(secret, sizeBytes);
   } finally {
     wipe(secret);
   }
+}
+
+/**
+ * The bytes of an `oct` JWK; the caller wipes them.
+ *
+ * @param algorithms values that `alg`, if present, may have
+ * @throws {HsmError} INVALID_REQUEST
+ */
+export function readSecretJwk(bytes: Uint8Array, algorithms: readonly string[]): Uint8Array {
+  if (bytes.byteLength > MAX_KEY_BYTES) throw keyRefused(`longer than ${MAX_KEY_BYTES} bytes`);
+  const { kty, k } = parseJwk(bytes, algorithms);
+  if (kty !== "oct" || typeof k !== "string") throw keyRefused("the JWK is not of kty oct");
+  const secret = attempt(() => Uint8Array.fromBase64(k, { alphabet: "base64url" }));
+  if (secret.toBase64({ alphabet: "base64url", omitPadding: true }) === k) return secret;
+  wipe(secret);
+  throw keyRefused("k is not canonical base64url");
 }

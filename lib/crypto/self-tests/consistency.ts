@@ -6,7 +6,7 @@
  *
  * @see FIPS 140-3 IG 10.3.A (pair-wise consistency tests)
  */
-import type { Key } from "../composite-key.ts";
+import { CompositeKey, type Key } from "../composite-key.ts";
 import { publicHalf } from "../formats/public-key.ts";
 import type { Mechanism } from "../mechanism.ts";
 import { wipe } from "../wipe.ts";
@@ -25,6 +25,8 @@ export async function consistent(mechanism: Mechanism<Key>, key: Key): Promise<b
     ...(mechanism.macer === undefined ? [] : [macs]),
     ...(mechanism.kem === undefined ? [] : [encapsulates]),
     ...(mechanism.wrapper === undefined ? [] : [wraps]),
+    ...(mechanism.agreer === undefined ? [] : [agrees]),
+    ...(mechanism.deriver === undefined ? [] : [derives]),
   ];
   try {
     for (const check of checks) if (!(await check(mechanism, key))) return false;
@@ -78,5 +80,27 @@ async function wraps({ wrapper }: Mechanism<Key>, key: Key): Promise<boolean> {
     return same(unwrapped, material);
   } finally {
     wipe(unwrapped);
+  }
+}
+
+/** Agreeing with the base point gives one's own public key again. */
+async function agrees({ agreer }: Mechanism<Key>, key: Key): Promise<boolean> {
+  const publicKey = publicHalf(key);
+  if (agreer === undefined || publicKey instanceof CompositeKey) return false;
+  const raw = publicKey.export({ format: "raw-public" });
+  // A point is 0x04 || x || y; on the Montgomery curves the public key is the coordinate itself.
+  const own = raw.byteLength === agreer.base.byteLength && raw.byteLength % 2 === 0 ? raw : raw.subarray(1, 1 + (raw.byteLength >> 1));
+  return same(agreer.agree(key, agreer.peer(agreer.base)), own);
+}
+
+/** What derivations get is what is stored. */
+async function derives(mechanism: Mechanism<Key>, key: Key): Promise<boolean> {
+  const { deriver } = mechanism;
+  if (deriver === undefined) return false;
+  const [secret, stored] = [deriver.secretOf(key), mechanism.store(key)];
+  try {
+    return same(secret, stored) && secret.some((byte) => byte !== 0);
+  } finally {
+    wipe(secret, stored);
   }
 }

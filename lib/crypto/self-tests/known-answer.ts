@@ -160,6 +160,23 @@ export function wraps(mechanism: Mechanism<Key>, asked: WrapVector): boolean {
   return same(wrapper.unwrap(opened, made, {}), wanted) && refused(() => wrapper.unwrap(opened, altered(made), {}));
 }
 
+/** A published pair agrees on its published secret; what is encapsulated here, where keys do that, is decapsulated again. */
+export interface AgreeVector {
+  readonly key: string;
+  readonly peer: string;
+  readonly secret: string;
+}
+
+export function agrees(mechanism: Mechanism<Key>, { key, peer, secret }: AgreeVector): boolean {
+  const { agreer, kem } = mechanism;
+  if (agreer === undefined) return false;
+  const opened = mechanism.importKey("raw", vector(key));
+  if (!same(agreer.agree(opened, agreer.peer(vector(peer))), vector(secret))) return false;
+  if (kem === undefined) return true;
+  const made = kem.encapsulate(publicHalf(opened));
+  return same(kem.decapsulate(opened, made.ciphertext), made.secret);
+}
+
 /** Whether `attempt` throws. */
 export function refused(attempt: () => unknown): boolean {
   try {

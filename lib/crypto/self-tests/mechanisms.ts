@@ -8,7 +8,18 @@ import type { AlgorithmName } from "@keystead/contract/algorithms";
 import { aes128Cbc, aes128Gcm, aes192Cbc, aes192Gcm, aes256Cbc, aes256Gcm } from "./ciphers.ts";
 import { mlDsa44EcdsaP256, mlDsa65EcdsaP256, mlDsa65Ed25519, mlDsa87EcdsaP384 } from "./composites.ts";
 import { ecdsaP256, ecdsaP384, ecdsaP521, ecdsaSecp256k1, ed25519, ed448 } from "./elliptic.ts";
-import { mlKem1024, mlKem512, mlKem768 } from "./kems.ts";
+import {
+  ecdhP256,
+  ecdhP384,
+  ecdhP521,
+  ecdhSecp256k1,
+  genericSecret,
+  mlKem1024,
+  mlKem512,
+  mlKem768,
+  x25519,
+  x448,
+} from "./establishment.ts";
 import type { KnownAnswer } from "./known-answer.ts";
 import {
   hmacSha256,
@@ -85,6 +96,13 @@ export const KNOWN_ANSWERS: Readonly<Record<AlgorithmName, KnownAnswer>> = Objec
   "ML-KEM-512": mlKem512,
   "ML-KEM-768": mlKem768,
   "ML-KEM-1024": mlKem1024,
+  X25519: x25519,
+  X448: x448,
+  "ECDH-P256": ecdhP256,
+  "ECDH-P384": ecdhP384,
+  "ECDH-P521": ecdhP521,
+  "ECDH-secp256k1": ecdhSecp256k1,
+  "Generic-Secret": genericSecret,
   "AES-128-CCM": aes128Ccm,
   "AES-192-CCM": aes192Ccm,
   "AES-256-CCM": aes256Ccm,

@@ -52,6 +52,8 @@ const TABLE: Readonly<Record<string, string>> = {
   Seal: "A",
   Encapsulate: "A O S",
   Decapsulate: "A O S",
+  AgreeKey: "A O S",
+  DeriveKey: "A O S",
 };
 const LETTERS: Readonly<Record<string, string>> = {
   Administrator: "A",

@@ -16,7 +16,7 @@ const CRYPTO: readonly Permission[] = [
   "crypto:batch",
 ];
 /** Secrets that others share: the result becomes a managed key (with key:create) or bytes (with crypto:shared_secret). */
-const ESTABLISH: readonly Permission[] = ["crypto:encapsulate", "crypto:decapsulate", "crypto:shared_secret"];
+const ESTABLISH: readonly Permission[] = ["crypto:encapsulate", "crypto:decapsulate", "crypto:derive", "crypto:shared_secret"];
 const DAILY: readonly Permission[] = [
   "key:create",
   "key:import",

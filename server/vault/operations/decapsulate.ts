@@ -3,11 +3,12 @@ import { grantOf, handler } from "./handler.ts";
 import { grantWish, wishOf } from "./secret-result.ts";
 
 /** The secret that a ciphertext carries. Whether it was made for this key is not told: another one yields another secret. */
-export const decapsulate = handler(operation, async (invocation, { objects, provider }) => {
-  const { namespace, request } = invocation;
+export const decapsulate = handler(operation, async (invocation, context) => {
+  const { namespace, request, run } = invocation;
+  const { objects, provider } = context;
   const key = await objects.open(grantOf(invocation), request.version);
   const wish = await wishOf(namespace, request, objects);
-  const secret = provider.decapsulate(key, request.ciphertext);
-  const { fields, ...rest } = await grantWish(wish, secret, false, objects);
+  const secret = await provider.decapsulate(key, request.ciphertext, run);
+  const { fields, ...rest } = await grantWish(wish, secret, false, context, run);
   return { reply: { keyId: request.keyId, version: key.version, ...fields }, version: key.version, ...rest };
 });

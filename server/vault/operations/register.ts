@@ -3,11 +3,13 @@
  * holds the two together. Unseal and Seal are ceremonies and stand in ceremonies/.
  */
 import type { Handler } from "./handler.ts";
+import { agreeKey } from "./agree-key.ts";
 import { batch } from "./batch.ts";
 import { createNamespace } from "./create-namespace.ts";
 import { decrypt } from "./decrypt.ts";
 import { decapsulate } from "./decapsulate.ts";
 import { deleteKey } from "./delete-key.ts";
+import { deriveKey } from "./derive-key.ts";
 import { encapsulate } from "./encapsulate.ts";
 import { encrypt } from "./encrypt.ts";
 import { generateDataKey } from "./generate-data-key.ts";
@@ -79,6 +81,8 @@ const LINES = [
   purgeKey,
   setAttributes,
   findObjects,
+  agreeKey,
+  deriveKey,
 ] as unknown as readonly Handler[];
 
 /** Handlers by operation number. */

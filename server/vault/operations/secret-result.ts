@@ -8,16 +8,20 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { ALGORITHMS, type AlgorithmName, type Usage } from "@keystead/contract/algorithms";
 import { algorithmName } from "@keystead/contract/enum-names";
 import { HsmError } from "@keystead/contract/errors";
-import type { KeySchema, KeyTemplate } from "@keystead/contract/generated/hsm/hsm_pb";
+import type { KeyDerivation, KeySchema, KeyTemplate } from "@keystead/contract/generated/hsm/hsm_pb";
+import { MIN_SECRET_BYTES } from "@keystead/crypto/mechanisms/generic-secret";
 import { mechanismFor } from "@keystead/crypto/mechanisms/register";
 import { wipe } from "@keystead/crypto/wipe";
 import type { ExportPolicy } from "../objects/attributes.ts";
 import type { Change } from "../objects/change.ts";
 import type { Objects } from "../objects/objects.ts";
+import type { Derivation, Run } from "../providers/software.ts";
+import { derivationOf } from "./derivation.ts";
+import type { Context } from "./handler.ts";
 import { exportPolicyName, keyMessage } from "./key-message.ts";
 import { newKeyId, newKeyUsage } from "./new-key.ts";
 
-/** A wish that can be granted: "bytes", or the key that the secret is to become. */
+/** A wish that can be granted: "bytes", or the key that the secret is to become, by way of a derivation or as it is. */
 export type Wish = "bytes" | WishedKey;
 
 export interface WishedKey {
@@ -29,6 +33,7 @@ export interface WishedKey {
   readonly tags: readonly string[];
   readonly description: string;
   readonly exportable: ExportPolicy;
+  readonly derivation: Derivation | undefined;
 }
 
 /** What the reply, the monitor and the log get of a granted wish. */
@@ -47,21 +52,32 @@ export interface Granted {
  */
 export async function wishOf(
   namespace: string,
-  request: { readonly asKey?: KeyTemplate | undefined; readonly asBytes: boolean },
+  request: {
+    readonly asKey?: KeyTemplate | undefined;
+    readonly asBytes: boolean;
+    readonly derivation?: KeyDerivation | undefined;
+  },
   objects: Objects,
 ): Promise<Wish> {
-  const { asKey, asBytes } = request;
+  const { asKey, asBytes, derivation } = request;
   if ((asKey !== undefined) === asBytes)
     throw new HsmError("INVALID_REQUEST", "say what the secret becomes: as_key or as_bytes, one of them");
-  return asKey === undefined ? "bytes" : wishedKey(namespace, asKey, objects);
+  if (asKey !== undefined)
+    return wishedKey(namespace, asKey, derivation === undefined ? undefined : derivationOf(derivation, ["shared secret"]), objects);
+  if (derivation !== undefined) throw new HsmError("INVALID_REQUEST", "as_bytes gives the secret as it is: a derivation needs as_key");
+  return "bytes";
 }
 
 /** The key that a template describes. @throws {HsmError} as {@link wishOf} */
-export async function wishedKey(namespace: string, template: KeyTemplate, objects: Objects): Promise<WishedKey> {
+export async function wishedKey(
+  namespace: string,
+  template: KeyTemplate,
+  derivation: Derivation | undefined,
+  objects: Objects,
+): Promise<WishedKey> {
   const algorithm = algorithmName(template.algorithm);
   if (algorithm === undefined) throw new HsmError("INVALID_REQUEST", "as_key.algorithm is missing");
-  const { objectClass, sizeBits } = ALGORITHMS[algorithm];
-  if (objectClass !== "secret")
+  if (ALGORITHMS[algorithm].objectClass !== "secret")
     throw new HsmError("MECHANISM_PARAM_INVALID", `a secret cannot become a key of ${algorithm}: it is not a secret key`);
   const usage = newKeyUsage(algorithm, template.usage);
   await objects.describeNamespace(namespace);
@@ -69,12 +85,22 @@ export async function wishedKey(namespace: string, template: KeyTemplate, object
     namespace,
     keyId: template.keyId === "" ? newKeyId(Date.now()) : template.keyId,
     algorithm,
-    sizeBytes: sizeBits / 8,
+    derivation,
+    sizeBytes: sizeOf(algorithm, template.sizeBytes),
     usage,
     tags: [...new Set(template.tags)],
     description: template.description,
     exportable: exportPolicyName(template.exportable),
   };
+}
+
+/** @throws {HsmError} MECHANISM_PARAM_INVALID for a size that the algorithm does not have */
+function sizeOf(algorithm: AlgorithmName, asked: number): number {
+  const usual = ALGORITHMS[algorithm].sizeBits / 8;
+  if (asked === 0 || asked === usual) return usual;
+  if (algorithm !== "Generic-Secret") throw new HsmError("MECHANISM_PARAM_INVALID", `a key of ${algorithm} has ${usual} bytes`);
+  if (asked < MIN_SECRET_BYTES) throw new HsmError("MECHANISM_PARAM_INVALID", `a generic secret has ${MIN_SECRET_BYTES} bytes and more`);
+  return asked;
 }
 
 /**
@@ -84,19 +110,21 @@ export async function wishedKey(namespace: string, template: KeyTemplate, object
  * @throws {HsmError} MECHANISM_PARAM_INVALID   the secret is not as long as the key is to be
  * @throws {HsmError} OBJECT_EXISTS, QUOTA_EXCEEDED
  */
-export async function grantWish(wish: Wish, secret: Buffer, local: boolean, objects: Objects): Promise<Granted> {
+export async function grantWish(wish: Wish, secret: Buffer, local: boolean, { objects, provider }: Context, run: Run): Promise<Granted> {
   if (wish === "bytes") return { fields: { secret }, secrets: [secret] };
+  let material = secret;
   try {
-    const { sizeBytes, ...described } = wish;
-    if (secret.byteLength !== sizeBytes)
+    const { sizeBytes, derivation, ...described } = wish;
+    if (derivation !== undefined) material = await provider.derive(secret, derivation, sizeBytes, run);
+    if (material.byteLength !== sizeBytes)
       throw new HsmError(
         "MECHANISM_PARAM_INVALID",
-        `the secret has ${secret.byteLength} bytes, a key of ${wish.algorithm} has ${sizeBytes}`,
+        `the secret has ${secret.byteLength} bytes, a key of ${wish.algorithm} has ${sizeBytes}: a derivation makes the one of the other`,
       );
-    const key = mechanismFor(wish.algorithm).importKey("raw", secret);
+    const key = mechanismFor(wish.algorithm).importKey("raw", material);
     const { described: made, change } = await objects.create({ ...described, key, local });
     return { fields: { key: keyMessage(made) }, change };
   } finally {
-    wipe(secret);
+    wipe(secret, material);
   }
 }

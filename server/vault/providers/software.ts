@@ -19,7 +19,11 @@ import type {
   WrapParams,
   Wrapper,
 } from "@keystead/crypto/mechanism";
+import type { KdfName } from "@keystead/contract/kdfs";
+import type { KdfParams } from "@keystead/crypto/kdf/kdf";
+import { kdfs } from "@keystead/crypto/kdf/register";
 import { mechanismFor } from "@keystead/crypto/mechanisms/register";
+import { wipe } from "@keystead/crypto/wipe";
 import { consistent } from "@keystead/crypto/self-tests/consistency";
 import type { OpenKey } from "../objects/objects.ts";
 import { Limiter } from "./limiter.ts";
@@ -47,6 +51,12 @@ export interface Run {
   readonly batch: boolean;
 }
 
+/** A derivation that was asked for. */
+export interface Derivation {
+  readonly name: KdfName;
+  readonly params: KdfParams;
+}
+
 const unsupported = (key: OpenKey, what: string): HsmError =>
   new HsmError("MECHANISM_NOT_SUPPORTED", `${key.algorithm} keys do not ${what}`);
 
@@ -55,6 +65,8 @@ export class SoftwareProvider {
   /** `performance.now()` of the last signature on the event loop. */
   #inlineAt = -INTERACTIVE_MS;
   readonly #light = new Limiter(LIGHT_JOBS);
+  /** Derivations that take much memory. */
+  readonly #memory = new Limiter(1);
   readonly #mechanismFor: typeof mechanismFor;
   #batchItems = 0;
 
@@ -69,7 +81,7 @@ export class SoftwareProvider {
 
   /** Jobs waiting for the pool. */
   get waiting(): number {
-    return this.#heavy.waiting + this.#light.waiting;
+    return this.#heavy.waiting + this.#light.waiting + this.#memory.waiting;
   }
 
   /**
@@ -135,15 +147,51 @@ export class SoftwareProvider {
   }
 
   /** The caller wipes the secret. */
-  encapsulate(key: OpenKey): { ciphertext: Buffer; secret: Buffer } {
+  encapsulate(key: OpenKey, run: Run): { ciphertext: Buffer; secret: Buffer } | Promise<{ ciphertext: Buffer; secret: Buffer }> {
     const kem = this.#kem(key, "encapsulate");
-    if (key.publicKey === undefined) throw unsupported(key, "encapsulate");
-    return kem.encapsulate(key.publicKey);
+    const publicKey = key.publicKey;
+    if (publicKey === undefined) throw unsupported(key, "encapsulate");
+    if (kem.cost === "inline") return kem.encapsulate(publicKey);
+    return this.#heavy.run(run.principal, 1, () => kem.encapsulatePooled(publicKey));
   }
 
   /** The caller wipes the secret. */
-  decapsulate(key: OpenKey, ciphertext: Uint8Array): Buffer {
-    return this.#kem(key, "decapsulate").decapsulate(key.key, ciphertext);
+  decapsulate(key: OpenKey, ciphertext: Uint8Array, run: Run): Buffer | Promise<Buffer> {
+    const kem = this.#kem(key, "decapsulate");
+    if (kem.cost === "inline") return kem.decapsulate(key.key, ciphertext);
+    return this.#heavy.run(run.principal, 1, () => kem.decapsulatePooled(key.key, ciphertext));
+  }
+
+  /** The shared secret Z with the holder of `peerKey`, in any form a peer key has. The caller wipes it. */
+  agree(key: OpenKey, peerKey: Uint8Array, run: Run): Buffer | Promise<Buffer> {
+    const agreer = key.mechanism.agreer;
+    if (agreer === undefined) throw unsupported(key, "agree with a peer");
+    const peer = agreer.peer(peerKey);
+    if (agreer.cost === "inline") return agreer.agree(key.key, peer);
+    return this.#heavy.run(run.principal, 1, () => agreer.agreePooled(key.key, peer));
+  }
+
+  /** What a derivation makes of a secret. The caller wipes both. @throws {HsmError} MECHANISM_PARAM_INVALID */
+  async derive(secret: Uint8Array, derivation: Derivation, sizeBytes: number, run: Run): Promise<Buffer> {
+    const kdf = kdfs[derivation.name];
+    kdf.check(derivation.params, secret.byteLength, sizeBytes);
+    const make = async (): Promise<Buffer> => kdf.derive(secret, derivation.params, sizeBytes);
+    if (kdf.cost === "inline") return make();
+    // One at a time: such a derivation may take all the memory there is for it.
+    if (kdf.cost === "memory") return this.#memory.run(run.principal, 1, () => this.#heavy.run(run.principal, 1, make));
+    return this.#heavy.run(run.principal, 1, make);
+  }
+
+  /** The same from the bytes of a managed secret. The caller wipes the result. */
+  async deriveFrom(key: OpenKey, derivation: Derivation, sizeBytes: number, run: Run): Promise<Buffer> {
+    const { deriver } = key.mechanism;
+    if (deriver === undefined) throw unsupported(key, "derive further keys");
+    const secret = deriver.secretOf(key.key);
+    try {
+      return await this.derive(secret, derivation, sizeBytes, run);
+    } finally {
+      wipe(secret);
+    }
   }
 
   mac(key: OpenKey, data: Uint8Array, params: MacParams): { mac: Buffer; nonce: Buffer } {

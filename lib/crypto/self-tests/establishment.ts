@@ -1,9 +1,10 @@
 /**
- * Known answers of key encapsulation.
+ * Known answers of key encapsulation, key agreement and key derivation.
  *
- * Sources: Wycheproof testvectors_v1 by file and number.
+ * Sources: Wycheproof testvectors_v1 by file and number; RFC 5869.
  */
-import { decapsulates, type KnownAnswer } from "./known-answer.ts";
+import { hkdf } from "../kdf/hkdf.ts";
+import { agrees, decapsulates, same, vector, type KnownAnswer } from "./known-answer.ts";
 
 export const mlKem512: KnownAnswer = {
   source: "Wycheproof mlkem_512_test.json #1",
@@ -36,4 +37,77 @@ export const mlKem1024: KnownAnswer = {
         "base64:AB2AN29ApVXJWQg45N2VPPuaMO33do8PNbKYxp60WaQuCB95tBk5GxQ0clSEnx3erG0Dl18iyb0OeifO8YQy4dQrddOEUTDOyM0jhwBxFveyH2nRluszQKRNSz2Ssqz6QgzkZUBj0Oc5/7kjiZDBF0VO0BfTO9Y7wcLamtxSyw+i3JD290guMHL01iDWWvq46QiUPdek6R7U4SuRR2Vqj+dYq9+i1dLYEO20QJqwkzK53dzNxsq/jYljPGCaCgBa8vT6xrr3AxUQOCVTH1E/n8n20IjPKLVP9vukcl5u4pETG3eAWKRe1JvqEMGqCu0FeWo7yIoaRbxjoBs2RlIeeWi9sOq3J1im8CVBGBQBPhI/41RIT0OAohj28LaHa/SiJXZokKsZG2/9+E/BlSFTO1jMUYpfQNfihh6aUcKX46v+izZnSgZr27UjkLbiyR0KbhrmYhDz5wA0TRp1l4lFrJ73/nKnwfaTlpDNM+Ee86nvu53DKFJUrwcSF1iq2H00qFIxtj8jprgaLlvSMsATj/V0QX0rH8veRbaG7WNI2nuyzvFRKF7lL04OIUE5+BKmjfaUWXBrr4XjGgBzYjx/rsHAuZ2G00/TpxRSEMGHDzdof41MlISaIt0Qmc2Mcwlp/PjhzEwa9iP4m7Dy47bkpMN7bU18j2bfjDhMZiZOeks16JPPdCRkLbIKhErvdKEvHdJEvTMRAUhrq+5UsyZED5+bl+HxpgMUa0K4JmoFeB7Iv/9XurGGlzqbe/+mD/JGoB0sklmVDpTp3yXcowxZiQKAY23uQ/g1EN333ipfd6eIVM3nDq0JQ7rHiV7hDTY6kzSh1QLCgmcRYaI1Xx1L6Zofn2fmh7mFHK+KPbEHlAsatEgQhPipYFPGIFogfKGQQ/jSAJDvJFVXxrfBvSBl0tt/g0Os3Nn3NBSRxmWohCwZ4Z0SqzawHsaMlb/ZImqhA3DqG3HwizJveBepbFMTLXtQBPoA7PHWIEGY/HhbBUOLxofLojXlwiEdjh4fIRZk8kDDwuT0oZkJQ+yDrYAUG+zrpuMThMCqFIeDhyWTwM6eACyyr23jWEXcH81ufV2pa26M86TKsdZJCtGCA82sGnf2CMhGDSEjCshHD4QcbBf1ofr/hxwnxang6TogtcHhfY96XHQGWrGSwz0I0MYDImoBufWXbg8GYluqf5BVTugF1+4kLLVNMYN1i/lI6jECT6OqNoz8i6ffFHSkOI6E4/eWFwgKls46+Izl4bm6AoccLmpU0PwFBQKV9fmmOKY8UUKLyTXH9TnN2QpVAbiDKjvqSQZX8CbsZ0XUsw9Rjm9LK+4K+2WzTfHYGkdRrtCGW5ywH0zcZcqz7hs+mIsjwPLGPLFuMF1Me2mi66yEcdbWFBIAS7vUVQ3rv2TEn1l13x9L71MoH7rdpKX7ffpj5yYUmadMfzryAmqZfB/c3mwH+zznIKRQ+d5pcNYSFwYkXkzSMyJHxszoQIWvv3+rT38fqYYmZGYw5I4tq4yyFmHDBqIuvXJDvrf8PGz1cIikDQXCOB/vZVxCgX8buV3n0g840C/B47LWhSsqjzpN1KJiraWfSEguREaMEMBQY2jDBe5O/JPWCtrCbBMlhzlkCJB2IHfncey1fAHvu4lcZanrGixHnxrXQ0N3Mxc4ogNIQGgt465nPOR+PlQXJVajpUMGb9XjBHPDNkH/6QFEu+FdaLXoq5wGP0jts6RIA1bnp93vMsYPDt/88cX+9OtIhHZ5T0Kve2brAbGb+6WcrNFX1IUDeyw4Ot0M8v9yfBBWpGaTDkbj8IGvQppF5czf6ODzwhBHTrAVZ0TH1UhvdhkQCDtqj7oYmKUrESuWtLM4fy8+QACqCFR4GwKejAHz8J8M02HqqlaomyoFShgFJI6J3cMtyKPlMzNZVobk57B2NAB2opwcD08SMq81Un6NNfiH5/5SSZG1t02jsC3Cb3InWVwJb9QFQbhufwcFzr1MKhNMFOj57vlPpgmjBeakKfKQQE8QQ8FmY4ffS6/CMI3E6yU5wB3twj2cIBipxc3sUEdaj47jLZ0T15swTc9puUm+eHf6tHUrRbnuBGIhI9s=",
       secret: "c6338bf92f3930b95f81d87fe669fabc42aaa549e8fecfbfdbe237d739fe4d96",
     }),
+};
+
+export const x25519: KnownAnswer = {
+  source: "Wycheproof x25519_test.json #1",
+  holds: (mechanism) =>
+    agrees(mechanism, {
+      key: "c8a9d5a91091ad851c668b0736c1c9a02936c0d3ad62670858088047ba057475",
+      peer: "504a36999f489cd2fdbc08baff3d88fa00569ba986cba22548ffde80f9806829",
+      secret: "436a2c040cf45fea9b29a0cb81b1f41458f863d0d61b453d0a982720d6d61320",
+    }),
+};
+
+export const x448: KnownAnswer = {
+  source: "Wycheproof x448_test.json #1",
+  holds: (mechanism) =>
+    agrees(mechanism, {
+      key: "e41c63d5159c89de12163fde9d04cf1f430f346b8b2c1f2a4b1f5aee63d17aec29d4b1debf8b6457e7809d2b15ff9779c97becb04b824efa",
+      peer: "f8073fc01c8358362c08740c914b419847ef1e409f4e40d9440febc26f00551adb1c37c6c2a87d8283b8cb453e928a0d42793f72894e0f81",
+      secret: "acd496ceb5f68bf9c267196b405f59701a40ec88744b7e5e60bf8f81e8b13df448efe402001750edb0b695a0512f08c572a2e356493d170b",
+    }),
+};
+
+export const ecdhP256: KnownAnswer = {
+  source: "Wycheproof ecdh_secp256r1_test.json #1",
+  holds: (mechanism) =>
+    agrees(mechanism, {
+      key: "0612465c89a023ab17855b0a6bcebfd3febb53aef84138647b5352e02c10c346",
+      peer: "base64:MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEYtW9M3Kvdf6FoEBxXQ9QJCjgcEaGiwv9+mHXMa/kTyasMzqTqecKgc1albW/jROZDrdByMOIcrSgfSdaAU4wzw==",
+      secret: "53020d908b0219328b658b525f26780e3ae12bcd952bb25a93bc0895e1714285",
+    }),
+};
+
+export const ecdhP384: KnownAnswer = {
+  source: "Wycheproof ecdh_secp384r1_test.json #1",
+  holds: (mechanism) =>
+    agrees(mechanism, {
+      key: "766e61425b2da9f846c09fc3564b93a6f8603b7392c785165bf20da948c49fd1fb1dee4edd64356b9f21c588b75dfd81",
+      peer: "base64:MHYwEAYHKoZIzj0CAQYFK4EEACIDYgAEeQpuBZ75pZQBYxg9SngJE10peRZD/EOi8X7ov2d6uE95G2SmvhWWn/oBLdkYXYeW2blUuqinXoLfcRs7Vurf9rD2aMOya0sa6zCKH8wcaA0ymmcFAl8cmKC15b/LFjyq",
+      secret: "6461defb95d996b24296f5a1832b34db05ed031114fbe7d98d098f93859866e4de1e229da71fef0c77fe49b249190135",
+    }),
+};
+
+export const ecdhP521: KnownAnswer = {
+  source: "Wycheproof ecdh_secp521r1_test.json #1",
+  holds: (mechanism) =>
+    agrees(mechanism, {
+      key: "01939982b529596ce77a94bc6efd03e92c21a849eb4f87b8f619d506efc9bb22e7c61640c90d598f795b64566dc6df43992ae34a1341d458574440a7371f611c7dcd",
+      peer: "base64:MIGbMBAGByqGSM49AgEGBSuBBAAjA4GGAAQAZNo+lHM9tTanSg2KXLImWjHFSh2mUpoZg3f704V12deXacor3y1MlyZCkm1ESJGmUuf0kjNyUa3xYTzzB3mZtc4A4ErRnPn9RyKwyCTAafcMPA5+vFKIlA36kkIhUq5KT3kYPO03WvtU2xQJ3fM4uFu22/xZUBYzRrtjqQpwxaugmPc=",
+      secret:
+        "01f1e410f2c6262bce6879a3f46dfb7dd11d30eeee9ab49852102e1892201dd10f27266c2cf7cbccc7f6885099043dad80ff57f0df96acf283fb090de53df95f7d87",
+    }),
+};
+
+export const ecdhSecp256k1: KnownAnswer = {
+  source: "Wycheproof ecdh_secp256k1_test.json #1",
+  holds: (mechanism) =>
+    agrees(mechanism, {
+      key: "f4b7ff7cccc98813a69fae3df222bfe3f4e28f764bf91b4a10d8096ce446b254",
+      peer: "base64:MFYwEAYHKoZIzj0CAQYFK4EEAAoDQgAE2Alq+KEeC4ADfh7mgka13LsK6xzxJE/XZ9uA8/on2is5aBLqFobnRy6Wkurz6VjlDpUA07THckPbHyrNZ7qcxA==",
+      secret: "544dfae22af6af939042b1d85b71a1e49e9a5614123c4d6ad0c8af65baf87d65",
+    }),
+};
+
+/** A generic secret does nothing itself: what is derived from it must come out. */
+export const genericSecret: KnownAnswer = {
+  source: "RFC 5869 A.1",
+  async holds(mechanism) {
+    const key = mechanism.importKey("raw", vector("0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b"));
+    const params = { salt: vector("000102030405060708090a0b0c"), info: vector("f0f1f2f3f4f5f6f7f8f9") };
+    if (mechanism.deriver === undefined) return false;
+    const derived = await hkdf.derive(mechanism.deriver.secretOf(key), params, 42);
+    return same(derived, vector("3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865"));
+  },
 };
