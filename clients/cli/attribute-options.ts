@@ -33,6 +33,9 @@ function valueOf(option: string, name: AttributeName, text: string): unknown {
     case "number":
       if (!/^\d{1,9}$/.test(text)) throw usageError(`${option}: ${name} is a whole number`);
       return Number(text);
+    case "count":
+      if (!/^\d{1,15}$/.test(text)) throw usageError(`${option}: ${name} is a whole number`);
+      return BigInt(text);
     case "time":
       return pointInTime(`${option} ${name}`)(text);
     case "usages": {

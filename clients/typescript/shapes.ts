@@ -83,6 +83,8 @@ export interface KeyAttributes {
   readonly modifiable?: boolean | undefined;
   readonly startDate?: Date | undefined;
   readonly endDate?: Date | undefined;
+  readonly maxUses?: bigint | undefined;
+  readonly maxBytes?: bigint | undefined;
 }
 
 /** What is known of a key. Never its material. */
@@ -103,6 +105,10 @@ export interface Key {
   readonly revocation?: Revocation;
   /** When it will be destroyed, while that is scheduled. */
   readonly purgeAt?: Date;
+  readonly lastUsedAt?: Date;
+  /** Uses that made something new, and the bytes they were given. */
+  readonly uses?: bigint;
+  readonly bytesUsed?: bigint;
   /** Left out by servers that know no export. */
   readonly exportable?: ExportPolicy;
 }

@@ -23,11 +23,13 @@ export type Writable =
   /** Only while the key is staged, and to a time that lies ahead. */
   | "while staged"
   /** To a time that lies ahead. */
-  | "to the future";
+  | "to the future"
+  /** A limit is set or lowered, never raised. */
+  | "to less";
 
 export interface AttributeRow {
   readonly pkcs11: string;
-  readonly kind: "text" | "bytes" | "boolean" | "number" | "usages" | "time";
+  readonly kind: "text" | "bytes" | "boolean" | "number" | "usages" | "time" | "count";
   /** May be given when the key is made. */
   readonly atCreation: boolean;
   readonly change: Writable;
@@ -156,6 +158,22 @@ export const ATTRIBUTES = Object.freeze({
     change: "to the future",
     public: false,
     meaning: "From then on the key makes nothing new.",
+  },
+  max_uses: {
+    pkcs11: "",
+    kind: "count",
+    atCreation: true,
+    change: "to less",
+    public: false,
+    meaning: "The most uses that make something new, over all versions (KMIP Usage Limits).",
+  },
+  max_bytes: {
+    pkcs11: "",
+    kind: "count",
+    atCreation: true,
+    change: "to less",
+    public: false,
+    meaning: "The most bytes that such uses may be given.",
   },
 } satisfies Record<string, AttributeRow>);
 

@@ -17,6 +17,8 @@ export interface GrantFields {
   readonly usage: KeyUse;
   /** The principal holds `key:use_revoked`. */
   readonly mayUseRevoked?: boolean;
+  /** How much data the use is about; 0 when left out. */
+  readonly bytes?: number;
 }
 
 /** Opaque outside this file: fields to read, no way to build one. */

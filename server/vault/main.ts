@@ -48,6 +48,9 @@ import { refuseLinks, requireWalls } from "./walls.ts";
 
 /** How long records of the filesystem store may be in its journal alone. */
 const SETTLE_MS = 500;
+/** What a crash may lose of last uses and counts. */
+const RECORD_USES_MS = 60_000;
+
 /** Who takes the steps of keys' lives that are due: it may do what a KeyAdmin may. */
 const LIFECYCLE = ceremonyPrincipal("lifecycle", ["KeyAdmin"]);
 
@@ -203,6 +206,8 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
     });
   let duties: NodeJS.Timeout | undefined;
   let onDuty: Promise<unknown> | undefined;
+  let recording: NodeJS.Timeout | undefined;
+  let onRecord: Promise<unknown> | undefined;
   const beginDuties = (vault: OpenVault): void => {
     const wanted = (): boolean => monitor.parts?.vault === vault && monitor.phase === "open";
     duties = setInterval(() => {
@@ -210,13 +215,21 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
         .catch((error: unknown) => log.error("the duties of keys' lives could not be done", {}, error))
         .finally(() => (onDuty = undefined));
     }, config.lifecycle.intervalSeconds * 1000).unref();
+    recording = setInterval(() => {
+      if (wanted()) onRecord ??= recordUses(vault, false).finally(() => (onRecord = undefined));
+    }, RECORD_USES_MS).unref();
   };
+  const recordUses = (vault: OpenVault, last: boolean): Promise<void> =>
+    vault.objects.recordUses(last).catch((error: unknown) => log.error("uses of keys could not be recorded", {}, error));
   const closeParts = (): Promise<void> => {
     clearInterval(duties);
+    clearInterval(recording);
     const parts = monitor.parts;
     monitor.close();
     closing = closing.then(async () => {
-      await onDuty;
+      await Promise.all([onDuty, onRecord]);
+      // A log that stopped takes nothing more.
+      if (parts !== undefined && parts.vault.log.stopped === undefined) await recordUses(parts.vault, true);
       await parts?.vault.log.close();
       parts?.vault.objects.close();
     });

@@ -314,7 +314,11 @@ export class Monitor {
 
   /** Decides on everything a request asks for: the operation, what it demands besides, and a second key if it names one. */
   #decide(operation: Operation, request: MessageShape<DescMessage>, question: Question): Grants {
-    const grant = this.#options.authorizer.decide({ ...question, demands: operation.demands?.(request) ?? NO_DEMANDS });
+    const grant = this.#options.authorizer.decide({
+      ...question,
+      demands: operation.demands?.(request) ?? NO_DEMANDS,
+      bytes: payloadOf(request).length,
+    });
     const keyId = operation.other?.keyId(request) ?? "";
     if (operation.other === undefined || keyId === "") return { grant };
     return { grant, otherGrant: this.#options.authorizer.decide({ ...question, keyId, use: operation.other.use }) };

@@ -58,7 +58,7 @@ class Real {
       (name) => this.anchors.get(name),
       () => this.now,
     );
-    return new Objects({ records, hierarchy: HIERARCHY, cacheSizeBytes: 1 << 20, now: () => this.now });
+    return new Objects({ records, hierarchy: HIERARCHY, cacheSizeBytes: 1 << 20, now: () => this.now, record: () => Promise.resolve() });
   }
 
   reopen(): void {

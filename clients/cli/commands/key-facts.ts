@@ -32,6 +32,7 @@ export function keyFacts(context: Context, key: Key): string {
     ["updated", dateText(key.updatedAt)],
     ...(key.attributes?.endDate === undefined ? [] : [["ends", dateText(key.attributes.endDate)] as const]),
     ...(key.revocation === undefined ? [] : [["revoked", revocationText(key.revocation)] as const]),
+    ...(key.lastUsedAt === undefined ? [] : [["last used", dateText(key.lastUsedAt)] as const]),
     ...(key.purgeAt === undefined ? [] : [["to be destroyed", dateText(key.purgeAt)] as const]),
   ]);
 }

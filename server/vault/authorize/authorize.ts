@@ -25,6 +25,8 @@ export interface Question {
   readonly address: string;
   /** Permissions this request needs beyond the operation's own. */
   readonly demands?: readonly Permission[];
+  /** How much data the request brings. */
+  readonly bytes?: number;
   /** The use decided on, where it is of another key than the operation's own. */
   readonly use?: KeyUse;
 }
@@ -51,7 +53,7 @@ export class Authorizer {
    * @returns the Grant that opens the key, for operations that use one
    * @throws {HsmError} PERMISSION_DENIED, one detail for every reason
    */
-  decide({ principal, operation, namespace, keyId, address, demands, use = operation.usage }: Question): Grant | undefined {
+  decide({ principal, operation, namespace, keyId, address, demands, bytes, use = operation.usage }: Question): Grant | undefined {
     if (namespace !== "" && principal.namespaces !== "all" && !principal.namespaces.has(namespace)) throw denied(operation);
     if (!principal.permissions.has(operation.permission)) throw denied(operation);
     if (demands?.some((permission) => !principal.permissions.has(permission)) === true) throw denied(operation);
@@ -65,6 +67,7 @@ export class Authorizer {
       namespace,
       keyId,
       usage: use,
+      ...(bytes === undefined ? {} : { bytes }),
       mayUseRevoked: principal.permissions.has("key:use_revoked"),
     });
   }

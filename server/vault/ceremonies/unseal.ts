@@ -9,11 +9,13 @@ import type { SyncMode } from "@keystead/contract/config";
 import { AuditLog } from "../audit/log.ts";
 import type { FileLayer } from "../audit/file-layer.ts";
 import { listSegments } from "../audit/segments.ts";
+import type { EventFields } from "../audit/event.ts";
 import { recoverLog } from "../audit/recover.ts";
 import { createVault, openVault, parseHeader, type Hierarchy, type UnsealSecret } from "../objects/hierarchy.ts";
 import { Objects } from "../objects/objects.ts";
+import { recordName } from "../objects/record.ts";
 import { VaultedRecords } from "../objects/vaulted-records.ts";
-import type { Store } from "../stores/store.ts";
+import type { RecordWrite, Store } from "../stores/store.ts";
 
 /** What an open vault has and a sealed one has not. */
 export interface OpenVault {
@@ -67,6 +69,30 @@ export async function unseal(secret: UnsealSecret, options: UnsealOptions): Prom
     onStopped: options.onLogStopped,
   });
   const records = new VaultedRecords(store, hierarchy.recordMacKey, (name) => log.anchor(name), options.now);
-  const objects = new Objects({ records, hierarchy, cacheSizeBytes: options.cacheSizeBytes, now: options.now });
+  const record = async (action: string, writes: readonly RecordWrite[]): Promise<void> => {
+    await log.append(ownEvent(action, writes, options.now()), writes);
+  };
+  const objects = new Objects({ records, hierarchy, cacheSizeBytes: options.cacheSizeBytes, now: options.now, record });
   return { hierarchy, log, objects, created: known === undefined, cutBytes: recovered.cutBytes, replayedLines: recovered.replayedLines };
+}
+
+/** The event of something the vault does of its own accord, in the course of what somebody was permitted to do. */
+function ownEvent(action: string, writes: readonly RecordWrite[], now: number): EventFields {
+  const [first] = writes;
+  // About several namespaces, it is about none: only who may read everything reads it.
+  const alone = writes.every(({ key }) => key.namespace === first?.key.namespace);
+  return {
+    action,
+    authentication: "ceremony",
+    decision: "allow",
+    key: writes.length === 1 ? (first?.key.id ?? "") : "",
+    namespace: alone ? (first?.key.namespace ?? "") : "",
+    outcome: "OK",
+    payload: "",
+    principal: "ceremony:uses",
+    records: writes.map(({ key, digest }) => ({ digest, name: recordName(key) })),
+    request: "uses",
+    time: new Date(now).toISOString(),
+    version: 0,
+  };
 }

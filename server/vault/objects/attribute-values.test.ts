@@ -45,7 +45,7 @@ test("the attribute table names the fields of the message, and every attribute h
   const values = attributeValues(KEY) as unknown as Record<string, unknown>;
   assert.deepEqual(
     ATTRIBUTE_NAMES.filter((name) => values[name] === undefined),
-    ["start_date", "end_date"],
+    ["start_date", "end_date", "max_uses", "max_bytes"],
   );
 });
 

@@ -26,6 +26,8 @@ export interface AttributeValues {
   readonly modifiable: boolean;
   readonly start_date?: number;
   readonly end_date?: number;
+  readonly max_uses?: number;
+  readonly max_bytes?: number;
 }
 export type SomeAttributes = { readonly [N in AttributeName]?: AttributeValues[N] | undefined };
 
@@ -49,6 +51,8 @@ export function attributeValues(key: KeyAttributes): AttributeValues {
     modifiable: key.modifiable,
     ...(key.startDate === undefined ? {} : { start_date: key.startDate }),
     ...(key.endDate === undefined ? {} : { end_date: key.endDate }),
+    ...(key.maxUses === undefined ? {} : { max_uses: key.maxUses }),
+    ...(key.maxBytes === undefined ? {} : { max_bytes: key.maxBytes }),
   };
 }
 
@@ -85,6 +89,8 @@ export function withAttributes(keyId: string, before: KeyAttributes, wanted: Som
   const startDate = wanted.start_date ?? before.startDate;
   const endDate = wanted.end_date ?? before.endDate;
   requireOrder(startDate, endDate);
+  const maxUses = wanted.max_uses ?? before.maxUses;
+  const maxBytes = wanted.max_bytes ?? before.maxBytes;
   return {
     ...before,
     updatedAt: now,
@@ -95,6 +101,8 @@ export function withAttributes(keyId: string, before: KeyAttributes, wanted: Som
     modifiable: wanted.modifiable ?? before.modifiable,
     ...(startDate === undefined ? {} : { startDate }),
     ...(endDate === undefined ? {} : { endDate }),
+    ...(maxUses === undefined ? {} : { maxUses }),
+    ...(maxBytes === undefined ? {} : { maxBytes }),
   };
 }
 
@@ -117,6 +125,8 @@ function refusal(
       return wanted.usage?.every((usage) => values.usage.includes(usage)) === true ? undefined : "usages can be given up, not gained";
     case "while staged":
       return before.state === "pre_activation" ? ahead(wanted[name], now) : "can only be written while the key is staged";
+    case "to less":
+      return (wanted[name] as number) <= ((values[name] as number | undefined) ?? Infinity) ? undefined : "a limit can only be lowered";
     case "to the future":
       return ahead(wanted[name], now);
     case "freely":
@@ -140,6 +150,8 @@ export interface NewLife {
   readonly modifiable: boolean;
   readonly startDate?: number;
   readonly endDate?: number;
+  readonly maxUses?: number;
+  readonly maxBytes?: number;
 }
 
 /**
@@ -165,5 +177,7 @@ export function newLife(wanted: SomeAttributes, state: "pre_activation" | "activ
     modifiable: wanted.modifiable ?? true,
     ...(wanted.start_date === undefined ? {} : { startDate: wanted.start_date }),
     ...(wanted.end_date === undefined ? {} : { endDate: wanted.end_date }),
+    ...(wanted.max_uses === undefined ? {} : { maxUses: wanted.max_uses }),
+    ...(wanted.max_bytes === undefined ? {} : { maxBytes: wanted.max_bytes }),
   };
 }

@@ -7,6 +7,8 @@
 import type { AlgorithmName, Usage } from "@keystead/contract/algorithms";
 import type { KeyStateName, RevocationReason } from "@keystead/contract/lifecycle";
 
+import type { Used } from "./uses.ts";
+
 export type { KeyStateName } from "@keystead/contract/lifecycle";
 
 /**
@@ -76,6 +78,11 @@ export interface KeyAttributes {
   readonly startDate?: number;
   /** From then on it makes nothing new. */
   readonly endDate?: number;
+  /** The most uses that make something new, over all versions; and the most bytes they may be given. */
+  readonly maxUses?: number;
+  readonly maxBytes?: number;
+  /** What is known of its uses; of a limited key, with the whole of the block that was last reserved. */
+  readonly used?: Used;
   readonly revocation?: RevocationFacts;
   readonly purge?: ScheduledPurge;
 }

@@ -52,7 +52,13 @@ class Vault {
       (name) => this.anchors.get(name),
       () => 1,
     );
-    this.objects = new Objects({ records, hierarchy: HIERARCHY, cacheSizeBytes: 1 << 20, now: () => Date.now() });
+    this.objects = new Objects({
+      records,
+      hierarchy: HIERARCHY,
+      cacheSizeBytes: 1 << 20,
+      now: () => Date.now(),
+      record: () => Promise.resolve(),
+    });
     return this.objects;
   }
 

@@ -13,6 +13,7 @@
 import { createSecretKey, type KeyObject } from "node:crypto";
 import type { AlgorithmName, Usage } from "@keystead/contract/algorithms";
 import { HsmError } from "@keystead/contract/errors";
+import { USAGE_TENSES } from "@keystead/contract/lifecycle";
 import type { Key } from "@keystead/crypto/composite-key";
 import { publicKeyDer } from "@keystead/crypto/formats/public-key";
 import type { Mechanism } from "@keystead/crypto/mechanism";
@@ -35,6 +36,7 @@ import { adjust, living, type Census } from "./census.ts";
 import { ObjectLocks, type Change, type Standing } from "./change.ts";
 import { DueIndex, plannedSteps, type DueKey, type DueStep } from "./due.ts";
 import { collectSoon } from "./collect.ts";
+import { nextBlock, Uses, type Block, type Settled, type Used } from "./uses.ts";
 import type { Hierarchy } from "./hierarchy.ts";
 import { matches, permit, permitExport, stateForbids, usableVersions, versionState, type Asking, type KeyFilter } from "./key-rules.ts";
 import { destroyAtOnce, requireState, versionToPromote, withNewVersion, type Step } from "./lifecycle.ts";
@@ -68,6 +70,8 @@ export interface DescribedKey {
   readonly attributes: KeyAttributes;
   /** When it was looked at: what its dates are compared with. */
   readonly asOf: number;
+  /** What it was used for so far. */
+  readonly used: Used;
 }
 
 export interface DescribedNamespace {
@@ -95,6 +99,8 @@ export interface NewKey {
   /** Milliseconds since the epoch. */
   readonly startDate?: number;
   readonly endDate?: number;
+  readonly maxUses?: number;
+  readonly maxBytes?: number;
   /** The key itself; stored, then forgotten. */
   readonly key: Key;
   readonly local: boolean;
@@ -134,12 +140,18 @@ export interface ObjectsOptions {
   /** Bytes the open-key cache may take. */
   readonly cacheSizeBytes: number;
   readonly now: () => number;
+  /** Makes writes of the vault's own accord durable, with an event of this name. */
+  readonly record: (action: string, writes: readonly RecordWrite[]) => Promise<void>;
 }
 
 /** What a cached key is taken to weigh: KeyObject, DER, attributes, map entries. */
 const ENTRY_BYTES = 4096;
 /** Most records that are read from the store at once; a scan may begin with fewer. */
 const PAGE = 500;
+/** Records of used keys written with one event. */
+const RECORDED_AT_ONCE = 200;
+/** Somebody else reserved what was needed. */
+const COVERED = new Error("a block was reserved meanwhile");
 
 export class Objects {
   readonly #options: ObjectsOptions;
@@ -149,6 +161,7 @@ export class Objects {
   readonly #locks = new ObjectLocks();
   readonly #maxEntries: number;
   readonly #due = new DueIndex();
+  readonly #uses = new Uses();
   readonly counters = { cacheHits: 0, cacheMisses: 0 };
 
   constructor(options: ObjectsOptions) {
@@ -171,6 +184,7 @@ export class Objects {
     const wanted = version === 0 ? entry.attributes.current : version;
     const asking: Asking = { now: this.now(), mayUseRevoked };
     noteState(grant, permit(entry.attributes, keyId, usage, wanted, asking, noSuchVersion));
+    await this.#countUse(grant, entry.attributes, asking.now);
     return entry.opened.get(wanted) ?? (await this.#openVersion(namespace, keyId, entry, wanted));
   }
 
@@ -186,6 +200,7 @@ export class Objects {
     const { attributes } = entry;
     const asking: Asking = { now: this.now(), mayUseRevoked };
     permit(attributes, keyId, usage, attributes.current, asking);
+    await this.#countUse(grant, attributes, asking.now);
     for (const version of usableVersions(attributes, usage, asking)) {
       noteState(grant, versionState(attributes, version, asking.now));
       yield entry.opened.get(version.version) ?? (await this.#openVersion(namespace, keyId, entry, version.version));
@@ -218,7 +233,7 @@ export class Objects {
   /** @throws {HsmError} OBJECT_NOT_FOUND */
   async describe(namespace: string, keyId: string): Promise<DescribedKey> {
     const entry = this.#entries.get(`${namespace}/${keyId}`) ?? (await this.#load(namespace, keyId));
-    return { namespace, keyId, attributes: entry.attributes, asOf: this.now() };
+    return this.#described(namespace, keyId, entry.attributes);
   }
 
   /** @throws {HsmError} OBJECT_NOT_FOUND when there is no such namespace */
@@ -313,6 +328,8 @@ export class Objects {
         modifiable: key.modifiable ?? true,
         ...(key.startDate === undefined ? (key.state === "pre_activation" ? {} : { startDate: now }) : { startDate: key.startDate }),
         ...(key.endDate === undefined ? {} : { endDate: key.endDate }),
+        ...(key.maxUses === undefined ? {} : { maxUses: key.maxUses }),
+        ...(key.maxBytes === undefined ? {} : { maxBytes: key.maxBytes }),
       };
       const head = this.#records.write(headKey, attributes as never, new Uint8Array(), space.kek, undefined);
       const material = this.#material(key.namespace, key.keyId, 1, key.algorithm, key.key, space.kek);
@@ -329,7 +346,7 @@ export class Objects {
         },
         () => adjust(census, counted, -1),
       );
-      return { described: { namespace: key.namespace, keyId: key.keyId, attributes, asOf: now }, change };
+      return { described: this.#described(key.namespace, key.keyId, attributes), change };
     } catch (error) {
       release();
       throw error;
@@ -406,7 +423,11 @@ export class Objects {
     try {
       const before = await this.#head(namespace, keyId, space.kek);
       const now = this.now();
-      const { attributes, added, removed = [], about } = await step(before.attributes, now, space);
+      const { attributes: stepped, added, removed = [], about } = await step(before.attributes, now, space);
+      const relimited = stepped.maxUses !== before.attributes.maxUses || stepped.maxBytes !== before.attributes.maxBytes;
+      // A block that was reserved under another limit is given back.
+      const settled = relimited ? this.#uses.settle(`${namespace}/${keyId}`, before.attributes, true) : undefined;
+      const attributes: KeyAttributes = settled === undefined ? stepped : { ...stepped, used: settled.used };
       // Counted before or after this change, never in the middle of it.
       await space.counting;
       const headKey: RecordKey = { namespace, kind: "key", id: keyId, version: 0 };
@@ -418,12 +439,15 @@ export class Objects {
       ];
       const change = this.#change(writes, release, () => {
         space.revision += 1;
+        settled?.written();
         const opened = this.#entries.get(`${namespace}/${keyId}`)?.opened ?? new Map<number, OpenKey>();
         for (const version of removed) opened.delete(version);
         this.#due.note(namespace, keyId, attributes);
         if (removed.length > 0) collectSoon();
-        if (attributes.state === "destroyed") this.#entries.delete(`${namespace}/${keyId}`);
-        else
+        if (attributes.state === "destroyed") {
+          this.#entries.delete(`${namespace}/${keyId}`);
+          this.#uses.forget(`${namespace}/${keyId}`);
+        } else
           this.#remember(`${namespace}/${keyId}`, {
             attributes,
             digest: head.digest,
@@ -436,7 +460,7 @@ export class Objects {
         adjust(space.census, `${attributes.algorithm}/${attributes.state}`, 1);
       });
       const moved = { from: standing(before.attributes, about), to: standing(attributes, about) };
-      return { described: { namespace, keyId, attributes, asOf: now }, change: { ...change, moved } };
+      return { described: this.#described(namespace, keyId, attributes), change: { ...change, moved } };
     } catch (error) {
       release();
       throw error;
@@ -477,10 +501,47 @@ export class Objects {
     return steps.sort((a, b) => a.at - b.at);
   }
 
+  /**
+   * Writes what keys were used for into their records: those that were used since the last time.
+   *
+   * @param last true when nothing will be used afterwards: what is left of reserved blocks is given back
+   * @throws {HsmError} what recording throws; what was not written then is written the next time
+   */
+  async recordUses(last = false): Promise<void> {
+    const names = this.#uses.dirty();
+    for (let from = 0; from < names.length; from += RECORDED_AT_ONCE) {
+      const prepared: { readonly change: Change; readonly written: () => void }[] = [];
+      try {
+        for (const name of names.slice(from, from + RECORDED_AT_ONCE)) {
+          const [namespace, keyId] = name.split("/") as [string, string];
+          let written = (): void => undefined;
+          const { change } = await this.#alter(namespace, keyId, (before) => {
+            const settled = this.#uses.settle(name, before, last);
+            ({ written } = settled);
+            return { attributes: { ...before, used: settled.used } };
+          });
+          prepared.push({ change, written });
+        }
+        await this.#options.record(
+          "RecordUses",
+          prepared.flatMap(({ change }) => change.writes),
+        );
+      } catch (error) {
+        for (const { change } of prepared) change.settle(false);
+        throw error;
+      }
+      for (const { change, written } of prepared) {
+        change.settle(true);
+        written();
+      }
+    }
+  }
+
   /** Forgets every open key and namespace key. */
   close(): void {
     this.#entries.clear();
     this.#due.clear();
+    this.#uses.clear();
     collectSoon();
     this.#namespaces.clear();
   }
@@ -507,6 +568,47 @@ export class Objects {
   /** A number that rises with every change of a key of the namespace, before the change is acknowledged. */
   async revision(namespace: string): Promise<number> {
     return (await this.#namespace(namespace)).revision;
+  }
+
+  #described(namespace: string, keyId: string, attributes: KeyAttributes): DescribedKey {
+    return { namespace, keyId, attributes, asOf: this.now(), used: this.#uses.of(`${namespace}/${keyId}`, attributes) };
+  }
+
+  /** Counts a use before it is made. @throws {HsmError} KEY_EXHAUSTED; what recording a block throws */
+  async #countUse({ namespace, keyId, usage, bytes = 0 }: Grant, attributes: KeyAttributes, now: number): Promise<void> {
+    const name = `${namespace}/${keyId}`;
+    const makesNew = USAGE_TENSES[usage] === "new";
+    let known = attributes;
+    while (!this.#uses.take(name, known, makesNew, bytes, now)) {
+      await this.#reserve(namespace, keyId, bytes);
+      known = (await this.describe(namespace, keyId)).attributes;
+    }
+  }
+
+  /** Makes the next block of a limited key durable, unless somebody has meanwhile. */
+  async #reserve(namespace: string, keyId: string, bytes: number): Promise<void> {
+    const name = `${namespace}/${keyId}`;
+    let block: Block | undefined;
+    let settled: Settled | undefined;
+    let change: Change | undefined;
+    try {
+      ({ change } = await this.#alter(namespace, keyId, (before) => {
+        if (this.#uses.covers(name, bytes)) throw COVERED;
+        settled = this.#uses.settle(name, before, false);
+        const { uses, bytes: sum, lastAt } = settled.used;
+        block = nextBlock({ ...before, used: settled.used }, this.#uses.left(name), bytes);
+        if (block === undefined) throw new HsmError("KEY_EXHAUSTED", `key '${keyId}' has been used as often as it may`);
+        return { attributes: { ...before, used: { uses: uses + block.uses, bytes: sum + block.bytes, lastAt } } };
+      }));
+      await this.#options.record("ReserveUses", change.writes);
+      // Before the lock is freed: whoever waits for it must find the block.
+      this.#uses.grant(name, block as Block);
+      change.settle(true);
+      settled?.written();
+    } catch (error) {
+      change?.settle(false);
+      if (error !== COVERED) throw error;
+    }
   }
 
   #cached(namespace: string, keyId: string): Entry | undefined {
@@ -617,8 +719,7 @@ export class Objects {
     let last = after;
     for (let size = Math.min(PAGE, first); ; size = Math.min(PAGE, size * 2)) {
       const page = await this.#records.list<StoredKeyAttributes>(namespace, "key", last, size, space.kek);
-      for (const { id, record } of page)
-        yield { namespace, keyId: id, attributes: currentKeyAttributes(record.attributes), asOf: this.now() };
+      for (const { id, record } of page) yield this.#described(namespace, id, currentKeyAttributes(record.attributes));
       if (page.length < size) return;
       last = page.at(-1)?.id ?? last;
     }

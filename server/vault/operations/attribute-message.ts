@@ -28,6 +28,8 @@ export function attributeMessage(key: KeyAttributes): MessageInitShape<typeof Ke
     modifiable: values.modifiable,
     ...(values.start_date === undefined ? {} : { startDate: timestampFromMs(values.start_date) }),
     ...(values.end_date === undefined ? {} : { endDate: timestampFromMs(values.end_date) }),
+    ...(values.max_uses === undefined ? {} : { maxUses: BigInt(values.max_uses) }),
+    ...(values.max_bytes === undefined ? {} : { maxBytes: BigInt(values.max_bytes) }),
   };
 }
 
@@ -50,7 +52,16 @@ export function attributesOf(message: KeyAttributesMessage | undefined): SomeAtt
     modifiable: message.modifiable,
     start_date: timeOf(message.startDate),
     end_date: timeOf(message.endDate),
+    max_uses: countOf(message.maxUses),
+    max_bytes: countOf(message.maxBytes),
   };
+}
+
+/** @throws {HsmError} INVALID_REQUEST for more than a double holds */
+function countOf(count: bigint | undefined): number | undefined {
+  if (count === undefined) return undefined;
+  if (count > BigInt(Number.MAX_SAFE_INTEGER)) throw new HsmError("INVALID_REQUEST", "a limit must be below 2^53");
+  return Number(count);
 }
 
 /** Milliseconds since the epoch, or undefined. @throws {HsmError} INVALID_REQUEST for a time beyond the year 9999 */

@@ -62,7 +62,7 @@ export const exportPolicyName = (number: ExportPolicy): ExportPolicyName =>
   number === ExportPolicy.PLAIN ? "plain" : number === ExportPolicy.WRAPPED ? "wrapped" : "never";
 
 /** The public message. States are those that count at the moment the key was looked at. */
-export function keyMessage({ namespace, keyId, attributes, asOf }: DescribedKey): MessageInitShape<typeof KeySchema> {
+export function keyMessage({ namespace, keyId, attributes, asOf, used }: DescribedKey): MessageInitShape<typeof KeySchema> {
   return {
     namespace,
     keyId,
@@ -78,6 +78,9 @@ export function keyMessage({ namespace, keyId, attributes, asOf }: DescribedKey)
     attributes: attributeMessage(attributes),
     ...revocationMember(attributes.revocation),
     ...timeMember("purgeAt", attributes.purge?.at),
+    ...(used.lastAt === 0 ? {} : timeMember("lastUsedAt", used.lastAt)),
+    uses: BigInt(used.uses),
+    bytesUsed: BigInt(used.bytes),
     versions: versionMessages({ attributes, asOf }),
   };
 }

@@ -45,10 +45,11 @@ export class ClockedVault {
     return made;
   }
 
-  /** Ends the vault, if it runs, and opens it again: memory is forgotten, the store and the log are not. */
-  async reopen(): Promise<void> {
+  /** Ends the vault, if it runs, and opens it again: memory is forgotten, the store and the log are not. @param clean false = it crashes */
+  async reopen(clean = true): Promise<void> {
     if (this.monitor !== undefined) {
       this.monitor.close();
+      if (clean) await this.vault.objects.recordUses(true);
       await this.vault.log.close();
       this.vault.objects.close();
     }
