@@ -84,19 +84,19 @@ function fieldSchema(field: DescField, direction: Direction): Json {
   // Rules say what a request may be; an answer is what it is.
   const rules = direction === "request" ? rulesOf(field) : undefined;
   if (field.fieldKind === "map") throw new TypeError(`${field.parent.typeName}.${field.name}: maps have no schema here`);
-  if (field.fieldKind !== "list") return valueSchema(field, rules);
+  if (field.fieldKind !== "list") return valueSchema(field, rules, direction);
   if (rules !== undefined && rules.type.case !== "repeated")
     throw new TypeError(`${field.parent.typeName}.${field.name}: ${rules.type.case} on a list has no schema here`);
   const list = rules?.type.case === "repeated" ? rules.type.value : undefined;
   return {
     type: "array",
-    items: valueSchema(field, list?.items),
+    items: valueSchema(field, list?.items, direction),
     ...(list?.minItems === undefined ? {} : { minItems: Number(list.minItems) }),
     ...(list?.maxItems === undefined ? {} : { maxItems: Number(list.maxItems) }),
   };
 }
 
-function valueSchema(field: DescField, rules: FieldRules | undefined): Json {
+function valueSchema(field: DescField, rules: FieldRules | undefined, direction: Direction): Json {
   if (field.message !== undefined) {
     if (field.message.typeName === "google.protobuf.Timestamp") return { type: "string", format: "date-time" };
     return { $ref: `#/components/schemas/${field.message.name}` };
@@ -112,7 +112,15 @@ function valueSchema(field: DescField, rules: FieldRules | undefined): Json {
     case ScalarType.UINT32:
       return { type: "integer", minimum: 0, maximum: 4_294_967_295, ...uint32Rules(field, rules) };
     case ScalarType.UINT64:
-      return { type: "string", pattern: "^[0-9]{1,20}$" };
+      // Printed as text, which every client can read; taken as text or as a number that is exact in JSON.
+      return direction === "response"
+        ? { type: "string", pattern: "^[0-9]{1,20}$" }
+        : {
+            anyOf: [
+              { type: "integer", minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
+              { type: "string", pattern: "^[0-9]{1,15}$" },
+            ],
+          };
     default:
       throw new TypeError(`${field.parent.typeName}.${field.name}: this scalar has no schema here`);
   }
