@@ -118,3 +118,41 @@ test("derive prints the salt that the vault drew, and sends every parameter", as
   });
   assert.equal((made.asked[0]?.["asKey"] as { sizeBytes: number }).sizeBytes, 64);
 });
+
+test("hpke seal writes the encapsulated key and the ciphertext as one message, and open sends it back as one", async () => {
+  const asked: Record<string, unknown>[] = [];
+  const client = {
+    hpkeSeal: (request: Record<string, unknown>) => {
+      // What was read is wiped after the call.
+      asked.push({ ...request, plaintext: Buffer.from(request["plaintext"] as Buffer) });
+      return { encapsulatedKey: Buffer.from("enc"), ciphertext: Buffer.from("ct"), keyId: "k", version: 1 };
+    },
+    hpkeOpen: (request: Record<string, unknown>) => {
+      asked.push(request);
+      return { plaintext: Buffer.from("hello"), keyId: "k", version: 1 };
+    },
+  } as never;
+  const cwd = newFolder();
+  const about = ["--info", "i", "--aad", "a", "--kdf", "hkdf-sha512", "--aead", "ChaCha20-Poly1305", "--psk", "p", "--psk-id", "n"];
+  assert.equal((await runIn({ client, cwd }, "hpke", "seal", "k", "hello", "--out", "letter", ...about)).exit, 0);
+  assert.deepEqual(readFileSync(join(cwd, "letter")), Buffer.from("encct"));
+  assert.equal(
+    (await runIn({ client, cwd }, "hpke", "open", "k", "--in", "letter", "--key-version", "3", ...about)).out.toString(),
+    "hello",
+  );
+  const expected = {
+    keyId: "k",
+    info: Buffer.from("i"),
+    associatedData: Buffer.from("a"),
+    kdf: "hkdf_sha512",
+    aead: "chacha20_poly1305",
+    pskKeyId: "p",
+    pskId: Buffer.from("n"),
+  };
+  assert.deepEqual(asked, [
+    { ...expected, plaintext: Buffer.from("hello") },
+    { ...expected, ciphertext: Buffer.from("encct"), version: 3 },
+  ]);
+  assert.equal((await runIn({ client }, "hpke", "seal", "k", "hello")).out.toString(), "ZW5jY3Q=\n");
+  assert.equal((await runIn({ client }, "hpke", "seal", "k", "hello", "--aead", "export-only")).exit, 2);
+});

@@ -19,6 +19,7 @@ import { derive } from "./commands/derive.ts";
 import { config, dev, selftest, server, store } from "./commands/dispatched.ts";
 import { encrypt } from "./commands/encrypt.ts";
 import { hash } from "./commands/hash.ts";
+import { hpke } from "./commands/hpke.ts";
 import { init } from "./commands/init.ts";
 import { keys } from "./commands/keys.ts";
 import { mac } from "./commands/mac.ts";
@@ -37,7 +38,7 @@ const REGISTER: readonly (readonly [heading: string, commands: readonly ((root: 
   ["Server:", [dev, server, init, config, status, seal, unseal]],
   ["Keys:", [keys, namespaces]],
   ["Use of keys:", [sign, signDigest, verify, encrypt, decrypt, mac, dataKey, batch]],
-  ["Establishing keys:", [encapsulate, decapsulate, agree, derive]],
+  ["Establishing keys:", [encapsulate, decapsulate, agree, derive, hpke]],
   ["Without a key:", [hash, random]],
   ["Proof:", [audit, store, selftest]],
   ["This program:", [token, completion]],

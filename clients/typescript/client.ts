@@ -71,6 +71,9 @@ export interface Keystead {
   agreeKey(request: shapes.AgreeKeyRequest): Promise<shapes.SecretResult>;
   /** A managed key out of a generic secret: a key or a password. */
   deriveKey(request: shapes.DeriveKeyRequest): Promise<shapes.DeriveKeyResponse>;
+  /** One message to the holder of a key (HPKE, RFC 9180). */
+  hpkeSeal(request: shapes.HpkeSealRequest): Promise<shapes.HpkeSealResponse>;
+  hpkeOpen(request: shapes.HpkeOpenRequest): Promise<shapes.HpkeOpenResponse>;
   hash(request: shapes.HashRequest): Promise<shapes.HashResponse>;
   generateRandom(request: { readonly sizeBytes: number }): Promise<Buffer>;
   /** A result per item, in order; an item's refusal is its result's `error`, not a thrown error. */
@@ -169,6 +172,8 @@ export function createKeystead(options: KeysteadOptions): Keystead {
     decapsulate: method("Decapsulate"),
     agreeKey: method("AgreeKey"),
     deriveKey: method("DeriveKey"),
+    hpkeSeal: method("HpkeSeal"),
+    hpkeOpen: method("HpkeOpen"),
     hash: method("Hash"),
     generateRandom: member("GenerateRandom", "random"),
     async batch(request) {

@@ -406,6 +406,39 @@ export interface DeriveKeyResponse {
   readonly version: number;
 }
 
+export type HpkeKdf = "hkdf_sha256" | "hkdf_sha384" | "hkdf_sha512";
+export type HpkeAead = "aes_128_gcm" | "aes_256_gcm" | "chacha20_poly1305";
+interface HpkeChoices extends KeyAddress {
+  readonly info?: Uint8Array | undefined;
+  readonly associatedData?: Uint8Array | undefined;
+  readonly kdf?: HpkeKdf | undefined;
+  readonly aead?: HpkeAead | undefined;
+  /** A Generic-Secret that both sides hold. */
+  readonly pskKeyId?: string | undefined;
+  readonly pskId?: Uint8Array | undefined;
+}
+export interface HpkeSealRequest extends HpkeChoices {
+  readonly plaintext: Uint8Array;
+}
+export interface HpkeSealResponse {
+  readonly encapsulatedKey: Buffer;
+  readonly ciphertext: Buffer;
+  readonly keyId: string;
+  readonly version: number;
+}
+export interface HpkeOpenRequest extends HpkeChoices {
+  /** Left out when the ciphertext begins with it. */
+  readonly encapsulatedKey?: Uint8Array | undefined;
+  readonly ciphertext: Uint8Array;
+  readonly version?: number | undefined;
+}
+export interface HpkeOpenResponse {
+  /** Wipe it (`fill(0)`) once used. */
+  readonly plaintext: Buffer;
+  readonly keyId: string;
+  readonly version: number;
+}
+
 export interface HashRequest {
   readonly algorithm: DigestSpelling;
   readonly data: Uint8Array;

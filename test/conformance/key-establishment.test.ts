@@ -16,7 +16,16 @@ import {
 } from "node:crypto";
 import { after, before, test } from "node:test";
 import { ml_kem1024, ml_kem512, ml_kem768 } from "@noble/post-quantum/ml-kem.js";
-import { Algorithm, CiphertextFormat, Digest, Kdf, KeyMaterialFormat, Usage } from "@keystead/contract/generated/hsm/hsm_pb";
+import {
+  Algorithm,
+  CiphertextFormat,
+  Digest,
+  HpkeAead,
+  HpkeKdf,
+  Kdf,
+  KeyMaterialFormat,
+  Usage,
+} from "@keystead/contract/generated/hsm/hsm_pb";
 import { agreeKey } from "@keystead/contract/operations/agree-key";
 import { decapsulate } from "@keystead/contract/operations/decapsulate";
 import { deriveKey } from "@keystead/contract/operations/derive-key";
@@ -25,6 +34,8 @@ import { encrypt } from "@keystead/contract/operations/encrypt";
 import { generateKey } from "@keystead/contract/operations/generate-key";
 import { generateMac } from "@keystead/contract/operations/generate-mac";
 import { getKey } from "@keystead/contract/operations/get-key";
+import { hpkeOpen } from "@keystead/contract/operations/hpke-open";
+import { hpkeSeal } from "@keystead/contract/operations/hpke-seal";
 import { importKey } from "@keystead/contract/operations/import-key";
 import { rotateKey } from "@keystead/contract/operations/rotate-key";
 import { openssl } from "./openssl.ts";
@@ -403,5 +414,85 @@ test("an imported agreement key keeps its public half and comes to node's secret
     const peerPublicKey = createPublicKey(peer).export({ format: "der", type: "spki" });
     const { secret } = await given("gRPC", agreeKey, { keyId, peerPublicKey, asBytes: true });
     assert.deepEqual(bytesOf(secret), diffieHellman({ privateKey: peer, publicKey: createPublicKey(mine) }));
+  }
+});
+
+// ---- HPKE ----
+
+for (const [name, algorithm] of AGREEMENT.slice(0, 5)) {
+  test(`${name}: what one surface seals by HPKE the next opens, in every suite, and nothing else opens`, async () => {
+    const keyId = fresh("hpke");
+    await given("REST", generateKey, { keyId, algorithm });
+    const about = { info: Buffer.from("letters"), associatedData: Buffer.from("of a test") };
+    const suites: readonly { readonly kdf?: HpkeKdf; readonly aead?: HpkeAead }[] = [
+      {},
+      ...[HpkeKdf.HKDF_SHA256, HpkeKdf.HKDF_SHA384, HpkeKdf.HKDF_SHA512].flatMap((kdf) =>
+        [HpkeAead.AES_128_GCM, HpkeAead.AES_256_GCM, HpkeAead.CHACHA20_POLY1305].map((aead) => ({ kdf, aead })),
+      ),
+    ];
+    for (const [index, suite] of suites.entries()) {
+      const surface = SURFACES[index % SURFACES.length] as Surface;
+      const sealed = await given(surface, hpkeSeal, { keyId, plaintext: MESSAGE, ...about, ...suite });
+      const [encapsulatedKey, ciphertext] = [bytesOf(sealed["encapsulated_key"]), bytesOf(sealed["ciphertext"])];
+      assert.equal(ciphertext.length, MESSAGE.length + 16);
+      const opened = await given(next(surface), hpkeOpen, { keyId, encapsulatedKey, ciphertext, ...about, ...suite });
+      assert.deepEqual(bytesOf(opened["plaintext"]), MESSAGE);
+      const joined = Buffer.concat([encapsulatedKey, ciphertext]);
+      assert.deepEqual(bytesOf((await given(surface, hpkeOpen, { keyId, ciphertext: joined, ...about, ...suite }))["plaintext"]), MESSAGE);
+      const wrong = [
+        { ciphertext: ciphertext.with(3, (ciphertext[3] ?? 0) ^ 1) },
+        { ciphertext: ciphertext.subarray(1) },
+        { ciphertext: Buffer.alloc(0) },
+        { encapsulatedKey: encapsulatedKey.with(3, (encapsulatedKey[3] ?? 0) ^ 1) },
+        { encapsulatedKey: encapsulatedKey.subarray(1) },
+        { encapsulatedKey: Buffer.alloc(encapsulatedKey.length) },
+        { info: Buffer.from("other") },
+        { associatedData: Buffer.from("other") },
+        { aead: suite.aead === HpkeAead.AES_128_GCM ? HpkeAead.AES_256_GCM : HpkeAead.AES_128_GCM },
+      ];
+      const details = new Set<unknown>();
+      for (const change of wrong) {
+        const asked = { keyId, encapsulatedKey, ciphertext, ...about, ...suite, ...change } as Request;
+        details.add((await refused("DECRYPTION_FAILED", surface, hpkeOpen, asked)).detail);
+      }
+      assert.equal(details.size, 1, "one answer for every failure");
+    }
+    const other = fresh("hpke");
+    await given("REST", generateKey, { keyId: other, algorithm });
+    const { encapsulated_key: enc, ciphertext } = await given("REST", hpkeSeal, { keyId, plaintext: MESSAGE });
+    await refused("DECRYPTION_FAILED", "REST", hpkeOpen, { keyId: other, encapsulatedKey: bytesOf(enc), ciphertext: bytesOf(ciphertext) });
+  });
+}
+
+test("HPKE with a pre-shared key opens only with the same key under the same name, and both are managed keys", async () => {
+  const [keyId, psk, otherPsk] = [fresh("hpke"), fresh("psk"), fresh("psk")];
+  await given("REST", generateKey, { keyId, algorithm: Algorithm.X25519 });
+  for (const each of [psk, otherPsk]) await given("REST", generateKey, { keyId: each, algorithm: Algorithm.GenericSecret });
+  const pskId = Buffer.from("ours");
+  for (const surface of SURFACES) {
+    const sealed = await given(surface, hpkeSeal, { keyId, plaintext: MESSAGE, pskKeyId: psk, pskId });
+    const message = { keyId, encapsulatedKey: bytesOf(sealed["encapsulated_key"]), ciphertext: bytesOf(sealed["ciphertext"]) };
+    assert.deepEqual(bytesOf((await given(next(surface), hpkeOpen, { ...message, pskKeyId: psk, pskId }))["plaintext"]), MESSAGE);
+    await refused("DECRYPTION_FAILED", surface, hpkeOpen, message);
+    await refused("DECRYPTION_FAILED", surface, hpkeOpen, { ...message, pskKeyId: otherPsk, pskId });
+    await refused("DECRYPTION_FAILED", surface, hpkeOpen, { ...message, pskKeyId: psk, pskId: Buffer.from("theirs") });
+    await refused("INVALID_REQUEST", surface, hpkeOpen, { ...message, pskId });
+    await refused("MECHANISM_PARAM_INVALID", surface, hpkeSeal, { keyId, plaintext: MESSAGE, pskKeyId: psk });
+    await refused("OBJECT_NOT_FOUND", surface, hpkeSeal, { keyId, plaintext: MESSAGE, pskKeyId: "no-such-key", pskId });
+    await refused("MECHANISM_NOT_SUPPORTED", surface, hpkeSeal, { keyId, plaintext: MESSAGE, pskKeyId: keyId, pskId });
+  }
+});
+
+test("HPKE is not for keys that RFC 9180 has no encapsulation for, and an old version opens when it is named", async () => {
+  const [kem, keyId] = [fresh("kem"), fresh("hpke")];
+  await given("REST", generateKey, { keyId: kem, algorithm: Algorithm.MlKem768 });
+  await given("REST", generateKey, { keyId, algorithm: Algorithm.EcdhP256 });
+  const sealed = await given("REST", hpkeSeal, { keyId, plaintext: MESSAGE });
+  const message = { keyId, encapsulatedKey: bytesOf(sealed["encapsulated_key"]), ciphertext: bytesOf(sealed["ciphertext"]) };
+  await given("REST", rotateKey, { keyId });
+  for (const surface of SURFACES) {
+    await refused("MECHANISM_NOT_SUPPORTED", surface, hpkeSeal, { keyId: kem, plaintext: MESSAGE });
+    await refused("DECRYPTION_FAILED", surface, hpkeOpen, message);
+    assert.deepEqual(bytesOf((await given(surface, hpkeOpen, { ...message, version: 1 }))["plaintext"]), MESSAGE);
   }
 });

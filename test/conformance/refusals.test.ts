@@ -198,6 +198,8 @@ const VALID: Readonly<Record<string, (namespace: string) => object>> = {
   Encapsulate: (namespace) => ({ namespace, keyId: "kem", asBytes: true }),
   Decapsulate: (namespace) => ({ namespace, keyId: "kem", ciphertext: Buffer.alloc(768, 5), asBytes: true }),
   AgreeKey: (namespace) => ({ namespace, keyId: "agree", peerPublicKey: Buffer.alloc(32, 9), asBytes: true }),
+  HpkeSeal: (namespace) => ({ namespace, keyId: "agree", plaintext: DATA }),
+  HpkeOpen: (namespace) => ({ namespace, keyId: "agree", ciphertext: letters.get(namespace || "default") ?? DATA }),
   DeriveKey: (namespace) => ({
     namespace,
     keyId: "secret",
@@ -206,6 +208,8 @@ const VALID: Readonly<Record<string, (namespace: string) => object>> = {
   }),
 };
 const ciphertexts = new Map<string, Buffer>();
+/** Sealed by HPKE, the encapsulated key in front. */
+const letters = new Map<string, Buffer>();
 
 const valid = (operation: Operation, namespace = ""): Record<string, unknown> => {
   const make = VALID[operation.name];
@@ -275,6 +279,11 @@ before(async () => {
     await given("GenerateKey", { namespace, keyId: "secret", algorithm: Algorithm.GenericSecret });
     const { ciphertext } = await given("Encrypt", { namespace, keyId: "cipher", plaintext: DATA });
     ciphertexts.set(namespace || "default", Buffer.from(ciphertext, "base64"));
+    const letter = await given("HpkeSeal", { namespace, keyId: "agree", plaintext: DATA });
+    letters.set(
+      namespace || "default",
+      Buffer.concat([letter["encapsulated_key"], letter["ciphertext"]].map((text: string) => Buffer.from(text, "base64"))),
+    );
   }
   await given("GenerateKey", { namespace: "tenant-b", keyId: SECRET_NAME, algorithm: Algorithm.Ed25519 });
 });
@@ -390,7 +399,20 @@ test("an Authorization header of another scheme is not treated as none", async (
 
 /** Who may do what, written down apart from the server's own table (the documentation). */
 const EVERYTHING = OPERATIONS.map(({ name }) => name);
-const CRYPTO = ["Sign", "Verify", "Encrypt", "Decrypt", "GenerateMac", "VerifyMac", "GenerateDataKey", "Hash", "GenerateRandom", "Batch"];
+const CRYPTO = [
+  "Sign",
+  "Verify",
+  "Encrypt",
+  "Decrypt",
+  "GenerateMac",
+  "VerifyMac",
+  "GenerateDataKey",
+  "Hash",
+  "GenerateRandom",
+  "Batch",
+  "HpkeSeal",
+  "HpkeOpen",
+];
 /** For the roles that share secrets with others. */
 const ESTABLISH = ["Encapsulate", "Decapsulate", "AgreeKey"];
 const READ = ["GetKey", "GetPublicKey", "ListKeys", "ListVersions", "FindObjects"];
@@ -852,6 +874,8 @@ const CANNOT: Readonly<Record<string, { algorithm: Algorithm; usage: Usage[] }>>
   Encapsulate: { algorithm: Algorithm.MlKem512, usage: [Usage.DECAPSULATE] },
   Decapsulate: { algorithm: Algorithm.MlKem512, usage: [Usage.ENCAPSULATE] },
   AgreeKey: { algorithm: Algorithm.X25519, usage: [Usage.ENCAPSULATE] },
+  HpkeSeal: { algorithm: Algorithm.X25519, usage: [Usage.DECAPSULATE, Usage.DERIVE] },
+  HpkeOpen: { algorithm: Algorithm.X25519, usage: [Usage.ENCAPSULATE, Usage.DERIVE] },
   DeriveKey: { algorithm: Algorithm.X25519, usage: [Usage.DECAPSULATE] },
 };
 

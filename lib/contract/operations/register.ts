@@ -21,6 +21,8 @@ import { encapsulate } from "./encapsulate.ts";
 import { decapsulate } from "./decapsulate.ts";
 import { agreeKey } from "./agree-key.ts";
 import { deriveKey } from "./derive-key.ts";
+import { hpkeOpen } from "./hpke-open.ts";
+import { hpkeSeal } from "./hpke-seal.ts";
 import { hash } from "./hash.ts";
 import { generateRandom } from "./generate-random.ts";
 import { batch } from "./batch.ts";
@@ -87,6 +89,8 @@ export const OPERATIONS: readonly Operation[] = Object.freeze([
   findObjects,
   agreeKey,
   deriveKey,
+  hpkeSeal,
+  hpkeOpen,
 ] as unknown as Operation[]);
 
 const byNumber = new Map(OPERATIONS.map((row) => [row.number, row]));

@@ -54,6 +54,8 @@ const TABLE: Readonly<Record<string, string>> = {
   Decapsulate: "A O S",
   AgreeKey: "A O S",
   DeriveKey: "A O S",
+  HpkeSeal: "A O U S",
+  HpkeOpen: "A O U S",
 };
 const LETTERS: Readonly<Record<string, string>> = {
   Administrator: "A",

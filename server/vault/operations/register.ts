@@ -21,6 +21,8 @@ import { getKey } from "./get-key.ts";
 import { getPublicKey } from "./get-public-key.ts";
 import { getStatus } from "./get-status.ts";
 import { hash } from "./hash.ts";
+import { hpkeOpen } from "./hpke-open.ts";
+import { hpkeSeal } from "./hpke-seal.ts";
 import { importKey } from "./import-key.ts";
 import { listKeys } from "./list-keys.ts";
 import { listNamespaces } from "./list-namespaces.ts";
@@ -83,6 +85,8 @@ const LINES = [
   findObjects,
   agreeKey,
   deriveKey,
+  hpkeSeal,
+  hpkeOpen,
 ] as unknown as readonly Handler[];
 
 /** Handlers by operation number. */

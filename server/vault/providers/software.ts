@@ -21,7 +21,9 @@ import type {
 } from "@keystead/crypto/mechanism";
 import type { KdfName } from "@keystead/contract/kdfs";
 import type { KdfParams } from "@keystead/crypto/kdf/kdf";
+import { checkHpke, openHpke, sealHpke, type HpkeParams } from "@keystead/crypto/hpke";
 import { kdfs } from "@keystead/crypto/kdf/register";
+import { decryptionFailed } from "@keystead/crypto/mechanisms/refusals";
 import { mechanismFor } from "@keystead/crypto/mechanisms/register";
 import { wipe } from "@keystead/crypto/wipe";
 import { consistent } from "@keystead/crypto/self-tests/consistency";
@@ -55,6 +57,12 @@ export interface Run {
 export interface Derivation {
   readonly name: KdfName;
   readonly params: KdfParams;
+}
+
+/** Parameters of HPKE with the pre-shared key as a managed one. */
+export interface HpkeChoice extends Omit<HpkeParams, "psk"> {
+  readonly pskKey?: OpenKey;
+  readonly pskId?: Uint8Array;
 }
 
 const unsupported = (key: OpenKey, what: string): HsmError =>
@@ -194,6 +202,61 @@ export class SoftwareProvider {
     }
   }
 
+  /** @throws {HsmError} MECHANISM_NOT_SUPPORTED, MECHANISM_PARAM_INVALID */
+  async hpkeSeal(
+    key: OpenKey,
+    plaintext: Uint8Array,
+    choice: HpkeChoice,
+    run: Run,
+  ): Promise<{ encapsulatedKey: Buffer; ciphertext: Buffer }> {
+    return withPsk(choice, async (params) => {
+      checkHpke(key.algorithm, params);
+      const { ciphertext: encapsulatedKey, secret } = await this.encapsulate(key, run);
+      try {
+        return { encapsulatedKey, ciphertext: sealHpke(key.algorithm, secret, plaintext, params) };
+      } finally {
+        wipe(secret);
+      }
+    });
+  }
+
+  /**
+   * The caller wipes the plaintext. Without an encapsulated key the ciphertext begins with it.
+   *
+   * @throws {HsmError} DECRYPTION_FAILED for everything that is wrong with the message; MECHANISM_NOT_SUPPORTED,
+   *   MECHANISM_PARAM_INVALID for the rest
+   */
+  async hpkeOpen(
+    key: OpenKey,
+    sealed: { readonly encapsulatedKey: Uint8Array; readonly ciphertext: Uint8Array },
+    choice: HpkeChoice,
+    run: Run,
+  ): Promise<Buffer> {
+    return withPsk(choice, async (params) => {
+      checkHpke(key.algorithm, params);
+      const { ciphertextBytes } = this.#kem(key, "receive HPKE messages");
+      const joined = sealed.encapsulatedKey.length === 0;
+      const encapsulatedKey = joined ? sealed.ciphertext.subarray(0, ciphertextBytes) : sealed.encapsulatedKey;
+      const ciphertext = joined ? sealed.ciphertext.subarray(ciphertextBytes) : sealed.ciphertext;
+      const secret = await this.#decapsulated(key, encapsulatedKey, run);
+      try {
+        return openHpke(key.algorithm, secret, ciphertext, params);
+      } finally {
+        wipe(secret);
+      }
+    });
+  }
+
+  /** As {@link decapsulate}; an encapsulated key that is none is a message that does not open. */
+  async #decapsulated(key: OpenKey, encapsulatedKey: Uint8Array, run: Run): Promise<Buffer> {
+    try {
+      return await this.decapsulate(key, encapsulatedKey, run);
+    } catch (error) {
+      if (error instanceof HsmError && error.code === "MECHANISM_PARAM_INVALID") throw decryptionFailed();
+      throw error;
+    }
+  }
+
   mac(key: OpenKey, data: Uint8Array, params: MacParams): { mac: Buffer; nonce: Buffer } {
     return this.#macer(key).mac(key.key, data, params);
   }
@@ -246,5 +309,18 @@ export class SoftwareProvider {
   #macer(key: OpenKey): Macer<Key> {
     if (key.mechanism.macer === undefined) throw unsupported(key, "compute MACs");
     return key.mechanism.macer;
+  }
+}
+
+/** Does `use` with the bytes of the pre-shared key, which are wiped afterwards. */
+async function withPsk<T>({ pskKey, pskId, ...params }: HpkeChoice, use: (params: HpkeParams) => Promise<T>): Promise<T> {
+  if (pskKey === undefined) return use(params);
+  const { deriver } = pskKey.mechanism;
+  if (deriver === undefined) throw unsupported(pskKey, "serve as a pre-shared key");
+  const secret = deriver.secretOf(pskKey.key);
+  try {
+    return await use({ ...params, psk: { secret, id: pskId ?? new Uint8Array(0) } });
+  } finally {
+    wipe(secret);
   }
 }
