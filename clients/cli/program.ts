@@ -10,7 +10,9 @@ import { write, type Shell } from "./shell.ts";
 import { agree } from "./commands/agree.ts";
 import { audit } from "./commands/audit.ts";
 import { batch } from "./commands/batch.ts";
+import { certificate } from "./commands/certificate.ts";
 import { completion } from "./commands/completion.ts";
+import { csr } from "./commands/csr.ts";
 import { dataKey } from "./commands/data-key.ts";
 import { decapsulate } from "./commands/decapsulate.ts";
 import { decrypt } from "./commands/decrypt.ts";
@@ -37,7 +39,7 @@ import { verify } from "./commands/verify.ts";
 const REGISTER: readonly (readonly [heading: string, commands: readonly ((root: Command, run: Run) => void)[]])[] = [
   ["Server:", [dev, server, init, config, status, seal, unseal]],
   ["Keys:", [keys, namespaces]],
-  ["Use of keys:", [sign, signDigest, verify, encrypt, decrypt, mac, dataKey, batch]],
+  ["Use of keys:", [sign, signDigest, verify, csr, certificate, encrypt, decrypt, mac, dataKey, batch]],
   ["Establishing keys:", [encapsulate, decapsulate, agree, derive, hpke]],
   ["Without a key:", [hash, random]],
   ["Proof:", [audit, store, selftest]],

@@ -58,6 +58,8 @@ export interface Keystead {
   findObjects(request?: shapes.FindObjectsRequest): Promise<shapes.FindObjectsResponse>;
   sign(request: shapes.SignRequest): Promise<shapes.SignResponse>;
   signDigest(request: shapes.SignDigestRequest): Promise<shapes.SignResponse>;
+  generateCsr(request: shapes.GenerateCsrRequest): Promise<shapes.GenerateCsrResponse>;
+  generateCertificate(request: shapes.GenerateCertificateRequest): Promise<shapes.GenerateCertificateResponse>;
   verify(request: shapes.VerifyRequest): Promise<shapes.Verdict>;
   encrypt(request: shapes.EncryptRequest): Promise<shapes.EncryptResponse>;
   decrypt(request: shapes.DecryptRequest): Promise<shapes.DecryptResponse>;
@@ -162,6 +164,8 @@ export function createKeystead(options: KeysteadOptions): Keystead {
     findObjects: method("FindObjects"),
     sign: method("Sign"),
     signDigest: method("SignDigest"),
+    generateCsr: method("GenerateCsr"),
+    generateCertificate: method("GenerateCertificate"),
     verify: method("Verify"),
     encrypt: method("Encrypt"),
     decrypt: method("Decrypt"),

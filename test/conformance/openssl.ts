@@ -15,6 +15,13 @@ export function openssl(args: readonly string[], files: Readonly<Record<string, 
 export const opensslAccepts = (args: readonly string[], files: Readonly<Record<string, Uint8Array | string>> = {}): boolean =>
   inFolder(args, files, (resolved) => spawnSync("openssl", resolved, { stdio: ["ignore", "pipe", "pipe"] }).status === 0);
 
+/** What openssl says on either stream, whatever its exit status (of `req -verify` that is always success). */
+export const opensslSays = (args: readonly string[], files: Readonly<Record<string, Uint8Array | string>> = {}): string =>
+  inFolder(args, files, (resolved) => {
+    const { stdout, stderr } = spawnSync("openssl", resolved, { stdio: ["ignore", "pipe", "pipe"] });
+    return `${stdout.toString()}${stderr.toString()}`;
+  });
+
 function inFolder<T>(args: readonly string[], files: Readonly<Record<string, Uint8Array | string>>, run: (args: string[]) => T): T {
   const folder = mkdtempSync(join(tmpdir(), "keystead-openssl-"));
   try {

@@ -180,6 +180,8 @@ const VALID: Readonly<Record<string, (namespace: string) => object>> = {
   FindObjects: (namespace) => ({ namespace, match: { keyType: "CKK_AES" } }),
   Sign: (namespace) => ({ namespace, keyId: "signer", data: DATA }),
   SignDigest: (namespace) => ({ namespace, keyId: "curve", digestValue: Buffer.alloc(32, 7) }),
+  GenerateCsr: (namespace) => ({ namespace, keyId: "curve", subject: "CN=curve" }),
+  GenerateCertificate: (namespace) => ({ namespace, keyId: "curve", subject: "CN=curve", validityDays: 1 }),
   Verify: (namespace) => ({ namespace, keyId: "signer", data: DATA, signature: Buffer.alloc(64) }),
   Encrypt: (namespace) => ({ namespace, keyId: "cipher", plaintext: DATA }),
   Decrypt: (namespace) => ({ namespace, keyId: "cipher", ciphertext: ciphertexts.get(namespace || "default") ?? DATA }),
@@ -246,6 +248,8 @@ const REQUIRED: Readonly<Record<string, readonly string[]>> = {
   ImportKey: ["algorithm", "keyMaterial", "format"],
   Hash: ["algorithm"],
   GenerateRandom: ["sizeBytes"],
+  GenerateCsr: ["subject"],
+  GenerateCertificate: ["subject", "validityDays"],
   Batch: ["items"],
   CreateNamespace: ["namespace"],
   Unseal: ["secret"],
@@ -401,6 +405,8 @@ test("an Authorization header of another scheme is not treated as none", async (
 const EVERYTHING = OPERATIONS.map(({ name }) => name);
 const CRYPTO = [
   "Sign",
+  "GenerateCsr",
+  "GenerateCertificate",
   "Verify",
   "Encrypt",
   "Decrypt",
@@ -865,6 +871,8 @@ test("a content type that is not JSON, a compressed body and a body where none b
 const CANNOT: Readonly<Record<string, { algorithm: Algorithm; usage: Usage[] }>> = {
   Sign: { algorithm: Algorithm.EcdsaP256, usage: [Usage.VERIFY] },
   SignDigest: { algorithm: Algorithm.EcdsaP256, usage: [Usage.VERIFY] },
+  GenerateCsr: { algorithm: Algorithm.EcdsaP256, usage: [Usage.VERIFY] },
+  GenerateCertificate: { algorithm: Algorithm.EcdsaP256, usage: [Usage.VERIFY] },
   Verify: { algorithm: Algorithm.EcdsaP256, usage: [Usage.SIGN] },
   Encrypt: { algorithm: Algorithm.Aes256Gcm, usage: [Usage.DECRYPT] },
   Decrypt: { algorithm: Algorithm.Aes256Gcm, usage: [Usage.ENCRYPT] },

@@ -10,6 +10,8 @@ import { listKeys } from "./list-keys.ts";
 import { rotateKey } from "./rotate-key.ts";
 import { deleteKey } from "./delete-key.ts";
 import { sign } from "./sign.ts";
+import { generateCertificate } from "./generate-certificate.ts";
+import { generateCsr } from "./generate-csr.ts";
 import { signDigest } from "./sign-digest.ts";
 import { verify } from "./verify.ts";
 import { encrypt } from "./encrypt.ts";
@@ -57,6 +59,8 @@ export const OPERATIONS: readonly Operation[] = Object.freeze([
   deleteKey,
   sign,
   signDigest,
+  generateCsr,
+  generateCertificate,
   verify,
   encrypt,
   decrypt,

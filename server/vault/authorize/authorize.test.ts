@@ -35,6 +35,8 @@ const TABLE: Readonly<Record<string, string>> = {
   FindObjects: "A N O K U S R",
   Sign: "A O U S",
   SignDigest: "A S",
+  GenerateCsr: "A O U S",
+  GenerateCertificate: "A O U S",
   Verify: "A O U S",
   Encrypt: "A O U S",
   Decrypt: "A O U S",

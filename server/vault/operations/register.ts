@@ -28,6 +28,8 @@ import { listKeys } from "./list-keys.ts";
 import { listNamespaces } from "./list-namespaces.ts";
 import { rotateKey } from "./rotate-key.ts";
 import { sign } from "./sign.ts";
+import { generateCertificate } from "./generate-certificate.ts";
+import { generateCsr } from "./generate-csr.ts";
 import { signDigest } from "./sign-digest.ts";
 import { verify } from "./verify.ts";
 import { verifyMac } from "./verify-mac.ts";
@@ -55,6 +57,8 @@ const LINES = [
   deleteKey,
   sign,
   signDigest,
+  generateCsr,
+  generateCertificate,
   verify,
   encrypt,
   decrypt,
