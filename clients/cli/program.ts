@@ -27,6 +27,10 @@ import { keys } from "./commands/keys.ts";
 import { mac } from "./commands/mac.ts";
 import { namespaces } from "./commands/namespaces.ts";
 import { random } from "./commands/random.ts";
+import { exportCommand } from "./commands/export.ts";
+import { rewrap } from "./commands/rewrap.ts";
+import { unwrap } from "./commands/unwrap.ts";
+import { wrap } from "./commands/wrap.ts";
 import { seal } from "./commands/seal.ts";
 import { sign } from "./commands/sign.ts";
 import { signDigest } from "./commands/sign-digest.ts";
@@ -41,6 +45,7 @@ const REGISTER: readonly (readonly [heading: string, commands: readonly ((root: 
   ["Keys:", [keys, namespaces]],
   ["Use of keys:", [sign, signDigest, verify, csr, certificate, encrypt, decrypt, mac, dataKey, batch]],
   ["Establishing keys:", [encapsulate, decapsulate, agree, derive, hpke]],
+  ["Moving keys:", [wrap, unwrap, exportCommand, rewrap]],
   ["Without a key:", [hash, random]],
   ["Proof:", [audit, store, selftest]],
   ["This program:", [token, completion]],

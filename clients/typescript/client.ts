@@ -76,6 +76,12 @@ export interface Keystead {
   /** One message to the holder of a key (HPKE, RFC 9180). */
   hpkeSeal(request: shapes.HpkeSealRequest): Promise<shapes.HpkeSealResponse>;
   hpkeOpen(request: shapes.HpkeOpenRequest): Promise<shapes.HpkeOpenResponse>;
+  wrapKey(request: shapes.WrapKeyRequest): Promise<shapes.WrapKeyResponse>;
+  unwrapKey(request: shapes.UnwrapKeyRequest): Promise<shapes.NewKeyResponse>;
+  /** A key leaves: encrypted for the holder of a public key, or in plain if its policy says so. */
+  exportKey(request: shapes.ExportKeyRequest): Promise<shapes.ExportKeyResponse>;
+  /** A ciphertext under the newest version of its key, or under another key; the plaintext stays in the vault. */
+  rewrapData(request: shapes.RewrapDataRequest): Promise<shapes.RewrapDataResponse>;
   hash(request: shapes.HashRequest): Promise<shapes.HashResponse>;
   generateRandom(request: { readonly sizeBytes: number }): Promise<Buffer>;
   /** A result per item, in order; an item's refusal is its result's `error`, not a thrown error. */
@@ -178,6 +184,10 @@ export function createKeystead(options: KeysteadOptions): Keystead {
     deriveKey: method("DeriveKey"),
     hpkeSeal: method("HpkeSeal"),
     hpkeOpen: method("HpkeOpen"),
+    wrapKey: method("WrapKey"),
+    unwrapKey: method("UnwrapKey"),
+    exportKey: method("ExportKey"),
+    rewrapData: method("RewrapData"),
     hash: method("Hash"),
     generateRandom: member("GenerateRandom", "random"),
     async batch(request) {

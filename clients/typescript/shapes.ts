@@ -139,6 +139,11 @@ export type GenerateKeyRequest = NewKey;
 export interface ImportKeyRequest extends NewKey {
   readonly keyMaterial: Uint8Array;
   readonly format: KeyMaterialFormat;
+  /** The key of the vault that `keyMaterial` is wrapped under; left out: it is in plain. */
+  readonly wrappingKeyId?: string | undefined;
+  readonly wrappingVersion?: number | undefined;
+  readonly wrappingMechanism?: WrappingMechanism | undefined;
+  readonly wrappingDigest?: DigestSpelling | undefined;
 }
 export interface NewKeyResponse {
   readonly keyId: string;
@@ -494,6 +499,65 @@ export interface HpkeOpenResponse {
   readonly version: number;
 }
 
+/** How a key is encrypted under an RSA key; secret wrapping keys have one way each. */
+export type WrappingMechanism = "rsa_aes_kwp" | "rsa_oaep";
+interface Wrapping {
+  readonly mechanism?: WrappingMechanism | undefined;
+  /** RSA only; SHA-256 when left out. */
+  readonly digest?: DigestSpelling | undefined;
+}
+export interface WrapKeyRequest extends KeyAddress, Wrapping {
+  /** The key that is wrapped; `keyId` is the one that wraps. */
+  readonly targetKeyId: string;
+  readonly targetVersion?: number | undefined;
+}
+export interface WrapKeyResponse {
+  readonly wrappedKey: Buffer;
+  readonly keyId: string;
+  readonly version: number;
+  readonly targetKeyId: string;
+  readonly targetVersion: number;
+  readonly algorithm: AlgorithmName;
+  readonly format: KeyMaterialFormat;
+}
+export interface UnwrapKeyRequest extends KeyAddress, Wrapping {
+  readonly wrappedKey: Uint8Array;
+  readonly asKey: KeyTemplate;
+  /** Of the key that unwraps. */
+  readonly version?: number | undefined;
+}
+/** Exactly one of `recipientPublicKey` (PEM) and `plain`. */
+export interface ExportKeyRequest extends KeyAddress, Wrapping {
+  readonly version?: number | undefined;
+  readonly recipientPublicKey?: string | undefined;
+  /** Needs `exportable: plain` and the permission key:export_plain. */
+  readonly plain?: boolean | undefined;
+}
+export interface ExportKeyResponse {
+  readonly keyId: string;
+  readonly version: number;
+  readonly algorithm: AlgorithmName;
+  readonly wrappedKey: Buffer;
+  /** Empty unless `plain`. Wipe it (`fill(0)`) once used. */
+  readonly keyMaterial: Buffer;
+  readonly format: KeyMaterialFormat;
+  readonly mechanism?: WrappingMechanism;
+}
+export interface RewrapDataRequest extends KeyAddress {
+  readonly ciphertext: Uint8Array;
+  readonly associatedData?: Uint8Array | undefined;
+  readonly digest?: DigestSpelling | undefined;
+  /** Left out: the same key. */
+  readonly targetKeyId?: string | undefined;
+}
+export interface RewrapDataResponse {
+  readonly ciphertext: Buffer;
+  readonly keyId: string;
+  readonly version: number;
+  /** The version that the ciphertext was under. */
+  readonly sourceVersion: number;
+}
+
 export interface HashRequest {
   readonly algorithm: DigestSpelling;
   readonly data: Uint8Array;
@@ -509,7 +573,8 @@ export type BatchItem =
   | { readonly verify: VerifyRequest }
   | { readonly encrypt: EncryptRequest }
   | { readonly decrypt: DecryptRequest }
-  | { readonly generateMac: GenerateMacRequest };
+  | { readonly generateMac: GenerateMacRequest }
+  | { readonly rewrapData: RewrapDataRequest };
 
 /** The answer to the item at the same place: exactly one of the fields. */
 export interface BatchResult {
@@ -518,6 +583,7 @@ export interface BatchResult {
   readonly encrypt?: EncryptResponse;
   readonly decrypt?: DecryptResponse;
   readonly generateMac?: GenerateMacResponse;
+  readonly rewrapData?: RewrapDataResponse;
   readonly error?: HsmError;
 }
 

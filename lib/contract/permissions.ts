@@ -15,6 +15,11 @@ export const PERMISSIONS = Object.freeze([
   "key:rollback",
   "key:update",
   "key:use_revoked",
+  "key:wrap",
+  "key:unwrap",
+  // To whoever the caller names: what is exported under a stranger's public key is the stranger's.
+  "key:export",
+  "key:export_plain",
   "crypto:sign",
   // A digest says nothing of what is signed: the vault signs blindly.
   "crypto:sign_digest",
@@ -23,6 +28,7 @@ export const PERMISSIONS = Object.freeze([
   "crypto:decrypt",
   // Choosing a nonce oneself: one used twice can give away everything a key protects.
   "crypto:caller_nonce",
+  "crypto:rewrap",
   "crypto:mac",
   "crypto:verify_mac",
   "crypto:data_key",

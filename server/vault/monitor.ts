@@ -242,6 +242,7 @@ export class Monitor {
       this.#refuseAfterFault(operation, performed);
       result = performed;
       draft.keyId = result.keyId ?? draft.keyId;
+      draft.otherKeyId = result.otherKeyId ?? draft.otherKeyId;
       draft.namespace = result.namespace ?? draft.namespace;
       draft.version = result.version ?? 0;
       const patient = this.#underWay >= SIBLINGS && performance.now() - started > COSTLY_MS;

@@ -7,6 +7,7 @@
  */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { generateKeyPairSync } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { delimiter, join } from "node:path";
@@ -21,7 +22,16 @@ import {
   type JsonValue,
   type Message,
 } from "@bufbuild/protobuf";
-import { Algorithm, Digest, Kdf, KeyMaterialFormat, KeyState, SortOrder, Usage } from "@keystead/contract/generated/hsm/hsm_pb";
+import {
+  Algorithm,
+  Digest,
+  ExportPolicy,
+  Kdf,
+  KeyMaterialFormat,
+  KeyState,
+  SortOrder,
+  Usage,
+} from "@keystead/contract/generated/hsm/hsm_pb";
 import { ERRORS, type ErrorCode } from "@keystead/contract/errors";
 import type { Operation } from "@keystead/contract/operation";
 import { OPERATIONS, operationByName } from "@keystead/contract/operations/register";
@@ -188,6 +198,15 @@ const VALID: Readonly<Record<string, (namespace: string) => object>> = {
   GenerateMac: (namespace) => ({ namespace, keyId: "mac", data: DATA }),
   VerifyMac: (namespace) => ({ namespace, keyId: "mac", data: DATA, mac: Buffer.alloc(32) }),
   GenerateDataKey: (namespace) => ({ namespace, keyId: "cipher" }),
+  WrapKey: (namespace) => ({ namespace, keyId: "wrapper", targetKeyId: "leaver" }),
+  UnwrapKey: (namespace) => ({
+    namespace,
+    keyId: "wrapper",
+    wrappedKey: wrappedKeys.get(namespace || "default") ?? DATA,
+    asKey: { algorithm: Algorithm.HmacSha256 },
+  }),
+  ExportKey: (namespace) => ({ namespace, keyId: "leaver", recipientPublicKey: RECIPIENT }),
+  RewrapData: (namespace) => ({ namespace, keyId: "cipher", ciphertext: ciphertexts.get(namespace || "default") ?? DATA }),
   Hash: () => ({ algorithm: Digest.Sha256, data: DATA }),
   GenerateRandom: () => ({ sizeBytes: 8 }),
   Batch: (namespace) => ({ namespace, items: [{ operation: { case: "sign", value: { keyId: "signer", data: DATA } } }] }),
@@ -212,6 +231,9 @@ const VALID: Readonly<Record<string, (namespace: string) => object>> = {
 const ciphertexts = new Map<string, Buffer>();
 /** Sealed by HPKE, the encapsulated key in front. */
 const letters = new Map<string, Buffer>();
+const wrappedKeys = new Map<string, Buffer>();
+/** Whom keys are exported for. */
+const RECIPIENT = generateKeyPairSync("rsa", { modulusLength: 2048 }).publicKey.export({ format: "pem", type: "spki" }) as string;
 
 const valid = (operation: Operation, namespace = ""): Record<string, unknown> => {
   const make = VALID[operation.name];
@@ -258,6 +280,9 @@ const REQUIRED: Readonly<Record<string, readonly string[]>> = {
   RollbackKey: ["version"],
   AgreeKey: ["asBytes", "peerPublicKey"],
   DeriveKey: ["derivation", "asKey"],
+  WrapKey: ["targetKeyId"],
+  UnwrapKey: ["wrappedKey", "asKey"],
+  ExportKey: ["recipientPublicKey"],
 };
 const ABOUT_A_KEY = OPERATIONS.filter(({ method, scope }) => scope === "key" && "keyId" in method.input.field);
 /** Operations that take part in refusals of messages: all that are possible while the vault is open. */
@@ -281,6 +306,10 @@ before(async () => {
     await given("RotateKey", { namespace, keyId: "turned" });
     await given("GenerateKey", { namespace, keyId: "agree", algorithm: Algorithm.X25519 });
     await given("GenerateKey", { namespace, keyId: "secret", algorithm: Algorithm.GenericSecret });
+    await given("GenerateKey", { namespace, keyId: "wrapper", algorithm: Algorithm.Aes256Kwp });
+    await given("GenerateKey", { namespace, keyId: "leaver", algorithm: Algorithm.HmacSha256, exportable: ExportPolicy.WRAPPED });
+    const { wrapped_key: wrapped } = await given("WrapKey", { namespace, keyId: "wrapper", targetKeyId: "leaver" });
+    wrappedKeys.set(namespace || "default", Buffer.from(wrapped, "base64"));
     const { ciphertext } = await given("Encrypt", { namespace, keyId: "cipher", plaintext: DATA });
     ciphertexts.set(namespace || "default", Buffer.from(ciphertext, "base64"));
     const letter = await given("HpkeSeal", { namespace, keyId: "agree", plaintext: DATA });
@@ -418,6 +447,7 @@ const CRYPTO = [
   "Batch",
   "HpkeSeal",
   "HpkeOpen",
+  "RewrapData",
 ];
 /** For the roles that share secrets with others. */
 const ESTABLISH = ["Encapsulate", "Decapsulate", "AgreeKey"];
@@ -433,13 +463,16 @@ const DAILY = [
   "DeactivateKey",
   "UpdateKey",
   "SetAttributes",
+  "UnwrapKey",
 ];
+/** Keys leave. */
+const LET_OUT = ["WrapKey", "ExportKey"];
 const FOR_GOOD = ["DeleteKey", "DestroyKey", "CancelDestruction", "PurgeKey", "RevokeKey"];
 const MAY: Readonly<Record<string, readonly string[]>> = {
   Administrator: EVERYTHING,
-  NamespaceAdmin: [...DAILY, ...READ, ...FOR_GOOD, "ListNamespaces", "GetAuditLog", "GetStatus"],
+  NamespaceAdmin: [...DAILY, ...READ, ...FOR_GOOD, ...LET_OUT, "ListNamespaces", "GetAuditLog", "GetStatus"],
   Operator: [...DAILY, ...READ, ...CRYPTO, ...ESTABLISH, "DeriveKey", "ListNamespaces", "GetStatus"],
-  KeyAdmin: [...DAILY, ...READ, ...FOR_GOOD, "ListNamespaces", "GetStatus"],
+  KeyAdmin: [...DAILY, ...READ, ...FOR_GOOD, ...LET_OUT, "ListNamespaces", "GetStatus"],
   KeyUser: [...READ, ...CRYPTO, "GetStatus"],
   Service: [...READ, ...CRYPTO, "SignDigest", ...ESTABLISH, "GetStatus"],
   Auditor: [...READ, "ListNamespaces", "GetAuditLog", "GetStatus"],
@@ -879,6 +912,9 @@ const CANNOT: Readonly<Record<string, { algorithm: Algorithm; usage: Usage[] }>>
   GenerateMac: { algorithm: Algorithm.HmacSha256, usage: [Usage.VERIFY_MAC] },
   VerifyMac: { algorithm: Algorithm.HmacSha256, usage: [Usage.MAC] },
   GenerateDataKey: { algorithm: Algorithm.Aes256Gcm, usage: [Usage.ENCRYPT, Usage.DECRYPT] },
+  WrapKey: { algorithm: Algorithm.Aes256Gcm, usage: [Usage.UNWRAP] },
+  UnwrapKey: { algorithm: Algorithm.Aes256Gcm, usage: [Usage.WRAP] },
+  RewrapData: { algorithm: Algorithm.Aes256Gcm, usage: [Usage.ENCRYPT] },
   Encapsulate: { algorithm: Algorithm.MlKem512, usage: [Usage.DECAPSULATE] },
   Decapsulate: { algorithm: Algorithm.MlKem512, usage: [Usage.ENCAPSULATE] },
   AgreeKey: { algorithm: Algorithm.X25519, usage: [Usage.ENCAPSULATE] },
@@ -887,7 +923,8 @@ const CANNOT: Readonly<Record<string, { algorithm: Algorithm; usage: Usage[] }>>
   DeriveKey: { algorithm: Algorithm.X25519, usage: [Usage.DECAPSULATE] },
 };
 
-for (const operation of OPERATIONS.filter(({ usage }) => usage !== undefined)) {
+// Whether a key may leave is its policy, not a usage: test/conformance/moving-keys.test.ts.
+for (const operation of OPERATIONS.filter(({ usage }) => usage !== undefined && usage !== "export")) {
   test(`${operation.name}: a key without the usage, or of an algorithm that cannot, is refused on every surface`, async () => {
     const cannot = CANNOT[operation.name];
     assert.ok(cannot !== undefined, "an operation with a usage needs a row in this test");
@@ -929,6 +966,7 @@ test("a destroyed key is refused by everything that would use or change it, and 
     ["gone-kem", Algorithm.MlKem512],
     ["gone-agree", Algorithm.X25519],
     ["gone-secret", Algorithm.GenericSecret],
+    ["gone-wrapper", Algorithm.Aes256Kwp],
   ] as const) {
     await given("GenerateKey", { keyId, algorithm });
     await given("DeleteKey", { keyId });
@@ -938,7 +976,7 @@ test("a destroyed key is refused by everything that would use or change it, and 
       await refused(surface, admin, operation, { ...valid(operation), keyId: "never-was" }, "OBJECT_NOT_FOUND", "no such key");
       if (["GetKey", "ListVersions"].includes(operation.name)) continue;
       const request = valid(operation);
-      const keyId = `gone-${["cipher", "mac", "kem", "agree", "secret"].includes(String(request["keyId"])) ? String(request["keyId"]) : "signer"}`;
+      const keyId = `gone-${["cipher", "mac", "kem", "agree", "secret", "wrapper"].includes(String(request["keyId"])) ? String(request["keyId"]) : "signer"}`;
       await refused(surface, admin, operation, { ...request, keyId }, "KEY_STATE_FORBIDS", "a destroyed key");
     }
   }

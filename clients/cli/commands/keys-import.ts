@@ -1,10 +1,12 @@
 /** `keystead keys import`: takes key material made elsewhere; the buffer that held it is wiped. */
 import type { Command } from "commander";
-import { ALGORITHM_NAMES, findAlgorithm } from "@keystead/client/names";
+import { ALGORITHMS, ALGORITHM_NAMES, findAlgorithm, type AlgorithmName } from "@keystead/client/names";
 import type { KeyMaterialFormat } from "@keystead/client/shapes";
 import { readWhole } from "../byte-source.ts";
 import { inOption, leaf, type Run } from "../command-tree.ts";
 import { usageError } from "../usage-error.ts";
+import { wholeNumber } from "../whole-number.ts";
+import { wrappingOptions, type WrappingOptions } from "./wrapping-options.ts";
 import { newKeyFields, newKeyOptions, printNewKey, type NewKeyOptions } from "./key-facts.ts";
 
 const FORMATS: readonly string[] = ["pem", "pkcs8", "sec1", "jwk", "raw"];
@@ -21,8 +23,20 @@ function formatOf(material: Buffer, named: string | undefined): KeyMaterialForma
   throw usageError(`the file is neither PEM nor JWK: say what it is with --format (${FORMATS.join(", ")})`);
 }
 
+interface Options extends NewKeyOptions, WrappingOptions {
+  readonly id?: string;
+  readonly in?: string;
+  readonly format?: string;
+  readonly wrappedBy?: string;
+  readonly wrappingVersion?: number;
+}
+
+/** Of wrapped material nothing can be recognised; it is what its algorithm is wrapped as, unless named. */
+const wrappedFormatOf = (algorithm: AlgorithmName, named: string | undefined): KeyMaterialFormat =>
+  formatOf(Buffer.alloc(0), named ?? (ALGORITHMS[algorithm].objectClass === "secret" ? "raw" : "pkcs8"));
+
 export function keysImport(parent: Command, run: Run): void {
-  leaf<NewKeyOptions & { readonly id?: string; readonly in?: string; readonly format?: string }>(parent, run, {
+  leaf<Options>(parent, run, {
     usage: "import <algorithm>",
     summary: "Bring a key that was made elsewhere into the vault",
     notes:
@@ -30,23 +44,37 @@ export function keysImport(parent: Command, run: Run): void {
     examples: [
       "keystead keys import ECDSA-P256 --id legacy --in legacy.pem",
       "keystead keys import AES-256-GCM --id shared --in shared.key --format raw",
+      "keystead keys import AES-256-GCM --id byok --in byok.wrapped --wrapped-by import-2026",
     ],
     options: (command) =>
-      newKeyOptions(
-        inOption(command, "file with the key material")
-          .option("--format <format>", `${FORMATS.join(", ")} (default: PEM and JWK are recognised)`)
-          .option("--id <id>", "the key's name (default: chosen by the vault)"),
+      wrappingOptions(
+        newKeyOptions(
+          inOption(command, "file with the key material")
+            .option("--format <format>", `${FORMATS.join(", ")} (default: PEM and JWK are recognised)`)
+            .option("--id <id>", "the key's name (default: chosen by the vault)")
+            .option("--wrapped-by <key>", "the material is encrypted under this key of the vault, which may unwrap")
+            .option(
+              "--wrapping-version <number>",
+              "version of that key (default: the current one)",
+              wholeNumber("--wrapping-version", 1, 2 ** 32 - 1),
+            ),
+        ),
       ),
     body: async (context, options, [spelled = ""]) => {
       const algorithm = findAlgorithm(spelled);
       if (algorithm === undefined) throw usageError(`'${spelled}' is not an algorithm; choose one of ${ALGORITHM_NAMES.join(", ")}`);
+      const { wrappedBy } = options;
       const keyMaterial = await readWhole(options.in, context.shell);
       try {
         const keystead = await context.connect();
         const answer = await keystead.importKey({
           algorithm,
           keyMaterial,
-          format: formatOf(keyMaterial, options.format),
+          format: wrappedBy === undefined ? formatOf(keyMaterial, options.format) : wrappedFormatOf(algorithm, options.format),
+          wrappingKeyId: wrappedBy,
+          wrappingVersion: options.wrappingVersion,
+          wrappingMechanism: options.mechanism,
+          wrappingDigest: options.digest,
           keyId: options.id,
           ...newKeyFields(options),
         });

@@ -25,6 +25,10 @@ import { agreeKey } from "./agree-key.ts";
 import { deriveKey } from "./derive-key.ts";
 import { hpkeOpen } from "./hpke-open.ts";
 import { hpkeSeal } from "./hpke-seal.ts";
+import { wrapKey } from "./wrap-key.ts";
+import { unwrapKey } from "./unwrap-key.ts";
+import { exportKey } from "./export-key.ts";
+import { rewrapData } from "./rewrap-data.ts";
 import { hash } from "./hash.ts";
 import { generateRandom } from "./generate-random.ts";
 import { batch } from "./batch.ts";
@@ -95,6 +99,10 @@ export const OPERATIONS: readonly Operation[] = Object.freeze([
   deriveKey,
   hpkeSeal,
   hpkeOpen,
+  wrapKey,
+  unwrapKey,
+  exportKey,
+  rewrapData,
 ] as unknown as Operation[]);
 
 const byNumber = new Map(OPERATIONS.map((row) => [row.number, row]));

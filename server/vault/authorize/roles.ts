@@ -8,6 +8,7 @@ const CRYPTO: readonly Permission[] = [
   "crypto:verify",
   "crypto:encrypt",
   "crypto:decrypt",
+  "crypto:rewrap",
   "crypto:mac",
   "crypto:verify_mac",
   "crypto:data_key",
@@ -27,8 +28,9 @@ const DAILY: readonly Permission[] = [
   "key:deactivate",
   "key:rollback",
   "key:update",
+  "key:unwrap",
 ];
-const KEYS: readonly Permission[] = [...DAILY, "key:revoke", "key:destroy"];
+const KEYS: readonly Permission[] = [...DAILY, "key:revoke", "key:destroy", "key:wrap", "key:export"];
 
 /** Every built-in role. */
 export const ROLES: Readonly<Record<string, readonly Permission[]>> = Object.freeze({

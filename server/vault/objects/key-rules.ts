@@ -73,6 +73,16 @@ export function permitExport(
   return permitInState(attributes, keyId, "export", version, asking);
 }
 
+/**
+ * Returns when a key may be wrapped under another: one that may leave in plain would take it along.
+ *
+ * @throws {HsmError} KEY_NOT_EXTRACTABLE
+ */
+export function permitUnder(wrapping: KeyAttributes, wrappingId: string, target: KeyAttributes, targetId: string): void {
+  if (wrapping.exportable === "plain" && target.exportable !== "plain")
+    throw new HsmError("KEY_NOT_EXTRACTABLE", `key '${wrappingId}' may leave in plain and key '${targetId}' may not`);
+}
+
 function permitInState(
   attributes: KeyAttributes,
   keyId: string,

@@ -38,7 +38,17 @@ import { DueIndex, plannedSteps, type DueKey, type DueStep } from "./due.ts";
 import { collectSoon } from "./collect.ts";
 import { nextBlock, Uses, type Block, type Settled, type Used } from "./uses.ts";
 import type { Hierarchy } from "./hierarchy.ts";
-import { matches, permit, permitExport, stateForbids, usableVersions, versionState, type Asking, type KeyFilter } from "./key-rules.ts";
+import {
+  matches,
+  permit,
+  permitExport,
+  permitUnder,
+  stateForbids,
+  usableVersions,
+  versionState,
+  type Asking,
+  type KeyFilter,
+} from "./key-rules.ts";
 import { destroyAtOnce, requireState, versionToPromote, withNewVersion, type Step } from "./lifecycle.ts";
 import type { RecordKey } from "./record.ts";
 import type { CurrentRecord, VaultedRecords } from "./vaulted-records.ts";
@@ -212,15 +222,17 @@ export class Objects {
    * the answer; the caller wipes the material.
    *
    * @param version 0 = the current one
+   * @param under   the managed key it is wrapped under
    * @throws {HsmError} KEY_NOT_EXTRACTABLE unless the key's policy names that way out; KEY_STATE_FORBIDS;
    *   OBJECT_NOT_FOUND; INTEGRITY_FAILURE; PERMISSION_DENIED for a spent grant or one that is not for export
    */
-  async openForExport(grant: Grant, way: "wrapped" | "plain", version = 0): Promise<LeavingKey> {
+  async openForExport(grant: Grant, way: "wrapped" | "plain", version = 0, under?: string): Promise<LeavingKey> {
     const { namespace, keyId, usage, mayUseRevoked = false } = consumeGrant(grant);
     if (usage !== "export") throw new HsmError("PERMISSION_DENIED", "this grant does not let a key out");
     const entry = this.#cached(namespace, keyId) ?? (await this.#load(namespace, keyId));
     const wanted = version === 0 ? entry.attributes.current : version;
     noteState(grant, permitExport(entry.attributes, keyId, way, wanted, { now: this.now(), mayUseRevoked }));
+    if (under !== undefined) permitUnder((await this.describe(namespace, under)).attributes, under, entry.attributes, keyId);
     const { algorithm, mechanism, key } = entry.opened.get(wanted) ?? (await this.#openVersion(namespace, keyId, entry, wanted));
     return { algorithm, version: wanted, material: mechanism.store(key) };
   }

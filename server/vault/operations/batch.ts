@@ -6,14 +6,19 @@ import { batch as operation } from "@keystead/contract/operations/batch";
 import { decrypt } from "@keystead/contract/operations/decrypt";
 import { encrypt } from "@keystead/contract/operations/encrypt";
 import { generateMac } from "@keystead/contract/operations/generate-mac";
+import { rewrapData } from "@keystead/contract/operations/rewrap-data";
 import { sign } from "@keystead/contract/operations/sign";
 import { verify } from "@keystead/contract/operations/verify";
 import { handler, type ItemResult } from "./handler.ts";
 
-const ROWS: Readonly<Record<string, Operation>> = Object.freeze({ sign, verify, encrypt, decrypt, generateMac } as unknown as Record<
-  string,
-  Operation
->);
+const ROWS: Readonly<Record<string, Operation>> = Object.freeze({
+  sign,
+  verify,
+  encrypt,
+  decrypt,
+  generateMac,
+  rewrapData,
+} as unknown as Record<string, Operation>);
 
 /** Every item on its own: its own decision, its own result; one that fails spoils no other. */
 export const batch = handler(operation, async (invocation) => {

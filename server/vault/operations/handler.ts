@@ -91,6 +91,8 @@ export interface Result<O extends DescMessage> {
   readonly reply: MessageInitShape<O>;
   /** For the audit event, when the request did not say. */
   readonly keyId?: string;
+  /** A second key, for the same. */
+  readonly otherKeyId?: string;
   readonly namespace?: string;
   readonly version?: number;
   readonly change?: Change;

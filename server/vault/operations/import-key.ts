@@ -1,12 +1,19 @@
+import type { AlgorithmName } from "@keystead/contract/algorithms";
 import { algorithmName } from "@keystead/contract/enum-names";
 import { HsmError } from "@keystead/contract/errors";
 import { KeyMaterialFormat } from "@keystead/contract/generated/hsm/hsm_pb";
 import { importKey as operation } from "@keystead/contract/operations/import-key";
+import type { Key } from "@keystead/crypto/composite-key";
 import type { ImportFormat } from "@keystead/crypto/mechanism";
 import { mechanismFor } from "@keystead/crypto/mechanisms/register";
-import { handler } from "./handler.ts";
+import { unwrapFailed } from "@keystead/crypto/mechanisms/refusals";
+import { wipeAfter } from "@keystead/crypto/wipe";
+import type { Objects } from "../objects/objects.ts";
+import type { SoftwareProvider } from "../providers/software.ts";
+import { handler, otherGrantOf, type Invocation } from "./handler.ts";
 import { currentPublicKeyPem, exportPolicyName, keyMessage } from "./key-message.ts";
 import { newKeyId, newKeyLife, newKeyUsage } from "./new-key.ts";
+import { keyFromUnwrapped, wrapParams } from "./wrapping.ts";
 
 const FORMATS: Readonly<Record<KeyMaterialFormat, ImportFormat | undefined>> = Object.freeze({
   [KeyMaterialFormat.UNSPECIFIED]: undefined,
@@ -17,15 +24,37 @@ const FORMATS: Readonly<Record<KeyMaterialFormat, ImportFormat | undefined>> = O
   [KeyMaterialFormat.PEM]: "pem",
 });
 
-/** Takes a key made elsewhere, after the mechanism has checked it whole. The request's copy is wiped with its frame. */
-export const importKey = handler(operation, async ({ namespace, request, run }, { objects, provider }) => {
+/** The key in material that is wrapped under a key of this vault. */
+async function unwrappedKey(
+  invocation: Invocation<typeof operation.method.input>,
+  algorithm: AlgorithmName,
+  format: ImportFormat,
+  objects: Objects,
+  provider: SoftwareProvider,
+): Promise<Key> {
+  const { wrappingVersion, wrappingMechanism, wrappingDigest, keyMaterial } = invocation.request;
+  const key = await objects.open(otherGrantOf(invocation), wrappingVersion, unwrapFailed);
+  return wipeAfter(provider.unwrap(key, keyMaterial, wrapParams(wrappingMechanism, wrappingDigest)), (material) =>
+    keyFromUnwrapped(algorithm, format, material),
+  );
+}
+
+/**
+ * Takes a key made elsewhere, in plain or wrapped under a key of this vault, after the mechanism has checked it whole. The
+ * request's copy is wiped with its frame.
+ */
+export const importKey = handler(operation, async (invocation, { objects, provider }) => {
+  const { namespace, request, run } = invocation;
   const algorithm = algorithmName(request.algorithm);
   const format = FORMATS[request.format];
   if (algorithm === undefined || format === undefined) throw new HsmError("INVALID_REQUEST", "algorithm or format is missing");
   const usage = newKeyUsage(algorithm, request.usage);
   const life = newKeyLife(request, objects.now());
   const keyId = request.keyId === "" ? newKeyId(Date.now()) : request.keyId;
-  const key = mechanismFor(algorithm).importKey(format, request.keyMaterial);
+  const key =
+    request.wrappingKeyId === ""
+      ? mechanismFor(algorithm).importKey(format, request.keyMaterial)
+      : await unwrappedKey(invocation, algorithm, format, objects, provider);
   await provider.checkImported(algorithm, key, run);
   const { described, change } = await objects.create({
     namespace,

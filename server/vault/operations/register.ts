@@ -20,6 +20,10 @@ import { getAuditLog } from "./get-audit-log.ts";
 import { getKey } from "./get-key.ts";
 import { getPublicKey } from "./get-public-key.ts";
 import { getStatus } from "./get-status.ts";
+import { wrapKey } from "./wrap-key.ts";
+import { unwrapKey } from "./unwrap-key.ts";
+import { exportKey } from "./export-key.ts";
+import { rewrapData } from "./rewrap-data.ts";
 import { hash } from "./hash.ts";
 import { hpkeOpen } from "./hpke-open.ts";
 import { hpkeSeal } from "./hpke-seal.ts";
@@ -91,6 +95,10 @@ const LINES = [
   deriveKey,
   hpkeSeal,
   hpkeOpen,
+  wrapKey,
+  unwrapKey,
+  exportKey,
+  rewrapData,
 ] as unknown as readonly Handler[];
 
 /** Handlers by operation number. */

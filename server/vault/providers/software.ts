@@ -26,6 +26,7 @@ import { kdfs } from "@keystead/crypto/kdf/register";
 import { decryptionFailed } from "@keystead/crypto/mechanisms/refusals";
 import { mechanismFor } from "@keystead/crypto/mechanisms/register";
 import { wipe } from "@keystead/crypto/wipe";
+import { wrapForRecipient } from "@keystead/crypto/recipient";
 import { consistent } from "@keystead/crypto/self-tests/consistency";
 import type { OpenKey } from "../objects/objects.ts";
 import { Limiter } from "./limiter.ts";
@@ -268,6 +269,11 @@ export class SoftwareProvider {
   /** Key material, encrypted under `key`. */
   wrap(key: OpenKey, material: Uint8Array, params: WrapParams): Buffer {
     return this.#wrapper(key).wrap(key.publicKey ?? key.key, material, params);
+  }
+
+  /** Key material, encrypted for the holder of a public key (PEM). */
+  wrapFor(publicKeyPem: string, material: Uint8Array, params: WrapParams): Buffer {
+    return wrapForRecipient(publicKeyPem, material, params);
   }
 
   /** The material behind `wrapped`; the caller wipes it. */

@@ -1,0 +1,13 @@
+/** The options that say how a key is wrapped. */
+import type { Command } from "commander";
+import type { WrappingMechanism } from "@keystead/client/shapes";
+
+export interface WrappingOptions {
+  readonly mechanism?: WrappingMechanism;
+  readonly digest?: string;
+}
+
+export const wrappingOptions = (command: Command): Command =>
+  command
+    .option("--mechanism <name>", "with RSA: rsa_aes_kwp (PKCS#11 CKM_RSA_AES_KEY_WRAP) or rsa_oaep (default: rsa_aes_kwp)")
+    .option("--digest <name>", "with RSA: the digest of OAEP and of its MGF1 (default: SHA-256)");

@@ -1,0 +1,41 @@
+import { algorithmName } from "@keystead/contract/enum-names";
+import { HsmError } from "@keystead/contract/errors";
+import { unwrapKey as operation } from "@keystead/contract/operations/unwrap-key";
+import { unwrapFailed } from "@keystead/crypto/mechanisms/refusals";
+import { wipeAfter } from "@keystead/crypto/wipe";
+import { grantOf, handler } from "./handler.ts";
+import { currentPublicKeyPem, exportPolicyName, keyMessage } from "./key-message.ts";
+import { newKeyId, newKeyUsage } from "./new-key.ts";
+import { keyFromUnwrapped, wrapParams, wrappedImportFormat } from "./wrapping.ts";
+
+/** A new managed key of wrapped material. It was known elsewhere: it is not local, whatever it was before. */
+export const unwrapKey = handler(operation, async (invocation, { objects, provider }) => {
+  const { namespace, request, run } = invocation;
+  const template = request.asKey;
+  const algorithm = algorithmName(template?.algorithm ?? 0);
+  if (template === undefined || algorithm === undefined) throw new HsmError("INVALID_REQUEST", "as_key: say what key it becomes");
+  const usage = newKeyUsage(algorithm, template.usage);
+  const keyId = template.keyId === "" ? newKeyId(Date.now()) : template.keyId;
+  const unwrapping = await objects.open(grantOf(invocation), request.version, unwrapFailed);
+  const key = wipeAfter(provider.unwrap(unwrapping, request.wrappedKey, wrapParams(request.mechanism, request.digest)), (material) =>
+    keyFromUnwrapped(algorithm, wrappedImportFormat(algorithm), material),
+  );
+  await provider.checkImported(algorithm, key, run);
+  const { described, change } = await objects.create({
+    namespace,
+    keyId,
+    algorithm,
+    usage,
+    tags: [...new Set(template.tags)],
+    description: template.description,
+    exportable: exportPolicyName(template.exportable),
+    key,
+    local: false,
+  });
+  return {
+    reply: { keyId, key: keyMessage(described), publicKey: currentPublicKeyPem(described) },
+    otherKeyId: keyId,
+    version: unwrapping.version,
+    change,
+  };
+});
