@@ -174,6 +174,56 @@ test("MACs, digests, random bytes, data keys and batches", async () => {
   assert.deepEqual([results[1].error.code, batch.exit], ["OBJECT_NOT_FOUND", 5]);
 });
 
+test("keys are wrapped, unwrapped, exported and imported wrapped, and data is encrypted anew", async () => {
+  await json("keys", "create", "AES-256-KWP", "--id", "transport");
+  await json("keys", "create", "AES-256-GCM", "--id", "leaving", "--exportable", "plain");
+  await json("keys", "create", "AES-256-GCM", "--id", "staying");
+  const wrapped = await keystead(["wrap", "transport", "leaving"]);
+  assert.equal(wrapped.exit, 0, wrapped.err);
+  assert.equal((await keystead(["wrap", "transport", "staying"])).exit, 6);
+  const copy = await keystead(["unwrap", "transport", "AES-256-GCM", "--id", "copy", "--exportable", "plain"], { stdin: wrapped.out });
+  assert.equal(copy.exit, 0, copy.err);
+  assert.equal((await keystead(["unwrap", "transport", "AES-128-GCM"], { stdin: wrapped.out })).exit, 7);
+  const [first, second] = [await keystead(["export", "leaving", "--plain"]), await keystead(["export", "copy", "--plain"])];
+  assert.deepEqual([first.exit, first.out.toString()], [0, second.out.toString()]);
+  assert.equal((await keystead(["export", "leaving"])).exit, 2);
+  assert.equal((await keystead(["export", "staying", "--plain"])).exit, 6);
+
+  // Bring your own key: for the public half of a key that may unwrap.
+  await json("keys", "create", "RSA-2048", "--id", "byok", "--usage", "unwrap");
+  assert.equal((await keystead(["keys", "public", "byok", "--out", "byok.pem"])).exit, 0);
+  assert.equal((await keystead(["export", "leaving", "--for", "byok.pem", "--out", "byok.wrapped"])).exit, 0);
+  const imported = [
+    "keys",
+    "import",
+    "AES-256-GCM",
+    "--in",
+    "byok.wrapped",
+    "--wrapped-by",
+    "byok",
+    "--id",
+    "mine",
+    "--exportable",
+    "plain",
+  ];
+  assert.equal((await keystead(imported)).exit, 0);
+  assert.equal((await keystead(["export", "mine", "--plain"])).out.toString(), first.out.toString());
+  const oaep = ["--mechanism", "rsa_oaep", "--digest", "SHA-384"];
+  assert.equal((await keystead(["export", "leaving", "--for", "byok.pem", ...oaep, "--out", "oaep.wrapped"])).exit, 0);
+  assert.equal((await keystead(["unwrap", "byok", "AES-256-GCM", "--in", "oaep.wrapped", ...oaep])).exit, 0);
+  assert.equal((await keystead(["unwrap", "byok", "AES-256-GCM", "--in", "oaep.wrapped"])).exit, 7);
+
+  const sealed = (await keystead(["encrypt", "staying", "--direct"], { stdin: "small" })).out;
+  await json("keys", "rotate", "staying");
+  const anew = await keystead(["rewrap", "staying", "--json"], { stdin: sealed });
+  const { ciphertext, version, source_version: sourceVersion } = JSON.parse(anew.out.toString());
+  assert.deepEqual([version, sourceVersion], [2, 1]);
+  assert.equal((await keystead(["decrypt", "staying", "--direct"], { stdin: ciphertext })).out.toString(), "small");
+  const moved = await keystead(["rewrap", "staying", "--to", "copy"], { stdin: sealed });
+  assert.equal((await keystead(["decrypt", "leaving", "--direct"], { stdin: moved.out })).out.toString(), "small");
+  assert.equal((await keystead(["rewrap", "staying"], { stdin: Buffer.alloc(40).toString("base64") })).exit, 7);
+});
+
 test("a minted token is enough, within its role and namespace", async () => {
   await json("namespaces", "create", "tenant");
   await json("keys", "create", "Ed25519", "--id", "theirs", "--namespace", "tenant");
