@@ -1,7 +1,7 @@
 /** The `keystead` command against a real development server: three processes, TLS with client certificates, SQLite, the audit log. */
 import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
-import { verify as checkSignature, createPublicKey } from "node:crypto";
+import { createHash, createPublicKey, verify as checkSignature, X509Certificate } from "node:crypto";
 import { chmodSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -135,6 +135,62 @@ test("a signature verifies here and with OpenSSL, and a changed file does not", 
   assert.ok(checkSignature("sha256", file, createPublicKey(pem), readFileSync(join(folder, "file.sig"))));
   const raw = await keystead(["sign", "signer", "--in", "file", "--format", "raw", "--out", "-"]);
   assert.ok(checkSignature("sha256", file, { key: createPublicKey(pem), dsaEncoding: "ieee-p1363" }, raw.out));
+});
+
+test("a context, a pre-hash, a nonce that repeats and a length of salt are part of what is signed", async () => {
+  for (const [algorithm, signing, verifying = signing, not = []] of [
+    ["Ed448", ["--context", "release"], ["--context", "release"], ["--context", "another"]],
+    ["Ed25519", ["--scheme", "prehash"], ["--scheme", "prehash"], []],
+    ["ML-DSA-65", ["--context", "release"], ["--context", "release"], []],
+    ["Dilithium2", [], [], ["--context", "release"]],
+    ["SLH-DSA-SHA2-128f", [], [], ["--context", "release"]],
+    ["ML-DSA-65+Ed25519", ["--context", "release"], ["--context", "release"], []],
+    ["RSA-2048", ["--salt-bytes", "20"], ["--salt-bytes", "20"], []],
+  ] as const) {
+    const id = `choosing-${algorithm.replaceAll("+", "-")}`;
+    await json("keys", "create", algorithm, "--id", id);
+    const { out } = await keystead(["sign", id, "hello", ...signing]);
+    const signature = out.toString().trim();
+    assert.equal((await keystead(["verify", id, "hello", "--signature", signature, ...verifying])).exit, 0, algorithm);
+    assert.equal((await keystead(["verify", id, "hello", "--signature", signature, ...not])).exit, 1, algorithm);
+  }
+  await json("keys", "create", "secp256k1", "--id", "repeating");
+  const once = (await keystead(["sign", "repeating", "hello", "--deterministic"])).out.toString();
+  assert.equal((await keystead(["sign", "repeating", "hello", "--deterministic"])).out.toString(), once);
+  assert.notEqual((await keystead(["sign", "repeating", "hello"])).out.toString(), once);
+  const digest = createHash("sha256").update("hello").digest("hex");
+  assert.equal((await keystead(["sign-digest", "repeating", digest, "--deterministic"])).out.toString(), once);
+  assert.equal((await keystead(["sign-digest", "repeating", "xyz"])).exit, 2);
+});
+
+test("an authority certifies a key, and a request names one", async () => {
+  await json("keys", "create", "ECDSA-P384", "--id", "root");
+  await json("keys", "create", "Ed25519", "--id", "api");
+  const rootWords = [
+    "--subject",
+    "CN=Root,O=Example",
+    "--authority",
+    "--path-length",
+    "0",
+    "--key-usage",
+    "key_cert_sign",
+    "--days",
+    "3650",
+  ];
+  const made = await keystead(["certificate", "root", ...rootWords, "--out", "root.pem"]);
+  assert.equal(made.exit, 0, made.err);
+  const leafWords = ["--for", "api", "--issuer", "CN=Root,O=Example", "--subject", "CN=api", "--dns", "api.example.com", "--ip", "::1"];
+  const leaf = await keystead(["certificate", "root", ...leafWords, "--purpose", "server_auth"]);
+  assert.equal(leaf.exit, 0, leaf.err);
+  const [root, certificate] = [new X509Certificate(readFileSync(join(folder, "root.pem"))), new X509Certificate(leaf.out)];
+  assert.ok(certificate.checkIssued(root) && certificate.verify(root.publicKey) && root.verify(root.publicKey) && root.ca);
+  assert.equal(certificate.subjectAltName, "DNS:api.example.com, IP Address:0:0:0:0:0:0:0:1");
+  assert.ok(certificate.publicKey.equals(createPublicKey((await keystead(["keys", "public", "api"])).out)));
+  const request = await keystead(["csr", "api", "--subject", "CN=api", "--dns", "api.example.com", "--out", "api.csr"]);
+  assert.equal(request.exit, 0, request.err);
+  assert.match(readFileSync(join(folder, "api.csr"), "utf8"), /^-----BEGIN CERTIFICATE REQUEST-----\n/);
+  assert.equal((await keystead(["csr", "api"])).exit, 2);
+  assert.equal((await keystead(["csr", "api", "--subject", "nobody"])).exit, 2);
 });
 
 test("files and small data are encrypted and decrypted, and a changed byte is refused", async () => {

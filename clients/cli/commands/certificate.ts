@@ -16,7 +16,7 @@ export function certificate(root: Command, run: Run): void {
     usage: "certificate <key>",
     summary: "Make an X.509 certificate, self-signed or for another key",
     examples: [
-      "keystead certificate root --subject CN=Root,O=Example --ca --key-usage key_cert_sign --days 3650 --out root.pem",
+      "keystead certificate root --subject CN=Root,O=Example --authority --key-usage key_cert_sign --days 3650 --out root.pem",
       "keystead certificate root --for api --issuer CN=Root,O=Example --subject CN=api.example.com --dns api.example.com --out api.pem",
     ],
     options: (command) =>

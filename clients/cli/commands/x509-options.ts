@@ -13,7 +13,7 @@ export interface X509Options extends TargetOptions {
   readonly uri?: readonly string[];
   readonly keyUsage?: readonly string[];
   readonly purpose?: readonly string[];
-  readonly ca?: boolean;
+  readonly authority?: boolean;
   readonly pathLength?: number;
   readonly digest?: string;
   readonly scheme?: SignatureScheme;
@@ -28,8 +28,8 @@ export const x509Options = (command: Command): Command =>
     .option("--uri <uri>", "a URI of the subject; repeat for more", collect)
     .option("--key-usage <usage>", "what the key is for, such as digital_signature or key_cert_sign; repeat for more", collect)
     .option("--purpose <purpose>", "an extended key usage, such as server_auth; repeat for more", collect)
-    .option("--ca", "the key is an authority's")
-    .option("--path-length <number>", "with --ca: how many authorities may follow", wholeNumber("--path-length", 0, 255))
+    .option("--authority", "the key is an authority's")
+    .option("--path-length <number>", "with --authority: how many authorities may follow", wholeNumber("--path-length", 0, 255))
     .option("--digest <name>", "digest of the signature (default: the algorithm's own)")
     .option("--scheme <scheme>", "RSA: pss or pkcs1 (default: pss)");
 
@@ -41,7 +41,7 @@ export const x509Fields = ({ subject = "", ...options }: X509Options) => ({
   uris: options.uri,
   keyUsage: options.keyUsage as readonly CertificateUsage[] | undefined,
   purposes: options.purpose as readonly CertificatePurpose[] | undefined,
-  isCa: options.ca,
+  isCa: options.authority,
   limitPath: options.pathLength === undefined ? undefined : true,
   pathLength: options.pathLength,
   digest: options.digest,
