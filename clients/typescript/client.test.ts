@@ -108,7 +108,15 @@ test("gives canonical names, Buffers and Dates", async () => {
     assert.deepEqual(key.createdAt, new Date(1000));
     assert.equal(key.updatedAt, undefined);
     assert.deepEqual(key.versions, [
-      { version: 1, state: "active", local: true, rotationReason: "", complianceRequirement: "", promotedFrom: 0 },
+      {
+        version: 1,
+        state: "active",
+        local: true,
+        rotationReason: "",
+        complianceRequirement: "",
+        promotedFrom: 0,
+        purgeNeedsApproval: false,
+      },
     ]);
     const answer = await keystead.sign({ keyId: "k", data: Buffer.from("x"), format: "raw", digest: "sha384" });
     assert.ok(Buffer.isBuffer(answer.signature));

@@ -54,6 +54,8 @@ export interface Keystead {
   destroyKey(request: shapes.DestroyKeyRequest): Promise<shapes.ChangedKeyResponse>;
   cancelDestruction(request: shapes.VersionAddress): Promise<shapes.ChangedKeyResponse>;
   purgeKey(request: shapes.VersionAddress): Promise<shapes.ChangedKeyResponse>;
+  /** Confirms a destruction that the server asked for. */
+  approvePurge(request: shapes.VersionAddress): Promise<shapes.ChangedKeyResponse>;
   setAttributes(request: shapes.SetAttributesRequest): Promise<shapes.ChangedKeyResponse>;
   findObjects(request?: shapes.FindObjectsRequest): Promise<shapes.FindObjectsResponse>;
   sign(request: shapes.SignRequest): Promise<shapes.SignResponse>;
@@ -166,6 +168,7 @@ export function createKeystead(options: KeysteadOptions): Keystead {
     destroyKey: method("DestroyKey"),
     cancelDestruction: method("CancelDestruction"),
     purgeKey: method("PurgeKey"),
+    approvePurge: method("ApprovePurge"),
     setAttributes: method("SetAttributes"),
     findObjects: method("FindObjects"),
     sign: method("Sign"),

@@ -55,6 +55,16 @@ export interface KeyVersion {
   readonly revocation?: Revocation;
   readonly purgeAt?: Date;
   readonly deactivatedAt?: Date;
+  readonly purgeNeedsApproval: boolean;
+}
+
+/** When a key is rotated by itself; what is left out has the contract's default. */
+export interface RotationPolicy {
+  readonly intervalSeconds?: number | undefined;
+  readonly overlapSeconds?: number | undefined;
+  readonly maxVersions?: number | undefined;
+  readonly noticeSeconds?: number | undefined;
+  readonly revokeAfterOverlap?: boolean | undefined;
 }
 
 /** How and why something was revoked. */
@@ -109,6 +119,10 @@ export interface Key {
   /** Uses that made something new, and the bytes they were given. */
   readonly uses?: bigint;
   readonly bytesUsed?: bigint;
+  readonly rotationPolicy?: RotationPolicy;
+  readonly nextRotationAt?: Date;
+  /** Its destruction is due only after approvePurge. */
+  readonly purgeNeedsApproval?: boolean;
   /** Left out by servers that know no export. */
   readonly exportable?: ExportPolicy;
 }
@@ -135,7 +149,9 @@ interface NewKey {
   readonly state?: KeyStateSpelling | undefined;
 }
 
-export type GenerateKeyRequest = NewKey;
+export interface GenerateKeyRequest extends NewKey {
+  readonly rotationPolicy?: RotationPolicy | undefined;
+}
 export interface ImportKeyRequest extends NewKey {
   readonly keyMaterial: Uint8Array;
   readonly format: KeyMaterialFormat;
@@ -189,9 +205,13 @@ export interface UpdateKeyRequest extends KeyAddress {
   readonly description?: string | undefined;
   readonly addTags?: readonly string[] | undefined;
   readonly removeTags?: readonly string[] | undefined;
+  readonly rotationPolicy?: RotationPolicy | undefined;
+  readonly removeRotationPolicy?: boolean | undefined;
 }
 export interface DestroyKeyRequest extends VersionAddress {
   readonly delaySeconds?: number | undefined;
+  /** Due only after approvePurge, instead of after a delay. */
+  readonly needsApproval?: boolean | undefined;
 }
 export interface SetAttributesRequest extends KeyAddress {
   readonly attributes: KeyAttributes;

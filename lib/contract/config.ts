@@ -125,6 +125,8 @@ export interface VaultConfig {
     readonly destructionDelaySeconds: number;
     /** The least it may wait; above 0, DeleteKey is refused. */
     readonly minDestructionDelaySeconds: number;
+    /** From ApprovePurge until the destruction is due. */
+    readonly purgeGraceSeconds: number;
     /** How often due activations, deactivations and destructions are looked for. */
     readonly intervalSeconds: number;
   };

@@ -163,6 +163,7 @@ export const TRANSITIONS: readonly TransitionRow[] = Object.freeze([
   },
   { operation: "DestroyKey", from: LIVING, to: "purge_scheduled", versions: true },
   { operation: "CancelDestruction", from: ["purge_scheduled"], to: "before", versions: true },
+  { operation: "ApprovePurge", from: ["purge_scheduled"], to: "same", when: "the destruction waits for approval", versions: true },
   { operation: "PurgeKey", from: ["purge_scheduled"], to: "destroyed", when: "the destruction is due", versions: true },
   { operation: "DeleteKey", from: [...LIVING, "purge_scheduled"], to: "destroyed", versions: false },
   { operation: "RotateKey", from: ["active"], to: "same", versions: false },

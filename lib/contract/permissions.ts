@@ -20,6 +20,7 @@ export const PERMISSIONS = Object.freeze([
   // To whoever the caller names: what is exported under a stranger's public key is the stranger's.
   "key:export",
   "key:export_plain",
+  "key:approve_purge",
   "crypto:sign",
   // A digest says nothing of what is signed: the vault signs blindly.
   "crypto:sign_digest",

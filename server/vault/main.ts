@@ -139,7 +139,11 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
     provider,
     listings,
     rsaPkcs1Decryption: config.rsaPkcs1Decryption,
-    destruction: { delaySeconds: config.lifecycle.destructionDelaySeconds, minDelaySeconds: config.lifecycle.minDestructionDelaySeconds },
+    destruction: {
+      delaySeconds: config.lifecycle.destructionDelaySeconds,
+      minDelaySeconds: config.lifecycle.minDestructionDelaySeconds,
+      graceSeconds: config.lifecycle.purgeGraceSeconds,
+    },
     status,
     async readAudit(query) {
       const { events, next } = await readEvents({

@@ -186,6 +186,7 @@ const VALID: Readonly<Record<string, (namespace: string) => object>> = {
   DestroyKey: (namespace) => ({ namespace, keyId: "turning" }),
   CancelDestruction: (namespace) => ({ namespace, keyId: "scheduled" }),
   PurgeKey: (namespace) => ({ namespace, keyId: "due" }),
+  ApprovePurge: (namespace) => ({ namespace, keyId: "waiting" }),
   SetAttributes: (namespace) => ({ namespace, keyId: "turning", attributes: { label: "turns" } }),
   FindObjects: (namespace) => ({ namespace, match: { keyType: "CKK_AES" } }),
   Sign: (namespace) => ({ namespace, keyId: "signer", data: DATA }),
@@ -252,6 +253,7 @@ const ONCE: Readonly<Record<string, readonly (readonly [operation: string, more:
   DestroyKey: [],
   CancelDestruction: [["DestroyKey", {}]],
   PurgeKey: [["DestroyKey", { delaySeconds: 0 }]],
+  ApprovePurge: [["DestroyKey", { needsApproval: true }]],
 };
 
 /** A request of the operation that will be answered, for a key of its own where the operation uses one up. */

@@ -47,6 +47,21 @@ export function keysCancelDestroy(parent: Command, run: Run): void {
   });
 }
 
+export function keysApprovePurge(parent: Command, run: Run): void {
+  leaf<Options & { readonly yes?: boolean }>(parent, run, {
+    usage: "approve-purge <key>",
+    summary: "Confirm a destruction that the server asked for; it is due after the grace period",
+    examples: ["keystead keys approve-purge old-release", "keystead keys approve-purge backup --key-version 1 --yes"],
+    options: (command) => versionOption(command).option("--yes", "do not ask"),
+    body: async (context, { keyVersion, yes }, [keyId = ""]) => {
+      await confirm(`Confirm the destruction of ${told(keyId, keyVersion)}?`, yes, context.shell);
+      const answer = await (await context.connect()).approvePurge({ keyId, version: keyVersion });
+      const due = keyVersion === undefined ? answer.key : answer.key.versions.find(({ version }) => version === keyVersion);
+      await context.print(answer, () => `${told(keyId, keyVersion)} will be destroyed at ${dateText(due?.purgeAt)}\n`);
+    },
+  });
+}
+
 export function keysPurge(parent: Command, run: Run): void {
   leaf<Options & { readonly yes?: boolean }>(parent, run, {
     usage: "purge <key>",

@@ -4,7 +4,7 @@ import { group, type Run } from "../command-tree.ts";
 import { keysAttributes } from "./keys-attributes.ts";
 import { keysCreate } from "./keys-create.ts";
 import { keysDelete } from "./keys-delete.ts";
-import { keysCancelDestroy, keysDestroy, keysPurge } from "./keys-destroy.ts";
+import { keysApprovePurge, keysCancelDestroy, keysDestroy, keysPurge } from "./keys-destroy.ts";
 import { keysFind } from "./keys-find.ts";
 import { keysImport } from "./keys-import.ts";
 import { keysList } from "./keys-list.ts";
@@ -38,6 +38,7 @@ export function keys(root: Command, run: Run): void {
     keysRevoke,
     keysDestroy,
     keysCancelDestroy,
+    keysApprovePurge,
     keysPurge,
     keysDelete,
   ])

@@ -51,6 +51,7 @@ import { cancelDestruction } from "./cancel-destruction.ts";
 import { purgeKey } from "./purge-key.ts";
 import { setAttributes } from "./set-attributes.ts";
 import { findObjects } from "./find-objects.ts";
+import { approvePurge } from "./approve-purge.ts";
 
 /** Every operation, in the order of its number. */
 export const OPERATIONS: readonly Operation[] = Object.freeze([
@@ -95,6 +96,7 @@ export const OPERATIONS: readonly Operation[] = Object.freeze([
   purgeKey,
   setAttributes,
   findObjects,
+  approvePurge,
   agreeKey,
   deriveKey,
   hpkeSeal,

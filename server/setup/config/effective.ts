@@ -127,6 +127,7 @@ function vault(config: ConfigTree, base: PathBase): VaultConfig {
     lifecycle: {
       destructionDelaySeconds: lifecycle.destruction_delay_seconds,
       minDestructionDelaySeconds: lifecycle.min_destruction_delay_seconds,
+      purgeGraceSeconds: lifecycle.purge_grace_seconds,
       intervalSeconds: lifecycle.interval_seconds,
     },
     namespaces: Object.fromEntries(Object.entries(config.namespaces).map(([name, entry]) => [name, namespace(entry)])),

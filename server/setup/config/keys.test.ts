@@ -135,6 +135,7 @@ const ROWS: readonly Row[] = [
   row("crypto.pool_jobs", "77", (c) => c.vault.limits.poolJobs, 77),
   row("lifecycle.destruction_delay_seconds", "30d", (c) => c.vault.lifecycle.destructionDelaySeconds, 2_592_000),
   row("lifecycle.min_destruction_delay_seconds", "1d", (c) => c.vault.lifecycle.minDestructionDelaySeconds, 86_400),
+  row("lifecycle.purge_grace_seconds", "2h", (c) => c.vault.lifecycle.purgeGraceSeconds, 7200),
   row("lifecycle.interval_seconds", "2", (c) => c.vault.lifecycle.intervalSeconds, 2),
   row("logging.level", "trace", (c) => [c.gateway.logLevel, c.vault.logLevel, c.logging.level], ["trace", "trace", "trace"]),
   row("logging.format", "json", (c) => c.logging.format, "json"),

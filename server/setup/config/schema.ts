@@ -125,6 +125,7 @@ const crypto = z.strictObject({
 const lifecycle = z.strictObject({
   destruction_delay_seconds: key(KIND.seconds, "How long DestroyKey waits before a key is destroyed, when the request does not say."),
   min_destruction_delay_seconds: key(KIND.seconds, "The least it may wait; above 0, DeleteKey (which destroys at once) is refused."),
+  purge_grace_seconds: key(KIND.seconds, "How long after ApprovePurge a destruction that the server asked for can still be cancelled."),
   interval_seconds: key(KIND.seconds, "How often due activations, deactivations and destructions are looked for; at least 1."),
 });
 

@@ -37,6 +37,7 @@ const TABLE: Readonly<Record<string, string>> = {
   UnwrapKey: "A N O K",
   ExportKey: "A N K",
   RewrapData: "A O U S",
+  ApprovePurge: "A",
   Sign: "A O U S",
   SignDigest: "A S",
   GenerateCsr: "A O U S",

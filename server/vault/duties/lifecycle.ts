@@ -1,16 +1,20 @@
 /**
- * The duty that takes the steps of a key's life which nobody has to ask for: activation and deactivation by date, and
- * destruction when it is due. It goes through the monitor like everybody: each step is decided on and recorded, and one
+ * The duty that takes the steps of a key's life which nobody has to ask for: activation and deactivation by date,
+ * destruction when it is due, and what rotation policies ask for. It goes through the monitor like everybody: each step is decided on and recorded, and one
  * that is refused stays undone.
  *
  * It must never act on what it read itself: the operation looks at the key again, under the key's lock.
  */
 import { create, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
+import { RevocationReason } from "@keystead/contract/generated/hsm/hsm_pb";
 import { asHsmError } from "@keystead/contract/errors";
 import type { Logger } from "@keystead/contract/logging";
 import type { Operation } from "@keystead/contract/operation";
 import { activateKey } from "@keystead/contract/operations/activate-key";
 import { deactivateKey } from "@keystead/contract/operations/deactivate-key";
+import { destroyKey } from "@keystead/contract/operations/destroy-key";
+import { revokeKey } from "@keystead/contract/operations/revoke-key";
+import { rotateKey } from "@keystead/contract/operations/rotate-key";
 import { purgeKey } from "@keystead/contract/operations/purge-key";
 import type { DueStep } from "../objects/due.ts";
 import type { Objects } from "../objects/objects.ts";
@@ -18,12 +22,26 @@ import type { Objects } from "../objects/objects.ts";
 /** Performs an operation as the duty's own principal: the monitor's entrance. */
 export type Perform = <I extends DescMessage>(operation: Operation<I>, request: MessageShape<I>) => Promise<unknown>;
 
+const address = ({ namespace, keyId, version }: { namespace: string; keyId: string; version: number }) => ({ namespace, keyId, version });
+
 const request: Readonly<
-  Record<DueStep["operation"], (perform: Perform, key: { namespace: string; keyId: string; version: number }) => Promise<unknown>>
+  Record<
+    Exclude<DueStep["operation"], "notice">,
+    (perform: Perform, key: { namespace: string; keyId: string; version: number }) => Promise<unknown>
+  >
 > = Object.freeze({
   ActivateKey: (perform, { namespace, keyId }) => perform(activateKey, create(activateKey.method.input, { namespace, keyId })),
   DeactivateKey: (perform, { namespace, keyId }) => perform(deactivateKey, create(deactivateKey.method.input, { namespace, keyId })),
-  PurgeKey: (perform, key) => perform(purgeKey, create(purgeKey.method.input, key)),
+  RotateKey: (perform, { namespace, keyId }) =>
+    perform(rotateKey, create(rotateKey.method.input, { namespace, keyId, reason: "rotation policy" })),
+  RevokeKey: (perform, key) =>
+    perform(
+      revokeKey,
+      create(revokeKey.method.input, { ...address(key), reason: RevocationReason.SUPERSEDED, comment: "rotation policy" }),
+    ),
+  // Nobody asked for the end of this version: it waits for somebody who does.
+  DestroyKey: (perform, key) => perform(destroyKey, create(destroyKey.method.input, { ...address(key), needsApproval: true })),
+  PurgeKey: (perform, key) => perform(purgeKey, create(purgeKey.method.input, address(key))),
 });
 
 /**
@@ -36,6 +54,12 @@ export async function takeDueSteps(objects: Objects, perform: Perform, log: Logg
   let taken = 0;
   for (const step of await objects.due()) {
     if (!wanted()) return taken;
+    if (step.operation === "notice") {
+      const { namespace, keyId, version } = step;
+      log.warn("a key will soon be rotated", { namespace, key: keyId, version });
+      objects.noticed(namespace, keyId, version);
+      continue;
+    }
     try {
       await request[step.operation](perform, step);
       taken += 1;

@@ -73,6 +73,11 @@ export class Measurements {
       "Listings of keys that had to be read.",
       () => this.#listings?.counters.misses ?? 0,
     );
+    registry.observedCounter(
+      "hsm_key_rotation_notices_total",
+      "Keys of which the log said that their policy will soon rotate them.",
+      () => this.#vault?.objects.counters.rotationNotices ?? 0,
+    );
     registry.observedCounter("hsm_auth_failures_total", "Credentials refused.", () => this.#authenticator?.counters.failures ?? 0);
     registry.observedCounter(
       "hsm_auth_jwt_failure_total",

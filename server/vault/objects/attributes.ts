@@ -28,9 +28,23 @@ export interface RevocationFacts {
 
 /** A destruction that waits for its time. */
 export interface ScheduledPurge {
+  /** 0 while it needs approval. */
   readonly at: number;
+  /** It is not due before somebody has confirmed it. */
+  readonly needsApproval?: true;
+  /** Who has. */
+  readonly approvedBy?: string;
   /** The state to return to when it is cancelled. */
   readonly before: KeyStateName;
+}
+
+/** When a key is rotated by itself, and what becomes of older versions. Times are in milliseconds. */
+export interface RotationRules {
+  readonly interval: number;
+  readonly overlap: number;
+  readonly maxVersions: number;
+  readonly notice: number;
+  readonly revokeAfterOverlap: boolean;
 }
 
 export interface VersionAttributes {
@@ -83,6 +97,7 @@ export interface KeyAttributes {
   readonly maxBytes?: number;
   /** What is known of its uses; of a limited key, with the whole of the block that was last reserved. */
   readonly used?: Used;
+  readonly rotation?: RotationRules;
   readonly revocation?: RevocationFacts;
   readonly purge?: ScheduledPurge;
 }

@@ -1,14 +1,16 @@
 /**
- * What is due, and when: activations and deactivations by date, scheduled destructions.
+ * What is due, and when: activations and deactivations by date, scheduled destructions, and what
+ * rotation policies ask for.
  *
  * The index knows of every key only the time of its next due step, and only while there is one; what then has to be
  * done is read off the key's attributes when that time has come. It is made anew from the records at each unseal.
  */
 import type { KeyAttributes } from "./attributes.ts";
+import { excess, nextRotation, revocations } from "./rotation.ts";
 
 /** One step that is due, by the name of the operation that makes it. */
 export interface DueStep {
-  readonly operation: "ActivateKey" | "DeactivateKey" | "PurgeKey";
+  readonly operation: "ActivateKey" | "DeactivateKey" | "RotateKey" | "RevokeKey" | "DestroyKey" | "PurgeKey" | "notice";
   /** An older version; 0 = the key. */
   readonly version: number;
   readonly at: number;
@@ -25,9 +27,13 @@ export function plannedSteps(attributes: KeyAttributes): DueStep[] {
         : [{ operation: "ActivateKey", version: 0, at: startDate }, ...purgesOf(versions)];
     case "active":
     case "suspended":
-      return endDate === undefined ? purgesOf(versions) : [{ operation: "DeactivateKey", version: 0, at: endDate }, ...purgesOf(versions)];
+      return [
+        ...(endDate === undefined ? [] : [{ operation: "DeactivateKey" as const, version: 0, at: endDate }]),
+        ...purgesOf(versions),
+        ...rotationOf(attributes),
+      ];
     case "purge_scheduled":
-      return purge === undefined ? [] : [{ operation: "PurgeKey", version: 0, at: purge.at }];
+      return purge === undefined || purge.needsApproval === true ? [] : [{ operation: "PurgeKey", version: 0, at: purge.at }];
     case "destroyed":
       return [];
     default:
@@ -37,8 +43,28 @@ export function plannedSteps(attributes: KeyAttributes): DueStep[] {
 
 const purgesOf = (versions: KeyAttributes["versions"]): DueStep[] =>
   versions.flatMap(({ version, state, purge }) =>
-    state === "purge_scheduled" && purge !== undefined ? [{ operation: "PurgeKey" as const, version, at: purge.at }] : [],
+    state === "purge_scheduled" && purge !== undefined && purge.needsApproval !== true
+      ? [{ operation: "PurgeKey" as const, version, at: purge.at }]
+      : [],
   );
+
+/** What the key's rotation policy asks for. A step called "notice" changes nothing: somebody is told. */
+function rotationOf(attributes: KeyAttributes): DueStep[] {
+  const { rotation, endDate = Infinity } = attributes;
+  if (rotation === undefined) return [];
+  const rotateAt = nextRotation(attributes);
+  return [
+    // A key that ends before is not rotated any more.
+    ...(rotateAt === undefined || rotateAt >= endDate
+      ? []
+      : [
+          { operation: "notice" as const, version: attributes.current, at: rotateAt - rotation.notice },
+          { operation: "RotateKey" as const, version: 0, at: rotateAt },
+        ]),
+    ...revocations(attributes, rotation).map((step) => ({ operation: "RevokeKey" as const, ...step })),
+    ...excess(attributes, rotation).map((step) => ({ operation: "DestroyKey" as const, ...step })),
+  ];
+}
 
 export interface DueKey {
   readonly namespace: string;
@@ -47,13 +73,26 @@ export interface DueKey {
 
 export class DueIndex {
   readonly #next = new Map<string, DueKey & { readonly at: number }>();
+  /** Notices that were given, by key: the version they were about. */
+  readonly #noticed = new Map<string, number>();
 
   /** What is known of a key now. */
   note(namespace: string, keyId: string, attributes: KeyAttributes): void {
     const name = `${namespace}/${keyId}`;
-    const at = plannedSteps(attributes).reduce((least, step) => Math.min(least, step.at), Infinity);
+    const at = this.steps(namespace, keyId, attributes).reduce((least, step) => Math.min(least, step.at), Infinity);
     if (at === Infinity) this.#next.delete(name);
     else this.#next.set(name, { namespace, keyId, at });
+  }
+
+  /** The steps that are still to be taken: a notice is given once. */
+  steps(namespace: string, keyId: string, attributes: KeyAttributes): DueStep[] {
+    const noticed = this.#noticed.get(`${namespace}/${keyId}`);
+    return plannedSteps(attributes).filter(({ operation, version }) => operation !== "notice" || version !== noticed);
+  }
+
+  /** Somebody was told that this version of the key will soon be followed by another. */
+  noticed(namespace: string, keyId: string, version: number): void {
+    this.#noticed.set(`${namespace}/${keyId}`, version);
   }
 
   /** What a listing said of a key. A change may have been noted since it was read, and then that stands. */
@@ -68,5 +107,6 @@ export class DueIndex {
 
   clear(): void {
     this.#next.clear();
+    this.#noticed.clear();
   }
 }

@@ -89,18 +89,45 @@ export function revoke(keyId: string, before: KeyAttributes, request: Revocation
   return { attributes: { ...before, versions, updatedAt: now }, about: request.version };
 }
 
-/** DestroyKey: schedules. @param at when it is due @throws {HsmError} as {@link revoke} */
-export function scheduleDestruction(keyId: string, before: KeyAttributes, version: number, at: number, now: number): Step {
+/**
+ * DestroyKey: schedules.
+ *
+ * @param at when it is due; undefined = it needs approval first
+ * @throws {HsmError} as {@link revoke}
+ */
+export function scheduleDestruction(keyId: string, before: KeyAttributes, version: number, at: number | undefined, now: number): Step {
+  const due = at === undefined ? ({ at: 0, needsApproval: true } as const) : { at };
   if (version === 0) {
     const state = stateAfter("DestroyKey", keyId, before.state);
-    return { attributes: { ...before, state, purge: { at, before: before.state }, updatedAt: now } };
+    return { attributes: { ...before, state, purge: { ...due, before: before.state }, updatedAt: now } };
   }
   const wanted = olderVersion("DestroyKey", keyId, before, version);
   const state = stateAfter("DestroyKey", keyId, wanted.state);
   return {
-    attributes: replaced(before, { ...wanted, state, purge: { at, before: wanted.state } }, now),
+    attributes: replaced(before, { ...wanted, state, purge: { ...due, before: wanted.state } }, now),
     about: version,
   };
+}
+
+/**
+ * ApprovePurge: what needed approval has it.
+ *
+ * @throws {HsmError} as {@link revoke}; KEY_STATE_FORBIDS when it needs none
+ */
+export function approve(
+  keyId: string,
+  before: KeyAttributes,
+  version: number,
+  approval: { readonly by: string; readonly at: number },
+  now: number,
+): Step {
+  const wanted = version === 0 ? undefined : olderVersion("ApprovePurge", keyId, before, version);
+  stateAfter("ApprovePurge", keyId, wanted?.state ?? before.state);
+  const { purge: waiting } = wanted ?? before;
+  if (waiting?.needsApproval !== true) throw new HsmError("KEY_STATE_FORBIDS", `the destruction of key '${keyId}' needs no approval`);
+  const approved = { at: approval.at, approvedBy: approval.by, before: waiting.before };
+  if (wanted === undefined) return { attributes: { ...before, purge: approved, updatedAt: now } };
+  return { attributes: replaced(before, { ...wanted, purge: approved }, now), about: version };
 }
 
 /** CancelDestruction. @throws {HsmError} as {@link revoke} */
@@ -123,7 +150,9 @@ export function cancelDestruction(keyId: string, before: KeyAttributes, version:
 export function purgeDue(keyId: string, before: KeyAttributes, version: number, now: number): Step {
   const wanted = version === 0 ? undefined : olderVersion("PurgeKey", keyId, before, version);
   stateAfter("PurgeKey", keyId, wanted?.state ?? before.state);
-  const due = (wanted ?? before).purge?.at ?? Infinity;
+  const { at: due = Infinity, needsApproval } = (wanted ?? before).purge ?? {};
+  if (needsApproval === true)
+    throw new HsmError("KEY_STATE_FORBIDS", `the destruction of key '${keyId}' waits for approval (ApprovePurge)`);
   if (due > now)
     throw new HsmError("KEY_STATE_FORBIDS", `the destruction of key '${keyId}' is not due before ${new Date(due).toISOString()}`);
   if (wanted === undefined) return destroyed(before, now);
@@ -207,7 +236,7 @@ const replaced = (before: KeyAttributes, wanted: VersionAttributes, now: number)
 });
 
 /** The version whose material this one has, itself or by promotion. */
-function originOf(attributes: KeyAttributes, version: VersionAttributes): number {
+export function originOf(attributes: KeyAttributes, version: VersionAttributes): number {
   let origin = version;
   while (origin.promotedFrom !== undefined) {
     const from = attributes.versions.find((candidate) => candidate.version === origin.promotedFrom);

@@ -29,12 +29,13 @@ import {
   type KeyStateName,
   type MaterialAttributes,
   type NamespaceAttributes,
+  type RotationRules,
   type StoredKeyAttributes,
   type VersionAttributes,
 } from "./attributes.ts";
 import { adjust, living, type Census } from "./census.ts";
 import { ObjectLocks, type Change, type Standing } from "./change.ts";
-import { DueIndex, plannedSteps, type DueKey, type DueStep } from "./due.ts";
+import { DueIndex, type DueKey, type DueStep } from "./due.ts";
 import { collectSoon } from "./collect.ts";
 import { nextBlock, Uses, type Block, type Settled, type Used } from "./uses.ts";
 import type { Hierarchy } from "./hierarchy.ts";
@@ -111,6 +112,7 @@ export interface NewKey {
   readonly endDate?: number;
   readonly maxUses?: number;
   readonly maxBytes?: number;
+  readonly rotation?: RotationRules;
   /** The key itself; stored, then forgotten. */
   readonly key: Key;
   readonly local: boolean;
@@ -172,7 +174,7 @@ export class Objects {
   readonly #maxEntries: number;
   readonly #due = new DueIndex();
   readonly #uses = new Uses();
-  readonly counters = { cacheHits: 0, cacheMisses: 0 };
+  readonly counters = { cacheHits: 0, cacheMisses: 0, rotationNotices: 0 };
 
   constructor(options: ObjectsOptions) {
     this.#options = options;
@@ -340,6 +342,7 @@ export class Objects {
         modifiable: key.modifiable ?? true,
         ...(key.startDate === undefined ? (key.state === "pre_activation" ? {} : { startDate: now }) : { startDate: key.startDate }),
         ...(key.endDate === undefined ? {} : { endDate: key.endDate }),
+        ...(key.rotation === undefined ? {} : { rotation: key.rotation }),
         ...(key.maxUses === undefined ? {} : { maxUses: key.maxUses }),
         ...(key.maxBytes === undefined ? {} : { maxBytes: key.maxBytes }),
       };
@@ -506,11 +509,17 @@ export class Objects {
     const steps: (DueKey & DueStep)[] = [];
     for (const { namespace, keyId } of this.#due.due(now)) {
       const { attributes } = await this.describe(namespace, keyId);
-      const due = plannedSteps(attributes).filter(({ at }) => at <= now);
+      const due = this.#due.steps(namespace, keyId, attributes).filter(({ at }) => at <= now);
       if (due.length === 0) this.#due.note(namespace, keyId, attributes);
       steps.push(...due.map((step) => ({ namespace, keyId, ...step })));
     }
     return steps.sort((a, b) => a.at - b.at);
+  }
+
+  /** A notice was given: it is not due any more. */
+  noticed(namespace: string, keyId: string, version: number): void {
+    this.counters.rotationNotices += 1;
+    this.#due.noticed(namespace, keyId, version);
   }
 
   /**

@@ -6,13 +6,15 @@ import { handler } from "./handler.ts";
 
 /** Schedules a destruction. Until it is due nothing is lost, and nothing can be used. */
 export const destroyKey = handler(operation, async ({ namespace, request }, { objects, destruction }) => {
-  const { keyId, version, delaySeconds = destruction.delaySeconds } = request;
-  if (delaySeconds < destruction.minDelaySeconds)
+  const { keyId, version, needsApproval, delaySeconds = destruction.delaySeconds } = request;
+  if (!needsApproval && delaySeconds < destruction.minDelaySeconds)
     throw new HsmError(
       "INVALID_REQUEST",
       `delay_seconds: must be at least ${destruction.minDelaySeconds} (lifecycle.min_destruction_delay_seconds)`,
     );
   return changedKey(
-    await objects.alter(namespace, keyId, (before, now) => scheduleDestruction(keyId, before, version, now + delaySeconds * 1000, now)),
+    await objects.alter(namespace, keyId, (before, now) =>
+      scheduleDestruction(keyId, before, version, needsApproval ? undefined : now + delaySeconds * 1000, now),
+    ),
   );
 });

@@ -3,6 +3,7 @@ import { HsmError } from "@keystead/contract/errors";
 import { generateKey as operation } from "@keystead/contract/operations/generate-key";
 import { handler } from "./handler.ts";
 import { currentPublicKeyPem, exportPolicyName, keyMessage } from "./key-message.ts";
+import { rotationRules } from "./rotation-message.ts";
 import { newKeyId, newKeyLife, newKeyUsage } from "./new-key.ts";
 
 /** Makes a key; it is usable when the reply leaves, and its making is in the log before that. */
@@ -24,6 +25,7 @@ export const generateKey = handler(operation, async ({ namespace, request, run }
     description: request.description,
     exportable: exportPolicyName(request.exportable),
     ...life,
+    ...(request.rotationPolicy === undefined ? {} : { rotation: rotationRules(request.rotationPolicy) }),
     key,
     local: true,
   });

@@ -50,7 +50,7 @@ export interface Context {
   readonly listings: ListingCache<ListReply>;
   readonly rsaPkcs1Decryption: boolean;
   /** How long DestroyKey waits when nothing is said, and at least. */
-  readonly destruction: { readonly delaySeconds: number; readonly minDelaySeconds: number };
+  readonly destruction: { readonly delaySeconds: number; readonly minDelaySeconds: number; readonly graceSeconds: number };
   readAudit(query: AuditQuery): Promise<{ events: readonly AuditRow[]; next: number | undefined }>;
   status(): StatusFacts;
 }

@@ -17,7 +17,9 @@ import { pem } from "@keystead/crypto/formats/public-key";
 import type { ExportPolicy as ExportPolicyName, KeyStateName, RevocationFacts } from "../objects/attributes.ts";
 import { keyState, versionState } from "../objects/key-rules.ts";
 import type { DescribedKey } from "../objects/objects.ts";
+import { nextRotation } from "../objects/rotation.ts";
 import { attributeMessage } from "./attribute-message.ts";
+import { rotationMessage } from "./rotation-message.ts";
 import { usageNumbers } from "./usage-names.ts";
 
 const STATES: Readonly<Record<KeyStateName, KeyState>> = Object.freeze({
@@ -77,8 +79,11 @@ export function keyMessage({ namespace, keyId, attributes, asOf, used }: Describ
     exportable: EXPORT_POLICIES[attributes.exportable],
     attributes: attributeMessage(attributes),
     ...revocationMember(attributes.revocation),
-    ...timeMember("purgeAt", attributes.purge?.at),
+    ...timeMember("purgeAt", attributes.purge?.needsApproval === true ? undefined : attributes.purge?.at),
     ...(used.lastAt === 0 ? {} : timeMember("lastUsedAt", used.lastAt)),
+    purgeNeedsApproval: attributes.purge?.needsApproval === true,
+    ...(attributes.rotation === undefined ? {} : { rotationPolicy: rotationMessage(attributes.rotation) }),
+    ...timeMember("nextRotationAt", nextRotation(attributes)),
     uses: BigInt(used.uses),
     bytesUsed: BigInt(used.bytes),
     versions: versionMessages({ attributes, asOf }),
@@ -100,7 +105,8 @@ export const versionMessages = ({
     complianceRequirement: version.complianceRequirement ?? "",
     promotedFrom: version.promotedFrom ?? 0,
     ...revocationMember(version.revocation),
-    ...timeMember("purgeAt", version.purge?.at),
+    ...timeMember("purgeAt", version.purge?.needsApproval === true ? undefined : version.purge?.at),
+    purgeNeedsApproval: version.purge?.needsApproval === true,
     ...timeMember("deactivatedAt", version.deactivatedAt),
   }));
 

@@ -50,6 +50,7 @@ import { cancelDestruction } from "./cancel-destruction.ts";
 import { purgeKey } from "./purge-key.ts";
 import { setAttributes } from "./set-attributes.ts";
 import { findObjects } from "./find-objects.ts";
+import { approvePurge } from "./approve-purge.ts";
 
 const LINES = [
   generateKey,
@@ -91,6 +92,7 @@ const LINES = [
   purgeKey,
   setAttributes,
   findObjects,
+  approvePurge,
   agreeKey,
   deriveKey,
   hpkeSeal,

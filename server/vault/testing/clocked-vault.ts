@@ -73,7 +73,7 @@ export class ClockedVault {
       listings: new ListingCache<ListReply>(),
       provider: new SoftwareProvider(2),
       rsaPkcs1Decryption: false,
-      destruction: { delaySeconds: 7 * 86_400, minDelaySeconds: 0 },
+      destruction: { delaySeconds: 7 * 86_400, minDelaySeconds: 0, graceSeconds: 86_400 },
       readAudit: () => Promise.reject(new TypeError("not in this vault")),
       status: () => {
         throw new TypeError("not in this vault");
