@@ -59,6 +59,7 @@ export interface AlgorithmRow {
     | "x448"
     | "ecdh"
     | "generic"
+    | "hybrid"
     | "chacha20"
     | "kmac";
   readonly sizeBits: number;

@@ -7,6 +7,17 @@
 const KEM = ["encapsulate", "decapsulate"] as const;
 const AGREEMENT = ["derive", "encapsulate", "decapsulate"] as const;
 
+/** ML-KEM and a curve; the strength is the stronger half's. */
+const HYBRID = {
+  objectClass: "private",
+  family: "hybrid",
+  status: "draft",
+  usages: KEM,
+  jose: undefined,
+  ckk: "CKK_VENDOR_DEFINED",
+  kmip: "",
+} as const;
+
 export const ESTABLISHMENT_ALGORITHMS = Object.freeze({
   "ML-KEM-512": {
     proto: "MlKem512",
@@ -157,5 +168,50 @@ export const ESTABLISHMENT_ALGORITHMS = Object.freeze({
     ckk: "CKK_GENERIC_SECRET",
     kmip: "Secret Data",
     aliases: ["secret", "password", "KEY_TYPE_GENERIC_SECRET"],
+  },
+  "X-Wing": {
+    ...HYBRID,
+    proto: "XWing",
+    sizeBits: 768,
+    strengthBits: 192,
+    spec: "draft-connolly-cfrg-xwing-kem",
+    bytes: { key: 32, publicKey: 1216, ciphertext: 1120 },
+    aliases: ["XWing", "MLKEM768-X25519"],
+  },
+  X25519MLKEM768: {
+    ...HYBRID,
+    proto: "X25519MlKem768",
+    sizeBits: 768,
+    strengthBits: 192,
+    spec: "draft-ietf-tls-ecdhe-mlkem",
+    bytes: { key: 96, publicKey: 1216, ciphertext: 1120 },
+    aliases: ["X25519-ML-KEM-768"],
+  },
+  SecP256r1MLKEM768: {
+    ...HYBRID,
+    proto: "SecP256r1MlKem768",
+    sizeBits: 768,
+    strengthBits: 192,
+    spec: "draft-ietf-tls-ecdhe-mlkem",
+    bytes: { key: 96, publicKey: 1249, ciphertext: 1153 },
+    aliases: ["P256-ML-KEM-768"],
+  },
+  SecP384r1MLKEM1024: {
+    ...HYBRID,
+    proto: "SecP384r1MlKem1024",
+    sizeBits: 1024,
+    strengthBits: 256,
+    spec: "draft-ietf-tls-ecdhe-mlkem",
+    bytes: { key: 112, publicKey: 1665, ciphertext: 1665 },
+    aliases: ["P384-ML-KEM-1024"],
+  },
+  SecP256r1MLKEM512: {
+    ...HYBRID,
+    proto: "SecP256r1MlKem512",
+    sizeBits: 512,
+    strengthBits: 128,
+    spec: "made as draft-ietf-tls-ecdhe-mlkem makes the others",
+    bytes: { key: 96, publicKey: 865, ciphertext: 833 },
+    aliases: ["P256-ML-KEM-512"],
   },
 } as const);

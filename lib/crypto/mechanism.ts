@@ -143,6 +143,8 @@ export interface Kem<K extends Key = KeyObject> {
   readonly cost: Cost;
   readonly ciphertextBytes: number;
   readonly secretBytes: number;
+  /** Present when the secret is not uniformly random, and goes through a derivation before it is a key. */
+  readonly needsDerivation?: true;
   /** A fresh secret and what carries it. The caller wipes the secret, which is on memory of its own. */
   encapsulate(publicKey: K): { ciphertext: Buffer; secret: Buffer };
   /**

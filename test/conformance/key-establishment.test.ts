@@ -496,3 +496,55 @@ test("HPKE is not for keys that RFC 9180 has no encapsulation for, and an old ve
     assert.deepEqual(bytesOf((await given(surface, hpkeOpen, { ...message, version: 1 }))["plaintext"]), MESSAGE);
   }
 });
+
+// ---- hybrids ----
+
+const HYBRIDS = [
+  ["X-Wing", Algorithm.XWing],
+  ["X25519MLKEM768", Algorithm.X25519MlKem768],
+  ["SecP256r1MLKEM768", Algorithm.SecP256r1MlKem768],
+  ["SecP384r1MLKEM1024", Algorithm.SecP384r1MlKem1024],
+  ["SecP256r1MLKEM512", Algorithm.SecP256r1MlKem512],
+] as const;
+
+for (const [name, algorithm] of HYBRIDS) {
+  test(`${name}: what one surface encapsulates the next decapsulates, before and after a rotation`, async () => {
+    const keyId = fresh("hybrid");
+    const { public_key: publicKey } = await given("REST", generateKey, { keyId, algorithm });
+    assert.match(publicKey, /^-----BEGIN PUBLIC KEY-----/);
+    const old: [string, Buffer][] = [];
+    for (const surface of SURFACES) {
+      const made = await given(surface, encapsulate, { keyId, asBytes: true });
+      const ciphertext = bytesOf(made["ciphertext"]);
+      assert.equal((await given(next(surface), decapsulate, { keyId, ciphertext, asBytes: true }))["secret"], made["secret"]);
+      old.push([made["secret"], ciphertext]);
+      const edited = Buffer.from(ciphertext.with(ciphertext.length >> 1, (ciphertext[ciphertext.length >> 1] ?? 0) ^ 1));
+      assert.notEqual((await given(surface, decapsulate, { keyId, ciphertext: edited, asBytes: true }))["secret"], made["secret"]);
+      await refused("MECHANISM_PARAM_INVALID", surface, decapsulate, { keyId, ciphertext: ciphertext.subarray(1), asBytes: true });
+    }
+    await given("gRPC", rotateKey, { keyId });
+    for (const [secret, ciphertext] of old)
+      assert.equal((await given("REST", decapsulate, { keyId, ciphertext, version: 1, asBytes: true }))["secret"], secret);
+  });
+
+  test(`${name}: both holders come to one managed key; two secrets side by side become one only by a derivation`, async () => {
+    const keyId = fresh("hybrid");
+    await given("REST", generateKey, { keyId, algorithm });
+    const [mine, yours] = [fresh("mine"), fresh("yours")];
+    const derivation = { function: Kdf.HKDF, info: Buffer.from("hybrid") };
+    const template = { algorithm: Algorithm.HmacSha512 };
+    const made = await given("REST", encapsulate, { keyId, derivation, asKey: { ...template, keyId: mine } });
+    const ciphertext = bytesOf(made["ciphertext"]);
+    await given("gRPC", decapsulate, { keyId, ciphertext, derivation, asKey: { ...template, keyId: yours } });
+    const [one, two] = await Promise.all([mine, yours].map((each) => given("REST", generateMac, { keyId: each, data: MESSAGE })));
+    assert.equal(one?.["mac"], two?.["mac"]);
+    if (name === "X-Wing") {
+      await given("REST", encapsulate, { keyId, asKey: { algorithm: Algorithm.Aes256Gcm } });
+      return;
+    }
+    for (const surface of SURFACES) {
+      await refused("INVALID_REQUEST", surface, encapsulate, { keyId, asKey: template });
+      await refused("INVALID_REQUEST", surface, decapsulate, { keyId, ciphertext, asKey: template });
+    }
+  });
+}

@@ -82,6 +82,11 @@ test("object identifiers are those OpenSSL writes", () => {
     assert.deepEqual(spki, publicKey.export({ format: "der", type: "spki" }));
     assert.ok(createPublicKey({ key: spki, format: "der", type: "spki" }).equals(publicKey));
   }
+  // ITU-T X.667 Annex A: the UUID f81d4fae-7dec-11d0-a765-00a0c91e6bf6.
+  assert.equal(
+    derObjectIdentifier("2.25.329800735698586629295641978511506172918").toString("hex"),
+    "0614698 3f09da7ebcfdee0c7a1a7b2c0948cc8f9d776".replace(" ", ""),
+  );
   assert.equal(derObjectIdentifier("2.999.1").toString("hex"), "0603883701");
   for (const wrong of ["", "1", "1.x", "1.2.-3"]) assert.throws(() => derObjectIdentifier(wrong), RangeError);
 });

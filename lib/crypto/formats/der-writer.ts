@@ -62,13 +62,14 @@ export function derInteger(value: number): Buffer {
  * @throws {RangeError} fewer than two arcs, or something that is no number; dotted forms are constants of this house
  */
 export function derObjectIdentifier(dotted: string): Buffer {
-  const [first, second, ...rest] = dotted.split(".").map(Number);
-  if (first === undefined || second === undefined || ![first, second, ...rest].every((arc) => Number.isSafeInteger(arc) && arc >= 0))
-    throw new RangeError(`'${dotted}' is no object identifier`);
+  const texts = dotted.split(".");
+  if (texts.length < 2 || !texts.every((text) => /^\d+$/.test(text))) throw new RangeError(`'${dotted}' is no object identifier`);
+  // Arcs under 2.25 are UUIDs: numbers of 128 bits.
+  const [first, second, ...rest] = texts.map(BigInt) as [bigint, bigint, ...bigint[]];
   const bytes: number[] = [];
-  for (const arc of [first * 40 + second, ...rest]) {
-    const digits = [arc % 128];
-    for (let left = Math.floor(arc / 128); left > 0; left = Math.floor(left / 128)) digits.unshift(0x80 | (left % 128));
+  for (const arc of [first * 40n + second, ...rest]) {
+    const digits = [Number(arc % 128n)];
+    for (let left = arc / 128n; left > 0n; left /= 128n) digits.unshift(0x80 | Number(left % 128n));
     bytes.push(...digits);
   }
   return derElement(0x06, Uint8Array.from(bytes));

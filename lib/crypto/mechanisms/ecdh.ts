@@ -30,7 +30,7 @@ function ecdh(name: keyof typeof CURVES, cost: Cost, kemSecretBytes?: number): M
     ),
     ...(kemSecretBytes === undefined
       ? {}
-      : { kem: opensslKem(`an encapsulated key on ${name}`, cost, 1 + 2 * coordinateBytes, kemSecretBytes) }),
+      : { kem: opensslKem(`an encapsulated key on ${name}`, cost, 1 + 2 * coordinateBytes, kemSecretBytes, true) }),
   });
 }
 

@@ -19,10 +19,15 @@ export function ownedSecret(secret: Uint8Array): Buffer {
   return copy;
 }
 
-/** @param what how a refusal calls the ciphertext: "an ML-KEM-768 ciphertext" */
-export function opensslKem(what: string, cost: Cost, ciphertextBytes: number, secretBytes: number): Kem {
+/** The first byte of a point as RFC 9180 §7.1.1 writes it. */
+const UNCOMPRESSED = 0x04;
+
+/** @param what how a refusal calls the ciphertext: "an ML-KEM-768 ciphertext"; @param isPoint whether it is a point of a NIST curve */
+export function opensslKem(what: string, cost: Cost, ciphertextBytes: number, secretBytes: number, isPoint = false): Kem {
   const checkLength = (ciphertext: Uint8Array): void => {
     if (ciphertext.byteLength !== ciphertextBytes) throw paramInvalid(`${what} is ${ciphertextBytes} bytes`);
+    // OpenSSL also reads 0x06 and 0x07 (X9.62 "hybrid").
+    if (isPoint && ciphertext[0] !== UNCOMPRESSED) throw notAPoint();
   };
   // With the right length, OpenSSL fails only where a curve is involved and the point is not on it.
   const notAPoint = (): Error => paramInvalid(`this is not ${what}`);

@@ -9,6 +9,7 @@
  * @see SP 800-56A Rev. 3 §5.6.2.3 (public-key validation); RFC 7748 §5; RFC 5480 §2; RFC 8410 §4
  */
 import { createPublicKey, type KeyObject } from "node:crypto";
+import { readSequence } from "../formats/der.ts";
 import { parseJwk } from "../formats/jwk.ts";
 import { paramInvalid } from "./refusals.ts";
 
@@ -50,13 +51,19 @@ function parse(bytes: Buffer, curve: PeerCurve): KeyObject {
     if ("d" in jwk) throw refused();
     return createPublicKey({ key: jwk, format: "jwk" });
   }
-  if (bytes[0] === SEQUENCE) return fromDer(bytes);
-  if (bytes[0] === DASH) return fromDer(fromPem(bytes));
+  if (bytes[0] === SEQUENCE) return fromDer(bytes, curve);
+  if (bytes[0] === DASH) return fromDer(fromPem(bytes), curve);
   throw refused();
+}
+
+/** 0x04 before a whole point, 0x02 or 0x03 before a compressed one; OpenSSL also reads 0x06 and 0x07 (X9.62 "hybrid"). */
+function checkPoint(first: number | undefined): void {
+  if (first !== 0x04 && first !== 0x02 && first !== 0x03) throw refused();
 }
 
 function raw(bytes: Buffer, { type, namedCurve }: PeerCurve): Parameters<typeof createPublicKey>[0] {
   if (type !== "ec") return { key: bytes, format: "raw-public", asymmetricKeyType: type };
+  checkPoint(bytes[0]);
   return { key: bytes, format: "raw-public", asymmetricKeyType: type, namedCurve: namedCurve ?? "" };
 }
 
@@ -67,7 +74,9 @@ function fromPem(bytes: Buffer): Buffer {
 }
 
 /** DER that OpenSSL reads and writes again byte for byte (it keeps a compressed point compressed). */
-function fromDer(der: Buffer): KeyObject {
+function fromDer(der: Buffer, { type }: PeerCurve): KeyObject {
+  const bits = readSequence(der)?.[1];
+  if (type === "ec") checkPoint(bits === undefined ? undefined : der[bits.start + 1]);
   const key = createPublicKey({ key: der, format: "der", type: "spki" });
   if (!key.export({ format: "der", type: "spki" }).equals(der)) throw refused();
   return key;

@@ -23,6 +23,8 @@ import { mlDsa44EcdsaP256, mlDsa65EcdsaP256, mlDsa65Ed25519, mlDsa87EcdsaP384 } 
 import { ecdhP256, ecdhP384, ecdhP521, ecdhSecp256k1 } from "./ecdh.ts";
 import { genericSecret } from "./generic-secret.ts";
 import { x25519, x448 } from "./montgomery.ts";
+import { secP256r1MlKem512, secP256r1MlKem768, secP384r1MlKem1024, x25519MlKem768 } from "./tls-hybrid.ts";
+import { xWing } from "./x-wing.ts";
 import { ecdsaP256, ecdsaP384, ecdsaP521, ecdsaSecp256k1 } from "./ecdsa.ts";
 import { ed25519, ed448 } from "./eddsa.ts";
 import { hmacSha256, hmacSha384, hmacSha3_256, hmacSha3_384, hmacSha3_512, hmacSha512 } from "./hmac.ts";
@@ -94,6 +96,11 @@ export const mechanisms = Object.freeze({
   "ECDH-P521": ecdhP521,
   "ECDH-secp256k1": ecdhSecp256k1,
   "Generic-Secret": genericSecret,
+  "X-Wing": xWing,
+  X25519MLKEM768: x25519MlKem768,
+  SecP256r1MLKEM768: secP256r1MlKem768,
+  SecP384r1MLKEM1024: secP384r1MlKem1024,
+  SecP256r1MLKEM512: secP256r1MlKem512,
   "AES-128-CCM": aes128Ccm,
   "AES-192-CCM": aes192Ccm,
   "AES-256-CCM": aes256Ccm,

@@ -17,8 +17,13 @@ import {
   mlKem1024,
   mlKem512,
   mlKem768,
+  secP256r1MlKem512,
+  secP256r1MlKem768,
+  secP384r1MlKem1024,
   x25519,
+  x25519MlKem768,
   x448,
+  xWing,
 } from "./establishment.ts";
 import type { KnownAnswer } from "./known-answer.ts";
 import {
@@ -103,6 +108,11 @@ export const KNOWN_ANSWERS: Readonly<Record<AlgorithmName, KnownAnswer>> = Objec
   "ECDH-P521": ecdhP521,
   "ECDH-secp256k1": ecdhSecp256k1,
   "Generic-Secret": genericSecret,
+  "X-Wing": xWing,
+  X25519MLKEM768: x25519MlKem768,
+  SecP256r1MLKEM768: secP256r1MlKem768,
+  SecP384r1MLKEM1024: secP384r1MlKem1024,
+  SecP256r1MLKEM512: secP256r1MlKem512,
   "AES-128-CCM": aes128Ccm,
   "AES-192-CCM": aes192Ccm,
   "AES-256-CCM": aes256Ccm,

@@ -14,7 +14,7 @@ import { mechanismFor } from "@keystead/crypto/mechanisms/register";
 import { wipe } from "@keystead/crypto/wipe";
 import type { ExportPolicy } from "../objects/attributes.ts";
 import type { Change } from "../objects/change.ts";
-import type { Objects } from "../objects/objects.ts";
+import type { Objects, OpenKey } from "../objects/objects.ts";
 import type { Derivation, Run } from "../providers/software.ts";
 import { derivationOf } from "./derivation.ts";
 import type { Context } from "./handler.ts";
@@ -92,6 +92,12 @@ export async function wishedKey(
     description: template.description,
     exportable: exportPolicyName(template.exportable),
   };
+}
+
+/** Two secrets side by side are no key: they become one by a derivation. @throws {HsmError} INVALID_REQUEST */
+export function requireDerivation(key: OpenKey, wish: Wish): void {
+  if (wish !== "bytes" && wish.derivation === undefined && key.mechanism.kem?.needsDerivation === true)
+    throw new HsmError("INVALID_REQUEST", `a secret of ${key.algorithm} becomes a key by a derivation: hkdf, x963 or one_step`);
 }
 
 /** @throws {HsmError} MECHANISM_PARAM_INVALID for a size that the algorithm does not have */
