@@ -6,8 +6,18 @@ import type { BatchItem } from "@keystead/client/shapes";
 import { usageError } from "./usage-error.ts";
 
 /** Fields that hold bytes. */
-const BYTES = new Set(["data", "signature", "plaintext", "ciphertext", "associatedData", "nonce", "context", "customization"]);
-const OPERATIONS: readonly string[] = ["sign", "verify", "encrypt", "decrypt", "generateMac", "rewrapData"];
+const BYTES = new Set([
+  "data",
+  "signature",
+  "plaintext",
+  "ciphertext",
+  "associatedData",
+  "nonce",
+  "context",
+  "customization",
+  "digestValue",
+]);
+const OPERATIONS: readonly string[] = ["sign", "verify", "encrypt", "decrypt", "generateMac", "rewrapData", "signDigest"];
 
 const camelCase = (name: string): string => name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value);
@@ -45,7 +55,7 @@ export function parseBatch(text: string): readonly BatchItem[] {
     const members = isObject(item) ? Object.entries(item) : [];
     const operation = camelCase(members[0]?.[0] ?? "");
     if (members.length !== 1 || !OPERATIONS.includes(operation))
-      throw usageError(`items[${at}] must have exactly one of sign, verify, encrypt, decrypt, generate_mac, rewrap_data`);
+      throw usageError(`items[${at}] must have exactly one of sign, verify, encrypt, decrypt, generate_mac, rewrap_data, sign_digest`);
     return { [operation]: requestOf(members[0]?.[1], `items[${at}].${members[0]?.[0]}`) } as unknown as BatchItem;
   });
 }

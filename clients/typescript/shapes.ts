@@ -594,7 +594,8 @@ export type BatchItem =
   | { readonly encrypt: EncryptRequest }
   | { readonly decrypt: DecryptRequest }
   | { readonly generateMac: GenerateMacRequest }
-  | { readonly rewrapData: RewrapDataRequest };
+  | { readonly rewrapData: RewrapDataRequest }
+  | { readonly signDigest: SignDigestRequest };
 
 /** The answer to the item at the same place: exactly one of the fields. */
 export interface BatchResult {
@@ -604,6 +605,7 @@ export interface BatchResult {
   readonly decrypt?: DecryptResponse;
   readonly generateMac?: GenerateMacResponse;
   readonly rewrapData?: RewrapDataResponse;
+  readonly signDigest?: SignResponse;
   readonly error?: HsmError;
 }
 

@@ -7,6 +7,7 @@ import { createHash } from "node:crypto";
 import { after, before, test } from "node:test";
 import { algorithmNumber, digestNumber } from "@keystead/contract/enum-names";
 import { SignatureFormat, SignatureScheme } from "@keystead/contract/generated/hsm/hsm_pb";
+import { batch } from "@keystead/contract/operations/batch";
 import { generateKey } from "@keystead/contract/operations/generate-key";
 import { getAuditLog } from "@keystead/contract/operations/get-audit-log";
 import { signDigest } from "@keystead/contract/operations/sign-digest";
@@ -81,6 +82,21 @@ for (const [index, [algorithm, digest, choice, options]] of CASES.entries()) {
     }
   });
 }
+
+test("in a batch every digest has its own decision, result and line in the log", async () => {
+  const digests = [1, 2, 3].map((value) => createHash("sha256").update(`${value}`).digest());
+  const item = (keyId: string, digestValue: Buffer) => ({ operation: { case: "signDigest", value: { keyId, digestValue } } });
+  for (const surface of SURFACES) {
+    const items = [...digests.map((digest) => item("digest-0", digest)), item("missing", digests[0] as Buffer)];
+    const { results } = await given(surface, batch, { items });
+    for (const [at] of digests.entries()) {
+      const signature = Buffer.from(results[at].sign_digest.signature as string, "base64");
+      const asked = { keyId: "digest-0", data: Buffer.from(`${at + 1}`), signature };
+      assert.equal((await given(surface, verify, asked))["valid"], true, `${at} over ${surface}`);
+    }
+    assert.equal(results[3].error.code, "OBJECT_NOT_FOUND");
+  }
+});
 
 test("a key that signs no digests, a digest of another length and a caller without the permission are refused, and recorded", async () => {
   await given("REST", generateKey, { keyId: "edwards", algorithm: algorithmNumber("Ed25519") });

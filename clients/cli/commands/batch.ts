@@ -25,7 +25,7 @@ export function batch(root: Command, run: Run): void {
     usage: "batch <file>",
     summary: "Run many operations from a JSON file in one request (- is stdin)",
     notes:
-      'The file: {"items": [{"sign": {"key_id": "release", "text": "hello"}}, ...]} with sign, verify, encrypt, decrypt,\ngenerate_mac or rewrap_data; bytes in base64. At most 1000 items. Exit status: that of the first item that failed, 1 when only\na signature was invalid.',
+      'The file: {"items": [{"sign": {"key_id": "release", "text": "hello"}}, ...]} with sign, verify, encrypt, decrypt,\ngenerate_mac, rewrap_data or sign_digest; bytes in base64. At most 1000 items. Exit status: that of the first item that failed, 1 when only\na signature was invalid.',
     examples: ["keystead batch operations.json --json"],
     body: async (context, _options, [file = ""]) => {
       const items = parseBatch((await readWhole(file, context.shell)).toString("utf8"));

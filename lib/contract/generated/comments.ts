@@ -233,7 +233,7 @@ export const COMMENTS: Readonly<Record<string, string>> = {
   "hsm.KeyDerivation.parallelism": "Argon2id: lanes. scrypt: p. 0 = the default.",
   "hsm.KeyMaterialFormat.KEY_MATERIAL_FORMAT_PEM": "Unencrypted PEM of PKCS#8, PKCS#1 or SEC1.",
   "hsm.KeyMaterialFormat.KEY_MATERIAL_FORMAT_PKCS8": "Unencrypted PKCS#8, DER.",
-  "hsm.KeyMaterialFormat.KEY_MATERIAL_FORMAT_RAW": "The bare bytes of a secret key, or the 32-byte seed of Ed25519.",
+  "hsm.KeyMaterialFormat.KEY_MATERIAL_FORMAT_RAW": "The bare bytes of a secret key, the scalar of an elliptic curve, the seed of Ed25519, Ed448, X25519, X448, ML-DSA or ML-KEM, the four numbers of SLH-DSA, or both halves of a composite.",
   "hsm.KeyMaterialFormat.KEY_MATERIAL_FORMAT_SEC1": "SEC1 ECPrivateKey, DER.",
   "hsm.KeyState": "Lifecycle states (NIST SP 800-57 Part 1 Rev. 5 section 7). What each permits is in the reference, \"The life of a key\".",
   "hsm.KeyState.KEY_STATE_COMPROMISED": "As revoked, and known or feared to be in other hands.",

@@ -8,4 +8,5 @@ export const signDigest = operation({
   scope: "key",
   effect: "use",
   usage: "sign",
+  batchable: true,
 });

@@ -142,26 +142,32 @@ function* nonces(curve: ScalarCurve, scalar: Buffer, digest: Uint8Array, { hash,
   const first = createHmac(hash, "").digest();
   let key: Buffer = Buffer.alloc(first.byteLength);
   let value: Buffer = Buffer.alloc(first.byteLength, 1);
+  const step = (...parts: readonly Uint8Array[]): void => {
+    key = replaced(key, hmac(key, value, ...parts));
+    value = replaced(value, hmac(key, value));
+  };
   try {
-    for (const step of [0, 1]) {
-      key = hmac(key, value, Uint8Array.of(step), scalar, reduced, extra);
-      value = hmac(key, value);
-    }
+    for (const round of [0, 1]) step(Uint8Array.of(round), scalar, reduced, extra);
     for (;;) {
       const candidate = secretBuffer(Math.ceil(curve.scalarBytes / value.byteLength) * value.byteLength);
       for (let at = 0; at < curve.scalarBytes; at += value.byteLength) {
-        value = hmac(key, value);
+        value = replaced(value, hmac(key, value));
         candidate.set(value, at);
       }
       const nonce = leftmost(candidate, curve);
       wipe(candidate);
       if (nonce.some((byte) => byte !== 0) && Buffer.compare(nonce, curve.order) < 0) yield nonce;
-      key = hmac(key, value, Uint8Array.of(0));
-      value = hmac(key, value);
+      step(Uint8Array.of(0));
     }
   } finally {
     wipe(key, value, extra, reduced);
   }
+}
+
+/** `after`, with `before` wiped. */
+function replaced(before: Buffer, after: Buffer): Buffer {
+  wipe(before);
+  return after;
 }
 
 /** The leftmost `orderBits` bits, as a number of `scalarBytes` bytes. */

@@ -7,6 +7,7 @@ import { decrypt } from "@keystead/contract/operations/decrypt";
 import { encrypt } from "@keystead/contract/operations/encrypt";
 import { generateMac } from "@keystead/contract/operations/generate-mac";
 import { rewrapData } from "@keystead/contract/operations/rewrap-data";
+import { signDigest } from "@keystead/contract/operations/sign-digest";
 import { sign } from "@keystead/contract/operations/sign";
 import { verify } from "@keystead/contract/operations/verify";
 import { handler, type ItemResult } from "./handler.ts";
@@ -18,6 +19,7 @@ const ROWS: Readonly<Record<string, Operation>> = Object.freeze({
   decrypt,
   generateMac,
   rewrapData,
+  signDigest,
 } as unknown as Record<string, Operation>);
 
 /** Every item on its own: its own decision, its own result; one that fails spoils no other. */
