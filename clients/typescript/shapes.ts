@@ -519,8 +519,8 @@ export interface HpkeOpenResponse {
   readonly version: number;
 }
 
-/** How a key is encrypted under an RSA key; secret wrapping keys have one way each. */
-export type WrappingMechanism = "rsa_aes_kwp" | "rsa_oaep";
+/** How a key is encrypted under an RSA key; every other wrapping key has one way (X25519, X448 and ECDH: hpke). */
+export type WrappingMechanism = "rsa_aes_kwp" | "rsa_oaep" | "hpke";
 interface Wrapping {
   readonly mechanism?: WrappingMechanism | undefined;
   /** RSA only; SHA-256 when left out. */

@@ -5,7 +5,7 @@
  * @see lib/contract/algorithms.ts for what a column means; FIPS 203; RFC 7748; SP 800-56A Rev. 3; RFC 9180 §4.1; PKCS#11 3.2 §6
  */
 const KEM = ["encapsulate", "decapsulate"] as const;
-const AGREEMENT = ["derive", "encapsulate", "decapsulate"] as const;
+const AGREEMENT = ["derive", "encapsulate", "decapsulate", "wrap", "unwrap"] as const;
 
 /** ML-KEM and a curve; the strength is the stronger half's. */
 const HYBRID = {

@@ -199,8 +199,8 @@ export type ImportFormat = "pkcs8" | "sec1" | "jwk" | "raw" | "pem";
 
 /** What wrapping a key may choose. A mechanism refuses every parameter it does not read. */
 export interface WrapParams {
-  /** RSA only: OAEP around a fresh AES-256 key with KWP under it (default), or OAEP alone. */
-  readonly scheme?: "rsa-aes-kwp" | "rsa-oaep";
+  /** RSA: OAEP around a fresh AES-256 key with KWP under it (default), or OAEP alone. Keys that receive HPKE: that. */
+  readonly scheme?: "rsa-aes-kwp" | "rsa-oaep" | "hpke";
   /** RSA only: digest of OAEP and of its MGF1, SHA-256 by default. */
   readonly digest?: DigestName;
 }

@@ -2,7 +2,7 @@
  * Keys on the move, through every door: wrapped, unwrapped, exported, imported wrapped, and data encrypted anew.
  *
  * The stranger is the `openssl` command: it unwraps what is wrapped here and wraps what is unwrapped here, with AES-KW,
- * AES-KWP, RSA-OAEP and the two together.
+ * AES-KWP, RSA-OAEP and the two together. HPKE is held to its vectors (test/vectors/hpke.test.ts) and to itself here.
  */
 import assert from "node:assert/strict";
 import { createPrivateKey, createPublicKey, randomBytes } from "node:crypto";
@@ -18,6 +18,8 @@ import { exportKey } from "@keystead/contract/operations/export-key";
 import { generateKey } from "@keystead/contract/operations/generate-key";
 import { getAuditLog } from "@keystead/contract/operations/get-audit-log";
 import { getKey } from "@keystead/contract/operations/get-key";
+import { hpkeOpen } from "@keystead/contract/operations/hpke-open";
+import { hpkeSeal } from "@keystead/contract/operations/hpke-seal";
 import { importKey } from "@keystead/contract/operations/import-key";
 import { rewrapData } from "@keystead/contract/operations/rewrap-data";
 import { rotateKey } from "@keystead/contract/operations/rotate-key";
@@ -258,6 +260,67 @@ for (const [name, bits] of [
   });
 }
 
+/** Keys that HPKE knows, and how openssl makes one. */
+const HPKE_KEYS: readonly (readonly [AlgorithmName, ...string[]])[] = [
+  ["X25519", "-algorithm", "X25519"],
+  ["X448", "-algorithm", "X448"],
+  ["ECDH-P256", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
+  ["ECDH-P384", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384"],
+  ["ECDH-P521", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-521"],
+];
+
+for (const [name, ...args] of HPKE_KEYS) {
+  test(`${name}: a key goes out and comes in by HPKE, which HpkeOpen and HpkeSeal of another key understand`, async () => {
+    const algorithm = algorithmNumber(name);
+    const pem = openssl(["genpkey", ...args]);
+    const [ordinary, unwrapping] = [`hpke-${name}`, `hpke-unwrap-${name}`];
+    const imported = { algorithm, keyMaterial: pem, format: KeyMaterialFormat.PEM };
+    // The same key twice: as one that opens messages, and as one that wraps and unwraps keys.
+    const { public_key: publicKey } = await given("REST", importKey, { ...imported, keyId: ordinary });
+    await given("REST", importKey, { ...imported, keyId: unwrapping, usage: WRAPS });
+    const secret = randomBytes(32);
+    const target = `hpke-target-${name}`;
+    const hmac = algorithmNumber("HMAC-SHA-256");
+    await given("REST", importKey, {
+      keyId: target,
+      algorithm: hmac,
+      keyMaterial: secret,
+      format: KeyMaterialFormat.RAW,
+      exportable: ExportPolicy.WRAPPED,
+    });
+    const details = new Set<string>();
+    for (const surface of SURFACES) {
+      const out = await given(surface, exportKey, { keyId: target, recipientPublicKey: publicKey });
+      assert.match(String(out["mechanism"]), /hpke/i);
+      const under = await given(surface, wrapKey, { keyId: unwrapping, targetKeyId: target, mechanism: WrappingMechanism.HPKE });
+      for (const { wrapped_key: wrapped } of [out, under]) {
+        const opened = await given(surface, hpkeOpen, { keyId: ordinary, ciphertext: bytesOf(wrapped) });
+        assert.deepEqual(bytesOf(opened["plaintext"]), secret, surface);
+        refusedWith(await ask(surface, door, hpkeOpen, { keyId: unwrapping, ciphertext: bytesOf(wrapped) }), "KEY_USAGE_FORBIDS", surface);
+      }
+      const sealed = await given(surface, hpkeSeal, { keyId: ordinary, plaintext: secret });
+      const wrappedKey = Buffer.concat([bytesOf(sealed["encapsulated_key"]), bytesOf(sealed["ciphertext"])]);
+      const asKey = { algorithm: hmac };
+      await given(surface, unwrapKey, { keyId: unwrapping, wrappedKey, asKey });
+      await given(surface, importKey, {
+        algorithm: hmac,
+        keyMaterial: wrappedKey,
+        format: KeyMaterialFormat.RAW,
+        wrappingKeyId: unwrapping,
+        wrappingMechanism: WrappingMechanism.HPKE,
+      });
+      for (const wrong of damaged(wrappedKey)) {
+        const answer = await ask(surface, door, unwrapKey, { keyId: unwrapping, wrappedKey: wrong, asKey });
+        refusedWith(answer, "DECRYPTION_FAILED", surface);
+        details.add(String(answer.detail));
+      }
+      const oaep = { keyId: unwrapping, wrappedKey, asKey, mechanism: WrappingMechanism.RSA_OAEP };
+      refusedWith(await ask(surface, door, unwrapKey, oaep), "MECHANISM_PARAM_INVALID", surface);
+    }
+    assert.equal(details.size, 1, [...details].join(" | "));
+  });
+}
+
 test("what may leave is the key's policy, said when it was made; the default is that nothing may", async () => {
   await made("policy-kek", "AES-256-KWP");
   const recipient = openssl(["pkey", "-pubout", "-in", "{key}"], { key: openssl(["genpkey", "-algorithm", "RSA"]) }).toString();
@@ -375,7 +438,7 @@ test("letting keys out needs its permissions, and so does taking wrapped ones in
   }
 });
 
-test("the recipient of an export must be one public RSA key worth using, and nothing else in PEM", async () => {
+test("the recipient of an export must be one public key worth using, and nothing else in PEM", async () => {
   await made("recipient-target", "AES-256-GCM", { exportable: ExportPolicy.PLAIN });
   const keyOf = (...args: string[]): Buffer => openssl(["genpkey", ...args]);
   const publicOf = (key: Buffer): string => openssl(["pkey", "-pubout", "-in", "{key}"], { key }).toString();
@@ -386,6 +449,11 @@ test("the recipient of an export must be one public RSA key worth using, and not
     "two keys": publicOf(rsa) + publicOf(rsa),
     "1024 bits": publicOf(keyOf("-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:1024")),
     Ed25519: publicOf(keyOf("-algorithm", "ed25519")),
+    secp256k1: publicOf(keyOf("-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:secp256k1")),
+    "a point of small order": createPublicKey({
+      key: { kty: "OKP", crv: "X25519", x: Buffer.alloc(32).toString("base64url") },
+      format: "jwk",
+    }).export({ format: "pem", type: "spki" }) as string,
     "cut short": publicOf(rsa).replace(/\n[A-Za-z0-9+/]{64}\n/, "\n"),
   };
   for (const surface of SURFACES) {

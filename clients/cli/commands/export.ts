@@ -25,7 +25,7 @@ export function exportCommand(root: Command, run: Run): void {
     options: (command) =>
       wrappingOptions(
         textOptions(outOptions(command), "the key")
-          .option("--for <file>", "PEM file with the recipient's RSA public key")
+          .option("--for <file>", "PEM file with the recipient's public key (RSA, X25519, X448, P-256, P-384, P-521)")
           .option("--plain", "the bare key (needs key:export_plain)")
           .option("--key-version <number>", "version of the key (default: the current one)", wholeNumber("--key-version", 1, 2 ** 32 - 1)),
       ),

@@ -62,7 +62,7 @@ export const COMMENTS: Readonly<Record<string, string>> = {
   "hsm.ErrorDetail.code": "Stable name, such as OBJECT_NOT_FOUND.",
   "hsm.ErrorDetail.number": "Number in the range 100-109.",
   "hsm.ExportKeyRequest.plain": "The bare key. Needs a policy that names it (exportable: plain) and the permission key:export_plain.",
-  "hsm.ExportKeyRequest.recipient_public_key": "For whom: an RSA public key of 2048 bits or more, PEM (SubjectPublicKeyInfo). Exactly one of this and plain.",
+  "hsm.ExportKeyRequest.recipient_public_key": "For whom: a public key in PEM (SubjectPublicKeyInfo), RSA of 2048 bits or more, X25519, X448, P-256, P-384 or P-521. Exactly one of this and plain.",
   "hsm.ExportKeyRequest.version": "0 = the current version.",
   "hsm.ExportKeyResponse.format": "What was wrapped, or what key_material is: PKCS8 of a private key, RAW bytes of a secret key.",
   "hsm.ExportKeyResponse.key_material": "Only with plain.",
@@ -324,7 +324,8 @@ export const COMMENTS: Readonly<Record<string, string>> = {
   "hsm.WrapKeyResponse.algorithm": "Of the wrapped key.",
   "hsm.WrapKeyResponse.format": "What was wrapped: PKCS8 of a private key, RAW bytes of a secret key.",
   "hsm.WrappingMechanism": "How one key is encrypted under another.",
+  "hsm.WrappingMechanism.WRAPPING_MECHANISM_HPKE": "HPKE in base mode with AES-256-GCM, empty info and empty associated data: enc, then the ciphertext. For X25519, X448 and ECDH keys, which have no other.",
   "hsm.WrappingMechanism.WRAPPING_MECHANISM_RSA_AES_KWP": "RSA-OAEP around a fresh AES-256 key, then AES-KWP under it (PKCS#11 CKM_RSA_AES_KEY_WRAP).",
   "hsm.WrappingMechanism.WRAPPING_MECHANISM_RSA_OAEP": "RSA-OAEP alone; only for what fits into one modulus.",
-  "hsm.WrappingMechanism.WRAPPING_MECHANISM_UNSPECIFIED": "AES-KW, AES-KWP and AES-GCM by the wrapping key's algorithm; RSA_AES_KWP for RSA keys."
+  "hsm.WrappingMechanism.WRAPPING_MECHANISM_UNSPECIFIED": "AES-KW, AES-KWP and AES-GCM by the wrapping key's algorithm; RSA_AES_KWP for RSA keys, HPKE for X25519, X448 and ECDH."
 };

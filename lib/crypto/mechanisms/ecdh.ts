@@ -9,6 +9,7 @@
 import { createPublicKey } from "node:crypto";
 import type { Cost, Mechanism } from "../mechanism.ts";
 import { CURVES, ecKeyMethods } from "./ec-key.ts";
+import { hpkeWrapper } from "./hpke-wrapper.ts";
 import { opensslAgreer } from "./openssl-agreer.ts";
 import { opensslKem } from "./openssl-kem.ts";
 
@@ -21,6 +22,10 @@ function ecdh(name: keyof typeof CURVES, cost: Cost, kemSecretBytes?: number): M
   const methods = ecKeyMethods(algorithm, curve, JOSE);
   const one = Buffer.alloc(coordinateBytes);
   one[coordinateBytes - 1] = 1;
+  const kem =
+    kemSecretBytes === undefined
+      ? undefined
+      : opensslKem(`an encapsulated key on ${name}`, cost, 1 + 2 * coordinateBytes, kemSecretBytes, true);
   return Object.freeze<Mechanism>({
     ...methods,
     agreer: opensslAgreer(
@@ -28,9 +33,7 @@ function ecdh(name: keyof typeof CURVES, cost: Cost, kemSecretBytes?: number): M
       { type: "ec", namedCurve: curve.opensslName, rawBytes: [1 + coordinateBytes, 1 + 2 * coordinateBytes] },
       createPublicKey(methods.importKey("raw", one)).export({ format: "raw-public" }),
     ),
-    ...(kemSecretBytes === undefined
-      ? {}
-      : { kem: opensslKem(`an encapsulated key on ${name}`, cost, 1 + 2 * coordinateBytes, kemSecretBytes, true) }),
+    ...(kem === undefined ? {} : { kem, wrapper: hpkeWrapper(algorithm, kem) }),
   });
 }
 

@@ -12,6 +12,7 @@ import { promisify } from "node:util";
 import { readSequence } from "../formats/der.ts";
 import type { Mechanism } from "../mechanism.ts";
 import { wipe } from "../wipe.ts";
+import { hpkeWrapper } from "./hpke-wrapper.ts";
 import { opensslAgreer } from "./openssl-agreer.ts";
 import { opensslKem } from "./openssl-kem.ts";
 import { attempt, loadPrivateKey, readPrivateKey, storePrivateKey } from "./private-key.ts";
@@ -27,6 +28,7 @@ function montgomery(algorithm: "X25519" | "X448", numberBytes: number, kemSecret
   const isOurs = (key: KeyObject): boolean => key.type === "private" && key.asymmetricKeyType === type;
   const base = Buffer.alloc(numberBytes);
   base[0] = type === "x25519" ? 9 : 5; // RFC 7748 §4.1, §4.2
+  const kem = opensslKem(`an encapsulated key of ${algorithm}`, "inline", numberBytes, kemSecretBytes);
   return Object.freeze<Mechanism>({
     algorithm,
     generate: async () => (await generateAsync(type)).privateKey,
@@ -47,7 +49,8 @@ function montgomery(algorithm: "X25519" | "X448", numberBytes: number, kemSecret
       }
     },
     agreer: opensslAgreer("inline", { type, rawBytes: [numberBytes] }, base),
-    kem: opensslKem(`an encapsulated key of ${algorithm}`, "inline", numberBytes, kemSecretBytes),
+    kem,
+    wrapper: hpkeWrapper(algorithm, kem),
   });
 }
 

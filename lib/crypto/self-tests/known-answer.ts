@@ -168,13 +168,17 @@ export interface AgreeVector {
 }
 
 export function agrees(mechanism: Mechanism<Key>, { key, peer, secret }: AgreeVector): boolean {
-  const { agreer, kem } = mechanism;
+  const { agreer, kem, wrapper } = mechanism;
   if (agreer === undefined) return false;
   const opened = mechanism.importKey("raw", vector(key));
   if (!same(agreer.agree(opened, agreer.peer(vector(peer))), vector(secret))) return false;
   if (kem === undefined) return true;
   const made = kem.encapsulate(publicHalf(opened));
-  return same(kem.decapsulate(opened, made.ciphertext), made.secret);
+  if (!same(kem.decapsulate(opened, made.ciphertext), made.secret)) return false;
+  if (wrapper === undefined) return true;
+  // Wrapping is HPKE, whose published answers have an info that wrapping has not: it must come back to where it began.
+  const wrapped = wrapper.wrap(publicHalf(opened), vector(secret), {});
+  return same(wrapper.unwrap(opened, wrapped, {}), vector(secret)) && refused(() => wrapper.unwrap(opened, altered(wrapped), {}));
 }
 
 /** Whether `attempt` throws. */

@@ -4,7 +4,7 @@ import { WrappingMechanism } from "@keystead/contract/generated/hsm/hsm_pb";
 import { exportKey as operation } from "@keystead/contract/operations/export-key";
 import { wipe } from "@keystead/crypto/wipe";
 import { grantOf, handler } from "./handler.ts";
-import { wrapParams, wrappedFormat } from "./wrapping.ts";
+import { wrapParams, wrappedFormat, wrappingMechanism } from "./wrapping.ts";
 
 /** A key leaves: encrypted for the holder of a public key, or in plain. Nothing of the vault's own keys has a way here. */
 export const exportKey = handler(operation, async (invocation, { objects, provider }) => {
@@ -18,9 +18,8 @@ export const exportKey = handler(operation, async (invocation, { objects, provid
   const common = { keyId: request.keyId, version, algorithm: algorithmNumber(algorithm), format: wrappedFormat(algorithm) };
   if (plain) return { reply: { ...common, keyMaterial: material }, version, secrets: [material] };
   try {
-    const wrappedKey = provider.wrapFor(recipientPublicKey, material, wrapParams(mechanism, digest));
-    const used = mechanism === WrappingMechanism.UNSPECIFIED ? WrappingMechanism.RSA_AES_KWP : mechanism;
-    return { reply: { ...common, wrappedKey, mechanism: used }, version };
+    const { wrapped, scheme } = provider.wrapFor(recipientPublicKey, material, wrapParams(mechanism, digest));
+    return { reply: { ...common, wrappedKey: wrapped, mechanism: wrappingMechanism(scheme) }, version };
   } finally {
     wipe(material);
   }

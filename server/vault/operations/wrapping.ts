@@ -17,6 +17,7 @@ const SCHEMES: Readonly<Record<WrappingMechanism, WrapParams["scheme"]>> = Objec
   [WrappingMechanism.UNSPECIFIED]: undefined,
   [WrappingMechanism.RSA_AES_KWP]: "rsa-aes-kwp",
   [WrappingMechanism.RSA_OAEP]: "rsa-oaep",
+  [WrappingMechanism.HPKE]: "hpke",
 });
 
 /** Absent choices stay absent: the mechanism has the defaults. */
@@ -24,6 +25,10 @@ export function wrapParams(mechanism: WrappingMechanism, digest: Digest): WrapPa
   const [scheme, name] = [SCHEMES[mechanism], digestName(digest)];
   return { ...(scheme === undefined ? {} : { scheme }), ...(name === undefined ? {} : { digest: name }) };
 }
+
+/** The number of a way that was taken. */
+export const wrappingMechanism = (used: NonNullable<WrapParams["scheme"]>): WrappingMechanism =>
+  used === "hpke" ? WrappingMechanism.HPKE : used === "rsa-oaep" ? WrappingMechanism.RSA_OAEP : WrappingMechanism.RSA_AES_KWP;
 
 /** What a key of this algorithm is when it is wrapped: the bytes of a secret key, PKCS#8 DER of a private one. */
 export const wrappedFormat = (algorithm: AlgorithmName): KeyMaterialFormat =>

@@ -26,7 +26,7 @@ import { kdfs } from "@keystead/crypto/kdf/register";
 import { decryptionFailed } from "@keystead/crypto/mechanisms/refusals";
 import { mechanismFor } from "@keystead/crypto/mechanisms/register";
 import { wipe } from "@keystead/crypto/wipe";
-import { wrapForRecipient } from "@keystead/crypto/recipient";
+import { wrapForRecipient, type ForRecipient } from "@keystead/crypto/recipient";
 import { consistent } from "@keystead/crypto/self-tests/consistency";
 import type { OpenKey } from "../objects/objects.ts";
 import { Limiter } from "./limiter.ts";
@@ -272,7 +272,7 @@ export class SoftwareProvider {
   }
 
   /** Key material, encrypted for the holder of a public key (PEM). */
-  wrapFor(publicKeyPem: string, material: Uint8Array, params: WrapParams): Buffer {
+  wrapFor(publicKeyPem: string, material: Uint8Array, params: WrapParams): ForRecipient {
     return wrapForRecipient(publicKeyPem, material, params);
   }
 
