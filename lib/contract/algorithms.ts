@@ -60,6 +60,7 @@ export interface AlgorithmRow {
     | "ecdh"
     | "generic"
     | "hybrid"
+    | "blake3"
     | "chacha20"
     | "kmac";
   readonly sizeBits: number;

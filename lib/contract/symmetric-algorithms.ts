@@ -114,5 +114,6 @@ export const SYMMETRIC_ALGORITHMS = Object.freeze({
   KMAC256: { ...kmac(256), proto: "Kmac256" },
   "HMAC-SHA3-256": { ...hmacSha3(256), proto: "HmacSha3_256", kmip: "HMAC-SHA3-256" },
   "HMAC-SHA3-384": { ...hmacSha3(384), proto: "HmacSha3_384", kmip: "HMAC-SHA3-384" },
+  "BLAKE3-MAC": { ...kmac(256), family: "blake3", strengthBits: 128, spec: "BLAKE3 paper §2.3 (keyed_hash)", proto: "Blake3Mac" },
   "HMAC-SHA3-512": { ...hmacSha3(512), proto: "HmacSha3_512", kmip: "HMAC-SHA3-512" },
 } as const);

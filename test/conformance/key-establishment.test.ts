@@ -15,6 +15,7 @@ import {
   type KeyObject,
 } from "node:crypto";
 import { after, before, test } from "node:test";
+import { blake3 } from "@noble/hashes/blake3.js";
 import { ml_kem1024, ml_kem512, ml_kem768 } from "@noble/post-quantum/ml-kem.js";
 import {
   Algorithm,
@@ -38,6 +39,7 @@ import { hpkeOpen } from "@keystead/contract/operations/hpke-open";
 import { hpkeSeal } from "@keystead/contract/operations/hpke-seal";
 import { importKey } from "@keystead/contract/operations/import-key";
 import { rotateKey } from "@keystead/contract/operations/rotate-key";
+import { verifyMac } from "@keystead/contract/operations/verify-mac";
 import { openssl } from "./openssl.ts";
 import { serve, type RunningServer } from "./running-server.ts";
 import { SURFACES, ask, hangUp, type Answer, type Door, type Reply, type Surface } from "./surfaces.ts";
@@ -548,3 +550,31 @@ for (const [name, algorithm] of HYBRIDS) {
     }
   });
 }
+
+test("BLAKE3-MAC: noble computes the same code, every surface verifies it, and a derived key makes it too", async () => {
+  const secret = randomBytes(32);
+  const context = Buffer.from("keystead 2026-11-21 conformance test");
+  const [keyId, master, derived] = [fresh("blake3"), fresh("master"), fresh("derived")];
+  const raw = { keyMaterial: secret, format: KeyMaterialFormat.RAW };
+  await given("REST", importKey, { keyId, algorithm: Algorithm.Blake3Mac, ...raw });
+  await given("REST", importKey, { keyId: master, algorithm: Algorithm.GenericSecret, ...raw });
+  const asKey = { keyId: derived, algorithm: Algorithm.Blake3Mac };
+  await given("gRPC", deriveKey, { keyId: master, derivation: { function: Kdf.BLAKE3, context }, asKey });
+  for (const surface of SURFACES) {
+    for (const [each, key] of [
+      [keyId, secret],
+      [derived, blake3(secret, { context })],
+    ] as const) {
+      const { mac: made } = await given(surface, generateMac, { keyId: each, data: MESSAGE });
+      const mac = bytesOf(made);
+      assert.deepEqual(mac, Buffer.from(blake3(MESSAGE, { key })));
+      const verdict = async (tag: Uint8Array): Promise<unknown> =>
+        (await given(next(surface), verifyMac, { keyId: each, data: MESSAGE, mac: tag }))["valid"];
+      assert.deepEqual(
+        [await verdict(mac), await verdict(mac.with(0, (mac[0] ?? 0) ^ 1)), await verdict(mac.subarray(1))],
+        [true, false, false],
+      );
+    }
+    await refused("MECHANISM_PARAM_INVALID", surface, generateMac, { keyId, data: MESSAGE, macBytes: 16 });
+  }
+});

@@ -91,9 +91,21 @@ test("Argon2id: the reference implementation's answers", async () => {
 });
 
 interface Blake3Vectors {
+  readonly key: string;
   readonly context: string;
-  readonly cases: readonly { readonly bytes: number; readonly derived: string }[];
+  readonly cases: readonly { readonly bytes: number; readonly keyed: string; readonly derived: string }[];
 }
+
+test("BLAKE3 keyed_hash: every published case", () => {
+  const { key: text, cases } = JSON.parse(readFileSync(new URL("blake3.json", import.meta.url), "utf8")) as Blake3Vectors;
+  const mechanism = mechanisms["BLAKE3-MAC"];
+  const key = mechanism.importKey("raw", Buffer.from(text));
+  for (const { bytes, keyed } of cases) {
+    const input = Buffer.alloc(bytes).map((_, at) => at % 251) as Buffer;
+    assert.equal(mechanism.macer?.mac(key, input, {}).mac.toString("hex"), keyed, `${bytes} bytes`);
+    assert.equal(mechanism.macer?.verify(key, input, hex(keyed), {}), true);
+  }
+});
 
 test("BLAKE3 derive_key: every published case", async () => {
   const { context, cases } = JSON.parse(readFileSync(new URL("blake3.json", import.meta.url), "utf8")) as Blake3Vectors;

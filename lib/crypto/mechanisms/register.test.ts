@@ -248,6 +248,7 @@ function macRules(name: AlgorithmName): MacRules {
   if (name.endsWith("CMAC")) return { ...plain, lengths: [16, 8, 16] };
   if (name.endsWith("GMAC")) return { ...plain, lengths: [16, 12, 16], nonce: true };
   if (name.startsWith("KMAC")) return { nonce: false, customization: true, cuts: false, lengths: [name === "KMAC128" ? 32 : 64, 8, 64] };
+  if (name === "BLAKE3-MAC") return { ...plain, lengths: [32, 32, 32] };
   const full = Number(name.slice(-3)) / 8;
   return { ...plain, lengths: [full, full / 2, full] };
 }

@@ -20,6 +20,7 @@ import { aes128Kw, aes128Kwp, aes192Kw, aes192Kwp, aes256Kw, aes256Kwp } from ".
 import { aes128Xts, aes256Xts } from "./aes-xts.ts";
 import { chacha20Poly1305, xChacha20Poly1305 } from "./chacha20-poly1305.ts";
 import { mlDsa44EcdsaP256, mlDsa65EcdsaP256, mlDsa65Ed25519, mlDsa87EcdsaP384 } from "./composite-signature.ts";
+import { blake3Mac } from "./blake3-mac.ts";
 import { ecdhP256, ecdhP384, ecdhP521, ecdhSecp256k1 } from "./ecdh.ts";
 import { genericSecret } from "./generic-secret.ts";
 import { x25519, x448 } from "./montgomery.ts";
@@ -96,6 +97,7 @@ export const mechanisms = Object.freeze({
   "ECDH-P521": ecdhP521,
   "ECDH-secp256k1": ecdhSecp256k1,
   "Generic-Secret": genericSecret,
+  "BLAKE3-MAC": blake3Mac,
   "X-Wing": xWing,
   X25519MLKEM768: x25519MlKem768,
   SecP256r1MLKEM768: secP256r1MlKem768,

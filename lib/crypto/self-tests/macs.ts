@@ -148,3 +148,15 @@ export const hmacSha3_512: KnownAnswer = {
       mac: "4efd629d6c71bf86162658f29943b1c308ce27cdfa6db0d9c3ce81763f9cbce5f7ebe9868031db1a8f8eb7b6b95e5c5e3f657a8996c86a2f6527e307f0213196",
     }),
 };
+
+export const blake3Mac: KnownAnswer = {
+  source: "BLAKE3 test_vectors.json (77b257ee), input of 65 bytes",
+  holds: (mechanism) =>
+    macs(mechanism, {
+      // "whats the Elvish word for friend"
+      key: "77686174732074686520456c7669736820776f726420666f7220667269656e64",
+      message:
+        "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f40",
+      mac: "c0a4edefa2d2accb9277c371ac12fcdbb52988a86edc54f0716e1591b4326e72",
+    }),
+};

@@ -41,6 +41,7 @@ import {
   hmacSha3_256,
   hmacSha3_384,
   hmacSha3_512,
+  blake3Mac,
 } from "./macs.ts";
 import {
   aes128Ccm,
@@ -108,6 +109,7 @@ export const KNOWN_ANSWERS: Readonly<Record<AlgorithmName, KnownAnswer>> = Objec
   "ECDH-P521": ecdhP521,
   "ECDH-secp256k1": ecdhSecp256k1,
   "Generic-Secret": genericSecret,
+  "BLAKE3-MAC": blake3Mac,
   "X-Wing": xWing,
   X25519MLKEM768: x25519MlKem768,
   SecP256r1MLKEM768: secP256r1MlKem768,
