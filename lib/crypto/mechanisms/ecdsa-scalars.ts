@@ -26,6 +26,8 @@ export interface ScalarCurve {
   readonly order: Buffer;
   /** Length of n in bits. */
   readonly orderBits: number;
+  /** OpenSSL multiplies the generator in microseconds: going to the pool for it would cost more. */
+  readonly quick: boolean;
 }
 
 /** How the nonce is made. */
@@ -53,7 +55,13 @@ export async function signDigestPooled(curve: ScalarCurve, key: KeyObject, diges
   const scalar = key.export({ format: "raw-private" });
   try {
     for (const nonce of nonces(curve, scalar, digest, choice)) {
-      const signature = combine(curve, scalar, digest, nonce, await multiplyPooled(curve, nonce));
+      const signature = combine(
+        curve,
+        scalar,
+        digest,
+        nonce,
+        curve.quick ? multiplyHere(curve, nonce) : await multiplyPooled(curve, nonce),
+      );
       wipe(nonce);
       if (signature !== undefined) return signature;
     }

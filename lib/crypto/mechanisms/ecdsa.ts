@@ -33,6 +33,7 @@ const P256: Curve = {
   cost: "inline",
   oid: "1.2.840.10045.3.1.7",
   orderBits: 256,
+  quick: true,
   order: Buffer.from("ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551", "hex"),
   lowS: false,
 };
@@ -44,6 +45,7 @@ const P384: Curve = {
   cost: "pool",
   oid: "1.3.132.0.34",
   orderBits: 384,
+  quick: false,
   order: Buffer.from("ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973", "hex"),
   lowS: false,
 };
@@ -55,6 +57,7 @@ const P521: Curve = {
   cost: "pool",
   oid: "1.3.132.0.35",
   orderBits: 521,
+  quick: false,
   order: Buffer.from(
     "01fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffa51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409",
     "hex",
@@ -69,6 +72,7 @@ const SECP256K1: Curve = {
   cost: "pool",
   oid: "1.3.132.0.10",
   orderBits: 256,
+  quick: false,
   order: Buffer.from("fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141", "hex"),
   lowS: true,
 };

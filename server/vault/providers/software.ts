@@ -69,6 +69,9 @@ export interface HpkeChoice extends Omit<HpkeParams, "psk"> {
 const unsupported = (key: OpenKey, what: string): HsmError =>
   new HsmError("MECHANISM_NOT_SUPPORTED", `${key.algorithm} keys do not ${what}`);
 
+/** Choices that make a cheap signature a costly one: what OpenSSL cannot do, and JavaScript does in its place. */
+const isSlowChoice = ({ scheme, deterministic }: SignatureParams): boolean => scheme === "prehash" || deterministic === true;
+
 export class SoftwareProvider {
   readonly #heavy: Limiter;
   /** `performance.now()` of the last signature on the event loop. */
@@ -124,9 +127,9 @@ export class SoftwareProvider {
 
   sign(key: OpenKey, data: Uint8Array, params: SignatureParams, run: Run): Buffer | Promise<Buffer> {
     const signer = this.#signer(key, "sign");
-    if (this.#inline(signer, data, run)) return signer.sign(key.key, data, params);
+    if (this.#inline(signer, data, params, run)) return signer.sign(key.key, data, params);
     signer.check(params);
-    return (signer.cost === "inline" ? this.#light : this.#heavy).run(run.principal, 1, () => signer.signPooled(key.key, data, params));
+    return this.#limiterOf(signer, params).run(run.principal, 1, () => signer.signPooled(key.key, data, params));
   }
 
   signDigest(key: OpenKey, digestValue: Uint8Array, params: SignatureParams, run: Run): Promise<Buffer> {
@@ -139,11 +142,9 @@ export class SoftwareProvider {
     const signer = this.#signer(key, "verify");
     const publicKey = key.publicKey;
     if (publicKey === undefined) throw unsupported(key, "verify");
-    if (this.#inline(signer, data, run)) return signer.verify(publicKey, data, signature, params);
+    if (this.#inline(signer, data, params, run)) return signer.verify(publicKey, data, signature, params);
     signer.check(params);
-    return (signer.cost === "inline" ? this.#light : this.#heavy).run(run.principal, 1, () =>
-      signer.verifyPooled(publicKey, data, signature, params),
-    );
+    return this.#limiterOf(signer, params).run(run.principal, 1, () => signer.verifyPooled(publicKey, data, signature, params));
   }
 
   encrypt(key: OpenKey, plaintext: Uint8Array, params: CipherParams): { ciphertext: Buffer; nonce: Buffer } {
@@ -281,9 +282,13 @@ export class SoftwareProvider {
     return this.#wrapper(key).unwrap(key.key, wrapped, params);
   }
 
+  #limiterOf(signer: Signer<Key>, params: SignatureParams): Limiter {
+    return signer.cost === "inline" && !isSlowChoice(params) ? this.#light : this.#heavy;
+  }
+
   /** Whether a signature is made on the event loop. */
-  #inline(signer: Signer<Key>, data: Uint8Array, run: Run): boolean {
-    if (signer.cost !== "inline" || data.length > INLINE_BYTES) return false;
+  #inline(signer: Signer<Key>, data: Uint8Array, params: SignatureParams, run: Run): boolean {
+    if (signer.cost !== "inline" || data.length > INLINE_BYTES || isSlowChoice(params)) return false;
     if (!run.batch) {
       this.#inlineAt = performance.now();
       return true;
