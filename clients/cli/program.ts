@@ -31,6 +31,7 @@ import { exportCommand } from "./commands/export.ts";
 import { rewrap } from "./commands/rewrap.ts";
 import { unwrap } from "./commands/unwrap.ts";
 import { wrap } from "./commands/wrap.ts";
+import { rekey } from "./commands/rekey.ts";
 import { seal } from "./commands/seal.ts";
 import { sign } from "./commands/sign.ts";
 import { signDigest } from "./commands/sign-digest.ts";
@@ -41,7 +42,7 @@ import { verify } from "./commands/verify.ts";
 
 /** The commands under their headings in `--help`. */
 const REGISTER: readonly (readonly [heading: string, commands: readonly ((root: Command, run: Run) => void)[]])[] = [
-  ["Server:", [dev, server, init, config, status, seal, unseal]],
+  ["Server:", [dev, server, init, config, status, seal, unseal, rekey]],
   ["Keys:", [keys, namespaces]],
   ["Use of keys:", [sign, signDigest, verify, csr, certificate, encrypt, decrypt, mac, dataKey, batch]],
   ["Establishing keys:", [encapsulate, decapsulate, agree, derive, hpke]],

@@ -96,6 +96,7 @@ export interface Keystead {
   getAuditLog(request?: shapes.GetAuditLogRequest): Promise<shapes.GetAuditLogResponse>;
   getStatus(): Promise<shapes.Status>;
   unseal(request: shapes.UnsealRequest): Promise<shapes.PhaseResponse>;
+  rekeyVault(request: shapes.RekeyVaultRequest): Promise<shapes.RekeyVaultResponse>;
   seal(): Promise<shapes.PhaseResponse>;
   /** Ends the connection. */
   close(): void;
@@ -204,6 +205,7 @@ export function createKeystead(options: KeysteadOptions): Keystead {
     getAuditLog: method("GetAuditLog"),
     getStatus: method("GetStatus"),
     unseal: method("Unseal"),
+    rekeyVault: method("RekeyVault"),
     seal: method("Seal"),
     close: () => connection.close(),
   };

@@ -668,6 +668,7 @@ export interface Status {
   readonly isolation: string;
   readonly memoryLocked: boolean;
   readonly selfTests?: SelfTests | undefined;
+  readonly rekey?: RekeyProgress | undefined;
 }
 /** The self-tests of the server's start. */
 export interface SelfTests {
@@ -687,6 +688,22 @@ export interface SelfTest {
 export interface UnsealRequest {
   readonly secret: Uint8Array;
   readonly hmacKey?: Uint8Array | undefined;
+}
+export interface RekeyVaultRequest {
+  readonly secret?: Uint8Array | undefined;
+  readonly hmacKey?: Uint8Array | undefined;
+  readonly newSecret?: Uint8Array | undefined;
+  readonly newHmacKey?: Uint8Array | undefined;
+  readonly newMethod?: "key" | "passphrase" | undefined;
+}
+export interface RekeyProgress {
+  readonly generation: number;
+  readonly complete: boolean;
+  readonly recordsRenewed: bigint;
+  readonly records: bigint;
+}
+export interface RekeyVaultResponse {
+  readonly progress: RekeyProgress;
 }
 export interface PhaseResponse {
   readonly phase: string;

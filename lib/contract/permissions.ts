@@ -46,6 +46,7 @@ export const PERMISSIONS = Object.freeze([
   "status:view",
   "vault:unseal",
   "vault:seal",
+  "vault:rekey",
 ] as const);
 
 export type Permission = (typeof PERMISSIONS)[number];

@@ -20,7 +20,7 @@ import { listSegments } from "./audit/segments.ts";
 import { verifyLog } from "./audit/verify.ts";
 import { decodeSecret, readSecret } from "./ceremonies/secret.ts";
 import { verifyEverything } from "./duties/verify-everything.ts";
-import { openVault, parseHeader, type Hierarchy } from "./objects/hierarchy.ts";
+import { openVault, parseHeader, recordMacKeysOf, type Hierarchy } from "./objects/hierarchy.ts";
 import { filesystemReader } from "./stores/filesystem.ts";
 import { sqliteReader } from "./stores/sqlite.ts";
 
@@ -120,7 +120,7 @@ async function main(): Promise<number> {
           auditPath: options.log,
           store,
           auditMacKey: hierarchy?.auditMacKey,
-          recordMacKey: hierarchy?.recordMacKey,
+          recordMacKeys: () => (hierarchy === undefined ? [] : recordMacKeysOf(hierarchy)),
           upTo: undefined,
           anchors: undefined,
           pause,

@@ -10,12 +10,13 @@ import { mkdirSync, readFileSync, statSync } from "node:fs";
 import { secureHeapUsed } from "node:crypto";
 import { Socket } from "node:net";
 import { dirname, join } from "node:path";
-import { create } from "@bufbuild/protobuf";
+import { create, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
 import { Peer } from "@keystead/channel/peer";
 import type { VaultConfig } from "@keystead/contract/config";
 import { HsmError, asHsmError } from "@keystead/contract/errors";
 import { CreateNamespaceRequestSchema } from "@keystead/contract/generated/hsm/hsm_pb";
 import { createLogger } from "@keystead/contract/logging";
+import type { Operation } from "@keystead/contract/operation";
 import { createNamespace } from "@keystead/contract/operations/create-namespace";
 import { SELF } from "@keystead/contract/operations/register";
 import { VERSION } from "@keystead/contract/version";
@@ -26,16 +27,18 @@ import { readEvents } from "./audit/read.ts";
 import { Authenticator, ceremonyPrincipal } from "./authenticate/authenticate.ts";
 import { parseAuthorities } from "./authenticate/certificate.ts";
 import { parseKeySet, type LoadedKeySet } from "./authenticate/token.ts";
+import type { Principal } from "./authenticate/principal.ts";
 import { Authorizer } from "./authorize/authorize.ts";
 import { phaseCeremonies } from "./ceremonies/phase-changes.ts";
 import { configuredSecret, requireStrength, type PassedDescriptors } from "./ceremonies/secret.ts";
 import { unseal, type OpenVault } from "./ceremonies/unseal.ts";
 import { keepMixing, mixHardware } from "./duties/hardware-random.ts";
 import { takeDueSteps, type Perform } from "./duties/lifecycle.ts";
+import { finishRekey } from "./duties/rekey.ts";
 import { verifyEverything } from "./duties/verify-everything.ts";
 import { Measurements } from "./duties/measure.ts";
 import { Monitor } from "./monitor.ts";
-import { parseHeader, type UnsealSecret } from "./objects/hierarchy.ts";
+import { parseHeader, recordMacKeysOf, type UnsealSecret } from "./objects/hierarchy.ts";
 import { ListingCache, type ListReply } from "./operations/listing-cache.ts";
 import type { Context, StatusFacts } from "./operations/handler.ts";
 import { SoftwareProvider } from "./providers/software.ts";
@@ -53,6 +56,8 @@ const RECORD_USES_MS = 60_000;
 
 /** Who takes the steps of keys' lives that are due: it may do what a KeyAdmin may. */
 const LIFECYCLE = ceremonyPrincipal("lifecycle", ["KeyAdmin"]);
+/** Who goes on with a rekey that somebody began. */
+const REKEY = ceremonyPrincipal("rekey", ["Administrator"]);
 
 /** What the launcher sends first. */
 interface StartMessage {
@@ -130,6 +135,7 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
     isolation: ownUsers ? "own_users" : "permission_model_only",
     memoryLocked: memoryLocked && secureHeapUsed() !== undefined,
     selfTests,
+    rekey: monitor.parts?.vault.rekeying.progress,
   });
   const contextOf = (vault: OpenVault | undefined, listings = new ListingCache<ListReply>()): Context => ({
     get objects() {
@@ -194,20 +200,31 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
         log.error("the keys could not be counted", {}, known);
         if (known.code === "INTEGRITY_FAILURE" && monitor.parts?.vault === vault) monitor.stop(known);
       });
+    if (!vault.rekeying.complete) goOnWithRekey(vault);
     log.info("unsealed", { vaultId: vault.hierarchy.vaultId, created: vault.created, events: vault.log.sequence });
     verifyInBackground(vault).catch((error: unknown) => {
       log.error("the verification of log and store could not be finished", {}, error);
       monitor.stop(new HsmError("INTEGRITY_FAILURE", "log and store could not be verified; see the server log", { cause: error }));
     });
   };
-  const perform: Perform = (operation, request) =>
+  const performAs = <I extends DescMessage>(principal: Principal, operation: Operation<I>, request: MessageShape<I>): Promise<unknown> =>
     monitor.perform(operation, request, {
-      principal: LIFECYCLE,
-      requestId: "lifecycle",
+      principal,
+      requestId: principal.id.slice("ceremony:".length),
       address: "",
       deadline: Infinity,
       cancelled: () => false,
     });
+  const perform: Perform = (operation, request) => performAs(LIFECYCLE, operation, request);
+  let rekey: Promise<unknown> | undefined;
+  const goOnWithRekey = (vault: OpenVault): void => {
+    rekey ??= finishRekey(
+      () => vault.rekeying.complete,
+      (operation, request) => performAs(REKEY, operation, request),
+      log,
+      () => monitor.parts?.vault === vault && monitor.phase === "open",
+    ).finally(() => (rekey = undefined));
+  };
   let duties: NodeJS.Timeout | undefined;
   let onDuty: Promise<unknown> | undefined;
   let recording: NodeJS.Timeout | undefined;
@@ -231,7 +248,7 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
     const parts = monitor.parts;
     monitor.close();
     closing = closing.then(async () => {
-      await Promise.all([onDuty, onRecord]);
+      await Promise.all([onDuty, onRecord, rekey]);
       // A log that stopped takes nothing more.
       if (parts !== undefined && parts.vault.log.stopped === undefined) await recordUses(parts.vault, true);
       await parts?.vault.log.close();
@@ -246,7 +263,7 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
       auditPath: config.audit.path,
       store,
       auditMacKey: vault.hierarchy.auditMacKey,
-      recordMacKey: vault.hierarchy.recordMacKey,
+      recordMacKeys: () => recordMacKeysOf(vault.hierarchy),
       upTo: vault.log.sequence,
       anchors: vault.log.anchors(),
       pause: () => new Promise((resolve) => setImmediate(resolve)),
@@ -285,6 +302,14 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
         return text === undefined ? (config.unseal.method === "passphrase" ? "passphrase" : "key") : parseHeader(text).method;
       },
       open,
+      rekeying: () => monitor.parts?.vault.rekeying,
+      rekeyBegun: () => {
+        const vault = monitor.parts?.vault;
+        // After the beginning is recorded.
+        if (vault !== undefined) setImmediate(() => goOnWithRekey(vault));
+      },
+      acceptPassphrase: (passphrase) =>
+        requireStrength(passphrase, { minLength: config.minPassphraseLength, strong: config.requireStrongPassphrase }),
       closeSoon: () => {
         setImmediate(() => void closeParts());
       },

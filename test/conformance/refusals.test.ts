@@ -217,6 +217,7 @@ const VALID: Readonly<Record<string, (namespace: string) => object>> = {
   GetStatus: () => ({}),
   Unseal: () => ({ secret: Buffer.alloc(32, 9) }),
   Seal: () => ({}),
+  RekeyVault: () => ({ secret: Buffer.alloc(32, 9) }),
   Encapsulate: (namespace) => ({ namespace, keyId: "kem", asBytes: true }),
   Decapsulate: (namespace) => ({ namespace, keyId: "kem", ciphertext: Buffer.alloc(768, 5), asBytes: true }),
   AgreeKey: (namespace) => ({ namespace, keyId: "agree", peerPublicKey: Buffer.alloc(32, 9), asBytes: true }),

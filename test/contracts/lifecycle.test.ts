@@ -54,7 +54,7 @@ class Real {
   open(): Objects {
     const records = new VaultedRecords(
       this.store(),
-      HIERARCHY.recordMacKey,
+      HIERARCHY,
       (name) => this.anchors.get(name),
       () => this.now,
     );

@@ -104,7 +104,7 @@ async function verdict(subject: Subject, open: () => Reader): Promise<"refused" 
       auditPath: join(subject.dataDir, "audit"),
       store: reader,
       auditMacKey: hierarchy.auditMacKey,
-      recordMacKey: hierarchy.recordMacKey,
+      recordMacKeys: () => [hierarchy.recordMacKey],
       upTo: undefined,
       anchors: undefined,
       pause: () => Promise.resolve(),
@@ -113,7 +113,7 @@ async function verdict(subject: Subject, open: () => Reader): Promise<"refused" 
     const anchors = new Map([...subject.records].map(([name, bytes]) => [name, recordDigest(bytes)]));
     const vaulted = new VaultedRecords(
       reader as unknown as Store,
-      hierarchy.recordMacKey,
+      hierarchy,
       (name) => anchors.get(name),
       () => 0,
     );

@@ -110,7 +110,7 @@ const pass = (files: FileLayer, path: string, store: Pick<Store, "all" | "get">)
     auditPath: path,
     store,
     auditMacKey: hierarchy.auditMacKey,
-    recordMacKey: hierarchy.recordMacKey,
+    recordMacKeys: () => [hierarchy.recordMacKey],
     upTo: undefined,
     anchors: undefined,
     pause: () => Promise.resolve(),
@@ -136,7 +136,7 @@ async function used(some: readonly Row[], key: RecordKey): Promise<string> {
   const anchors = new Map(rows.map((row) => [recordName(row.key), recordDigest(row.bytes)]));
   const records = new VaultedRecords(
     storeOf(some) as Store,
-    hierarchy.recordMacKey,
+    hierarchy,
     (name) => anchors.get(name),
     () => 0,
   );

@@ -17,6 +17,12 @@ function selfTestFacts({ selfTests }: Status): [string, string][] {
   return [["self-tests", failed.length === 0 ? `${took}, all passed` : `${took}, FAILED: ${failed.join(", ")}`]];
 }
 
+/** Only a rekey that is under way is worth a line. */
+function rekeyFacts({ rekey }: Status): [string, string][] {
+  if (rekey === undefined || rekey.complete) return [];
+  return [["rekey", `under way: ${rekey.recordsRenewed} of ${rekey.records} records are under the new keys`]];
+}
+
 export function status(root: Command, run: Run): void {
   leaf(root, run, {
     usage: "status",
@@ -33,6 +39,7 @@ export function status(root: Command, run: Run): void {
           ["store", now.store],
           ["audit log", `${now.auditSequence} events, sync ${now.auditSyncMode}, ${now.auditIntegrity}`],
           ...selfTestFacts(now),
+          ...rekeyFacts(now),
           ["isolation", ISOLATION[now.isolation] ?? now.isolation],
           ["memory locked", now.memoryLocked ? "yes" : "no"],
         ]),

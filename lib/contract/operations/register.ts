@@ -38,6 +38,7 @@ import { getAuditLog } from "./get-audit-log.ts";
 import { getStatus } from "./get-status.ts";
 import { unseal } from "./unseal.ts";
 import { seal } from "./seal.ts";
+import { rekeyVault } from "./rekey-vault.ts";
 import { activateKey } from "./activate-key.ts";
 import { suspendKey } from "./suspend-key.ts";
 import { resumeKey } from "./resume-key.ts";
@@ -105,6 +106,7 @@ export const OPERATIONS: readonly Operation[] = Object.freeze([
   unwrapKey,
   exportKey,
   rewrapData,
+  rekeyVault,
 ] as unknown as Operation[]);
 
 const byNumber = new Map(OPERATIONS.map((row) => [row.number, row]));

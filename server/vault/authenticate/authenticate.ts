@@ -139,9 +139,10 @@ export class Authenticator {
 export const ceremonyPrincipal = (name: string, roles: readonly string[]): Principal =>
   principal(`ceremony:${name}`, "ceremony", roles, ["*"], FOREVER);
 
-/** Whoever comes in without a login may use the vault, but not close it for everybody else. */
+/** Whoever comes in without a login may use the vault, but neither close it for everybody else nor change its keys. */
 function withoutSeal(found: Principal): Principal {
-  return Object.freeze({ ...found, permissions: new Set([...found.permissions].filter((permission) => permission !== "vault:seal")) });
+  const kept = [...found.permissions].filter((permission) => permission !== "vault:seal" && permission !== "vault:rekey");
+  return Object.freeze({ ...found, permissions: new Set(kept) });
 }
 
 function principal(

@@ -56,6 +56,7 @@ const TABLE: Readonly<Record<string, string>> = {
   GetAuditLog: "A N R",
   GetStatus: "A N O K U S R",
   Unseal: "A",
+  RekeyVault: "A",
   Seal: "A",
   Encapsulate: "A O S",
   Decapsulate: "A O S",

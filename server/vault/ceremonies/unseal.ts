@@ -11,17 +11,19 @@ import type { FileLayer } from "../audit/file-layer.ts";
 import { listSegments } from "../audit/segments.ts";
 import type { EventFields } from "../audit/event.ts";
 import { recoverLog } from "../audit/recover.ts";
-import { createVault, openVault, parseHeader, type Hierarchy, type UnsealSecret } from "../objects/hierarchy.ts";
+import { createVault, openVault, parseHeader, type OpenHierarchy, type UnsealSecret } from "../objects/hierarchy.ts";
 import { Objects } from "../objects/objects.ts";
 import { recordName } from "../objects/record.ts";
 import { VaultedRecords } from "../objects/vaulted-records.ts";
+import { Rekeying } from "./rekey.ts";
 import type { RecordWrite, Store } from "../stores/store.ts";
 
 /** What an open vault has and a sealed one has not. */
 export interface OpenVault {
-  readonly hierarchy: Hierarchy;
+  readonly hierarchy: OpenHierarchy;
   readonly log: AuditLog;
   readonly objects: Objects;
+  readonly rekeying: Rekeying;
   /** True when this ceremony made the vault. */
   readonly created: boolean;
   /** What recovery mended. */
@@ -48,7 +50,7 @@ export async function unseal(secret: UnsealSecret, options: UnsealOptions): Prom
   const { store, files, auditPath } = options;
   const text = store.header();
   const known = text === undefined ? undefined : parseHeader(text);
-  let hierarchy: Hierarchy;
+  let hierarchy: OpenHierarchy;
   if (known === undefined) {
     const used = (await store.namespaces()).length > 0 || store.durableSequence() > 0 || listSegments(files, auditPath).length > 0;
     if (used)
@@ -68,12 +70,26 @@ export async function unseal(secret: UnsealSecret, options: UnsealOptions): Prom
     syncMode: options.syncMode,
     onStopped: options.onLogStopped,
   });
-  const records = new VaultedRecords(store, hierarchy.recordMacKey, (name) => log.anchor(name), options.now);
+  const records = new VaultedRecords(store, hierarchy, (name) => log.anchor(name), options.now);
+  const live = (): number => {
+    let number = 0;
+    for (const digest of log.anchors().values()) if (digest !== "") number += 1;
+    return number;
+  };
   const record = async (action: string, writes: readonly RecordWrite[]): Promise<void> => {
     await log.append(ownEvent(action, writes, options.now()), writes);
   };
   const objects = new Objects({ records, hierarchy, cacheSizeBytes: options.cacheSizeBytes, now: options.now, record });
-  return { hierarchy, log, objects, created: known === undefined, cutBytes: recovered.cutBytes, replayedLines: recovered.replayedLines };
+  const rekeying = new Rekeying(store, hierarchy, objects, live);
+  return {
+    hierarchy,
+    log,
+    objects,
+    rekeying,
+    created: known === undefined,
+    cutBytes: recovered.cutBytes,
+    replayedLines: recovered.replayedLines,
+  };
 }
 
 /** The event of something the vault does of its own accord, in the course of what somebody was permitted to do. */

@@ -15,7 +15,8 @@ export interface PassOptions {
   readonly auditPath: string;
   readonly store: Pick<Store, "all" | "get">;
   readonly auditMacKey: KeyObject | undefined;
-  readonly recordMacKey: KeyObject | undefined;
+  /** Keys that a record may be under: those of a rekey that is under way too. None = MACs are not looked at. */
+  readonly recordMacKeys: () => readonly KeyObject[];
   /** Last event that was durable when the pass began. */
   readonly upTo: number | undefined;
   /** Digests the log anchors, live; undefined = those of the log as verified here. */
@@ -65,8 +66,7 @@ export async function verifyEverything(options: PassOptions): Promise<PassReport
     const current = anchors.get(name) === recordDigest(bytes) ? bytes : await readAgain(options.store, key);
     if (current !== undefined && anchors.get(name) !== recordDigest(current))
       problems.push(`record ${name} is not the one the audit log knows`);
-    else if (current !== undefined && options.recordMacKey !== undefined && !genuine(key, current, options.recordMacKey))
-      problems.push(`record ${name} does not verify`);
+    else if (current !== undefined && !genuine(key, current, options.recordMacKeys())) problems.push(`record ${name} does not verify`);
     if (records % PAUSE_RECORDS === 0) await options.pause();
   }
   for (const [name, digest] of anchors) {
@@ -87,11 +87,14 @@ async function readAgain(store: Pick<Store, "get">, key: RecordKey): Promise<Buf
   }
 }
 
-function genuine(key: Parameters<typeof checkRecord>[0], bytes: Buffer, macKey: KeyObject): boolean {
-  try {
-    checkRecord(key, bytes, macKey);
-    return true;
-  } catch {
-    return false;
-  }
+function genuine(key: RecordKey, bytes: Buffer, macKeys: readonly KeyObject[]): boolean {
+  const fits = (macKey: KeyObject): boolean => {
+    try {
+      checkRecord(key, bytes, macKey);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  return macKeys.length === 0 || macKeys.some(fits);
 }

@@ -21,6 +21,11 @@ export interface Change {
 export class ObjectLocks {
   readonly #tails = new Map<string, Promise<void>>();
 
+  /** Waits until every change that is under way now has ended. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#tails.values());
+  }
+
   /** Waits for the object; the result frees it and may be called more than once. */
   async acquire(name: string): Promise<() => void> {
     const before = this.#tails.get(name) ?? Promise.resolve();

@@ -7,19 +7,35 @@
  *                              ► record MAC key HMAC-SHA-384 over every stored record
  *                              ► audit MAC key  HMAC-SHA-256 over every audit event
  *
+ * KEK and record MAC key come in generations, each from a salt of its own in the header: a rekey makes the next one, and
+ * while records are moved to it the former one is kept. The header is authenticated by a key of the root, so a header
+ * that was changed opens nothing.
+ *
  * Derived keys live in KeyObjects; the buffers they came through are wiped here. Nothing in this file is exported in
  * a form that leaves the process.
  *
  * @see ARCHITECTURE.md "Data at rest"; RFC 5869; RFC 9106 (Argon2id)
  */
-import { argon2Sync, createCipheriv, createDecipheriv, createSecretKey, hkdfSync, randomUUID, type KeyObject } from "node:crypto";
+import {
+  argon2Sync,
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createSecretKey,
+  hkdfSync,
+  type KeyObject,
+  randomUUID,
+  timingSafeEqual,
+} from "node:crypto";
 import { HsmError } from "@keystead/contract/errors";
+import { canonicalJson, type Json } from "@keystead/crypto/formats/canonical-json";
 import { fillRandom } from "@keystead/crypto/random";
 import { secretBuffer, wipe } from "@keystead/crypto/wipe";
 
 /** The vault header: what is needed, beside the unseal secret, to open the vault. Nothing in it is secret. */
 export interface VaultHeader {
-  readonly format: 1;
+  /** 1 has none of `keys`, `former` and `mac`. */
+  readonly format: 1 | 2;
   readonly vaultId: string;
   readonly createdAt: string;
   readonly method: "key" | "passphrase";
@@ -30,15 +46,93 @@ export interface VaultHeader {
   readonly argon2?: { readonly memoryKiB: number; readonly passes: number; readonly parallelism: number };
   /** base64 of nonce (12) ‖ ciphertext (32) ‖ tag (16). */
   readonly sealedRoot: string;
+  /** The generation that new records are under. */
+  readonly keys?: KeyGeneration;
+  /** The generation before, while a rekey is under way. */
+  readonly former?: KeyGeneration;
+  /** HMAC-SHA-384 over everything else (canonical JSON), base64. */
+  readonly mac?: string;
+}
+
+/** One generation of KEK and record MAC key. */
+export interface KeyGeneration {
+  /** From 1. */
+  readonly generation: number;
+  /** HKDF salt, base64. */
+  readonly salt: string;
+}
+
+/** The keys of one generation. */
+export interface SealingKeys {
+  readonly kek: KeyObject;
+  readonly recordMacKey: KeyObject;
 }
 
 /** What the rest of the vault works with while it is open. */
-export interface Hierarchy {
+export interface Hierarchy extends SealingKeys {
   readonly vaultId: string;
-  readonly kek: KeyObject;
-  readonly recordMacKey: KeyObject;
   readonly auditMacKey: KeyObject;
+  /** Keys that some records may still be under; undefined unless a rekey is under way. */
+  readonly former?: SealingKeys | undefined;
 }
+
+/** The hierarchy of an open vault: a rekey exchanges its sealing keys while everybody holds on to it. */
+export class OpenHierarchy implements Hierarchy {
+  readonly vaultId: string;
+  readonly auditMacKey: KeyObject;
+  readonly headerMacKey: KeyObject;
+  #generation: number;
+  #keys: SealingKeys;
+  #former: SealingKeys | undefined;
+
+  constructor(
+    vaultId: string,
+    auditMacKey: KeyObject,
+    headerMacKey: KeyObject,
+    generation: number,
+    keys: SealingKeys,
+    former: SealingKeys | undefined,
+  ) {
+    this.vaultId = vaultId;
+    this.auditMacKey = auditMacKey;
+    this.headerMacKey = headerMacKey;
+    this.#generation = generation;
+    this.#keys = keys;
+    this.#former = former;
+  }
+
+  get generation(): number {
+    return this.#generation;
+  }
+
+  get kek(): KeyObject {
+    return this.#keys.kek;
+  }
+
+  get recordMacKey(): KeyObject {
+    return this.#keys.recordMacKey;
+  }
+
+  get former(): SealingKeys | undefined {
+    return this.#former;
+  }
+
+  /** From now on records are made under these keys; those so far are under the former ones. */
+  advance(keys: SealingKeys): void {
+    this.#former = this.#keys;
+    this.#keys = keys;
+    this.#generation += 1;
+  }
+
+  /** No record is under the former keys any more. */
+  forgetFormer(): void {
+    this.#former = undefined;
+  }
+}
+
+/** Every key that a record's MAC may be under. */
+export const recordMacKeysOf = ({ recordMacKey, former }: Hierarchy): readonly KeyObject[] =>
+  former === undefined ? [recordMacKey] : [recordMacKey, former.recordMacKey];
 
 /** The operator's secrets. Wiped by {@link createVault} and {@link openVault}, whatever happens. */
 export interface UnsealSecret {
@@ -85,40 +179,72 @@ function sealingKey(unseal: UnsealSecret, salt: Buffer, argon2: VaultHeader["arg
   return key;
 }
 
-function hierarchyOf(root: Buffer, vaultId: string): Hierarchy {
-  const salt = Buffer.from(vaultId, "utf8");
-  return {
+/** Generation 1 of a vault of format 1: its id is the salt. */
+const firstKeys = (vaultId: string): KeyGeneration => ({ generation: 1, salt: Buffer.from(vaultId, "utf8").toString("base64") });
+
+function sealingKeysOf(root: Buffer, { salt }: KeyGeneration): SealingKeys {
+  const bytes = Buffer.from(salt, "base64");
+  return { kek: derive(root, bytes, "kek", 32), recordMacKey: derive(root, bytes, "record-mac", 48) };
+}
+
+function hierarchyOf(root: Buffer, header: VaultHeader): OpenHierarchy {
+  const { vaultId, keys = firstKeys(vaultId), former } = header;
+  return new OpenHierarchy(
     vaultId,
-    kek: derive(root, salt, "kek", 32),
-    recordMacKey: derive(root, salt, "record-mac", 48),
-    auditMacKey: derive(root, salt, "audit-mac", 32),
+    derive(root, Buffer.from(vaultId, "utf8"), "audit-mac", 32),
+    headerMacKeyOf(root, header),
+    keys.generation,
+    sealingKeysOf(root, keys),
+    former === undefined ? undefined : sealingKeysOf(root, former),
+  );
+}
+
+/** How the root is sealed: what a header says of the secret that opens it. */
+function sealRoot(
+  root: Buffer,
+  vaultId: string,
+  unseal: UnsealSecret,
+): Pick<VaultHeader, "method" | "secondSecret" | "salt" | "argon2" | "sealedRoot"> {
+  const salt = fillRandom(Buffer.alloc(32));
+  const argon2 = unseal.method === "passphrase" ? ARGON2 : undefined;
+  const nonce = fillRandom(Buffer.alloc(12));
+  const cipher = createCipheriv("aes-256-gcm", sealingKey(unseal, salt, argon2), nonce);
+  cipher.setAAD(Buffer.from(`keystead/v1/root/${vaultId}`, "utf8"));
+  const sealed = Buffer.concat([nonce, cipher.update(root), cipher.final(), cipher.getAuthTag()]);
+  return {
+    method: unseal.method,
+    secondSecret: unseal.second !== undefined,
+    salt: salt.toString("base64"),
+    ...(argon2 === undefined ? {} : { argon2 }),
+    sealedRoot: sealed.toString("base64"),
   };
 }
 
+const headerMacKeyOf = (root: Buffer, { vaultId }: VaultHeader): KeyObject => derive(root, Buffer.from(vaultId, "utf8"), "header-mac", 48);
+
+const headerMac = (key: KeyObject, { mac: _mac, ...rest }: VaultHeader): Buffer =>
+  createHmac("sha384", key)
+    .update(canonicalJson(rest as unknown as Json))
+    .digest();
+
+/** The header, complete, with its MAC. */
+const authenticated = (key: KeyObject, header: VaultHeader): VaultHeader => ({ ...header, mac: headerMac(key, header).toString("base64") });
+
 /** Makes a new root key and the header that seals it. The header must be stored before the hierarchy is used. */
-export function createVault(unseal: UnsealSecret, now: Date): { header: VaultHeader; hierarchy: Hierarchy } {
+export function createVault(unseal: UnsealSecret, now: Date): { header: VaultHeader; hierarchy: OpenHierarchy } {
   const root = secretBuffer(32);
   try {
     fillRandom(root);
     const vaultId = randomUUID();
-    const salt = fillRandom(Buffer.alloc(32));
-    const argon2 = unseal.method === "passphrase" ? ARGON2 : undefined;
-    const key = sealingKey(unseal, salt, argon2);
-    const nonce = fillRandom(Buffer.alloc(12));
-    const cipher = createCipheriv("aes-256-gcm", key, nonce);
-    cipher.setAAD(Buffer.from(`keystead/v1/root/${vaultId}`, "utf8"));
-    const sealed = Buffer.concat([nonce, cipher.update(root), cipher.final(), cipher.getAuthTag()]);
-    const header: VaultHeader = {
-      format: 1,
+    const bare: VaultHeader = {
+      format: 2,
       vaultId,
       createdAt: now.toISOString(),
-      method: unseal.method,
-      secondSecret: unseal.second !== undefined,
-      salt: salt.toString("base64"),
-      ...(argon2 === undefined ? {} : { argon2 }),
-      sealedRoot: sealed.toString("base64"),
+      ...sealRoot(root, vaultId, unseal),
+      keys: { generation: 1, salt: fillRandom(Buffer.alloc(32)).toString("base64") },
     };
-    return { header, hierarchy: hierarchyOf(root, vaultId) };
+    const header = authenticated(headerMacKeyOf(root, bare), bare);
+    return { header, hierarchy: hierarchyOf(root, header) };
   } finally {
     wipe(root, unseal.secret, unseal.second);
   }
@@ -128,40 +254,85 @@ export function createVault(unseal: UnsealSecret, now: Date): { header: VaultHea
  * Opens a vault.
  *
  * @throws {HsmError} UNAUTHENTICATED when the secret does not open this header; one answer for every reason.
+ * @throws {HsmError} INTEGRITY_FAILURE when it does and the header is not the one the vault made.
  */
-export function openVault(header: VaultHeader, unseal: UnsealSecret): Hierarchy {
+export function openVault(header: VaultHeader, unseal: UnsealSecret): OpenHierarchy {
   const root = secretBuffer(32);
   try {
-    if (header.secondSecret !== (unseal.second !== undefined)) throw unsealFailed();
-    const sealed = Buffer.from(header.sealedRoot, "base64");
-    if (sealed.length !== 60) throw unsealFailed();
-    if (header.method !== unseal.method || (header.method === "key" && unseal.secret.length !== 32)) throw unsealFailed();
-    let key: KeyObject;
-    try {
-      key = sealingKey(unseal, Buffer.from(header.salt, "base64"), header.argon2);
-    } catch (error) {
-      // Parameters that Argon2 does not take: no vault was made with them.
-      throw new HsmError("INTEGRITY_FAILURE", "vault.json is damaged", { cause: error });
-    }
-    const decipher = createDecipheriv("aes-256-gcm", key, sealed.subarray(0, 12));
-    decipher.setAAD(Buffer.from(`keystead/v1/root/${header.vaultId}`, "utf8"));
-    decipher.setAuthTag(sealed.subarray(44));
-    const opened = decipher.update(sealed.subarray(12, 44));
-    opened.copy(root);
-    wipe(opened);
-    try {
-      decipher.final();
-    } catch {
-      throw unsealFailed();
-    }
-    return hierarchyOf(root, header.vaultId);
+    openRoot(header, unseal, root);
+    return hierarchyOf(root, header);
   } finally {
     wipe(root, unseal.secret, unseal.second);
   }
 }
 
+/**
+ * The next generation of sealing keys. Nothing is stored here. With `next` the root is sealed under that secret from
+ * then on. Both secrets are wiped.
+ *
+ * @throws {HsmError} as {@link openVault}; INVALID_REQUEST while a rekey is under way
+ */
+export function nextGeneration(
+  header: VaultHeader,
+  unseal: UnsealSecret,
+  next: UnsealSecret | undefined,
+): { header: VaultHeader; keys: SealingKeys } {
+  const root = secretBuffer(32);
+  try {
+    openRoot(header, unseal, root);
+    if (header.former !== undefined) throw new HsmError("INVALID_REQUEST", "the vault is being rekeyed already");
+    const former = header.keys ?? firstKeys(header.vaultId);
+    const keys: KeyGeneration = { generation: former.generation + 1, salt: fillRandom(Buffer.alloc(32)).toString("base64") };
+    const { argon2, ...kept } = header;
+    const sealing = next !== undefined ? sealRoot(root, header.vaultId, next) : argon2 === undefined ? {} : { argon2 };
+    const begun = authenticated(headerMacKeyOf(root, header), { ...kept, format: 2, ...sealing, keys, former });
+    return { header: begun, keys: sealingKeysOf(root, keys) };
+  } finally {
+    wipe(root, unseal.secret, unseal.second, next?.secret, next?.second);
+  }
+}
+
+/** The header once no record is under the former keys. */
+export function endedRekey({ former: _former, ...header }: VaultHeader, headerMacKey: KeyObject): VaultHeader {
+  return authenticated(headerMacKey, header);
+}
+
+/** Puts the root key into `root`. */
+function openRoot(header: VaultHeader, unseal: UnsealSecret, root: Buffer): void {
+  if (header.secondSecret !== (unseal.second !== undefined)) throw unsealFailed();
+  const sealed = Buffer.from(header.sealedRoot, "base64");
+  if (sealed.length !== 60) throw unsealFailed();
+  if (header.method !== unseal.method || (header.method === "key" && unseal.secret.length !== 32)) throw unsealFailed();
+  let key: KeyObject;
+  try {
+    key = sealingKey(unseal, Buffer.from(header.salt, "base64"), header.argon2);
+  } catch (error) {
+    // Parameters that Argon2 does not take: no vault was made with them.
+    throw new HsmError("INTEGRITY_FAILURE", "the vault header is damaged", { cause: error });
+  }
+  const decipher = createDecipheriv("aes-256-gcm", key, sealed.subarray(0, 12));
+  decipher.setAAD(Buffer.from(`keystead/v1/root/${header.vaultId}`, "utf8"));
+  decipher.setAuthTag(sealed.subarray(44));
+  const opened = decipher.update(sealed.subarray(12, 44));
+  opened.copy(root);
+  wipe(opened);
+  try {
+    decipher.final();
+  } catch {
+    throw unsealFailed();
+  }
+  if (header.mac === undefined) return;
+  const mac = Buffer.from(header.mac, "base64");
+  const wanted = headerMac(headerMacKeyOf(root, header), header);
+  if (mac.length !== wanted.length || !timingSafeEqual(mac, wanted))
+    throw new HsmError("INTEGRITY_FAILURE", "the vault header does not verify");
+}
+
 const within = (value: unknown, least: number, most: number): boolean =>
   Number.isInteger(value) && (value as number) >= least && (value as number) <= most;
+
+const isGeneration = (value: KeyGeneration | null | undefined): boolean =>
+  value !== undefined && value !== null && within(value.generation, 1, 2 ** 31) && typeof value.salt === "string";
 
 /** A header read from the store, checked for shape. @throws {HsmError} INTEGRITY_FAILURE */
 export function parseHeader(text: string): VaultHeader {
@@ -176,7 +347,12 @@ export function parseHeader(text: string): VaultHeader {
   const fits =
     header !== undefined &&
     header !== null &&
-    header.format === 1 &&
+    (header.format === 1
+      ? header.keys === undefined && header.former === undefined && header.mac === undefined
+      : header.format === 2 &&
+        typeof header.mac === "string" &&
+        isGeneration(header.keys) &&
+        (header.former === undefined || isGeneration(header.former))) &&
     typeof header.vaultId === "string" &&
     typeof header.salt === "string" &&
     typeof header.sealedRoot === "string" &&

@@ -48,7 +48,7 @@ class Vault {
   restart(): Objects {
     const records = new VaultedRecords(
       this.store,
-      HIERARCHY.recordMacKey,
+      HIERARCHY,
       (name) => this.anchors.get(name),
       () => 1,
     );

@@ -529,7 +529,8 @@ export class Objects {
    * @throws {HsmError} what recording throws; what was not written then is written the next time
    */
   async recordUses(last = false): Promise<void> {
-    const names = this.#uses.dirty();
+    // In order, as a rekey takes them: two that hold several objects must not wait for one another in a ring.
+    const names = this.#uses.dirty().sort();
     for (let from = 0; from < names.length; from += RECORDED_AT_ONCE) {
       const prepared: { readonly change: Change; readonly written: () => void }[] = [];
       try {
@@ -583,6 +584,40 @@ export class Objects {
       return (space.census = census);
     } finally {
       delete space.counting;
+    }
+  }
+
+  /** Waits until every change that is under way now is durable or did not happen. */
+  changesSettled(): Promise<void> {
+    return this.#locks.settled();
+  }
+
+  /**
+   * Prepares records for the present generation of keys. It takes its objects in order, as {@link recordUses} does, so that
+   * waiting cannot end in a ring.
+   *
+   * @returns undefined when all of them are under it already
+   * @throws {HsmError} INTEGRITY_FAILURE
+   */
+  async renew(keys: readonly RecordKey[]): Promise<Change | undefined> {
+    const releases: (() => void)[] = [];
+    const release = (): void => {
+      for (const free of releases) free();
+    };
+    try {
+      const objects = new Set(keys.map(({ namespace, kind, id }) => (kind === "namespace" ? `${namespace}//` : `${namespace}/${id}`)));
+      for (const name of [...objects].sort()) releases.push(await this.#locks.acquire(name));
+      const writes: RecordWrite[] = [];
+      for (const key of keys) {
+        const write = await this.#records.renewed(key);
+        if (write !== undefined) writes.push(write);
+      }
+      if (writes.length > 0) return this.#change(writes, release, () => undefined);
+      release();
+      return undefined;
+    } catch (error) {
+      release();
+      throw error;
     }
   }
 

@@ -146,6 +146,23 @@ export function openRecord<A>(key: RecordKey, bytes: Buffer, kek: KeyObject, mac
   return { header, attributes, material };
 }
 
+/** Whether the MAC at a record's end is right under this key. */
+export function macFits(bytes: Buffer, macKey: KeyObject): boolean {
+  if (bytes.length < MAC_BYTES) return false;
+  const mac = createHmac("sha384", macKey)
+    .update(bytes.subarray(0, bytes.length - MAC_BYTES))
+    .digest();
+  return timingSafeEqual(mac, bytes.subarray(bytes.length - MAC_BYTES));
+}
+
+/** The same record with its MAC under another key. What is sealed stays sealed. */
+export function underMacKey(record: Buffer, macKey: KeyObject): Buffer {
+  const bytes = Buffer.from(record);
+  const body = bytes.subarray(0, bytes.length - MAC_BYTES);
+  createHmac("sha384", macKey).update(body).digest().copy(bytes, body.length);
+  return bytes;
+}
+
 /** Checks MAC and identity without opening: what verification passes use. @throws {HsmError} INTEGRITY_FAILURE */
 export function checkRecord(key: RecordKey, bytes: Buffer, macKey: KeyObject): { header: RecordHeader; prefixBytes: number } {
   if (bytes.length < MAGIC.length + 2 + NONCE_BYTES + 4 + TAG_BYTES + MAC_BYTES || !bytes.subarray(0, MAGIC.length).equals(MAGIC))

@@ -8,11 +8,26 @@
 import type { KeyObject } from "node:crypto";
 import { HsmError } from "@keystead/contract/errors";
 import type { Json } from "@keystead/crypto/formats/canonical-json";
+import { wipe } from "@keystead/crypto/wipe";
 import type { RecordWrite, Store } from "../stores/store.ts";
-import { openRecord, recordDigest, recordName, sealRecord, type OpenedRecord, type RecordKey } from "./record.ts";
+import type { SealingKeys } from "./hierarchy.ts";
+import {
+  checkRecord,
+  macFits,
+  openRecord,
+  recordDigest,
+  recordName,
+  sealRecord,
+  underMacKey,
+  type OpenedRecord,
+  type RecordKey,
+} from "./record.ts";
 
 /** What the audit log last recorded for a record: its digest, empty when deleted, undefined when never there. */
 export type AnchorOf = (name: string) => string | undefined;
+
+/** The keys that records are under, live: a rekey exchanges them. */
+export type RecordKeys = SealingKeys & { readonly former?: SealingKeys | undefined };
 
 /** An opened record with what is needed to replace it. */
 export interface CurrentRecord<A> extends OpenedRecord<A> {
@@ -21,13 +36,13 @@ export interface CurrentRecord<A> extends OpenedRecord<A> {
 
 export class VaultedRecords {
   readonly #store: Store;
-  readonly #macKey: KeyObject;
+  readonly #keys: RecordKeys;
   readonly #anchorOf: AnchorOf;
   readonly #now: () => number;
 
-  constructor(store: Store, macKey: KeyObject, anchorOf: AnchorOf, now: () => number) {
+  constructor(store: Store, keys: RecordKeys, anchorOf: AnchorOf, now: () => number) {
     this.#store = store;
-    this.#macKey = macKey;
+    this.#keys = keys;
     this.#anchorOf = anchorOf;
     this.#now = now;
   }
@@ -57,7 +72,12 @@ export class VaultedRecords {
     }
     const digest = recordDigest(bytes);
     if (digest !== anchored) throw new HsmError("INTEGRITY_FAILURE", `record ${recordName(key)} is not the one the audit log knows`);
-    return { ...openRecord<A>(key, bytes, kek, this.#macKey), digest };
+    const { former, recordMacKey } = this.#keys;
+    // While a rekey is under way a record is under either generation; the log says which bytes are the right ones.
+    if (former !== undefined && !macFits(bytes, recordMacKey))
+      return { ...openRecord<A>(key, bytes, key.kind === "namespace" ? former.kek : kek, former.recordMacKey), digest };
+    // A namespace's record is opened by the KEK of its own generation, whichever was present when the caller began.
+    return { ...openRecord<A>(key, bytes, key.kind === "namespace" ? this.#keys.kek : kek, recordMacKey), digest };
   }
 
   /** Seals a record that replaces `before`, or is new. */
@@ -67,9 +87,38 @@ export class VaultedRecords {
       attributes,
       material,
       kek,
-      this.#macKey,
+      this.#keys.recordMacKey,
     );
     return { key, expected: before?.digest, bytes: sealed.bytes, digest: sealed.digest };
+  }
+
+  /**
+   * The record under the present generation of keys: a namespace's sealed anew, any other with a new MAC.
+   *
+   * @returns undefined when it is so already, or is not there
+   * @throws {HsmError} INTEGRITY_FAILURE
+   */
+  async renewed(key: RecordKey): Promise<RecordWrite | undefined> {
+    const { kek, recordMacKey, former } = this.#keys;
+    const bytes = await this.#store.get(key).catch((cause: unknown) => {
+      throw new HsmError("INTEGRITY_FAILURE", `record ${recordName(key)} cannot be read`, { cause });
+    });
+    if (bytes === undefined || former === undefined || macFits(bytes, recordMacKey)) return undefined;
+    if (key.kind === "namespace") {
+      const before = this.open<Json>(key, bytes, kek);
+      if (before === undefined) return undefined;
+      try {
+        return this.write(key, before.attributes, before.material, kek, before);
+      } finally {
+        wipe(before.material);
+      }
+    }
+    const digest = recordDigest(bytes);
+    if (digest !== this.anchor(key))
+      throw new HsmError("INTEGRITY_FAILURE", `record ${recordName(key)} is not the one the audit log knows`);
+    checkRecord(key, bytes, former.recordMacKey);
+    const renewed = underMacKey(bytes, recordMacKey);
+    return { key, expected: digest, bytes: renewed, digest: recordDigest(renewed) };
   }
 
   /** Deletes a record. */

@@ -12,6 +12,7 @@ import type { EventItem } from "../audit/event.ts";
 import type { Principal } from "../authenticate/principal.ts";
 import type { Grant } from "../grant.ts";
 import type { Change } from "../objects/change.ts";
+import type { RekeyProgress } from "../ceremonies/rekey.ts";
 import type { Objects } from "../objects/objects.ts";
 import type { Run, SoftwareProvider } from "../providers/software.ts";
 
@@ -39,6 +40,8 @@ export interface StatusFacts {
   readonly store: string;
   readonly isolation: string;
   readonly memoryLocked: boolean;
+  /** Undefined while nothing is open. */
+  readonly rekey: RekeyProgress | undefined;
   /** Undefined until they have run. */
   readonly selfTests: SelfTestReport | undefined;
 }
