@@ -15,6 +15,8 @@ import { rsaWrapper } from "./mechanisms/rsa-wrapper.ts";
 
 const SHORTEST_BITS = 2048;
 const LONGEST_BITS = 8192;
+/** FIPS 186-5 App. A.1.1. */
+const LEAST_EXPONENT = 65537n;
 
 const refused = (detail: string): HsmError => new HsmError("INVALID_REQUEST", `the recipient's public key is refused: ${detail}`);
 
@@ -36,10 +38,11 @@ function readRecipient(pem: string): { key: KeyObject; wrapper: Wrapper } {
   } catch {
     throw refused("it cannot be parsed");
   }
-  const { modulusLength: bits = 0, namedCurve = "" } = key.asymmetricKeyDetails ?? {};
+  const { modulusLength: bits = 0, publicExponent = 0n, namedCurve = "" } = key.asymmetricKeyDetails ?? {};
   if (key.asymmetricKeyType === "rsa") {
     if (bits < SHORTEST_BITS || bits > LONGEST_BITS || bits % 8 !== 0)
       throw refused(`its modulus must have ${SHORTEST_BITS} to ${LONGEST_BITS} bits`);
+    if (publicExponent < LEAST_EXPONENT) throw refused(`its public exponent must be ${LEAST_EXPONENT} or more`);
     return { key, wrapper: rsaWrapper };
   }
   const name = key.asymmetricKeyType === "ec" ? namedCurve : (key.asymmetricKeyType ?? "");

@@ -83,6 +83,7 @@ interface Draft {
   payload: string;
   /** What was issued: tells afterwards whether something revoked was opened. */
   grants?: Grants;
+  demands?: { readonly demands?: readonly Permission[] };
 }
 
 type Grants = Pick<Invocation, "grant" | "otherGrant">;
@@ -208,6 +209,7 @@ export class Monitor {
       draft.namespace =
         operation.scope === "server" ? "" : named.namespace || (operation.scope === "reach" ? "" : principal.defaultNamespace);
       draft.otherKeyId = operation.other?.keyId(request) ?? "";
+      draft.demands = demandsOf(operation, request);
       const grants = this.#decide(operation, request, {
         principal,
         operation,
@@ -284,6 +286,7 @@ export class Monitor {
     let grants: Grants | undefined;
     const event = (outcome: string): ItemResult["event"] => ({
       action: operation.name,
+      ...demandsOf(operation, request),
       key: request.keyId,
       ...(other === "" ? {} : { other }),
       outcome,
@@ -376,6 +379,7 @@ export class Monitor {
       action: operation.name,
       authentication: principal.method,
       decision: draft.decision,
+      ...draft.demands,
       key: draft.keyId,
       namespace: draft.namespace,
       ...(draft.otherKeyId === "" ? {} : { other: draft.otherKeyId }),
@@ -399,6 +403,12 @@ export class Monitor {
     };
     await log.append(fields, writes, patient);
   }
+}
+
+/** For an event: the permissions that a request needs beyond its operation's, where there are any. */
+function demandsOf(operation: Operation, request: MessageShape<DescMessage>): { demands?: readonly Permission[] } {
+  const demands = operation.demands?.(request) ?? NO_DEMANDS;
+  return demands.length === 0 ? {} : { demands };
 }
 
 /** For an event: the state of what was used, when it was revoked or compromised. */

@@ -9,7 +9,7 @@ import { createPrivateKey, createPublicKey, randomBytes } from "node:crypto";
 import { after, before, test } from "node:test";
 import { ALGORITHMS, ALGORITHM_NAMES, type AlgorithmName } from "@keystead/contract/algorithms";
 import { algorithmNumber, digestNumber } from "@keystead/contract/enum-names";
-import { ExportPolicy, KeyMaterialFormat, Usage, WrappingMechanism } from "@keystead/contract/generated/hsm/hsm_pb";
+import { ExportPolicy, KeyMaterialFormat, SortOrder, Usage, WrappingMechanism } from "@keystead/contract/generated/hsm/hsm_pb";
 import { batch } from "@keystead/contract/operations/batch";
 import { decrypt } from "@keystead/contract/operations/decrypt";
 import { deleteKey } from "@keystead/contract/operations/delete-key";
@@ -449,6 +449,7 @@ test("the recipient of an export must be one public key worth using, and nothing
     "two keys": publicOf(rsa) + publicOf(rsa),
     "1024 bits": publicOf(keyOf("-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:1024")),
     Ed25519: publicOf(keyOf("-algorithm", "ed25519")),
+    "exponent 3": publicOf(keyOf("-algorithm", "RSA", "-pkeyopt", "rsa_keygen_pubexp:3")),
     secp256k1: publicOf(keyOf("-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:secp256k1")),
     "a point of small order": createPublicKey({
       key: { kty: "OKP", crv: "X25519", x: Buffer.alloc(32).toString("base64url") },
@@ -486,6 +487,29 @@ test("the log names both keys of a wrapping", async () => {
     ["WrapKey", "log-target"],
     ["UnwrapKey", "log-unwrapped"],
   ]);
+});
+
+test("the log says which requests needed more than their operation does: a plain export, a nonce of one's own", async () => {
+  await made("log-plain", "AES-256-GCM", { exportable: ExportPolicy.PLAIN });
+  const nonce = randomBytes(12);
+  await given("REST", exportKey, { keyId: "log-plain", plain: true });
+  refusedWith(await ask("REST", keyAdmin, exportKey, { keyId: "log-plain", plain: true }), "PERMISSION_DENIED", "refused");
+  await given("REST", encrypt, { keyId: "log-plain", plaintext: nonce });
+  await given("REST", encrypt, { keyId: "log-plain", plaintext: nonce, nonce });
+  await given("REST", batch, { items: [{ operation: { case: "encrypt", value: { keyId: "log-plain", plaintext: nonce, nonce } } }] });
+  const { events } = await given("REST", getAuditLog, { keyId: "log-plain" });
+  const told = (events as Reply[]).map(({ canonical, outcome }) => [outcome, (JSON.parse(canonical) as Reply)["demands"]]);
+  assert.deepEqual(told, [
+    ["OK", undefined],
+    ["OK", ["key:export_plain"]],
+    ["PERMISSION_DENIED", ["key:export_plain"]],
+    ["OK", undefined],
+    ["OK", ["crypto:caller_nonce"]],
+    ["OK", undefined], // the batch, whose item says it
+  ]);
+  const { events: batches } = await given("REST", getAuditLog, { action: "Batch", order: SortOrder.NEWEST_FIRST, pageSize: 1 });
+  const [newest] = batches as Reply[];
+  assert.deepEqual((JSON.parse(newest?.["canonical"]) as Reply)["items"][0].demands, ["crypto:caller_nonce"]);
 });
 
 test("RewrapData: the newest version of the key, or another key, and the plaintext in no reply", async () => {

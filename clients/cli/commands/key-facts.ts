@@ -61,7 +61,7 @@ export const newKeyOptions = (command: Command): Command =>
   command
     .option(
       "--usage <usage>",
-      `what it may be used for: ${USAGES.join(", ")}; repeat or separate by commas (default: everything the algorithm can do)`,
+      `what it may be used for: ${USAGES.join(", ")}; repeat or separate by commas (default: everything the algorithm can do but wrap and unwrap, which exclude the rest)`,
       collect,
     )
     .option("--tag <tag>", "a tag; repeat for more", collect)

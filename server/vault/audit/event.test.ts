@@ -45,11 +45,20 @@ const FIELDS: fc.Arbitrary<EventFields> = fc.record(
     time: fc.date({ noInvalidDate: true, min: new Date(0), max: new Date("9999-12-31T23:59:59.999Z") }).map((date) => date.toISOString()),
     version: fc.nat(0xffffffff),
     other: HOSTILE,
+    demands: fc.array(HOSTILE, { maxLength: 3 }),
     state: HOSTILE,
     moved: fc.record({ from: STANDING, to: STANDING }),
     items: fc.array(
       fc.record(
-        { action: HOSTILE, key: HOSTILE, other: HOSTILE, outcome: fc.constantFrom("OK", ...ERROR_CODES), payload: HEX, state: HOSTILE },
+        {
+          action: HOSTILE,
+          demands: fc.array(HOSTILE, { maxLength: 2 }),
+          key: HOSTILE,
+          other: HOSTILE,
+          outcome: fc.constantFrom("OK", ...ERROR_CODES),
+          payload: HEX,
+          state: HOSTILE,
+        },
         { requiredKeys: ["action", "key", "outcome", "payload"] },
       ),
       { maxLength: 3 },

@@ -22,6 +22,8 @@ export interface RecordAnchor {
 /** One item of a batch. */
 export interface EventItem {
   readonly action: string;
+  /** As in {@link EventFields.demands}. */
+  readonly demands?: readonly string[];
   readonly key: string;
   /** A second key that was used. */
   readonly other?: string;
@@ -43,6 +45,8 @@ export interface EventFields {
   /** certificate, token, development listener, or none. */
   readonly authentication: string;
   readonly decision: "allow" | "refuse";
+  /** Permissions that the request needed beyond its operation's: what was asked for that not everybody may ask for. */
+  readonly demands?: readonly string[];
   /** Only for Batch. */
   readonly items?: readonly EventItem[];
   readonly key: string;
@@ -86,6 +90,10 @@ const stateMember = (state: string | undefined): string => (state === undefined 
 
 const standingText = ({ state, version }: EventStanding): string => `{"state":${quoted(state)},"version":${version}}`;
 
+/** The member for further permissions, where there are any. */
+const demandsMember = (demands: readonly string[] | undefined): string =>
+  demands === undefined ? "" : `"demands":[${demands.map(quoted).join(",")}],`;
+
 /** The member for a second key, where there is one. */
 const otherMember = (other: string | undefined): string => (other === undefined ? "" : `"other":${quoted(other)},`);
 
@@ -98,14 +106,14 @@ export function canonicalEvent(fields: EventFields, previous: string, sequence: 
   const items =
     fields.items === undefined
       ? ""
-      : `"items":[${fields.items.map((item) => `{"action":${quoted(item.action)},"key":${quoted(item.key)},${otherMember(item.other)}"outcome":"${item.outcome}","payload":"${item.payload}"${stateMember(item.state)}}`).join(",")}],`;
+      : `"items":[${fields.items.map((item) => `{"action":${quoted(item.action)},${demandsMember(item.demands)}"key":${quoted(item.key)},${otherMember(item.other)}"outcome":"${item.outcome}","payload":"${item.payload}"${stateMember(item.state)}}`).join(",")}],`;
   const moved =
     fields.moved === undefined ? "" : `"moved":{"from":${standingText(fields.moved.from)},"to":${standingText(fields.moved.to)}},`;
   const records =
     fields.records === undefined
       ? ""
       : `"records":[${fields.records.map((record) => `{"digest":"${record.digest}","name":${quoted(record.name)}}`).join(",")}],`;
-  return `{"action":${quoted(fields.action)},"authentication":${quoted(fields.authentication)},"batch":${batch},"decision":"${fields.decision}",${items}"key":${quoted(fields.key)},${moved}"namespace":${quoted(fields.namespace)},${otherMember(fields.other)}"outcome":"${fields.outcome}","payload":"${fields.payload}","previous":"${previous}","principal":${quoted(fields.principal)},${records}"request":${quoted(fields.request)},"sequence":${sequence}${stateMember(fields.state)},"time":"${fields.time}","version":${fields.version}}`;
+  return `{"action":${quoted(fields.action)},"authentication":${quoted(fields.authentication)},"batch":${batch},"decision":"${fields.decision}",${demandsMember(fields.demands)}${items}"key":${quoted(fields.key)},${moved}"namespace":${quoted(fields.namespace)},${otherMember(fields.other)}"outcome":"${fields.outcome}","payload":"${fields.payload}","previous":"${previous}","principal":${quoted(fields.principal)},${records}"request":${quoted(fields.request)},"sequence":${sequence}${stateMember(fields.state)},"time":"${fields.time}","version":${fields.version}}`;
 }
 
 export interface SealedLine {
