@@ -1,5 +1,5 @@
 /**
- * Elliptic keys for agreement: how they come to be and how they come in.
+ * Elliptic keys, for signatures and for agreement: how they come to be and how they come in.
  *
  * A key from outside is reduced to its scalar and rebuilt, so that the public half in use is always the one computed
  * here. This file must never let a key of another curve through.
@@ -20,31 +20,33 @@ export interface EcCurve {
   /** The name Node prints in asymmetricKeyDetails. */
   readonly opensslName: string;
   readonly scalarBytes: number;
-  /** The group order n, hexadecimal. */
-  readonly order: string;
+  /** The group order n, big-endian. */
+  readonly order: Buffer;
 }
 
 export const CURVES = Object.freeze({
   "P-256": {
     opensslName: "prime256v1",
     scalarBytes: 32,
-    order: "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551",
+    order: Buffer.from("ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551", "hex"),
   },
   "P-384": {
     opensslName: "secp384r1",
     scalarBytes: 48,
-    order: "ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973",
+    order: Buffer.from("ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973", "hex"),
   },
   "P-521": {
     opensslName: "secp521r1",
     scalarBytes: 66,
-    order:
+    order: Buffer.from(
       "01fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffa51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409",
+      "hex",
+    ),
   },
   secp256k1: {
     opensslName: "secp256k1",
     scalarBytes: 32,
-    order: "fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141",
+    order: Buffer.from("fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141", "hex"),
   },
 } satisfies Record<string, EcCurve>);
 
@@ -53,7 +55,7 @@ export type EcKeyMethods = Pick<Mechanism, "algorithm" | "generate" | "load" | "
 
 /** Key handling for `algorithm` on `curve`. @param jose values a JWK's `alg` may have */
 export function ecKeyMethods(algorithm: Mechanism["algorithm"], curve: EcCurve, jose: readonly string[]): EcKeyMethods {
-  const order = Buffer.from(curve.order, "hex");
+  const { order } = curve;
   const isOurs = (key: KeyObject): boolean =>
     key.type === "private" && key.asymmetricKeyType === "ec" && key.asymmetricKeyDetails?.namedCurve === curve.opensslName;
   const fromScalar = (scalar: Uint8Array): KeyObject => {

@@ -28,6 +28,7 @@ function ecdh(name: keyof typeof CURVES, cost: Cost, kemSecretBytes?: number): M
       : opensslKem(`an encapsulated key on ${name}`, cost, 1 + 2 * coordinateBytes, kemSecretBytes, true);
   return Object.freeze<Mechanism>({
     ...methods,
+    ...(cost === "inline" ? { cheapGeneration: true as const } : {}),
     agreer: opensslAgreer(
       cost,
       { type: "ec", namedCurve: curve.opensslName, rawBytes: [1 + coordinateBytes, 1 + 2 * coordinateBytes] },

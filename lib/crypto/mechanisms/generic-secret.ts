@@ -25,6 +25,7 @@ function checked(bytes: Uint8Array): KeyObject {
 
 export const genericSecret: Mechanism = Object.freeze<Mechanism>({
   algorithm: "Generic-Secret",
+  cheapGeneration: true,
   generate: secretKeyMethods("Generic-Secret").generate,
   load(material) {
     if (!fits(material)) throw storedKeyUnreadable();

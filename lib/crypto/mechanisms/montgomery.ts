@@ -31,6 +31,7 @@ function montgomery(algorithm: "X25519" | "X448", numberBytes: number, kemSecret
   const kem = opensslKem(`an encapsulated key of ${algorithm}`, "inline", numberBytes, kemSecretBytes);
   return Object.freeze<Mechanism>({
     algorithm,
+    ...(type === "x25519" ? { cheapGeneration: true as const } : {}),
     generate: async () => (await generateAsync(type)).privateKey,
     load: (material) => loadPrivateKey(material, isOurs),
     store: storePrivateKey,

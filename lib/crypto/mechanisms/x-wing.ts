@@ -63,6 +63,7 @@ function fromPkcs8(der: Uint8Array): XWingKey | undefined {
 
 export const xWing: Mechanism<CompositeKey> = Object.freeze<Mechanism<CompositeKey>>({
   algorithm: "X-Wing",
+  cheapGeneration: true,
   async generate() {
     const seed = fillRandom(secretBuffer(SEED_BYTES));
     try {
