@@ -123,6 +123,7 @@ export interface Key {
   readonly nextRotationAt?: Date;
   /** Its destruction is due only after approvePurge. */
   readonly purgeNeedsApproval?: boolean;
+  readonly purgeReason?: string;
   /** Left out by servers that know no export. */
   readonly exportable?: ExportPolicy;
 }
@@ -212,6 +213,7 @@ export interface DestroyKeyRequest extends VersionAddress {
   readonly delaySeconds?: number | undefined;
   /** Due only after approvePurge, instead of after a delay. */
   readonly needsApproval?: boolean | undefined;
+  readonly reason?: string | undefined;
 }
 export interface SetAttributesRequest extends KeyAddress {
   readonly attributes: KeyAttributes;

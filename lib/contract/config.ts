@@ -127,6 +127,8 @@ export interface VaultConfig {
     readonly minDestructionDelaySeconds: number;
     /** From ApprovePurge until the destruction is due. */
     readonly purgeGraceSeconds: number;
+    /** How long keys are kept after their revocation, by tag. */
+    readonly retention: readonly { readonly tag: string; readonly keepSeconds: number }[];
     /** How often due activations, deactivations and destructions are looked for. */
     readonly intervalSeconds: number;
   };

@@ -168,7 +168,8 @@ export const TRANSITIONS: readonly TransitionRow[] = Object.freeze([
   { operation: "DeleteKey", from: [...LIVING, "purge_scheduled"], to: "destroyed", versions: false },
   { operation: "RotateKey", from: ["active"], to: "same", versions: false },
   { operation: "RollbackKey", from: ["active"], to: "same", when: "the version promoted is deactivated", versions: false },
-  { operation: "UpdateKey", from: LIVING, to: "same", versions: false },
+  // A destruction that retention asked for is held off by another tag: that must be possible while it waits.
+  { operation: "UpdateKey", from: [...LIVING, "purge_scheduled"], to: "same", versions: false },
   { operation: "SetAttributes", from: LIVING, to: "same", versions: false },
 ] satisfies readonly TransitionRow[]);
 

@@ -35,6 +35,7 @@ import { unseal, type OpenVault } from "./ceremonies/unseal.ts";
 import { keepMixing, mixHardware } from "./duties/hardware-random.ts";
 import { takeDueSteps, type Perform } from "./duties/lifecycle.ts";
 import { finishRekey } from "./duties/rekey.ts";
+import { RetentionLedger } from "./duties/retention-ledger.ts";
 import { verifyEverything } from "./duties/verify-everything.ts";
 import { Measurements } from "./duties/measure.ts";
 import { Monitor } from "./monitor.ts";
@@ -182,6 +183,7 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
       syncMode: config.audit.syncMode,
       cacheSizeBytes: config.storage.cacheSizeBytes,
       now,
+      retention: new Map(config.lifecycle.retention.map(({ tag, keepSeconds }) => [tag, keepSeconds * 1000])),
       onLogStopped: (error) => {
         log.error("the audit log stopped", {}, error);
         monitor.stop(error);
@@ -228,11 +230,21 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
   let duties: NodeJS.Timeout | undefined;
   let onDuty: Promise<unknown> | undefined;
   let recording: NodeJS.Timeout | undefined;
+  const ledgers: RetentionLedger[] = [];
   let onRecord: Promise<unknown> | undefined;
   const beginDuties = (vault: OpenVault): void => {
     const wanted = (): boolean => monitor.parts?.vault === vault && monitor.phase === "open";
+    let ledger: RetentionLedger;
+    try {
+      ledger = new RetentionLedger(files, join(config.dataDir, "retention-ledger"), vault.hierarchy.auditMacKey);
+    } catch (error) {
+      log.error("the retention ledger cannot be trusted", {}, error);
+      monitor.stop(asHsmError(error));
+      return;
+    }
+    ledgers.push(ledger);
     duties = setInterval(() => {
-      onDuty ??= takeDueSteps(vault.objects, perform, log, wanted)
+      onDuty ??= takeDueSteps(vault.objects, perform, ledger, log, wanted)
         .catch((error: unknown) => log.error("the duties of keys' lives could not be done", {}, error))
         .finally(() => (onDuty = undefined));
     }, config.lifecycle.intervalSeconds * 1000).unref();
@@ -249,6 +261,7 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
     monitor.close();
     closing = closing.then(async () => {
       await Promise.all([onDuty, onRecord, rekey]);
+      for (const ledger of ledgers.splice(0)) ledger.close();
       // A log that stopped takes nothing more.
       if (parts !== undefined && parts.vault.log.stopped === undefined) await recordUses(parts.vault, true);
       await parts?.vault.log.close();

@@ -204,6 +204,7 @@ export const COMMENTS: Readonly<Record<string, string>> = {
   "hsm.Key.next_rotation_at": "When the policy will rotate the key.",
   "hsm.Key.purge_at": "When the key will be destroyed; set while its destruction is scheduled.",
   "hsm.Key.purge_needs_approval": "Its destruction is due only after ApprovePurge.",
+  "hsm.Key.purge_reason": "Why it is to be destroyed.",
   "hsm.Key.revocation": "Set while the key is revoked or compromised, and afterwards.",
   "hsm.Key.uses": "Uses that made something new, and the bytes they were given.",
   "hsm.Key.version": "Number of the current version, from 1.",

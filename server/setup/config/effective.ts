@@ -128,6 +128,7 @@ function vault(config: ConfigTree, base: PathBase): VaultConfig {
       destructionDelaySeconds: lifecycle.destruction_delay_seconds,
       minDestructionDelaySeconds: lifecycle.min_destruction_delay_seconds,
       purgeGraceSeconds: lifecycle.purge_grace_seconds,
+      retention: lifecycle.retention.map(({ tag, keep }) => ({ tag, keepSeconds: keep })),
       intervalSeconds: lifecycle.interval_seconds,
     },
     namespaces: Object.fromEntries(Object.entries(config.namespaces).map(([name, entry]) => [name, namespace(entry)])),

@@ -37,7 +37,18 @@ const BASE: Tree = {
   unseal: {},
   auth: { jwt: { key_sets: [], reload_seconds: 30 }, certificates: [] },
   crypto: { rsa_pkcs1_decryption: false, pool_jobs: 0 },
-  lifecycle: { destruction_delay_seconds: "7d", min_destruction_delay_seconds: 0, purge_grace_seconds: "24h", interval_seconds: 10 },
+  lifecycle: {
+    destruction_delay_seconds: "7d",
+    min_destruction_delay_seconds: 0,
+    purge_grace_seconds: "24h",
+    retention: [
+      { tag: "operational.default", keep: "180d" },
+      { tag: "operational.critical", keep: "365d" },
+      { tag: "compliance.sox", keep: "2557d" },
+      { tag: "test.ephemeral", keep: "30d" },
+    ],
+    interval_seconds: 10,
+  },
   logging: {
     level: "info",
     format: "json",

@@ -122,10 +122,19 @@ const crypto = z.strictObject({
   pool_jobs: key(KIND.integer(0, 1024), "Costly operations run at once; 0 = one per processor."),
 });
 
+const retentionClass = z.strictObject({
+  tag: key(KIND.name, "Keys with this tag are of the class; of several, the longest counts."),
+  keep: key(KIND.seconds, "How long they are kept after their revocation."),
+});
+
 const lifecycle = z.strictObject({
   destruction_delay_seconds: key(KIND.seconds, "How long DestroyKey waits before a key is destroyed, when the request does not say."),
   min_destruction_delay_seconds: key(KIND.seconds, "The least it may wait; above 0, DeleteKey (which destroys at once) is refused."),
   purge_grace_seconds: key(KIND.seconds, "How long after ApprovePurge a destruction that the server asked for can still be cancelled."),
+  retention: key(
+    z.array(retentionClass).meta({ expects: "a list of classes, each with tag and keep" }),
+    "Retention classes: when a revoked key has been kept so long, its destruction is scheduled and waits for ApprovePurge.",
+  ),
   interval_seconds: key(KIND.seconds, "How often due activations, deactivations and destructions are looked for; at least 1."),
 });
 

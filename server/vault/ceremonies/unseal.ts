@@ -38,6 +38,8 @@ export interface UnsealOptions {
   readonly syncMode: SyncMode;
   readonly cacheSizeBytes: number;
   readonly now: () => number;
+  /** Milliseconds to keep revoked keys, by tag; no classes when left out. */
+  readonly retention?: ReadonlyMap<string, number>;
   readonly onLogStopped: (error: HsmError) => void;
 }
 
@@ -79,7 +81,14 @@ export async function unseal(secret: UnsealSecret, options: UnsealOptions): Prom
   const record = async (action: string, writes: readonly RecordWrite[]): Promise<void> => {
     await log.append(ownEvent(action, writes, options.now()), writes);
   };
-  const objects = new Objects({ records, hierarchy, cacheSizeBytes: options.cacheSizeBytes, now: options.now, record });
+  const objects = new Objects({
+    records,
+    hierarchy,
+    cacheSizeBytes: options.cacheSizeBytes,
+    now: options.now,
+    record,
+    retention: options.retention ?? new Map(),
+  });
   const rekeying = new Rekeying(store, hierarchy, objects, live);
   return {
     hierarchy,

@@ -34,6 +34,7 @@ export interface ScheduledPurge {
   readonly needsApproval?: true;
   /** Who has. */
   readonly approvedBy?: string;
+  readonly reason?: string;
   /** The state to return to when it is cancelled. */
   readonly before: KeyStateName;
 }
@@ -45,6 +46,13 @@ export interface RotationRules {
   readonly maxVersions: number;
   readonly notice: number;
   readonly revokeAfterOverlap: boolean;
+}
+
+/** The end of a key that somebody approved, for the retention ledger. */
+export interface DestructionFacts {
+  readonly reason: string;
+  readonly approvedBy: string;
+  readonly destroyedAt: number;
 }
 
 export interface VersionAttributes {
@@ -98,6 +106,8 @@ export interface KeyAttributes {
   /** What is known of its uses; of a limited key, with the whole of the block that was last reserved. */
   readonly used?: Used;
   readonly rotation?: RotationRules;
+  /** How the key ended, when the server had asked for it and somebody approved. */
+  readonly destruction?: DestructionFacts;
   readonly revocation?: RevocationFacts;
   readonly purge?: ScheduledPurge;
 }

@@ -6,18 +6,21 @@
  * done is read off the key's attributes when that time has come. It is made anew from the records at each unseal.
  */
 import type { KeyAttributes } from "./attributes.ts";
+import { retentionEnd, type RetentionClasses } from "./retention.ts";
 import { excess, nextRotation, revocations } from "./rotation.ts";
 
 /** One step that is due, by the name of the operation that makes it. */
 export interface DueStep {
-  readonly operation: "ActivateKey" | "DeactivateKey" | "RotateKey" | "RevokeKey" | "DestroyKey" | "PurgeKey" | "notice";
+  readonly operation: "ActivateKey" | "DeactivateKey" | "RotateKey" | "RevokeKey" | "DestroyKey" | "PurgeKey" | "notice" | "attest";
   /** An older version; 0 = the key. */
   readonly version: number;
   readonly at: number;
+  /** For a destruction. */
+  readonly reason?: string;
 }
 
 /** Every step that a key will take by itself, in no order. */
-export function plannedSteps(attributes: KeyAttributes): DueStep[] {
+export function plannedSteps(attributes: KeyAttributes, classes: RetentionClasses): DueStep[] {
   const { state, startDate, endDate, purge, versions } = attributes;
   switch (state) {
     case "pre_activation":
@@ -35,9 +38,14 @@ export function plannedSteps(attributes: KeyAttributes): DueStep[] {
     case "purge_scheduled":
       return purge === undefined || purge.needsApproval === true ? [] : [{ operation: "PurgeKey", version: 0, at: purge.at }];
     case "destroyed":
-      return [];
-    default:
-      return purgesOf(versions);
+      return attributes.destruction === undefined ? [] : [{ operation: "attest", version: 0, at: attributes.destruction.destroyedAt }];
+    default: {
+      const end = retentionEnd(attributes, classes);
+      return [
+        ...purgesOf(versions),
+        ...(end === undefined ? [] : [{ operation: "DestroyKey" as const, version: 0, at: end.at, reason: `retention: ${end.tag}` }]),
+      ];
+    }
   }
 }
 
@@ -62,7 +70,7 @@ function rotationOf(attributes: KeyAttributes): DueStep[] {
           { operation: "RotateKey" as const, version: 0, at: rotateAt },
         ]),
     ...revocations(attributes, rotation).map((step) => ({ operation: "RevokeKey" as const, ...step })),
-    ...excess(attributes, rotation).map((step) => ({ operation: "DestroyKey" as const, ...step })),
+    ...excess(attributes, rotation).map((step) => ({ operation: "DestroyKey" as const, ...step, reason: "rotation policy" })),
   ];
 }
 
@@ -75,6 +83,11 @@ export class DueIndex {
   readonly #next = new Map<string, DueKey & { readonly at: number }>();
   /** Notices that were given, by key: the version they were about. */
   readonly #noticed = new Map<string, number>();
+  readonly #classes: RetentionClasses;
+
+  constructor(classes: RetentionClasses) {
+    this.#classes = classes;
+  }
 
   /** What is known of a key now. */
   note(namespace: string, keyId: string, attributes: KeyAttributes): void {
@@ -87,10 +100,12 @@ export class DueIndex {
   /** The steps that are still to be taken: a notice is given once. */
   steps(namespace: string, keyId: string, attributes: KeyAttributes): DueStep[] {
     const noticed = this.#noticed.get(`${namespace}/${keyId}`);
-    return plannedSteps(attributes).filter(({ operation, version }) => operation !== "notice" || version !== noticed);
+    return plannedSteps(attributes, this.#classes).filter(
+      ({ operation, version }) => (operation !== "notice" && operation !== "attest") || version !== noticed,
+    );
   }
 
-  /** Somebody was told that this version of the key will soon be followed by another. */
+  /** Somebody was told what was to be told of the key: its next rotation, or (version 0) its end. */
   noticed(namespace: string, keyId: string, version: number): void {
     this.#noticed.set(`${namespace}/${keyId}`, version);
   }

@@ -95,8 +95,18 @@ export function revoke(keyId: string, before: KeyAttributes, request: Revocation
  * @param at when it is due; undefined = it needs approval first
  * @throws {HsmError} as {@link revoke}
  */
-export function scheduleDestruction(keyId: string, before: KeyAttributes, version: number, at: number | undefined, now: number): Step {
-  const due = at === undefined ? ({ at: 0, needsApproval: true } as const) : { at };
+export function scheduleDestruction(
+  keyId: string,
+  before: KeyAttributes,
+  version: number,
+  at: number | undefined,
+  now: number,
+  reason = "",
+): Step {
+  const due = {
+    ...(at === undefined ? ({ at: 0, needsApproval: true } as const) : { at }),
+    ...(reason === "" ? {} : { reason }),
+  };
   if (version === 0) {
     const state = stateAfter("DestroyKey", keyId, before.state);
     return { attributes: { ...before, state, purge: { ...due, before: before.state }, updatedAt: now } };
@@ -125,7 +135,8 @@ export function approve(
   stateAfter("ApprovePurge", keyId, wanted?.state ?? before.state);
   const { purge: waiting } = wanted ?? before;
   if (waiting?.needsApproval !== true) throw new HsmError("KEY_STATE_FORBIDS", `the destruction of key '${keyId}' needs no approval`);
-  const approved = { at: approval.at, approvedBy: approval.by, before: waiting.before };
+  const { needsApproval: _, ...rest } = waiting;
+  const approved = { ...rest, at: approval.at, approvedBy: approval.by };
   if (wanted === undefined) return { attributes: { ...before, purge: approved, updatedAt: now } };
   return { attributes: replaced(before, { ...wanted, purge: approved }, now), about: version };
 }
@@ -155,7 +166,12 @@ export function purgeDue(keyId: string, before: KeyAttributes, version: number, 
     throw new HsmError("KEY_STATE_FORBIDS", `the destruction of key '${keyId}' waits for approval (ApprovePurge)`);
   if (due > now)
     throw new HsmError("KEY_STATE_FORBIDS", `the destruction of key '${keyId}' is not due before ${new Date(due).toISOString()}`);
-  if (wanted === undefined) return destroyed(before, now);
+  if (wanted === undefined) {
+    const { approvedBy, reason = "" } = before.purge ?? {};
+    const step = destroyed(before, now);
+    if (approvedBy === undefined) return step;
+    return { ...step, attributes: { ...step.attributes, destruction: { reason, approvedBy, destroyedAt: now } } };
+  }
   return { attributes: replaced(before, bare(wanted), now), removed: [version], about: version };
 }
 
@@ -218,7 +234,8 @@ function stateAfter(operation: string, keyId: string, from: KeyStateName, compro
 
 /** A version that has a life of its own, in a key that is still to be changed. */
 function olderVersion(operation: string, keyId: string, before: KeyAttributes, version: number): VersionAttributes {
-  requireState("UpdateKey", keyId, before);
+  // A key that waits for its end is not changed version by version.
+  requireState("SetAttributes", keyId, before);
   const wanted = before.versions.find((candidate) => candidate.version === version);
   if (wanted === undefined) throw noVersion(keyId, version);
   if (version === before.current)

@@ -52,6 +52,7 @@ import {
 } from "./key-rules.ts";
 import { destroyAtOnce, requireState, versionToPromote, withNewVersion, type Step } from "./lifecycle.ts";
 import type { RecordKey } from "./record.ts";
+import type { RetentionClasses } from "./retention.ts";
 import type { CurrentRecord, VaultedRecords } from "./vaulted-records.ts";
 
 /** A key opened for one operation. */
@@ -153,6 +154,8 @@ export interface ObjectsOptions {
   readonly cacheSizeBytes: number;
   readonly now: () => number;
   /** Makes writes of the vault's own accord durable, with an event of this name. */
+  /** None when left out. */
+  readonly retention?: RetentionClasses;
   readonly record: (action: string, writes: readonly RecordWrite[]) => Promise<void>;
 }
 
@@ -172,13 +175,14 @@ export class Objects {
   readonly #namespaces = new Map<string, NamespaceEntry>();
   readonly #locks = new ObjectLocks();
   readonly #maxEntries: number;
-  readonly #due = new DueIndex();
+  readonly #due: DueIndex;
   readonly #uses = new Uses();
   readonly counters = { cacheHits: 0, cacheMisses: 0, rotationNotices: 0 };
 
   constructor(options: ObjectsOptions) {
     this.#options = options;
     this.#records = options.records;
+    this.#due = new DueIndex(options.retention ?? new Map());
     this.#maxEntries = Math.max(16, Math.floor(options.cacheSizeBytes / ENTRY_BYTES));
   }
 
@@ -518,7 +522,7 @@ export class Objects {
 
   /** A notice was given: it is not due any more. */
   noticed(namespace: string, keyId: string, version: number): void {
-    this.counters.rotationNotices += 1;
+    if (version > 0) this.counters.rotationNotices += 1;
     this.#due.noticed(namespace, keyId, version);
   }
 

@@ -14,7 +14,7 @@ export const destroyKey = handler(operation, async ({ namespace, request }, { ob
     );
   return changedKey(
     await objects.alter(namespace, keyId, (before, now) =>
-      scheduleDestruction(keyId, before, version, needsApproval ? undefined : now + delaySeconds * 1000, now),
+      scheduleDestruction(keyId, before, version, needsApproval ? undefined : now + delaySeconds * 1000, now, request.reason),
     ),
   );
 });

@@ -82,6 +82,7 @@ export function keyMessage({ namespace, keyId, attributes, asOf, used }: Describ
     ...timeMember("purgeAt", attributes.purge?.needsApproval === true ? undefined : attributes.purge?.at),
     ...(used.lastAt === 0 ? {} : timeMember("lastUsedAt", used.lastAt)),
     purgeNeedsApproval: attributes.purge?.needsApproval === true,
+    purgeReason: attributes.purge?.reason ?? "",
     ...(attributes.rotation === undefined ? {} : { rotationPolicy: rotationMessage(attributes.rotation) }),
     ...timeMember("nextRotationAt", nextRotation(attributes)),
     uses: BigInt(used.uses),

@@ -16,6 +16,7 @@ import { Authenticator, ceremonyPrincipal } from "../authenticate/authenticate.t
 import { Authorizer } from "../authorize/authorize.ts";
 import { unseal, type OpenVault } from "../ceremonies/unseal.ts";
 import { takeDueSteps } from "../duties/lifecycle.ts";
+import { RetentionLedger } from "../duties/retention-ledger.ts";
 import { Monitor } from "../monitor.ts";
 import type { Context } from "../operations/handler.ts";
 import { ListingCache, type ListReply } from "../operations/listing-cache.ts";
@@ -31,6 +32,8 @@ export class ClockedVault {
   readonly store: Store;
   readonly files: FileLayer = memoryFiles();
   readonly #secret = randomBytes(32);
+  readonly retention = new Map<string, number>();
+  ledger!: RetentionLedger;
   vault!: OpenVault;
   monitor!: Monitor;
 
@@ -62,12 +65,14 @@ export class ClockedVault {
         syncMode: "none",
         cacheSizeBytes: 1 << 20,
         now: () => this.now,
+        retention: this.retention,
         onLogStopped: (error) => {
           throw error;
         },
       },
     );
     this.vault = vault;
+    this.ledger = new RetentionLedger(this.files, "/data/retention-ledger", vault.hierarchy.auditMacKey);
     const context: Context = {
       objects: vault.objects,
       listings: new ListingCache<ListReply>(),
@@ -129,6 +134,7 @@ export class ClockedVault {
     return takeDueSteps(
       this.vault.objects,
       (operation, request) => this.ask(operation, request as never, ["KeyAdmin"], "lifecycle"),
+      this.ledger,
       this.log,
       () => true,
     );
