@@ -547,6 +547,9 @@ export interface UnwrapKeyRequest extends KeyAddress, Wrapping {
   readonly asKey: KeyTemplate;
   /** Of the key that unwraps. */
   readonly version?: number | undefined;
+  readonly attributes?: KeyAttributes | undefined;
+  /** `staged` or `active`; active when left out, unless a start date lies ahead. */
+  readonly state?: KeyStateSpelling | undefined;
 }
 /** Exactly one of `recipientPublicKey` (PEM) and `plain`. */
 export interface ExportKeyRequest extends KeyAddress, Wrapping {

@@ -9,7 +9,7 @@ import { createPrivateKey, createPublicKey, randomBytes } from "node:crypto";
 import { after, before, test } from "node:test";
 import { ALGORITHMS, ALGORITHM_NAMES, type AlgorithmName } from "@keystead/contract/algorithms";
 import { algorithmNumber, digestNumber } from "@keystead/contract/enum-names";
-import { ExportPolicy, KeyMaterialFormat, SortOrder, Usage, WrappingMechanism } from "@keystead/contract/generated/hsm/hsm_pb";
+import { ExportPolicy, KeyMaterialFormat, KeyState, SortOrder, Usage, WrappingMechanism } from "@keystead/contract/generated/hsm/hsm_pb";
 import { batch } from "@keystead/contract/operations/batch";
 import { decrypt } from "@keystead/contract/operations/decrypt";
 import { deleteKey } from "@keystead/contract/operations/delete-key";
@@ -471,6 +471,28 @@ test("the recipient of an export must be one public key worth using, and nothing
       "MECHANISM_PARAM_INVALID",
       "plain with a mechanism",
     );
+  }
+});
+
+test("an unwrapped key takes the attributes and the state that are named, and was never the vault's alone", async () => {
+  await made("attributes-kek", "AES-256-KWP");
+  await made("attributes-target", "AES-256-GCM", { exportable: ExportPolicy.WRAPPED });
+  const { wrapped_key: wrapped } = await given("REST", wrapKey, { keyId: "attributes-kek", targetKeyId: "attributes-target" });
+  const before = await given("REST", getKey, { keyId: "attributes-target" });
+  assert.equal(before["key"].attributes.always_sensitive, true);
+  for (const surface of SURFACES) {
+    const { key } = await given(surface, unwrapKey, {
+      keyId: "attributes-kek",
+      wrappedKey: bytesOf(wrapped),
+      asKey: { algorithm: algorithmNumber("AES-256-GCM"), exportable: ExportPolicy.NEVER, description: "from elsewhere" },
+      attributes: { label: "unwrapped", objectId: Buffer.from("01", "hex") },
+      state: KeyState.PRE_ACTIVATION,
+    });
+    const { attributes } = (await given("REST", getKey, { keyId: key.key_id }))["key"];
+    assert.equal(attributes.label, "unwrapped");
+    assert.deepEqual([attributes.always_sensitive ?? false, attributes.never_extractable ?? false], [false, false]);
+    const refused = await ask(surface, door, encrypt, { keyId: key.key_id, plaintext: Buffer.from("x") });
+    refusedWith(refused, "KEY_STATE_FORBIDS", "staged");
   }
 });
 

@@ -35,8 +35,10 @@ export function unwrap(root: Command, run: Run): void {
       const written = spelling(options, options.in === undefined || options.in === "-" ? "base64" : "raw");
       const wrappedKey = decodeBytes(await readWhole(options.in, context.shell), written, "the wrapped key");
       const { mechanism, digest, keyVersion: version } = options;
-      const asKey = { algorithm, keyId: options.id, ...newKeyFields(options) };
-      await printNewKey(context, await (await context.connect()).unwrapKey({ keyId, wrappedKey, asKey, mechanism, digest, version }));
+      const { attributes, state, ...fields } = newKeyFields(options);
+      const asKey = { algorithm, keyId: options.id, ...fields };
+      const answer = await (await context.connect()).unwrapKey({ keyId, wrappedKey, asKey, mechanism, digest, version, attributes, state });
+      await printNewKey(context, answer);
     },
   });
 }

@@ -5,7 +5,7 @@ import { unwrapFailed } from "@keystead/crypto/mechanisms/refusals";
 import { wipeAfter } from "@keystead/crypto/wipe";
 import { grantOf, handler } from "./handler.ts";
 import { currentPublicKeyPem, exportPolicyName, keyMessage } from "./key-message.ts";
-import { newKeyId, newKeyUsage } from "./new-key.ts";
+import { newKeyId, newKeyLife, newKeyUsage } from "./new-key.ts";
 import { keyFromUnwrapped, wrapParams, wrappedImportFormat } from "./wrapping.ts";
 
 /** A new managed key of wrapped material. It was known elsewhere: it is not local, whatever it was before. */
@@ -15,6 +15,7 @@ export const unwrapKey = handler(operation, async (invocation, { objects, provid
   const algorithm = algorithmName(template?.algorithm ?? 0);
   if (template === undefined || algorithm === undefined) throw new HsmError("INVALID_REQUEST", "as_key: say what key it becomes");
   const usage = newKeyUsage(algorithm, template.usage);
+  const life = newKeyLife(request, objects.now());
   const keyId = template.keyId === "" ? newKeyId(Date.now()) : template.keyId;
   const unwrapping = await objects.open(grantOf(invocation), request.version, unwrapFailed);
   const key = wipeAfter(provider.unwrap(unwrapping, request.wrappedKey, wrapParams(request.mechanism, request.digest)), (material) =>
@@ -29,6 +30,7 @@ export const unwrapKey = handler(operation, async (invocation, { objects, provid
     tags: [...new Set(template.tags)],
     description: template.description,
     exportable: exportPolicyName(template.exportable),
+    ...life,
     key,
     local: false,
   });
