@@ -115,6 +115,7 @@ test("gives canonical names, Buffers and Dates", async () => {
         rotationReason: "",
         complianceRequirement: "",
         promotedFrom: 0,
+        derivedFrom: "",
         purgeNeedsApproval: false,
       },
     ]);

@@ -52,6 +52,8 @@ export interface KeyVersion {
   readonly complianceRequirement: string;
   /** The version whose material it has, after a rollback; 0 otherwise. */
   readonly promotedFrom: number;
+  /** The key and version it came from (`id@vN`) by derivation, agreement or encapsulation; empty for every other. */
+  readonly derivedFrom: string;
   readonly revocation?: Revocation;
   readonly purgeAt?: Date;
   readonly deactivatedAt?: Date;

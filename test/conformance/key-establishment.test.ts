@@ -120,8 +120,15 @@ for (const [name, algorithm, noble] of ML_KEM) {
       const made = await given(surface, encapsulate, { keyId, asKey: { ...template, keyId: mine } });
       assert.equal(made["secret"], "", "no bytes leave beside the key");
       assert.deepEqual(
-        [made["key"].key_id, made["key"].usage, made["key"].tags, made["key"].description, made["key"].versions[0].local ?? false],
-        [mine, surface === "REST" ? ["mac"] : ["USAGE_MAC"], ["session"], "of a test", false],
+        [
+          made["key"].versions[0].derived_from,
+          made["key"].key_id,
+          made["key"].usage,
+          made["key"].tags,
+          made["key"].description,
+          made["key"].versions[0].local ?? false,
+        ],
+        [`${keyId}@v1`, mine, surface === "REST" ? ["mac"] : ["USAGE_MAC"], ["session"], "of a test", false],
       );
       const ciphertext = bytesOf(made["ciphertext"]);
       await given(next(surface), decapsulate, { keyId, ciphertext, asKey: { ...template, keyId: yours } });
@@ -293,7 +300,7 @@ test("a key derived by HKDF is the key that node derives, on every surface, and 
     const derived = fresh("derived");
     const derivation = { function: Kdf.HKDF, salt, info };
     const { key } = await given(surface, deriveKey, { keyId, derivation, asKey: { keyId: derived, algorithm: Algorithm.Aes256Gcm } });
-    assert.equal(key.versions[0].local, true, "made here");
+    assert.deepEqual([key.versions[0].local, key.versions[0].derived_from], [true, `${keyId}@v1`], "made here, and from what");
     await opensWith(next(surface), derived, expected);
   }
 });

@@ -17,6 +17,9 @@ const revocationText = ({ time, reason, compromiseDate, comment }: Revocation): 
     ...(comment === "" ? [] : [comment]),
   ].join(", ");
 
+/** What the current version came from, as `id@vN`. */
+const derivedFrom = (key: Key): string => key.versions.find(({ version }) => version === key.version)?.derivedFrom ?? "";
+
 export function keyFacts(context: Context, key: Key): string {
   return context.facts([
     ["key", key.keyId],
@@ -28,6 +31,7 @@ export function keyFacts(context: Context, key: Key): string {
     ["exportable", key.exportable ?? "never"],
     ...(key.tags.length === 0 ? [] : [["tags", key.tags.join(", ")] as const]),
     ...(key.description === "" ? [] : [["description", key.description] as const]),
+    ...(derivedFrom(key) === "" ? [] : [["derived from", derivedFrom(key)] as const]),
     ["created", dateText(key.createdAt)],
     ["updated", dateText(key.updatedAt)],
     ...(key.attributes?.endDate === undefined ? [] : [["ends", dateText(key.attributes.endDate)] as const]),

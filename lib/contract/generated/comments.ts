@@ -254,6 +254,7 @@ export const COMMENTS: Readonly<Record<string, string>> = {
   "hsm.KeyTemplate.usage": "Defaults to everything the algorithm can do.",
   "hsm.KeyVersion.compliance_requirement": "The rule that asked for it, such as PCI DSS 3.7.4.",
   "hsm.KeyVersion.deactivated_at": "When it ceased to be the current version.",
+  "hsm.KeyVersion.derived_from": "The key and version it was derived, agreed on, encapsulated or decapsulated with, as `id@vN`; empty for every other.",
   "hsm.KeyVersion.expires_at": "From then on the version makes nothing new.",
   "hsm.KeyVersion.local": "True when the material was made in this vault, false when it was imported (PKCS#11 CKA_LOCAL).",
   "hsm.KeyVersion.promoted_from": "The version whose material it has, when it was made by RollbackKey.",

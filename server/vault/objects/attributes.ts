@@ -71,6 +71,8 @@ export interface VersionAttributes {
   readonly complianceRequirement?: string;
   /** The version whose material this is a copy of. */
   readonly promotedFrom?: number;
+  /** What it was derived, agreed on, encapsulated or decapsulated with: `id@vN`. */
+  readonly derivedFrom?: string;
   /** When it ceased to be current. */
   readonly deactivatedAt?: number;
   readonly revocation?: RevocationFacts;

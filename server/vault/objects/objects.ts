@@ -117,6 +117,8 @@ export interface NewKey {
   /** The key itself; stored, then forgotten. */
   readonly key: Key;
   readonly local: boolean;
+  /** `id@vN` of the key that it came from. */
+  readonly derivedFrom?: string;
 }
 
 /** What whoever makes a version says of it. */
@@ -326,7 +328,8 @@ export class Objects {
       if (space.attributes.maxKeys > 0 && living(census) >= space.attributes.maxKeys)
         throw new HsmError("QUOTA_EXCEEDED", `namespace '${key.namespace}' may hold ${space.attributes.maxKeys} keys`);
       const now = this.now();
-      const version = versionOf(1, key.key, now, key.local);
+      const origin = key.derivedFrom === undefined ? {} : { derivedFrom: key.derivedFrom };
+      const version = { ...versionOf(1, key.key, now, key.local), ...origin };
       const exportable = key.exportable ?? "never";
       const attributes: KeyAttributes = {
         algorithm: key.algorithm,

@@ -16,6 +16,6 @@ export const agreeKey = handler(operation, async (invocation, context) => {
   if (wish !== "bytes" && wish.derivation === undefined)
     throw new HsmError("INVALID_REQUEST", "a secret of an agreement becomes a key by a derivation: hkdf, x963 or one_step");
   const secret = await provider.agree(key, request.peerPublicKey, run);
-  const { fields, ...rest } = await grantWish(wish, secret, false, context, run);
+  const { fields, ...rest } = await grantWish(wish, secret, key, false, context, run);
   return { reply: { keyId: request.keyId, version: key.version, ...fields }, version: key.version, ...rest };
 });

@@ -10,6 +10,6 @@ export const decapsulate = handler(operation, async (invocation, context) => {
   const wish = await wishOf(namespace, request, objects);
   requireDerivation(key, wish);
   const secret = await provider.decapsulate(key, request.ciphertext, run);
-  const { fields, ...rest } = await grantWish(wish, secret, false, context, run);
+  const { fields, ...rest } = await grantWish(wish, secret, key, false, context, run);
   return { reply: { keyId: request.keyId, version: key.version, ...fields }, version: key.version, ...rest };
 });

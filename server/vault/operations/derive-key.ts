@@ -18,7 +18,7 @@ export const deriveKey = handler(operation, async (invocation, context) => {
   const derivation = withSalt(derivationOf(request.derivation, ["secret key", "password"]));
   const wish = await wishedKey(namespace, request.asKey, undefined, objects);
   const derived = await provider.deriveFrom(key, derivation, wish.sizeBytes, run);
-  const { fields, ...rest } = await grantWish(wish, derived, true, context, run);
+  const { fields, ...rest } = await grantWish(wish, derived, key, true, context, run);
   return {
     reply: { ...fields, salt: derivation.params.salt ?? new Uint8Array(0), keyId: request.keyId, version: key.version },
     version: key.version,

@@ -10,6 +10,6 @@ export const encapsulate = handler(operation, async (invocation, context) => {
   const wish = await wishOf(namespace, request, objects);
   requireDerivation(key, wish);
   const { ciphertext, secret } = await provider.encapsulate(key, run);
-  const { fields, ...rest } = await grantWish(wish, secret, false, context, run);
+  const { fields, ...rest } = await grantWish(wish, secret, key, false, context, run);
   return { reply: { ciphertext, keyId: request.keyId, version: key.version, ...fields }, version: key.version, ...rest };
 });

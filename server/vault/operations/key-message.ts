@@ -105,6 +105,7 @@ export const versionMessages = ({
     rotationReason: version.rotationReason ?? "",
     complianceRequirement: version.complianceRequirement ?? "",
     promotedFrom: version.promotedFrom ?? 0,
+    derivedFrom: version.derivedFrom ?? "",
     ...revocationMember(version.revocation),
     ...timeMember("purgeAt", version.purge?.needsApproval === true ? undefined : version.purge?.at),
     purgeNeedsApproval: version.purge?.needsApproval === true,

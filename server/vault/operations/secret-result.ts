@@ -112,11 +112,19 @@ function sizeOf(algorithm: AlgorithmName, asked: number): number {
 /**
  * Grants it. The secret is wiped here, or with the reply.
  *
+ * @param source the key it came from, which the new one remembers
  * @param local whether the key counts as made in this vault alone (CKA_LOCAL): not when somebody else holds it too
  * @throws {HsmError} MECHANISM_PARAM_INVALID   the secret is not as long as the key is to be
  * @throws {HsmError} OBJECT_EXISTS, QUOTA_EXCEEDED
  */
-export async function grantWish(wish: Wish, secret: Buffer, local: boolean, { objects, provider }: Context, run: Run): Promise<Granted> {
+export async function grantWish(
+  wish: Wish,
+  secret: Buffer,
+  source: OpenKey,
+  local: boolean,
+  { objects, provider }: Context,
+  run: Run,
+): Promise<Granted> {
   if (wish === "bytes") return { fields: { secret }, secrets: [secret] };
   let material = secret;
   try {
@@ -128,7 +136,12 @@ export async function grantWish(wish: Wish, secret: Buffer, local: boolean, { ob
         `the secret has ${secret.byteLength} bytes, a key of ${wish.algorithm} has ${sizeBytes}: a derivation makes the one of the other`,
       );
     const key = mechanismFor(wish.algorithm).importKey("raw", material);
-    const { described: made, change } = await objects.create({ ...described, key, local });
+    const { described: made, change } = await objects.create({
+      ...described,
+      key,
+      local,
+      derivedFrom: `${source.keyId}@v${source.version}`,
+    });
     return { fields: { key: keyMessage(made) }, change };
   } finally {
     wipe(secret, material);
