@@ -179,7 +179,7 @@ test("an authority certifies a key, and a request names one", async () => {
   ];
   const made = await keystead(["certificate", "root", ...rootWords, "--out", "root.pem"]);
   assert.equal(made.exit, 0, made.err);
-  const leafWords = ["--for", "api", "--issuer", "CN=Root,O=Example", "--subject", "CN=api", "--dns", "api.example.com", "--ip", "::1"];
+  const leafWords = ["--for", "api", "--issuer-certificate", "root.pem", "--subject", "CN=api", "--dns", "api.example.com", "--ip", "::1"];
   const leaf = await keystead(["certificate", "root", ...leafWords, "--purpose", "server_auth"]);
   assert.equal(leaf.exit, 0, leaf.err);
   const [root, certificate] = [new X509Certificate(readFileSync(join(folder, "root.pem"))), new X509Certificate(leaf.out)];

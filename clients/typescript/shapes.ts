@@ -317,8 +317,10 @@ export interface GenerateCsrResponse {
 export interface GenerateCertificateRequest extends GenerateCsrRequest {
   /** The key that is certified; the signing key itself when left out. */
   readonly subjectKeyId?: string | undefined;
-  /** The signing key's own name; with `subjectKeyId` alone. */
+  /** With `subjectKeyId`: the signing key's own name, for an authority made here; or `issuerCertificate`. */
   readonly issuer?: string | undefined;
+  /** With `subjectKeyId`: the signing key's certificate in PEM, whoever made it. */
+  readonly issuerCertificate?: string | undefined;
   /** Now, when left out. */
   readonly notBefore?: Date | undefined;
   /** 1 to 36,500. */

@@ -182,6 +182,53 @@ for (const [index, [algorithm, way, known]] of WAYS.entries()) {
   });
 }
 
+test("under an authority that openssl made, the name and the key identifier are that authority's, and openssl verifies the chain", async () => {
+  // The intermediate's key is here; openssl certifies it, with a key identifier of its own making.
+  await given("REST", generateKey, { keyId: "intermediate", algorithm: algorithmNumber("ECDSA-P256") });
+  await given("REST", generateKey, { keyId: "end", algorithm: algorithmNumber("Ed25519") });
+  const { csr } = await given("REST", generateCsr, { keyId: "intermediate", subject: "CN=Intermediate,O=Gr\\C3\\BCn" });
+  const rootKey = openssl(["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"]);
+  const root = openssl(
+    ["req", "-x509", "-new", "-key", "{key}", "-subj", "/CN=Outside Root", "-days", "2", "-addext", "keyUsage=critical,keyCertSign"],
+    { key: rootKey },
+  ).toString();
+  const made = (extensions: string): string =>
+    openssl(["x509", "-req", "-in", "{csr}", "-CA", "{root}", "-CAkey", "{key}", "-days", "2", "-extfile", "{extensions}"], {
+      csr: csr as string,
+      root,
+      key: rootKey,
+      extensions,
+    }).toString();
+  const intermediate = made(
+    "basicConstraints=critical,CA:TRUE\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\nkeyUsage=keyCertSign\n",
+  );
+  const base = { keyId: "intermediate", subjectKeyId: "end", subject: "CN=end", validityDays: 1 };
+  for (const surface of SURFACES) {
+    const { certificate } = await given(surface, generateCertificate, { ...base, issuerCertificate: intermediate });
+    const [leaf, above] = [new X509Certificate(certificate as string), new X509Certificate(intermediate)];
+    assert.ok(leaf.checkIssued(above) && leaf.verify(above.publicKey));
+    const files = { root, intermediate, certificate: certificate as string };
+    assert.match(
+      opensslSays(["verify", "-x509_strict", "-CAfile", "{root}", "-untrusted", "{intermediate}", "{certificate}"], files),
+      /: OK\n/,
+    );
+  }
+  const bare = made("basicConstraints=CA:TRUE\nsubjectKeyIdentifier=none\n");
+  const underBare = await given("REST", generateCertificate, { ...base, issuerCertificate: bare });
+  const files = { root, intermediate: bare, certificate: underBare["certificate"] as string };
+  assert.ok(opensslAccepts(["verify", "-CAfile", "{root}", "-untrusted", "{intermediate}", "{certificate}"], files));
+  for (const issuerCertificate of [
+    root,
+    made("basicConstraints=CA:FALSE\n"),
+    intermediate + intermediate,
+    intermediate.slice(0, -60),
+    "nonsense",
+  ])
+    assert.equal((await ask("REST", door, generateCertificate, { ...base, issuerCertificate })).code, "INVALID_REQUEST");
+  const both = { ...base, issuerCertificate: intermediate, issuer: "CN=Intermediate" };
+  assert.equal((await ask("REST", door, generateCertificate, both)).code, "INVALID_REQUEST");
+});
+
 test("what is wrong in a request for a certificate is refused on every surface, and recorded", async () => {
   const base = { keyId: "key-0", subject: "CN=x", validityDays: 1 };
   for (const surface of SURFACES) {

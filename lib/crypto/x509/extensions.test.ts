@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { publicKeyDer } from "../formats/public-key.ts";
 import { signed, toBeSignedCertificate } from "./certificate.ts";
 import { distinguishedName } from "./distinguished-name.ts";
-import { claimExtensions, identifierExtensions, type Claims } from "./extensions.ts";
+import { claimExtensions, identifierExtensions, keyIdentifier, type Claims } from "./extensions.ts";
 import { signatureAlgorithm } from "./signature-algorithm.ts";
 
 const { privateKey, publicKey } = generateKeyPairSync("ed25519");
@@ -27,7 +27,7 @@ function certified(claims: Partial<Claims>, notAfter = Date.UTC(2030, 0, 1)): X5
     subject: name,
     issuer: name,
     spki,
-    extensions: [...claimExtensions({ ...NONE, ...claims }), ...identifierExtensions(spki, spki)],
+    extensions: [...claimExtensions({ ...NONE, ...claims }), ...identifierExtensions(spki, keyIdentifier(spki))],
     serial: Buffer.from("0080", "hex"),
     notBefore: Date.UTC(2026, 0, 1),
     notAfter,

@@ -143,8 +143,8 @@ export function keyIdentifier(spki: Buffer): Buffer {
   return hash("sha256", spki.subarray(bits.start + 1, bits.end), "buffer").subarray(0, 20);
 }
 
-/** Subject and authority key identifiers, for a certificate. */
-export const identifierExtensions = (subjectSpki: Buffer, issuerSpki: Buffer): Buffer[] => [
+/** Subject and authority key identifiers, for a certificate; an issuer without one is not named by one. */
+export const identifierExtensions = (subjectSpki: Buffer, issuerIdentifier: Buffer | undefined): Buffer[] => [
   extension("2.5.29.14", false, derOctetString(keyIdentifier(subjectSpki))),
-  extension("2.5.29.35", false, derSequence(derElement(0x80, keyIdentifier(issuerSpki)))),
+  ...(issuerIdentifier === undefined ? [] : [extension("2.5.29.35", false, derSequence(derElement(0x80, issuerIdentifier)))]),
 ];

@@ -6,7 +6,8 @@ import { pem, publicKeyDer } from "@keystead/crypto/formats/public-key";
 import { fillRandom } from "@keystead/crypto/random";
 import { signed, toBeSignedCertificate } from "@keystead/crypto/x509/certificate";
 import { distinguishedName } from "@keystead/crypto/x509/distinguished-name";
-import { claimExtensions, identifierExtensions } from "@keystead/crypto/x509/extensions";
+import { claimExtensions, identifierExtensions, keyIdentifier } from "@keystead/crypto/x509/extensions";
+import { issuerOf } from "@keystead/crypto/x509/issuer";
 import type { Objects } from "../objects/objects.ts";
 import { grantOf, handler } from "./handler.ts";
 import { claimsOf, signingOf } from "./x509-request.ts";
@@ -19,13 +20,21 @@ const LAST_MS = Date.UTC(9999, 11, 31, 23, 59, 59);
 export const generateCertificate = handler(operation, async (invocation, { objects, provider }) => {
   const { request, run, namespace } = invocation;
   const forAnother = request.subjectKeyId !== "" && request.subjectKeyId !== request.keyId;
-  if (forAnother !== (request.issuer !== ""))
-    throw new HsmError("INVALID_REQUEST", "issuer is given for another key's certificate, and left out for a self-signed one");
+  const issuers = [request.issuer, request.issuerCertificate].filter((text) => text !== "").length;
+  if (issuers !== (forAnother ? 1 : 0))
+    throw new HsmError(
+      "INVALID_REQUEST",
+      "another key's certificate needs issuer or issuer_certificate, one of them; a self-signed one takes neither",
+    );
   const key = await objects.open(grantOf(invocation));
   const { params, identifier } = signingOf(key.algorithm, request);
   const issuerSpki = publicKeyDer(key.publicKey ?? key.key);
   const spki = forAnother ? await publicHalfOf(objects, namespace, request.subjectKeyId) : issuerSpki;
   const subject = distinguishedName(request.subject);
+  const issuer =
+    request.issuerCertificate === ""
+      ? { name: forAnother ? distinguishedName(request.issuer) : subject, keyIdentifier: keyIdentifier(issuerSpki) }
+      : issuerOf(request.issuerCertificate, issuerSpki);
   const notBefore = request.notBefore === undefined ? objects.now() : timestampMs(request.notBefore);
   const notAfter = notBefore + request.validityDays * DAY_MS;
   if (notBefore < 0 || notAfter > LAST_MS) throw new HsmError("INVALID_REQUEST", "the validity must lie between 1970 and 9999");
@@ -33,12 +42,12 @@ export const generateCertificate = handler(operation, async (invocation, { objec
   const toBeSigned = toBeSignedCertificate({
     serial,
     algorithm: identifier,
-    issuer: forAnother ? distinguishedName(request.issuer) : subject,
+    issuer: issuer.name,
     notBefore,
     notAfter,
     subject,
     spki,
-    extensions: [...claimExtensions(claimsOf(request)), ...identifierExtensions(spki, issuerSpki)],
+    extensions: [...claimExtensions(claimsOf(request)), ...identifierExtensions(spki, issuer.keyIdentifier)],
   });
   const certificate = signed(toBeSigned, identifier, await provider.sign(key, toBeSigned, params, run));
   return {
