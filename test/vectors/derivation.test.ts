@@ -5,6 +5,7 @@
  * the Argon2 reference implementation's test.c (version 0x13); BLAKE3's test_vectors.json (blake3.json says which).
  */
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
@@ -254,4 +255,14 @@ test("work that is too little or too much is refused, to the last unit", () => {
     kdfs[name].check({ ...NEEDED[name], ...params }, 8, 32);
   assert.throws(() => kdfs.hkdf.check({}, 32, 255 * 32 + 1), PARAM);
   assert.throws(() => kdfs.counter_cmac.check({}, 20, 32), PARAM);
+});
+
+test("Argon2id without room in the secure heap is refused for now, and not an internal error", () => {
+  const script = `
+    const { argon2id } = await import(${JSON.stringify(new URL("../../lib/crypto/kdf/passwords.ts", import.meta.url).href)});
+    const params = { memoryKib: 65536, iterations: 1, salt: Buffer.alloc(16) };
+    console.log(await argon2id.derive(Buffer.alloc(8), params, 32).catch((error) => error.code));
+  `;
+  const flags = ["--secure-heap=1048576", "--secure-heap-min=16", "--input-type=module", "--eval", script];
+  assert.equal(execFileSync(process.execPath, flags, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }), "PROVIDER_UNAVAILABLE\n");
 });

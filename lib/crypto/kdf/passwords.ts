@@ -9,6 +9,7 @@
  */
 import { argon2, pbkdf2, scrypt } from "node:crypto";
 import { promisify } from "node:util";
+import { HsmError } from "@keystead/contract/errors";
 import { opensslDigest } from "../digest.ts";
 import { paramInvalid } from "../mechanisms/refusals.ts";
 import { ownedSecret } from "../mechanisms/openssl-kem.ts";
@@ -82,15 +83,13 @@ export const argon2id: Kdf = Object.freeze<Kdf>({
     if (iterations < 1 || memoryKib < (iterations === 1 ? 47_104 : 19_456))
       throw paramInvalid("Argon2id must do more: from 19456 KiB with 2 passes, or 47104 KiB with 1");
   },
-  derive: async (secret, { iterations = 2, memoryKib = 47_104, parallelism = 1, salt = NOTHING }, sizeBytes) =>
-    ownedSecret(
-      await argon2Async("argon2id", {
-        message: secret,
-        nonce: salt,
-        parallelism,
-        tagLength: sizeBytes,
-        memory: memoryKib,
-        passes: iterations,
-      }),
-    ),
+  async derive(secret, { iterations = 2, memoryKib = 47_104, parallelism = 1, salt = NOTHING }, sizeBytes) {
+    const asked = { message: secret, nonce: salt, parallelism, tagLength: sizeBytes, memory: memoryKib, passes: iterations };
+    try {
+      return ownedSecret(await argon2Async("argon2id", asked));
+    } catch (cause) {
+      // The parameters were checked: what is missing is room beside the private keys in the secure heap.
+      throw new HsmError("PROVIDER_UNAVAILABLE", "there is no memory for this derivation now", { cause, retryAfterSeconds: 5 });
+    }
+  },
 });
