@@ -256,7 +256,7 @@ test("files: edits, cuts, swaps, copies, deletions, replays and strangers, two t
   assert.ok((outcomes.get("edit")?.refused ?? 0) > 100);
 });
 
-test("rows: edits, swaps, copies, deletions and replays in the database, a thousand times", async (t) => {
+test("rows: edits, swaps, copies, deletions and replays in the database, six hundred times", async (t) => {
   t.diagnostic(`KEYSTEAD_SEED=${random.seed}`);
   const subject = subjectOf("sqlite");
   const folder = join(newFolder(), "copy");
@@ -269,7 +269,7 @@ test("rows: edits, swaps, copies, deletions and replays in the database, a thous
   const where = (name: string): [string, string, string, number] => name.split("/") as never;
   const WHERE = "namespace = ? AND kind = ? AND id = ? AND version = ?";
   let refused = 0;
-  for (let round = 0; round < 1_000; round += 1) {
+  for (let round = 0; round < 600; round += 1) {
     for (const left of ["", "-wal", "-shm"]) rmSync(`${path}${left}`, { force: true });
     cpSync(join(subject.dataDir, "keystead.db"), path);
     const database = new DatabaseSync(path);
@@ -319,8 +319,8 @@ test("rows: edits, swaps, copies, deletions and replays in the database, a thous
     reader.close();
     assert.deepEqual(left, subject.records, `${how} ${one} ${other} ${changed.n}`);
   }
-  t.diagnostic(`${refused} of 1000 refused; the others left every record as it was`);
-  assert.ok(refused > 400, String(refused));
+  t.diagnostic(`${refused} of 600 refused; the others left every record as it was`);
+  assert.ok(refused > 240, String(refused));
 });
 
 test("whole stores of earlier, in the place of the present ones, are refused and named by the command", async () => {

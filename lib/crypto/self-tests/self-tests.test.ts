@@ -64,8 +64,11 @@ const holds = async (name: AlgorithmName, mechanism: Mechanism<Key>): Promise<bo
   }
 };
 
-test("every known answer comes out, and the whole run is over in less than a second", async (t) => {
+test("every known answer comes out, and the whole run takes less than a second of the processor", async (t) => {
+  const before = process.cpuUsage();
   const report = await runSelfTests();
+  // Time of the processor, threads included: the machine may be busy with something else.
+  const { user, system } = process.cpuUsage(before);
   assert.deepEqual(
     report.results.filter(({ passed }) => !passed).map(({ name }) => name),
     [],
@@ -74,8 +77,10 @@ test("every known answer comes out, and the whole run is over in less than a sec
   assert.equal(report.results.length, 1 + FUNCTION_ANSWERS.length + ALGORITHM_NAMES.length);
   for (const { name } of report.results) assert.equal(report.results.filter((other) => other.name === name).length, 1, name);
   const slowest = report.results.toSorted((a, b) => b.durationUs - a.durationUs).slice(0, 5);
-  t.diagnostic(`${report.durationUs} us; ${slowest.map(({ name, durationUs }) => `${name} ${durationUs}`).join(", ")}`);
-  assert.ok(report.durationUs < 1_000_000, `${report.durationUs} us`);
+  t.diagnostic(
+    `${report.durationUs} us, ${user + system} us of the processor; ${slowest.map(({ name, durationUs }) => `${name} ${durationUs}`).join(", ")}`,
+  );
+  assert.ok(user + system < 1_000_000, `${user + system} us`);
 });
 
 // A part that several sizes share as one object is tested with one of them.
