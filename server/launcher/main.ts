@@ -141,6 +141,7 @@ function run({ gateway: gatewayConfig, vault: vaultConfig, logging, notices }: E
     const prefixes = [
       basename(vaultConfig.storage.sqlitePath),
       "vault.json",
+      "retention-ledger",
       "vault.lock",
       "folder-sync.db",
       basename(vaultConfig.audit.path),
