@@ -8,7 +8,7 @@
  */
 import assert from "node:assert/strict";
 import { createSecretKey, randomBytes } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -22,6 +22,7 @@ import { Objects, type OpenKey, type PreparedKey } from "@keystead/vault/objects
 import type { KeyAttributes } from "@keystead/vault/objects/attributes";
 import { recordName } from "@keystead/vault/objects/record";
 import { VaultedRecords } from "@keystead/vault/objects/vaulted-records";
+import { filesystemStore } from "@keystead/vault/stores/filesystem";
 import { memoryStore } from "@keystead/vault/stores/memory";
 import { sqliteStore } from "@keystead/vault/stores/sqlite";
 import type { Store } from "@keystead/vault/stores/store";
@@ -410,34 +411,43 @@ test("memory: any order of calls stays inside the table, and old versions verify
   );
 });
 
-test("SQLite: the same, with the database closed and opened again", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "keystead-lifecycle-"));
-  let runs = 0;
-  try {
-    await fc.assert(
-      fc.asyncProperty(SEQUENCE, BEGIN, async (commands, begin) => {
-        runs += 1;
-        const open = (): Store => sqliteStore({ path: join(folder, `${runs}.db`), wal: true, syncMode: "none" });
-        let store = open();
-        try {
-          await follow(
-            commands,
-            begin,
-            new Real(
-              () => store,
-              () => {
-                store.close();
-                store = open();
-              },
-            ),
-          );
-        } finally {
-          store.close();
-        }
-      }),
-      { numRuns: 300 },
-    );
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-});
+/** Stores that outlive a process, in a folder of their own. */
+const LASTING: readonly (readonly [name: string, open: (folder: string) => Store, runs: number])[] = [
+  ["SQLite", (folder) => sqliteStore({ path: join(folder, "k.db"), wal: true, syncMode: "none" }), 300],
+  ["filesystem", (folder) => filesystemStore({ folder, durable: false }), 150],
+];
+
+for (const [name, openIn, numRuns] of LASTING)
+  test(`${name}: the same, with the store closed and opened again`, async () => {
+    const folder = mkdtempSync(join(tmpdir(), "keystead-lifecycle-"));
+    let runs = 0;
+    try {
+      await fc.assert(
+        fc.asyncProperty(SEQUENCE, BEGIN, async (commands, begin) => {
+          runs += 1;
+          const own = join(folder, String(runs));
+          mkdirSync(own);
+          const open = (): Store => openIn(own);
+          let store = open();
+          try {
+            await follow(
+              commands,
+              begin,
+              new Real(
+                () => store,
+                () => {
+                  store.close();
+                  store = open();
+                },
+              ),
+            );
+          } finally {
+            store.close();
+          }
+        }),
+        { numRuns },
+      );
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
