@@ -109,7 +109,7 @@ test("keys are loaded from and stored as bytes in objects alone", () => {
     const source = withoutComments(sourceOf(file));
     return /mechanism\w*(\([^)]*\))?\s*\.\s*(load|store)\b/i.test(source) || /\{[^}]*\b(load|store)\b[^}]*\}\s*=\s*mechanism/i.test(source);
   });
-  assert.deepEqual(users, ["server/vault/objects/objects.ts"]);
+  assert.deepEqual(users, ["server/vault/objects/material.ts"]);
 });
 
 /** What each room of the vault may use of the others, by value; main.ts wires all, inspect.ts is the offline main. */

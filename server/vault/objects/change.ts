@@ -2,6 +2,7 @@
  * A change that an operation prepared and the audit log has yet to make durable.
  */
 import type { RecordWrite } from "../stores/store.ts";
+import type { KeyAttributes } from "./attributes.ts";
 
 /** Where a key or one of its versions stands. */
 export interface Standing {
@@ -40,3 +41,30 @@ export class ObjectLocks {
     };
   }
 }
+
+/**
+ * A change that becomes real, or does not, once.
+ *
+ * @param release frees what the change holds, either way
+ * @param apply   makes it visible
+ * @param undo    takes back what was counted in advance
+ */
+export function preparedChange(writes: readonly RecordWrite[], release: () => void, apply: () => void, undo?: () => void): Change {
+  let settled = false;
+  return {
+    writes,
+    settle(durable) {
+      if (settled) return;
+      settled = true;
+      if (durable) apply();
+      else undo?.();
+      release();
+    },
+  };
+}
+
+/** Where a key, or the version `about`, stands. */
+export const standing = ({ state, current, versions }: KeyAttributes, about: number | undefined): Standing =>
+  about === undefined
+    ? { state, version: current }
+    : { state: versions.find(({ version }) => version === about)?.state ?? state, version: about };

@@ -11,12 +11,10 @@
  * @see NIST SP 800-57 Part 1 Rev. 5 §7 (states)
  */
 import { createSecretKey, type KeyObject } from "node:crypto";
-import type { AlgorithmName, Usage } from "@keystead/contract/algorithms";
+import type { AlgorithmName } from "@keystead/contract/algorithms";
 import { HsmError } from "@keystead/contract/errors";
 import { USAGE_TENSES } from "@keystead/contract/lifecycle";
 import type { Key } from "@keystead/crypto/composite-key";
-import { publicKeyDer } from "@keystead/crypto/formats/public-key";
-import type { Mechanism } from "@keystead/crypto/mechanism";
 import { loadPublicKey, mechanismFor } from "@keystead/crypto/mechanisms/register";
 import { fillRandom } from "@keystead/crypto/random";
 import { secretBuffer, wipe } from "@keystead/crypto/wipe";
@@ -24,111 +22,25 @@ import { consumeGrant, noteUncommonUse, type Grant } from "../grant.ts";
 import type { RecordWrite } from "../stores/store.ts";
 import {
   currentKeyAttributes,
-  type ExportPolicy,
   type KeyAttributes,
   type KeyStateName,
-  type MaterialAttributes,
   type NamespaceAttributes,
-  type RotationRules,
   type StoredKeyAttributes,
-  type VersionAttributes,
 } from "./attributes.ts";
 import { adjust, living, type Census } from "./census.ts";
-import { ObjectLocks, type Change, type Standing } from "./change.ts";
+import { ObjectLocks, preparedChange, standing, type Change } from "./change.ts";
 import { DueIndex, type DueKey, type DueStep } from "./due.ts";
 import { collectSoon } from "./collect.ts";
-import { nextBlock, Uses, type Block, type Settled, type Used } from "./uses.ts";
+import { nextBlock, Uses, type Block, type Settled } from "./uses.ts";
 import type { Hierarchy } from "./hierarchy.ts";
-import {
-  matches,
-  permit,
-  permitExport,
-  permitUnder,
-  stateForbids,
-  usableVersions,
-  versionState,
-  type Asking,
-  type KeyFilter,
-} from "./key-rules.ts";
+import { matches, permit, permitExport, permitUnder, usableVersions, versionState, type Asking, type KeyFilter } from "./key-rules.ts";
+import type { DescribedKey, DescribedNamespace, LeavingKey, NewKey, OpenKey, PreparedKey, VersionFacts } from "./key-shapes.ts";
 import { destroyAtOnce, requireState, versionToPromote, withNewVersion, type Step } from "./lifecycle.ts";
+import { loadMaterial, materialWrite, readMaterial, removal, storedMaterial } from "./material.ts";
+import { newAttributes, versionOf } from "./new-attributes.ts";
 import type { RecordKey } from "./record.ts";
 import type { RetentionClasses } from "./retention.ts";
 import type { CurrentRecord, VaultedRecords } from "./vaulted-records.ts";
-
-/** A key opened for one operation. */
-export interface OpenKey {
-  readonly keyId: string;
-  readonly algorithm: AlgorithmName;
-  readonly version: number;
-  readonly mechanism: Mechanism<Key>;
-  /** Private or secret key. Only providers/ may use it, only until the operation ends. */
-  readonly key: Key;
-  /** The public half; undefined for secret keys. */
-  readonly publicKey: Key | undefined;
-}
-
-/** A key whose material leaves. */
-export interface LeavingKey {
-  readonly algorithm: AlgorithmName;
-  readonly version: number;
-  /** The stored form of the key ({@link Mechanism.store}). Whoever asked for it wipes it. */
-  readonly material: Buffer;
-}
-
-/** A key as metadata. */
-export interface DescribedKey {
-  readonly namespace: string;
-  readonly keyId: string;
-  readonly attributes: KeyAttributes;
-  /** When it was looked at: what its dates are compared with. */
-  readonly asOf: number;
-  /** What it was used for so far. */
-  readonly used: Used;
-}
-
-export interface DescribedNamespace {
-  readonly namespace: string;
-  readonly attributes: NamespaceAttributes;
-}
-
-/** What a new key is made of. */
-export interface NewKey {
-  readonly namespace: string;
-  readonly keyId: string;
-  readonly algorithm: AlgorithmName;
-  readonly usage: readonly Usage[];
-  readonly tags: readonly string[];
-  readonly description: string;
-  /** "never" when left out. */
-  readonly exportable?: ExportPolicy;
-  /** Active when left out. */
-  readonly state?: "pre_activation" | "active";
-  readonly label?: string;
-  /** CKA_ID, hexadecimal. */
-  readonly objectId?: string;
-  /** True when left out. */
-  readonly modifiable?: boolean;
-  /** Milliseconds since the epoch. */
-  readonly startDate?: number;
-  readonly endDate?: number;
-  readonly maxUses?: number;
-  readonly maxBytes?: number;
-  readonly rotation?: RotationRules;
-  /** The key itself; stored, then forgotten. */
-  readonly key: Key;
-  readonly local: boolean;
-  /** `id@vN` of the key that it came from. */
-  readonly derivedFrom?: string;
-}
-
-/** What whoever makes a version says of it. */
-export type VersionFacts = Pick<VersionAttributes, "expiresAt" | "rotationReason" | "complianceRequirement">;
-
-/** A change and what will be true after it. */
-export interface PreparedKey {
-  readonly described: DescribedKey;
-  readonly change: Change;
-}
 
 interface Entry {
   readonly attributes: KeyAttributes;
@@ -155,9 +67,9 @@ export interface ObjectsOptions {
   /** Bytes the open-key cache may take. */
   readonly cacheSizeBytes: number;
   readonly now: () => number;
-  /** Makes writes of the vault's own accord durable, with an event of this name. */
   /** None when left out. */
   readonly retention?: RetentionClasses;
+  /** Makes writes of the vault's own accord durable, with an event of this name. */
   readonly record: (action: string, writes: readonly RecordWrite[]) => Promise<void>;
 }
 
@@ -241,8 +153,8 @@ export class Objects {
     const wanted = version === 0 ? entry.attributes.current : version;
     noteState(grant, permitExport(entry.attributes, keyId, way, wanted, { now: this.now(), mayUseRevoked }));
     if (under !== undefined) permitUnder((await this.describe(namespace, under)).attributes, under, entry.attributes, keyId);
-    const { algorithm, mechanism, key } = entry.opened.get(wanted) ?? (await this.#openVersion(namespace, keyId, entry, wanted));
-    return { algorithm, version: wanted, material: mechanism.store(key) };
+    const { algorithm, key } = entry.opened.get(wanted) ?? (await this.#openVersion(namespace, keyId, entry, wanted));
+    return { algorithm, version: wanted, material: storedMaterial(algorithm, key) };
   }
 
   /** Milliseconds since the epoch by the clock that dates are compared with. */
@@ -307,7 +219,10 @@ export class Objects {
       const attributes: NamespaceAttributes = { description, createdAt: this.#options.now(), maxKeys };
       const write = this.#records.write(key, { ...attributes }, kek, this.#options.hierarchy.kek, undefined);
       const entry: NamespaceEntry = { attributes, kek: createSecretKey(kek), census: new Map(), revision: 0 };
-      return { described: { namespace, attributes }, change: this.#change([write], release, () => this.#namespaces.set(namespace, entry)) };
+      return {
+        described: { namespace, attributes },
+        change: preparedChange([write], release, () => this.#namespaces.set(namespace, entry)),
+      };
     } catch (error) {
       release();
       throw error;
@@ -327,38 +242,13 @@ export class Objects {
       const census = await this.#censusOf(key.namespace, space);
       if (space.attributes.maxKeys > 0 && living(census) >= space.attributes.maxKeys)
         throw new HsmError("QUOTA_EXCEEDED", `namespace '${key.namespace}' may hold ${space.attributes.maxKeys} keys`);
-      const now = this.now();
-      const origin = key.derivedFrom === undefined ? {} : { derivedFrom: key.derivedFrom };
-      const version = { ...versionOf(1, key.key, now, key.local), ...origin };
-      const exportable = key.exportable ?? "never";
-      const attributes: KeyAttributes = {
-        algorithm: key.algorithm,
-        state: key.state ?? "active",
-        current: 1,
-        usage: key.usage,
-        tags: key.tags,
-        description: key.description,
-        createdAt: now,
-        updatedAt: now,
-        versions: [version],
-        exportable,
-        label: key.label ?? "",
-        objectId: key.objectId ?? "",
-        alwaysSensitive: key.local && exportable !== "plain",
-        neverExtractable: key.local && exportable === "never",
-        modifiable: key.modifiable ?? true,
-        ...(key.startDate === undefined ? (key.state === "pre_activation" ? {} : { startDate: now }) : { startDate: key.startDate }),
-        ...(key.endDate === undefined ? {} : { endDate: key.endDate }),
-        ...(key.rotation === undefined ? {} : { rotation: key.rotation }),
-        ...(key.maxUses === undefined ? {} : { maxUses: key.maxUses }),
-        ...(key.maxBytes === undefined ? {} : { maxBytes: key.maxBytes }),
-      };
+      const attributes = newAttributes(key, this.now());
       const head = this.#records.write(headKey, attributes as never, new Uint8Array(), space.kek, undefined);
-      const material = this.#material(key.namespace, key.keyId, 1, key.algorithm, key.key, space.kek);
+      const material = materialWrite(this.#records, key.namespace, key.keyId, 1, key.algorithm, key.key, space.kek);
       // Counted now, so that two creations under way cannot both take the last place.
       const counted = `${key.algorithm}/${attributes.state}`;
       adjust(census, counted, 1);
-      const change = this.#change(
+      const change = preparedChange(
         [head, material],
         release,
         () => {
@@ -392,7 +282,7 @@ export class Objects {
       const version = { ...versionOf(before.current + 1, key, now, true), ...facts };
       return {
         attributes: withNewVersion(before, version, now),
-        added: this.#material(namespace, keyId, version.version, before.algorithm, key, space.kek),
+        added: materialWrite(this.#records, namespace, keyId, version.version, before.algorithm, key, space.kek),
       };
     });
   }
@@ -408,7 +298,7 @@ export class Objects {
       const { local, publicKey } = versionToPromote(keyId, before, version);
       const current = before.current + 1;
       const promoted = { version: current, state: "active" as const, createdAt: now, local, publicKey, promotedFrom: version, ...facts };
-      const record = await this.#materialRecord(namespace, keyId, version, before.algorithm, space.kek);
+      const record = await readMaterial(this.#records, namespace, keyId, version, before.algorithm, space.kek);
       try {
         const key: RecordKey = { namespace, kind: "version", id: keyId, version: current };
         return {
@@ -457,9 +347,9 @@ export class Objects {
       const writes = [
         head,
         ...(added === undefined ? [] : [added]),
-        ...removed.flatMap((version) => this.#removal(namespace, keyId, version)),
+        ...removed.flatMap((version) => removal(this.#records, namespace, keyId, version)),
       ];
-      const change = this.#change(writes, release, () => {
+      const change = preparedChange(writes, release, () => {
         space.revision += 1;
         settled?.written();
         const opened = this.#entries.get(`${namespace}/${keyId}`)?.opened ?? new Map<number, OpenKey>();
@@ -487,12 +377,6 @@ export class Objects {
       release();
       throw error;
     }
-  }
-
-  #removal(namespace: string, keyId: string, version: number): RecordWrite[] {
-    const key: RecordKey = { namespace, kind: "version", id: keyId, version };
-    const digest = this.#records.anchor(key);
-    return digest === undefined || digest === "" ? [] : [this.#records.remove(key, digest)];
   }
 
   /** Keys of every namespace used so far, for metrics. */
@@ -619,7 +503,7 @@ export class Objects {
         const write = await this.#records.renewed(key);
         if (write !== undefined) writes.push(write);
       }
-      if (writes.length > 0) return this.#change(writes, release, () => undefined);
+      if (writes.length > 0) return preparedChange(writes, release, () => undefined);
       release();
       return undefined;
     } catch (error) {
@@ -718,54 +602,14 @@ export class Objects {
   async #openVersion(namespace: string, keyId: string, entry: Entry, version: number): Promise<OpenKey> {
     const { algorithm, versions } = entry.attributes;
     const space = await this.#namespace(namespace);
-    const record = await this.#materialRecord(namespace, keyId, version, algorithm, space.kek);
+    const record = await readMaterial(this.#records, namespace, keyId, version, algorithm, space.kek);
     const mechanism = mechanismFor(algorithm);
-    const key = mechanism.load(record.material);
-    wipe(record.material);
+    const key = loadMaterial(algorithm, record.material);
     const der = versions.find((candidate) => candidate.version === version)?.publicKey ?? "";
     const publicKey = der === "" ? undefined : loadPublicKey(algorithm, Buffer.from(der, "base64"));
     const opened: OpenKey = { keyId, algorithm, version, mechanism, key, publicKey };
     entry.opened.set(version, opened);
     return opened;
-  }
-
-  async #materialRecord(
-    namespace: string,
-    keyId: string,
-    version: number,
-    algorithm: AlgorithmName,
-    kek: KeyObject,
-  ): Promise<CurrentRecord<MaterialAttributes>> {
-    const key: RecordKey = { namespace, kind: "version", id: keyId, version };
-    const record = await this.#records.read<MaterialAttributes>(key, kek);
-    // Destroyed while the operation was under way: a refusal, not damage.
-    if (record === undefined && this.#records.anchor(key) === "") throw stateForbids(keyId, "destroyed");
-    if (record === undefined || record.attributes.algorithm !== algorithm)
-      throw new HsmError("INTEGRITY_FAILURE", `record ${namespace}/version/${keyId}/${version} does not fit its key`);
-    return record;
-  }
-
-  #material(namespace: string, keyId: string, version: number, algorithm: AlgorithmName, key: Key, kek: KeyObject): RecordWrite {
-    const material = mechanismFor(algorithm).store(key);
-    try {
-      return this.#records.write({ namespace, kind: "version", id: keyId, version }, { algorithm }, material, kek, undefined);
-    } finally {
-      wipe(material);
-    }
-  }
-
-  #change(writes: readonly RecordWrite[], release: () => void, apply: () => void, undo?: () => void): Change {
-    let settled = false;
-    return {
-      writes,
-      settle(durable) {
-        if (settled) return;
-        settled = true;
-        if (durable) apply();
-        else undo?.();
-        release();
-      },
-    };
   }
 
   #remember(name: string, entry: Entry): void {
@@ -792,13 +636,4 @@ export class Objects {
 /** What is remembered of a use that its audit event must speak of. */
 function noteState(grant: Grant, state: KeyStateName): void {
   if (state === "revoked" || state === "compromised") noteUncommonUse(grant, state);
-}
-
-const standing = ({ state, current, versions }: KeyAttributes, about: number | undefined): Standing =>
-  about === undefined
-    ? { state, version: current }
-    : { state: versions.find(({ version }) => version === about)?.state ?? state, version: about };
-
-function versionOf(version: number, key: Key, now: number, local: boolean): VersionAttributes {
-  return { version, state: "active", createdAt: now, local, publicKey: key.type === "secret" ? "" : publicKeyDer(key).toString("base64") };
 }

@@ -4,7 +4,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { KeySchema } from "@keystead/contract/generated/hsm/hsm_pb";
 import type { Change } from "../objects/change.ts";
-import type { PreparedKey } from "../objects/objects.ts";
+import type { PreparedKey } from "../objects/key-shapes.ts";
 import { keyMessage } from "./key-message.ts";
 
 /** The handler's result. */

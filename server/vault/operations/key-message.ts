@@ -16,7 +16,7 @@ import type { RevocationReason as ReasonName } from "@keystead/contract/lifecycl
 import { pem } from "@keystead/crypto/formats/public-key";
 import type { ExportPolicy as ExportPolicyName, KeyStateName, RevocationFacts } from "../objects/attributes.ts";
 import { keyState, versionState } from "../objects/key-rules.ts";
-import type { DescribedKey } from "../objects/objects.ts";
+import type { DescribedKey } from "../objects/key-shapes.ts";
 import { nextRotation } from "../objects/rotation.ts";
 import { attributeMessage } from "./attribute-message.ts";
 import { rotationMessage } from "./rotation-message.ts";

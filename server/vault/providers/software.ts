@@ -28,7 +28,7 @@ import { mechanismFor } from "@keystead/crypto/mechanisms/register";
 import { wipe } from "@keystead/crypto/wipe";
 import { wrapForRecipient, type ForRecipient } from "@keystead/crypto/recipient";
 import { consistent } from "@keystead/crypto/self-tests/consistency";
-import type { OpenKey } from "../objects/objects.ts";
+import type { OpenKey } from "../objects/key-shapes.ts";
 import { Limiter } from "./limiter.ts";
 
 /** Messages above this are hashed on the pool, in bytes. */

@@ -1,0 +1,41 @@
+/**
+ * What is said about a key when it is made, and about each version when it is.
+ */
+import type { Key } from "@keystead/crypto/composite-key";
+import { publicKeyDer } from "@keystead/crypto/formats/public-key";
+import type { KeyAttributes, VersionAttributes } from "./attributes.ts";
+import type { NewKey } from "./key-shapes.ts";
+
+/** The attributes of a new key. @param now milliseconds since the epoch */
+export function newAttributes(key: NewKey, now: number): KeyAttributes {
+  const origin = key.derivedFrom === undefined ? {} : { derivedFrom: key.derivedFrom };
+  const version = { ...versionOf(1, key.key, now, key.local), ...origin };
+  const exportable = key.exportable ?? "never";
+  return {
+    algorithm: key.algorithm,
+    state: key.state ?? "active",
+    current: 1,
+    usage: key.usage,
+    tags: key.tags,
+    description: key.description,
+    createdAt: now,
+    updatedAt: now,
+    versions: [version],
+    exportable,
+    label: key.label ?? "",
+    objectId: key.objectId ?? "",
+    alwaysSensitive: key.local && exportable !== "plain",
+    neverExtractable: key.local && exportable === "never",
+    modifiable: key.modifiable ?? true,
+    ...(key.startDate === undefined ? (key.state === "pre_activation" ? {} : { startDate: now }) : { startDate: key.startDate }),
+    ...(key.endDate === undefined ? {} : { endDate: key.endDate }),
+    ...(key.rotation === undefined ? {} : { rotation: key.rotation }),
+    ...(key.maxUses === undefined ? {} : { maxUses: key.maxUses }),
+    ...(key.maxBytes === undefined ? {} : { maxBytes: key.maxBytes }),
+  };
+}
+
+/** A version that becomes the current one. */
+export function versionOf(version: number, key: Key, now: number, local: boolean): VersionAttributes {
+  return { version, state: "active", createdAt: now, local, publicKey: key.type === "secret" ? "" : publicKeyDer(key).toString("base64") };
+}
