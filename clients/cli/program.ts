@@ -65,7 +65,7 @@ Exit status:
 /** The command tree. `run` gets the exit status of the body that runs. */
 export function createProgram(run: Run): Command {
   const root = addGlobalOptions(new Command("keystead"))
-    .description("Keystead, a software HSM: keys that never leave the vault, and a record of every use.")
+    .description("Keystead, a software HSM: keys that stay in the vault, and a record of every use.")
     .version(VERSION, "--version", "print the version")
     .configureHelp({ showGlobalOptions: true })
     .exitOverride()
