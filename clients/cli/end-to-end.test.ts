@@ -348,15 +348,15 @@ test("a key is led through its whole life by commands", async () => {
   const stateOf = async (...args: string[]): Promise<unknown> =>
     ((await json(...args)) as unknown as { key: { state: unknown } }).key.state;
   assert.equal(
-    await stateOf("keys", "create", "HMAC-SHA-256", "--id", "life", "--staged", "--attribute", "label=First", "--attribute", "max_uses=50"),
+    await stateOf("keys", "create", "HMAC-SHA-256", "--id", "led", "--staged", "--attribute", "label=First", "--attribute", "max_uses=50"),
     "pre_activation",
   );
-  assert.equal((await keystead(["mac", "make", "life", "hello"])).exit, 6);
-  assert.equal(await stateOf("keys", "activate", "life"), "active");
-  const first = (await keystead(["mac", "make", "life", "hello"])).out.toString().trim();
-  await json("keys", "rotate", "life", "--reason", "yearly", "--requirement", "PCI DSS", "--expires", "2099-01-31");
-  await json("keys", "rollback", "life", "1", "--reason", "devices");
-  const { current, versions } = (await json("keys", "versions", "life")) as unknown as {
+  assert.equal((await keystead(["mac", "make", "led", "hello"])).exit, 6);
+  assert.equal(await stateOf("keys", "activate", "led"), "active");
+  const first = (await keystead(["mac", "make", "led", "hello"])).out.toString().trim();
+  await json("keys", "rotate", "led", "--reason", "yearly", "--requirement", "PCI DSS", "--expires", "2099-01-31");
+  await json("keys", "rollback", "led", "1", "--reason", "devices");
+  const { current, versions } = (await json("keys", "versions", "led")) as unknown as {
     current: number;
     versions: { version: number; state: string; promoted_from: number; compliance_requirement: string }[];
   };
@@ -374,36 +374,36 @@ test("a key is led through its whole life by commands", async () => {
       ],
     ],
   );
-  assert.match((await keystead(["keys", "versions", "life"])).out.toString(), /3 \(current\) +active/);
-  assert.equal((await keystead(["mac", "make", "life", "hello"])).out.toString().trim(), first);
-  await json("keys", "update", "life", "--description", "d", "--tag", "a", "--rotate-every", "90d", "--revoke-after", "7d");
-  const attributes = (await json("keys", "attributes", "life", "--set", "label=Second")) as unknown as {
+  assert.match((await keystead(["keys", "versions", "led"])).out.toString(), /3 \(current\) +active/);
+  assert.equal((await keystead(["mac", "make", "led", "hello"])).out.toString().trim(), first);
+  await json("keys", "update", "led", "--description", "d", "--tag", "a", "--rotate-every", "90d", "--revoke-after", "7d");
+  const attributes = (await json("keys", "attributes", "led", "--set", "label=Second")) as unknown as {
     attributes: Record<string, unknown>;
   };
   assert.deepEqual([attributes.attributes["label"], attributes.attributes["max_uses"]], ["Second", "50"]);
-  assert.equal((await keystead(["keys", "attributes", "life", "--set", "local=false"])).exit, 2);
+  assert.equal((await keystead(["keys", "attributes", "led", "--set", "local=false"])).exit, 2);
   const found = (await json("keys", "find", "label=Second", "usage=mac", "key_type=CKK_GENERIC_SECRET")) as unknown as {
     keys: { key_id: string }[];
   };
   assert.deepEqual(
     found.keys.map(({ key_id }) => key_id),
-    ["life"],
+    ["led"],
   );
-  assert.equal(await stateOf("keys", "suspend", "life"), "suspended");
-  assert.equal((await keystead(["mac", "make", "life", "hello"])).exit, 6);
-  assert.equal(await stateOf("keys", "resume", "life"), "active");
-  assert.equal(await stateOf("keys", "deactivate", "life"), "deactivated");
-  assert.equal((await keystead(["keys", "revoke", "life", "--reason", "superseded", "--since", "2020-01-01", "--yes"])).exit, 2);
-  assert.equal(await stateOf("keys", "revoke", "life", "--reason", "keyCompromise", "--since", "2020-01-01", "--yes"), "compromised");
-  assert.match((await keystead(["keys", "show", "life"])).out.toString(), /key_compromise, compromised since 2020-01-01T00:00:00Z/);
-  assert.equal((await keystead(["mac", "verify", "life", "hello", "--mac", first])).exit, 0);
-  assert.match((await keystead(["keys", "destroy", "life", "--delay", "30d", "--yes"])).out.toString(), /will be destroyed at 20/);
-  assert.equal(await stateOf("keys", "cancel-destroy", "life"), "compromised");
-  await json("keys", "destroy", "life", "--delay", "0", "--yes");
+  assert.equal(await stateOf("keys", "suspend", "led"), "suspended");
+  assert.equal((await keystead(["mac", "make", "led", "hello"])).exit, 6);
+  assert.equal(await stateOf("keys", "resume", "led"), "active");
+  assert.equal(await stateOf("keys", "deactivate", "led"), "deactivated");
+  assert.equal((await keystead(["keys", "revoke", "led", "--reason", "superseded", "--since", "2020-01-01", "--yes"])).exit, 2);
+  assert.equal(await stateOf("keys", "revoke", "led", "--reason", "keyCompromise", "--since", "2020-01-01", "--yes"), "compromised");
+  assert.match((await keystead(["keys", "show", "led"])).out.toString(), /key_compromise, compromised since 2020-01-01T00:00:00Z/);
+  assert.equal((await keystead(["mac", "verify", "led", "hello", "--mac", first])).exit, 0);
+  assert.match((await keystead(["keys", "destroy", "led", "--delay", "30d", "--yes"])).out.toString(), /will be destroyed at 20/);
+  assert.equal(await stateOf("keys", "cancel-destroy", "led"), "compromised");
+  await json("keys", "destroy", "led", "--delay", "0", "--yes");
   // The server's own duty may come first.
-  const { exit } = await keystead(["keys", "purge", "life", "--yes"]);
+  const { exit } = await keystead(["keys", "purge", "led", "--yes"]);
   assert.ok(exit === 0 || exit === 6);
-  assert.equal((await json("keys", "show", "life"))["state"], "destroyed");
+  assert.equal((await json("keys", "show", "led"))["state"], "destroyed");
   await json("keys", "create", "Ed25519", "--id", "asked");
   assert.equal((await keystead(["keys", "approve-purge", "asked", "--yes"])).exit, 6);
 });

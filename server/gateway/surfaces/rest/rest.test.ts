@@ -70,7 +70,19 @@ test("falsehood and emptiness are printed, absence is not", async (context) => {
   const { address } = await testGateway(context, answers);
   assert.deepEqual((await post(address("health"), "/api/v1/keys/k/verify", "{}")).json(), { valid: false, version: 1 });
   assert.deepEqual((await http1(address("health"), "/api/v1/keys/k")).json(), {
-    key: { namespace: "", key_id: "k", version: 0, usage: [], tags: [], description: "", versions: [] },
+    key: {
+      namespace: "",
+      key_id: "k",
+      version: 0,
+      usage: [],
+      tags: [],
+      description: "",
+      versions: [],
+      uses: "0",
+      bytes_used: "0",
+      purge_needs_approval: false,
+      purge_reason: "",
+    },
   });
 });
 
