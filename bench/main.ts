@@ -40,7 +40,7 @@ const { values } = parseArgs({
     only: { type: "string", default: "" },
     plan: { type: "string", default: "" },
     rounds: { type: "string" },
-    keys: { type: "string", default: "1000,10000" },
+    keys: { type: "string", default: "10000,30000" },
     set: { type: "string", multiple: true, default: [] },
   },
 });

@@ -67,6 +67,9 @@ export async function startServer(root: string, flags: readonly string[] = []): 
     String(await freePort()),
     "--log-format",
     "json",
+    // A bench of making keys makes more than a namespace holds.
+    "--set",
+    "namespaces.default.max_keys=0",
     ...flags,
   ];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"], cwd: folder, ...asNobody });

@@ -47,6 +47,12 @@ const INLINE_EVERY = 3;
  */
 const INTERACTIVE_MS = 5;
 
+/**
+ * Alone, costly jobs are handed to the pool this many times ahead, so that a thread that has ended one finds the next
+ * without waiting for the event loop.
+ */
+const AHEAD = 2;
+
 /** How a job is to be run. */
 export interface Run {
   readonly principal: string;
@@ -88,7 +94,7 @@ export class SoftwareProvider {
    */
   constructor(jobs: number, mechanisms: typeof mechanismFor = mechanismFor) {
     this.#mechanismFor = mechanisms;
-    this.#heavy = new Limiter(() => (performance.now() - this.#inlineAt < INTERACTIVE_MS ? Math.max(1, jobs - 1) : jobs));
+    this.#heavy = new Limiter(() => (performance.now() - this.#inlineAt < INTERACTIVE_MS ? Math.max(1, jobs - 1) : jobs * AHEAD));
   }
 
   /** Jobs waiting for the pool. */
@@ -103,7 +109,9 @@ export class SoftwareProvider {
    */
   generate(algorithm: AlgorithmName, run: Run): Promise<Key> {
     const mechanism = this.#mechanismFor(algorithm);
-    return (mechanism.cheapGeneration === true ? this.#light : this.#heavy).run(run.principal, 1, async () => {
+    const cheap = mechanism.cheapGeneration === true;
+    // A generation may take seconds: only as many at once as there are jobs.
+    return (cheap ? this.#light : this.#heavy).run(run.principal, cheap ? 1 : AHEAD, async () => {
       const key = await mechanism.generate();
       if (!(await consistent(mechanism, key)))
         throw new HsmError("SELF_TEST_FAILED", `a new ${algorithm} key failed its pair-wise consistency test`);
