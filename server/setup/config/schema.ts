@@ -119,7 +119,10 @@ const crypto = z.strictObject({
     KIND.path,
     "Device of a hardware random source, such as /dev/hwrng; mixed into the system's random bytes, never used alone.",
   ).optional(),
-  pool_jobs: key(KIND.integer(0, 1024), "Costly operations run at once; 0 = one per processor."),
+  pool_jobs: key(
+    KIND.integer(0, 1024),
+    "Costly operations run at once, signatures twice as many while nothing quick is asked for; 0 = one per processor.",
+  ),
 });
 
 const retentionClass = z.strictObject({
