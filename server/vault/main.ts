@@ -143,6 +143,10 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
       if (vault === undefined) throw new HsmError("VAULT_SEALED", "the vault is sealed");
       return vault.objects;
     },
+    get documents() {
+      if (vault === undefined) throw new HsmError("VAULT_SEALED", "the vault is sealed");
+      return vault.documents;
+    },
     provider,
     listings,
     rsaPkcs1Decryption: config.rsaPkcs1Decryption,

@@ -12,8 +12,10 @@ import { listSegments } from "../audit/segments.ts";
 import type { EventFields } from "../audit/event.ts";
 import { recoverLog } from "../audit/recover.ts";
 import { createVault, openVault, parseHeader, type OpenHierarchy, type UnsealSecret } from "../objects/hierarchy.ts";
+import { ObjectLocks } from "../objects/change.ts";
+import { Documents } from "../objects/documents.ts";
 import { Objects } from "../objects/objects.ts";
-import { recordName } from "../objects/record.ts";
+import { recordName, SERVER_SPACE } from "../objects/record.ts";
 import { VaultedRecords } from "../objects/vaulted-records.ts";
 import { Rekeying } from "./rekey.ts";
 import type { RecordWrite, Store } from "../stores/store.ts";
@@ -23,6 +25,7 @@ export interface OpenVault {
   readonly hierarchy: OpenHierarchy;
   readonly log: AuditLog;
   readonly objects: Objects;
+  readonly documents: Documents;
   readonly rekeying: Rekeying;
   /** True when this ceremony made the vault. */
   readonly created: boolean;
@@ -78,15 +81,20 @@ export async function unseal(secret: UnsealSecret, options: UnsealOptions): Prom
     for (const digest of log.anchors().values()) if (digest !== "") number += 1;
     return number;
   };
-  const record = async (action: string, writes: readonly RecordWrite[]): Promise<void> => {
-    await log.append(ownEvent(action, writes, options.now()), writes);
-  };
+  const recordAs =
+    (ceremony: string) =>
+    async (action: string, writes: readonly RecordWrite[]): Promise<void> => {
+      await log.append(ownEvent(ceremony, action, writes, options.now()), writes);
+    };
+  const locks = new ObjectLocks();
+  const documents = await Documents.open({ records, kek: () => hierarchy.kek, locks, record: recordAs("documents") }, log.anchors());
   const objects = new Objects({
     records,
     hierarchy,
+    locks,
     cacheSizeBytes: options.cacheSizeBytes,
     now: options.now,
-    record,
+    record: recordAs("uses"),
     retention: options.retention ?? new Map(),
   });
   const rekeying = new Rekeying(store, hierarchy, objects, live);
@@ -94,6 +102,7 @@ export async function unseal(secret: UnsealSecret, options: UnsealOptions): Prom
     hierarchy,
     log,
     objects,
+    documents,
     rekeying,
     created: known === undefined,
     cutBytes: recovered.cutBytes,
@@ -102,7 +111,7 @@ export async function unseal(secret: UnsealSecret, options: UnsealOptions): Prom
 }
 
 /** The event of something the vault does of its own accord, in the course of what somebody was permitted to do. */
-function ownEvent(action: string, writes: readonly RecordWrite[], now: number): EventFields {
+function ownEvent(ceremony: string, action: string, writes: readonly RecordWrite[], now: number): EventFields {
   const [first] = writes;
   // About several namespaces, it is about none: only who may read everything reads it.
   const alone = writes.every(({ key }) => key.namespace === first?.key.namespace);
@@ -110,13 +119,13 @@ function ownEvent(action: string, writes: readonly RecordWrite[], now: number): 
     action,
     authentication: "ceremony",
     decision: "allow",
-    key: writes.length === 1 ? (first?.key.id ?? "") : "",
-    namespace: alone ? (first?.key.namespace ?? "") : "",
+    key: writes.length === 1 && first !== undefined && first.key.namespace !== SERVER_SPACE ? first.key.id : "",
+    namespace: alone && first !== undefined && first.key.namespace !== SERVER_SPACE ? first.key.namespace : "",
     outcome: "OK",
     payload: "",
-    principal: "ceremony:uses",
+    principal: `ceremony:${ceremony}`,
     records: writes.map(({ key, digest }) => ({ digest, name: recordName(key) })),
-    request: "uses",
+    request: ceremony,
     time: new Date(now).toISOString(),
     version: 0,
   };

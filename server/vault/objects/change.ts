@@ -63,6 +63,19 @@ export function preparedChange(writes: readonly RecordWrite[], release: () => vo
   };
 }
 
+/** Several changes as one: all of it becomes real, or none. No two of them may be about the same record. */
+export function joinChanges(first: Change, ...others: readonly Change[]): Change {
+  const all = [first, ...others];
+  const moved = all.find((change) => change.moved !== undefined)?.moved;
+  return {
+    writes: all.flatMap(({ writes }) => writes),
+    ...(moved === undefined ? {} : { moved }),
+    settle(durable) {
+      for (const change of all) change.settle(durable);
+    },
+  };
+}
+
 /** Where a key, or the version `about`, stands. */
 export const standing = ({ state, current, versions }: KeyAttributes, about: number | undefined): Standing =>
   about === undefined

@@ -64,6 +64,8 @@ interface NamespaceEntry {
 export interface ObjectsOptions {
   readonly records: VaultedRecords;
   readonly hierarchy: Hierarchy;
+  /** Shared with whoever else changes records of the store, so that a rekey waits for those changes too. */
+  readonly locks?: ObjectLocks;
   /** Bytes the open-key cache may take. */
   readonly cacheSizeBytes: number;
   readonly now: () => number;
@@ -87,7 +89,7 @@ export class Objects {
   readonly #records: VaultedRecords;
   readonly #entries = new Map<string, Entry>();
   readonly #namespaces = new Map<string, NamespaceEntry>();
-  readonly #locks = new ObjectLocks();
+  readonly #locks: ObjectLocks;
   readonly #maxEntries: number;
   readonly #due: DueIndex;
   readonly #uses = new Uses();
@@ -96,6 +98,7 @@ export class Objects {
   constructor(options: ObjectsOptions) {
     this.#options = options;
     this.#records = options.records;
+    this.#locks = options.locks ?? new ObjectLocks();
     this.#due = new DueIndex(options.retention ?? new Map());
     this.#maxEntries = Math.max(16, Math.floor(options.cacheSizeBytes / ENTRY_BYTES));
   }

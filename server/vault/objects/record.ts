@@ -19,7 +19,31 @@ import { canonicalJson, type Json } from "@keystead/crypto/formats/canonical-jso
 import { fillRandom } from "@keystead/crypto/random";
 import { secretBuffer, wipe } from "@keystead/crypto/wipe";
 
-export type RecordKind = "namespace" | "key" | "version";
+/** Kinds of documents: what the vault keeps besides keys, about itself (documents.ts). Names are never reused. */
+export const DOCUMENT_KINDS = Object.freeze([
+  "policy",
+  "delegation",
+  "configuration",
+  "user",
+  "service-account",
+  "session",
+  "token-key",
+  "approval",
+  "approver-key",
+  "script",
+  "limit",
+] as const);
+export type DocumentKind = (typeof DOCUMENT_KINDS)[number];
+
+/** Stands where a namespace would in the name of a document's record. No namespace can be called so. */
+export const SERVER_SPACE = "_server";
+
+export type RecordKind = "namespace" | "key" | "version" | DocumentKind;
+
+const KINDS: ReadonlySet<string> = new Set(["namespace", "key", "version", ...DOCUMENT_KINDS]);
+
+/** Whether a record is sealed by the KEK itself: those of namespaces and of documents are. */
+export const underKek = (key: RecordKey): boolean => key.kind === "namespace" || key.namespace === SERVER_SPACE;
 
 /** Which record. `version` is 0 except for kind "version". */
 export interface RecordKey {
@@ -64,8 +88,8 @@ export function parseRecordName(name: string): RecordKey | undefined {
   const [namespace, kind, id, version, ...rest] = name.split("/");
   if (namespace === undefined || id === undefined || version === undefined || rest.length > 0 || !/^\d{1,10}$/.test(version))
     return undefined;
-  if (kind !== "namespace" && kind !== "key" && kind !== "version") return undefined;
-  return { namespace, kind, id, version: Number(version) };
+  if (kind === undefined || !KINDS.has(kind)) return undefined;
+  return { namespace, kind: kind as RecordKind, id, version: Number(version) };
 }
 
 const damaged = (key: RecordKey, what: string): HsmError =>

@@ -18,6 +18,7 @@ import {
   recordDigest,
   recordName,
   sealRecord,
+  underKek,
   underMacKey,
   type OpenedRecord,
   type RecordKey,
@@ -45,6 +46,11 @@ export class VaultedRecords {
     this.#keys = keys;
     this.#anchorOf = anchorOf;
     this.#now = now;
+  }
+
+  /** Milliseconds since the epoch, as records are dated. */
+  now(): number {
+    return this.#now();
   }
 
   /** The record, or undefined when both store and log agree that there is none. @throws {HsmError} INTEGRITY_FAILURE */
@@ -75,9 +81,9 @@ export class VaultedRecords {
     const { former, recordMacKey } = this.#keys;
     // While a rekey is under way a record is under either generation; the log says which bytes are the right ones.
     if (former !== undefined && !macFits(bytes, recordMacKey))
-      return { ...openRecord<A>(key, bytes, key.kind === "namespace" ? former.kek : kek, former.recordMacKey), digest };
-    // A namespace's record is opened by the KEK of its own generation, whichever was present when the caller began.
-    return { ...openRecord<A>(key, bytes, key.kind === "namespace" ? this.#keys.kek : kek, recordMacKey), digest };
+      return { ...openRecord<A>(key, bytes, underKek(key) ? former.kek : kek, former.recordMacKey), digest };
+    // What the KEK seals is opened by that of its own generation, whichever was present when the caller began.
+    return { ...openRecord<A>(key, bytes, underKek(key) ? this.#keys.kek : kek, recordMacKey), digest };
   }
 
   /** Seals a record that replaces `before`, or is new. */
@@ -93,7 +99,7 @@ export class VaultedRecords {
   }
 
   /**
-   * The record under the present generation of keys: a namespace's sealed anew, any other with a new MAC.
+   * The record under the present generation of keys: what the KEK seals is sealed anew, any other gets a new MAC.
    *
    * @returns undefined when it is so already, or is not there
    * @throws {HsmError} INTEGRITY_FAILURE
@@ -104,7 +110,7 @@ export class VaultedRecords {
       throw new HsmError("INTEGRITY_FAILURE", `record ${recordName(key)} cannot be read`, { cause });
     });
     if (bytes === undefined || former === undefined || macFits(bytes, recordMacKey)) return undefined;
-    if (key.kind === "namespace") {
+    if (underKek(key)) {
       const before = this.open<Json>(key, bytes, kek);
       if (before === undefined) return undefined;
       try {

@@ -13,6 +13,7 @@ import type { Principal } from "../authenticate/principal.ts";
 import type { Grant } from "../grant.ts";
 import type { Change } from "../objects/change.ts";
 import type { RekeyProgress } from "../ceremonies/rekey.ts";
+import type { Documents } from "../objects/documents.ts";
 import type { Objects } from "../objects/objects.ts";
 import type { Run, SoftwareProvider } from "../providers/software.ts";
 
@@ -49,6 +50,7 @@ export interface StatusFacts {
 /** The vault as handlers see it. */
 export interface Context {
   readonly objects: Objects;
+  readonly documents: Documents;
   readonly provider: SoftwareProvider;
   readonly listings: ListingCache<ListReply>;
   readonly rsaPkcs1Decryption: boolean;

@@ -14,7 +14,8 @@
 import { HsmError } from "@keystead/contract/errors";
 import type { RecordKey, RecordKind } from "../objects/record.ts";
 
-const NAMESPACE = /^[a-z0-9][a-z0-9-]{0,62}$/;
+// Documents have a place where a namespace would be, with a name that no namespace can have.
+const NAMESPACE = /^(?:[a-z0-9][a-z0-9-]{0,62}|_server)$/;
 const ID = /^[A-Za-z0-9._-]{1,128}$/;
 const FOLDER = /^(\+?)([a-z0-9._-]{1,128})(?:\+([0-9a-f]{1,32}))?$/;
 

@@ -75,6 +75,7 @@ export class ClockedVault {
     this.ledger = new RetentionLedger(this.files, "/data/retention-ledger", vault.hierarchy.auditMacKey);
     const context: Context = {
       objects: vault.objects,
+      documents: vault.documents,
       listings: new ListingCache<ListReply>(),
       provider: new SoftwareProvider(2),
       rsaPkcs1Decryption: false,
