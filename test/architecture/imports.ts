@@ -7,7 +7,10 @@ import { ROOT } from "../server.ts";
 export const PACKAGES: Readonly<Record<string, { readonly folder: string; readonly mayImport: readonly string[] }>> = {
   "@keystead/contract": { folder: "lib/contract", mayImport: ["@bufbuild/protobuf"] },
   "@keystead/channel": { folder: "lib/channel", mayImport: ["@keystead/contract"] },
-  "@keystead/crypto": { folder: "lib/crypto", mayImport: ["@keystead/contract", "@noble/curves", "@noble/hashes"] },
+  "@keystead/crypto": {
+    folder: "lib/crypto",
+    mayImport: ["@keystead/contract", "@noble/curves", "@noble/hashes", "@simplewebauthn/server"],
+  },
   "@keystead/gateway": { folder: "server/gateway", mayImport: ["@keystead/contract", "@keystead/channel", "@bufbuild/protobuf"] },
   "@keystead/vault": {
     folder: "server/vault",
