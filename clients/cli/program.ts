@@ -60,6 +60,7 @@ Exit status:
      wrong                       8  limit or quota reached
   3  authentication failed       9  server sealed, unreachable or too slow
   4  not permitted              10  integrity failure or internal error
+                                11  waits for somebody's approval
 `;
 
 /** The command tree. `run` gets the exit status of the body that runs. */

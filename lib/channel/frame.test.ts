@@ -124,15 +124,23 @@ test("a frame that spans chunks leaves no copy of its payload in them", () => {
   for (const chunk of chunks) assert.equal(chunk.includes(0x5a), false, "plaintext stayed in a chunk");
 });
 
-test("every code survives the failure frame, with its detail and its retry time", () => {
+test("every code survives the failure frame, with its detail, its retry time and its approval", () => {
   fc.assert(
     fc.property(
       fc.constantFrom(...ERROR_CODES),
       fc.string({ unit: "grapheme", maxLength: 300 }),
       fc.option(fc.integer({ min: 1, max: 86_400 }), { nil: undefined }),
-      (code, detail, retryAfterSeconds) => {
-        const back = decodeFailure(encodeFailure(new HsmError(code, detail, retryAfterSeconds === undefined ? {} : { retryAfterSeconds })));
-        assert.deepEqual([back.code, back.detail, back.retryAfterSeconds], [code, detail.toWellFormed(), retryAfterSeconds]);
+      fc.option(fc.uuid(), { nil: undefined }),
+      (code, detail, retryAfterSeconds, approvalId) => {
+        const options = {
+          ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
+          ...(approvalId === undefined ? {} : { approvalId }),
+        };
+        const back = decodeFailure(encodeFailure(new HsmError(code, detail, options)));
+        assert.deepEqual(
+          [back.code, back.detail, back.retryAfterSeconds, back.approvalId],
+          [code, detail.toWellFormed(), retryAfterSeconds, approvalId],
+        );
       },
     ),
   );
@@ -141,13 +149,15 @@ test("every code survives the failure frame, with its detail and its retry time"
 test("a failure's cause never crosses, and a long detail is cut", () => {
   const payload = encodeFailure(new HsmError("INTERNAL", "x".repeat(10_000), { cause: new Error("the secret") }));
   assert.equal(payload.includes("the secret"), false);
-  assert.equal(payload.length, 6 + 4096);
+  assert.equal(payload.length, 7 + 4096);
   assert.equal(decodeFailure(payload).cause, undefined);
 });
 
-test("a failure that names no code is malformed", () => {
-  const unknown = Buffer.alloc(6);
+test("a failure that names no code, or is cut short, is malformed", () => {
+  const unknown = Buffer.alloc(7);
   unknown.writeUInt16BE(ERROR_CODES.length, 0);
-  for (const payload of [Buffer.alloc(0), Buffer.alloc(5), unknown, Buffer.alloc(6, 0xff)])
+  const short = Buffer.alloc(9);
+  short.writeUInt8(3, 6);
+  for (const payload of [Buffer.alloc(0), Buffer.alloc(6), unknown, short, Buffer.alloc(7, 0xff)])
     assert.throws(() => decodeFailure(payload), MalformedFrame);
 });

@@ -160,20 +160,33 @@ function frameOf(head: Buffer, at: number, payload: Buffer): Frame {
   };
 }
 
-/** An error as the payload of a FAILURE frame. Its cause stays here. */
+/**
+ * An error as the payload of a FAILURE frame. Its cause stays here.
+ *
+ *      u16 code | u32 retry after, seconds | u8 n, approval id | detail
+ */
 export function encodeFailure(error: HsmError): Buffer {
   const detail = Buffer.from(error.detail.slice(0, 4096), "utf8");
-  const payload = Buffer.alloc(6 + detail.length);
+  const approval = Buffer.from((error.approvalId ?? "").slice(0, 255), "latin1");
+  const payload = Buffer.alloc(7 + approval.length + detail.length);
   payload.writeUInt16BE(ERROR_CODES.indexOf(error.code), 0);
   payload.writeUInt32BE(Math.ceil(error.retryAfterSeconds ?? 0), 2);
-  detail.copy(payload, 6);
+  payload.writeUInt8(approval.length, 6);
+  approval.copy(payload, 7);
+  detail.copy(payload, 7 + approval.length);
   return payload;
 }
 
-/** @throws {MalformedFrame} when the payload names no code of the table. */
+/** @throws {MalformedFrame} when the payload names no code of the table, or is cut short. */
 export function decodeFailure(payload: Buffer): HsmError {
-  const code: ErrorCode | undefined = payload.length < 6 ? undefined : ERROR_CODES[payload.readUInt16BE(0)];
+  const code: ErrorCode | undefined = payload.length < 7 ? undefined : ERROR_CODES[payload.readUInt16BE(0)];
   if (code === undefined) throw new MalformedFrame("failure without a known code");
   const retryAfterSeconds = payload.readUInt32BE(2);
-  return new HsmError(code, payload.toString("utf8", 6), retryAfterSeconds === 0 ? {} : { retryAfterSeconds });
+  const detailFrom = 7 + payload.readUInt8(6);
+  if (detailFrom > payload.length) throw new MalformedFrame("failure is cut short");
+  const approvalId = payload.toString("latin1", 7, detailFrom);
+  return new HsmError(code, payload.toString("utf8", detailFrom), {
+    ...(retryAfterSeconds === 0 ? {} : { retryAfterSeconds }),
+    ...(approvalId === "" ? {} : { approvalId }),
+  });
 }

@@ -266,6 +266,15 @@ export const ERRORS = Object.freeze({
     title: "A self-test failed; the vault does nothing until it is started again",
     exit: 10,
   },
+  APPROVAL_REQUIRED: {
+    number: 104,
+    http: 202,
+    grpc: 9,
+    ckr: "CKR_ACTION_PROHIBITED",
+    kmip: "Permission Denied",
+    title: "The request waits for approval",
+    exit: 11,
+  },
   INTERNAL: { number: 109, http: 500, grpc: 13, ckr: "CKR_GENERAL_ERROR", kmip: "General Failure", title: "Internal error", exit: 10 },
 } satisfies Record<string, ErrorRow>);
 
@@ -281,6 +290,8 @@ export interface ErrorOptions {
   readonly cause?: unknown;
   /** When a retry is worth trying, in seconds (HTTP Retry-After). */
   readonly retryAfterSeconds?: number;
+  /** Of APPROVAL_REQUIRED: which pending request this is about. */
+  readonly approvalId?: string;
 }
 
 /**
@@ -294,12 +305,14 @@ export class HsmError extends Error {
   readonly code: ErrorCode;
   readonly detail: string;
   readonly retryAfterSeconds: number | undefined;
+  readonly approvalId: string | undefined;
 
   constructor(code: ErrorCode, detail: string, options: ErrorOptions = {}) {
     super(`${code}: ${detail}`, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.detail = detail;
     this.retryAfterSeconds = options.retryAfterSeconds;
+    this.approvalId = options.approvalId;
   }
 
   /** This code's row of the table. */

@@ -56,6 +56,7 @@ async function vaultWith(broken: () => boolean) {
     log: createLogger({ part: "vault", version: "0", level: "error", write: () => undefined }),
     observe: () => undefined,
     self: () => Buffer.alloc(0),
+    gates: [],
     ceremonies: phaseCeremonies({ method: () => "key", open: () => assert.fail("opened"), closeSoon: () => undefined }),
     closedContext: context,
   });

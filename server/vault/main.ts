@@ -298,6 +298,7 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
   const monitor: Monitor = new Monitor({
     authenticator,
     authorizer: new Authorizer(config.namespaces),
+    gates: [],
     log,
     closedContext: contextOf(undefined),
     observe: (operation, namespace, outcome, seconds) => measurements.operation(operation, namespace, outcome, seconds),

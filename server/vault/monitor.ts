@@ -25,6 +25,7 @@ import { notAuthenticated, type Authenticator } from "./authenticate/authenticat
 import type { Principal } from "./authenticate/principal.ts";
 import type { Authorizer, Question } from "./authorize/authorize.ts";
 import type { OpenVault } from "./ceremonies/unseal.ts";
+import { passGates, type ApprovalDemand, type Asked, type Gate, type Held } from "./gate.ts";
 import { uncommonUse } from "./grant.ts";
 import type { Context, Handler, Invocation, ItemResult, Result } from "./operations/handler.ts";
 import { HANDLERS } from "./operations/register.ts";
@@ -54,6 +55,8 @@ export interface MonitorOptions {
   readonly authorizer: Authorizer;
   readonly log: Logger;
   readonly observe: Observer;
+  /** What a permitted request must still pass, in order. */
+  readonly gates: readonly Gate[];
   /** Questions of the gateway itself: health and metrics. */
   readonly self: (question: number) => Buffer;
   /** Ceremonies that change the phase; they stand outside the handlers because they outlive the parts. */
@@ -79,7 +82,7 @@ interface Draft {
   otherKeyId: string;
   namespace: string;
   version: number;
-  decision: "allow" | "refuse";
+  decision: "allow" | "refuse" | "pending";
   payload: string;
   /** What was issued: tells afterwards whether something revoked was opened. */
   grants?: Grants;
@@ -200,6 +203,7 @@ export class Monitor {
   ): Promise<Buffer> {
     const { principal } = about;
     let result: Result<DescMessage> | undefined;
+    let held = false;
     this.#underWay += 1;
     try {
       this.#allowInPhase(operation);
@@ -218,6 +222,14 @@ export class Monitor {
         address: about.address,
       });
       draft.grants = grants;
+      if (this.#options.gates.length > 0) {
+        const passing = passGates(this.#options.gates, askedOf(operation, request, draft, about, false));
+        const holding = passing instanceof Promise ? await passing : passing;
+        if (holding !== undefined) {
+          held = true;
+          await this.#hold(operation, draft, holding, about);
+        }
+      }
       draft.decision = "allow";
       this.#stillWanted(about);
       const handler = this.#options.ceremonies.get(operation.number) ?? HANDLERS.get(operation.number);
@@ -261,12 +273,25 @@ export class Monitor {
       if (error.code === "INTERNAL" || error.code === "INTEGRITY_FAILURE")
         this.#options.log.error("operation failed", { operation: operation.name, requestId: about.requestId }, error);
       // What failed while being recorded cannot be recorded; everything else is.
-      if (!performed) await this.#record(operation, draft, error.code, principal, about.requestId);
+      if (!performed && !held) await this.#record(operation, draft, error.code, principal, about.requestId);
       this.#options.observe(operation, draft.decision === "allow" ? draft.namespace : "", error.code, (performance.now() - started) / 1000);
       throw error;
     } finally {
       this.#underWay -= 1;
     }
+  }
+
+  /** Records a request that is held back, with what holds it. @throws {HsmError} what the caller gets, always */
+  async #hold(operation: Operation, draft: Draft, { change, error }: Held, about: Circumstances): Promise<never> {
+    draft.decision = "pending";
+    try {
+      await this.#record(operation, draft, error.code, about.principal, about.requestId, { reply: {}, change });
+    } catch (failure) {
+      change.settle(false);
+      throw failure;
+    }
+    change.settle(true);
+    throw error;
   }
 
   /** One item of a batch: its own decision and outcome; the batch's event carries both. */
@@ -299,6 +324,14 @@ export class Monitor {
       // One event holds the whole batch, and whoever may read it may read all of it.
       if (namespace !== batchNamespace) throw new HsmError("INVALID_REQUEST", "every item of a batch is about the batch's namespace");
       grants = this.#decide(operation, request, { principal, operation, namespace, keyId: request.keyId, address: about.address });
+      if (this.#options.gates.length > 0) {
+        const asked = askedOf(operation, request, { namespace, keyId: request.keyId, otherKeyId: other, payload }, about, true);
+        const holding = await passGates(this.#options.gates, asked);
+        if (holding !== undefined) {
+          holding.change.settle(false);
+          throw new TypeError("a gate held back an item of a batch");
+        }
+      }
       const handler = HANDLERS.get(operation.number) as Handler;
       const result = await handler.run(
         { operation, principal, namespace, request, ...grants, run: { principal: principal.id, batch: true }, hidden: () => NOTHING },
@@ -403,6 +436,31 @@ export class Monitor {
     };
     await log.append(fields, writes, patient);
   }
+}
+
+/** A request as gates see it. */
+function askedOf(
+  operation: Operation,
+  request: MessageShape<DescMessage>,
+  { namespace, keyId, otherKeyId, payload }: Pick<Draft, "namespace" | "keyId" | "otherKeyId" | "payload">,
+  { principal, address, requestId }: Circumstances,
+  batched: boolean,
+): Asked {
+  const raised: ApprovalDemand[] = [];
+  return {
+    principal,
+    operation,
+    request,
+    namespace,
+    keyId,
+    otherKeyId,
+    address,
+    requestId,
+    payload,
+    batched,
+    raise: (demand) => void raised.push(demand),
+    raised,
+  };
 }
 
 /** For an event: the permissions that a request needs beyond its operation's, where there are any. */

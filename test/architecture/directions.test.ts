@@ -115,6 +115,7 @@ test("keys are loaded from and stored as bytes in objects alone", () => {
 /** What each room of the vault may use of the others, by value; main.ts wires all, inspect.ts is the offline main. */
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
   "grant.ts": [],
+  "gate.ts": [],
   "folder-sync.ts": [],
   "walls.ts": [],
   authenticate: ["authorize"],
@@ -128,7 +129,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   ceremonies: ["audit", "objects", "operations/handler.ts"],
   duties: ["audit", "objects"],
   // Of a grant the monitor only learns afterwards what it opened.
-  "monitor.ts": ["authenticate", "authorize", "operations", "audit", "grant.ts"],
+  "monitor.ts": ["authenticate", "authorize", "operations", "audit", "grant.ts", "gate.ts"],
 };
 
 test("the rooms of the vault use one another in the directions of the design", () => {

@@ -35,7 +35,7 @@ const FIELDS: fc.Arbitrary<EventFields> = fc.record(
   {
     action: HOSTILE,
     authentication: HOSTILE,
-    decision: fc.constantFrom("allow" as const, "refuse" as const),
+    decision: fc.constantFrom("allow" as const, "refuse" as const, "pending" as const),
     key: HOSTILE,
     namespace: HOSTILE,
     outcome: fc.constantFrom("OK", ...ERROR_CODES),

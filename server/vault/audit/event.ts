@@ -44,7 +44,8 @@ export interface EventFields {
   readonly action: string;
   /** certificate, token, development listener, or none. */
   readonly authentication: string;
-  readonly decision: "allow" | "refuse";
+  /** pending: others must agree first. */
+  readonly decision: "allow" | "refuse" | "pending";
   /** Permissions that the request needed beyond its operation's: what was asked for that not everybody may ask for. */
   readonly demands?: readonly string[];
   /** Only for Batch. */

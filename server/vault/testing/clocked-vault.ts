@@ -17,6 +17,7 @@ import { Authorizer } from "../authorize/authorize.ts";
 import { unseal, type OpenVault } from "../ceremonies/unseal.ts";
 import { takeDueSteps } from "../duties/lifecycle.ts";
 import { RetentionLedger } from "../duties/retention-ledger.ts";
+import type { Gate } from "../gate.ts";
 import { Monitor } from "../monitor.ts";
 import type { Context } from "../operations/handler.ts";
 import { ListingCache, type ListReply } from "../operations/listing-cache.ts";
@@ -33,6 +34,8 @@ export class ClockedVault {
   readonly files: FileLayer = memoryFiles();
   readonly #secret = randomBytes(32);
   readonly retention = new Map<string, number>();
+  /** What a test puts here is asked about each permitted request. */
+  readonly gates: Gate[] = [];
   ledger!: RetentionLedger;
   vault!: OpenVault;
   monitor!: Monitor;
@@ -94,6 +97,7 @@ export class ClockedVault {
         now: () => this.now,
       }),
       authorizer: new Authorizer({}),
+      gates: this.gates,
       log: this.log,
       observe: () => undefined,
       self: () => Buffer.alloc(0),

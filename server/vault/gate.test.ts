@@ -1,0 +1,106 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { HsmError } from "@keystead/contract/errors";
+import { Algorithm, type BatchItemSchema } from "@keystead/contract/generated/hsm/hsm_pb";
+import { batch } from "@keystead/contract/operations/batch";
+import { generateKey } from "@keystead/contract/operations/generate-key";
+import { getKey } from "@keystead/contract/operations/get-key";
+import { sign } from "@keystead/contract/operations/sign";
+import { passGates, type Asked, type Gate } from "./gate.ts";
+import { ClockedVault } from "./testing/clocked-vault.ts";
+
+const DEMAND = { rule: "r", quorum: 2, roles: ["Operator"], expirySeconds: 60, reason: "" };
+
+async function vaultWithKey(): Promise<ClockedVault> {
+  const vault = await ClockedVault.open();
+  await vault.ask(generateKey, { keyId: "k", algorithm: Algorithm.Ed25519 });
+  return vault;
+}
+
+test("gates are asked in order, until one refuses or holds back, whether they answer at once or later", async () => {
+  const seen: string[] = [];
+  const named =
+    (name: string, later: boolean): Gate =>
+    () => {
+      seen.push(name);
+      return later ? Promise.resolve(undefined) : undefined;
+    };
+  const asked = {} as Asked;
+  assert.equal(passGates([named("a", false), named("b", false)], asked), undefined);
+  assert.equal(await passGates([named("c", true), named("d", false), named("e", true)], asked), undefined);
+  const held = { change: { writes: [], settle: () => undefined }, error: new HsmError("APPROVAL_REQUIRED", "wait") };
+  assert.equal(await passGates([named("f", true), () => held, named("never", false)], asked), held);
+  assert.deepEqual(seen, ["a", "b", "c", "d", "e", "f"]);
+});
+
+test("a gate sees what was permitted, and what it refuses is neither done nor left out of the log", async () => {
+  const vault = await vaultWithKey();
+  let asked: Asked | undefined;
+  vault.gates.push((about) => {
+    asked = about;
+    throw new HsmError("SIGNING_REFUSED", "not today");
+  });
+  assert.equal(await vault.codeOf(vault.ask(sign, { keyId: "k", data: Buffer.from("x") })), "SIGNING_REFUSED");
+  assert.deepEqual([asked?.operation.name, asked?.namespace, asked?.keyId, asked?.batched], ["Sign", "default", "k", false]);
+  assert.match(asked?.payload ?? "", /^[0-9a-f]{64}$/);
+  const [event] = await vault.events("Sign");
+  assert.deepEqual([event?.decision, event?.outcome, event?.key], ["refuse", "SIGNING_REFUSED", "k"]);
+});
+
+test("no gate is asked about what is not permitted", async () => {
+  const vault = await vaultWithKey();
+  vault.gates.push(() => assert.fail("asked"));
+  assert.equal(await vault.codeOf(vault.ask(sign, { keyId: "k" }, ["Auditor"])), "PERMISSION_DENIED");
+});
+
+test("a request that is held back is recorded as pending in the transaction of what was made of it", async () => {
+  const vault = await vaultWithKey();
+  vault.gates.push(
+    (asked) => {
+      if (asked.operation.name === "Sign") asked.raise(DEMAND);
+      return undefined;
+    },
+    async (asked) => {
+      if (asked.raised.length === 0) return undefined;
+      const name = { kind: "approval", id: "a1" } as const;
+      const change = await vault.vault.documents.change([name], () => [{ ...name, value: { raised: asked.raised } }]);
+      return { change, error: new HsmError("APPROVAL_REQUIRED", "two must agree", { approvalId: "a1" }) };
+    },
+  );
+  const refused = await vault.ask(sign, { keyId: "k", data: Buffer.from("x") }).catch((error: HsmError) => error);
+  assert.ok(refused instanceof HsmError);
+  assert.deepEqual([refused.code, refused.approvalId], ["APPROVAL_REQUIRED", "a1"]);
+  const events = await vault.events("Sign");
+  assert.equal(events.length, 1);
+  assert.deepEqual([events[0]?.decision, events[0]?.outcome], ["pending", "APPROVAL_REQUIRED"]);
+  assert.deepEqual(
+    events[0]?.records?.map(({ name }) => name),
+    ["_server/approval/a1/0"],
+  );
+  await vault.reopen();
+  assert.deepEqual(vault.vault.documents.get("approval", "a1")?.value, { raised: [DEMAND] });
+  await vault.ask(getKey, { keyId: "k" });
+});
+
+test("each item of a batch passes the gates by itself, and none can be held back", async () => {
+  const vault = await vaultWithKey();
+  const seen: boolean[] = [];
+  vault.gates.push((asked) => {
+    if (asked.operation.name !== "Sign") return undefined;
+    seen.push(asked.batched);
+    if (Buffer.from((asked.request as unknown as { data: Uint8Array }).data).toString() === "no")
+      throw new HsmError("SIGNING_REFUSED", "no");
+    return undefined;
+  });
+  const item = (data: string): MessageInitShape<typeof BatchItemSchema> => ({
+    operation: { case: "sign", value: { keyId: "k", data: Buffer.from(data) } },
+  });
+  const { results } = await vault.ask(batch, { items: [item("yes"), item("no"), item("yes")] });
+  assert.deepEqual(seen, [true, true, true]);
+  assert.deepEqual(
+    results.map(({ result }) => result.case),
+    ["sign", "error", "sign"],
+  );
+});
