@@ -14,11 +14,21 @@ import type { Message } from "@bufbuild/protobuf";
 import type { Operation } from "@keystead/contract/operation";
 import { OPERATIONS } from "@keystead/contract/operations/register";
 import type { ErrorDetail } from "@keystead/contract/generated/hsm/hsm_pb";
+import type { BatchItem, BatchResult } from "./areas/batches.ts";
+import { AUDIT_OPERATIONS, type AuditOperations } from "./areas/audit.ts";
+import { CERTIFICATE_OPERATIONS, type CertificateOperations } from "./areas/certificates.ts";
+import { CIPHER_OPERATIONS, type CipherOperations } from "./areas/ciphers.ts";
+import { ESTABLISHMENT_OPERATIONS, type EstablishmentOperations } from "./areas/establishment.ts";
+import { KEY_OPERATIONS, type KeyOperations } from "./areas/keys.ts";
+import { NAMESPACE_OPERATIONS, type NamespaceOperations } from "./areas/namespaces.ts";
+import { SIGNATURE_OPERATIONS, type SignatureOperations } from "./areas/signatures.ts";
+import { TRANSFER_OPERATIONS, type TransferOperations } from "./areas/transfer.ts";
+import { VAULT_OPERATIONS, type VaultOperations } from "./areas/vault.ts";
 import { openConnection, type ConnectionOptions } from "./connection.ts";
 import { messageFrom, plainFrom } from "./plain-message.ts";
 import { errorFromDetail, remoteError } from "./remote-error.ts";
 import { withRetries } from "./retry.ts";
-import type * as shapes from "./shapes.ts";
+import type { Way } from "./operation-ways.ts";
 
 export interface KeysteadOptions extends ConnectionOptions {
   /** Bearer token (JWT) sent with every call. */
@@ -33,71 +43,33 @@ export interface KeysteadOptions extends ConnectionOptions {
   readonly requestId?: string | undefined;
 }
 
+/** What is asked for, area by area; a batch is put together from several. */
+const AREAS: Readonly<Record<string, Way>> = {
+  ...KEY_OPERATIONS,
+  ...SIGNATURE_OPERATIONS,
+  ...CERTIFICATE_OPERATIONS,
+  ...CIPHER_OPERATIONS,
+  ...ESTABLISHMENT_OPERATIONS,
+  ...TRANSFER_OPERATIONS,
+  ...NAMESPACE_OPERATIONS,
+  ...AUDIT_OPERATIONS,
+  ...VAULT_OPERATIONS,
+};
+
 /** Everything a Keystead server can be asked. */
-export interface Keystead {
-  generateKey(request: shapes.GenerateKeyRequest): Promise<shapes.NewKeyResponse>;
-  importKey(request: shapes.ImportKeyRequest): Promise<shapes.NewKeyResponse>;
-  getKey(request: shapes.KeyAddress): Promise<shapes.Key>;
-  getPublicKey(request: shapes.GetPublicKeyRequest): Promise<shapes.GetPublicKeyResponse>;
-  listKeys(request?: shapes.ListKeysRequest): Promise<shapes.ListKeysResponse>;
-  rotateKey(request: shapes.RotateKeyRequest): Promise<shapes.RotateKeyResponse>;
-  deleteKey(request: shapes.KeyAddress): Promise<shapes.DeleteKeyResponse>;
-  activateKey(request: shapes.KeyAddress): Promise<shapes.ChangedKeyResponse>;
-  suspendKey(request: shapes.KeyAddress): Promise<shapes.ChangedKeyResponse>;
-  resumeKey(request: shapes.KeyAddress): Promise<shapes.ChangedKeyResponse>;
-  deactivateKey(request: shapes.KeyAddress): Promise<shapes.ChangedKeyResponse>;
-  revokeKey(request: shapes.RevokeKeyRequest): Promise<shapes.ChangedKeyResponse>;
-  rollbackKey(request: shapes.RollbackKeyRequest): Promise<shapes.RotateKeyResponse>;
-  listVersions(request: shapes.KeyAddress): Promise<shapes.ListVersionsResponse>;
-  updateKey(request: shapes.UpdateKeyRequest): Promise<shapes.ChangedKeyResponse>;
-  /** Schedules; until it is due, cancelDestruction takes it back. */
-  destroyKey(request: shapes.DestroyKeyRequest): Promise<shapes.ChangedKeyResponse>;
-  cancelDestruction(request: shapes.VersionAddress): Promise<shapes.ChangedKeyResponse>;
-  purgeKey(request: shapes.VersionAddress): Promise<shapes.ChangedKeyResponse>;
-  /** Confirms a destruction that the server asked for. */
-  approvePurge(request: shapes.VersionAddress): Promise<shapes.ChangedKeyResponse>;
-  setAttributes(request: shapes.SetAttributesRequest): Promise<shapes.ChangedKeyResponse>;
-  findObjects(request?: shapes.FindObjectsRequest): Promise<shapes.FindObjectsResponse>;
-  sign(request: shapes.SignRequest): Promise<shapes.SignResponse>;
-  signDigest(request: shapes.SignDigestRequest): Promise<shapes.SignResponse>;
-  generateCsr(request: shapes.GenerateCsrRequest): Promise<shapes.GenerateCsrResponse>;
-  generateCertificate(request: shapes.GenerateCertificateRequest): Promise<shapes.GenerateCertificateResponse>;
-  verify(request: shapes.VerifyRequest): Promise<shapes.Verdict>;
-  encrypt(request: shapes.EncryptRequest): Promise<shapes.EncryptResponse>;
-  decrypt(request: shapes.DecryptRequest): Promise<shapes.DecryptResponse>;
-  generateMac(request: shapes.GenerateMacRequest): Promise<shapes.GenerateMacResponse>;
-  verifyMac(request: shapes.VerifyMacRequest): Promise<shapes.Verdict>;
-  generateDataKey(request: shapes.GenerateDataKeyRequest): Promise<shapes.GenerateDataKeyResponse>;
-  /** A fresh shared secret for the holder of the private half: a managed key, or bytes. */
-  encapsulate(request: shapes.EncapsulateRequest): Promise<shapes.EncapsulateResponse>;
-  decapsulate(request: shapes.DecapsulateRequest): Promise<shapes.DecapsulateResponse>;
-  /** The secret shared with a peer: a managed key by way of a derivation, or bytes. */
-  agreeKey(request: shapes.AgreeKeyRequest): Promise<shapes.SecretResult>;
-  /** A managed key out of a generic secret: a key or a password. */
-  deriveKey(request: shapes.DeriveKeyRequest): Promise<shapes.DeriveKeyResponse>;
-  /** One message to the holder of a key (HPKE, RFC 9180). */
-  hpkeSeal(request: shapes.HpkeSealRequest): Promise<shapes.HpkeSealResponse>;
-  hpkeOpen(request: shapes.HpkeOpenRequest): Promise<shapes.HpkeOpenResponse>;
-  wrapKey(request: shapes.WrapKeyRequest): Promise<shapes.WrapKeyResponse>;
-  unwrapKey(request: shapes.UnwrapKeyRequest): Promise<shapes.NewKeyResponse>;
-  /** A key leaves: encrypted for the holder of a public key, or in plain if its policy says so. */
-  exportKey(request: shapes.ExportKeyRequest): Promise<shapes.ExportKeyResponse>;
-  /** A ciphertext under the newest version of its key, or under another key; the plaintext stays in the vault. */
-  rewrapData(request: shapes.RewrapDataRequest): Promise<shapes.RewrapDataResponse>;
-  hash(request: shapes.HashRequest): Promise<shapes.HashResponse>;
-  generateRandom(request: { readonly sizeBytes: number }): Promise<Buffer>;
+export interface Keystead
+  extends
+    KeyOperations,
+    SignatureOperations,
+    CertificateOperations,
+    CipherOperations,
+    EstablishmentOperations,
+    TransferOperations,
+    NamespaceOperations,
+    AuditOperations,
+    VaultOperations {
   /** A result per item, in order; an item's refusal is its result's `error`, not a thrown error. */
-  batch(request: {
-    readonly namespace?: string | undefined;
-    readonly items: readonly shapes.BatchItem[];
-  }): Promise<readonly shapes.BatchResult[]>;
-  createNamespace(request: shapes.CreateNamespaceRequest): Promise<shapes.Namespace>;
-  listNamespaces(): Promise<readonly shapes.Namespace[]>;
-  getAuditLog(request?: shapes.GetAuditLogRequest): Promise<shapes.GetAuditLogResponse>;
-  getStatus(): Promise<shapes.Status>;
-  unseal(request: shapes.UnsealRequest): Promise<shapes.PhaseResponse>;
-  rekeyVault(request: shapes.RekeyVaultRequest): Promise<shapes.RekeyVaultResponse>;
-  seal(): Promise<shapes.PhaseResponse>;
+  batch(request: { readonly namespace?: string | undefined; readonly items: readonly BatchItem[] }): Promise<readonly BatchResult[]>;
   /** Ends the connection. */
   close(): void;
 }
@@ -141,72 +113,20 @@ export function createKeystead(options: KeysteadOptions): Keystead {
     return plainFrom(row.method.output, answer.message as Message);
   }
 
-  const method =
-    (name: string) =>
-    (request?: object): Promise<never> =>
-      call(name, request) as Promise<never>;
-  const member =
-    (name: string, field: string) =>
-    async (request?: object): Promise<never> =>
-      ((await call(name, request)) as Record<string, never>)[field] as never;
-
+  const ways = Object.entries(AREAS).map(([method, way]) => {
+    const [operation, member] = typeof way === "string" ? [way, undefined] : way;
+    const ask = async (request?: object): Promise<unknown> => {
+      const answer = (await call(operation, request)) as Record<string, unknown>;
+      return member === undefined ? answer : answer[member];
+    };
+    return [method, ask] as const;
+  });
   return {
-    generateKey: method("GenerateKey"),
-    importKey: method("ImportKey"),
-    getKey: member("GetKey", "key"),
-    getPublicKey: method("GetPublicKey"),
-    listKeys: method("ListKeys"),
-    rotateKey: method("RotateKey"),
-    deleteKey: method("DeleteKey"),
-    activateKey: method("ActivateKey"),
-    suspendKey: method("SuspendKey"),
-    resumeKey: method("ResumeKey"),
-    deactivateKey: method("DeactivateKey"),
-    revokeKey: method("RevokeKey"),
-    rollbackKey: method("RollbackKey"),
-    listVersions: method("ListVersions"),
-    updateKey: method("UpdateKey"),
-    destroyKey: method("DestroyKey"),
-    cancelDestruction: method("CancelDestruction"),
-    purgeKey: method("PurgeKey"),
-    approvePurge: method("ApprovePurge"),
-    setAttributes: method("SetAttributes"),
-    findObjects: method("FindObjects"),
-    sign: method("Sign"),
-    signDigest: method("SignDigest"),
-    generateCsr: method("GenerateCsr"),
-    generateCertificate: method("GenerateCertificate"),
-    verify: method("Verify"),
-    encrypt: method("Encrypt"),
-    decrypt: method("Decrypt"),
-    generateMac: method("GenerateMac"),
-    verifyMac: method("VerifyMac"),
-    generateDataKey: method("GenerateDataKey"),
-    encapsulate: method("Encapsulate"),
-    decapsulate: method("Decapsulate"),
-    agreeKey: method("AgreeKey"),
-    deriveKey: method("DeriveKey"),
-    hpkeSeal: method("HpkeSeal"),
-    hpkeOpen: method("HpkeOpen"),
-    wrapKey: method("WrapKey"),
-    unwrapKey: method("UnwrapKey"),
-    exportKey: method("ExportKey"),
-    rewrapData: method("RewrapData"),
-    hash: method("Hash"),
-    generateRandom: member("GenerateRandom", "random"),
+    ...(Object.fromEntries(ways) as unknown as Omit<Keystead, "batch" | "close">),
     async batch(request) {
       const { results } = (await call("Batch", request)) as { results: { error?: ErrorDetail }[] };
-      return results.map((result) =>
-        result.error === undefined ? result : { error: errorFromDetail(result.error) },
-      ) as shapes.BatchResult[];
+      return results.map((result) => (result.error === undefined ? result : { error: errorFromDetail(result.error) })) as BatchResult[];
     },
-    createNamespace: member("CreateNamespace", "namespace"),
-    listNamespaces: member("ListNamespaces", "namespaces"),
-    getAuditLog: method("GetAuditLog"),
-    getStatus: method("GetStatus"),
-    unseal: method("Unseal"),
-    rekeyVault: method("RekeyVault"),
-    seal: method("Seal"),
     close: () => connection.close(),
   };
 }

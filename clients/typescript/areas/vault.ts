@@ -1,0 +1,76 @@
+/** The vault itself. */
+import type { Ways } from "../operation-ways.ts";
+
+export interface Status {
+  readonly version: string;
+  readonly phase: string;
+  readonly uptimeSeconds: bigint;
+  readonly preset: string;
+  readonly auditSequence: bigint;
+  readonly auditSyncMode: string;
+  readonly auditIntegrity: string;
+  readonly store: string;
+  readonly isolation: string;
+  readonly memoryLocked: boolean;
+  readonly selfTests?: SelfTests | undefined;
+  readonly rekey?: RekeyProgress | undefined;
+}
+
+/** The self-tests of the server's start. */
+export interface SelfTests {
+  readonly passed: boolean;
+  readonly time?: Date;
+  readonly durationUs: number;
+  readonly results: readonly SelfTest[];
+}
+
+export interface SelfTest {
+  readonly name: string;
+  /** mechanism, function or entropy. */
+  readonly kind: string;
+  readonly source: string;
+  readonly passed: boolean;
+  readonly durationUs: number;
+}
+
+export interface UnsealRequest {
+  readonly secret: Uint8Array;
+  readonly hmacKey?: Uint8Array | undefined;
+}
+
+export interface RekeyVaultRequest {
+  readonly secret?: Uint8Array | undefined;
+  readonly hmacKey?: Uint8Array | undefined;
+  readonly newSecret?: Uint8Array | undefined;
+  readonly newHmacKey?: Uint8Array | undefined;
+  readonly newMethod?: "key" | "passphrase" | undefined;
+}
+
+export interface RekeyProgress {
+  readonly generation: number;
+  readonly complete: boolean;
+  readonly recordsRenewed: bigint;
+  readonly records: bigint;
+}
+
+export interface RekeyVaultResponse {
+  readonly progress: RekeyProgress;
+}
+
+export interface PhaseResponse {
+  readonly phase: string;
+}
+
+export interface VaultOperations {
+  getStatus(): Promise<Status>;
+  unseal(request: UnsealRequest): Promise<PhaseResponse>;
+  rekeyVault(request: RekeyVaultRequest): Promise<RekeyVaultResponse>;
+  seal(): Promise<PhaseResponse>;
+}
+
+export const VAULT_OPERATIONS: Ways<VaultOperations> = {
+  getStatus: "GetStatus",
+  unseal: "Unseal",
+  rekeyVault: "RekeyVault",
+  seal: "Seal",
+};
