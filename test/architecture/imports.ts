@@ -16,6 +16,7 @@ export const PACKAGES: Readonly<Record<string, { readonly folder: string; readon
     folder: "server/vault",
     mayImport: ["@keystead/contract", "@keystead/channel", "@keystead/crypto", "@bufbuild/protobuf", "jose"],
   },
+  "@keystead/scripts": { folder: "server/scripts", mayImport: ["@keystead/contract", "@keystead/channel", "wasmoon"] },
   "@keystead/launcher": { folder: "server/launcher", mayImport: [] },
   "@keystead/setup": {
     folder: "server/setup",

@@ -1,0 +1,138 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import wabtInit from "wabt";
+import { SCRIPT_LIMITS } from "@keystead/contract/scripts";
+import { ScriptFailed, type FailureReason } from "../engine.ts";
+import { wasmEngine } from "./wasm.ts";
+
+const wabt = await wabtInit();
+
+/** A policy whose evaluate is `body`. */
+function policy(body: string, more = "", memory = "1"): Uint8Array<ArrayBuffer> {
+  const module = wabt.parseWat(
+    "policy.wat",
+    `(module (memory (export "memory") ${memory}) ${more}
+      (func (export "evaluate") (param i32 i32) (result i32) ${body}))`,
+  );
+  try {
+    return Uint8Array.from(module.toBinary({}).buffer);
+  } finally {
+    module.destroy();
+  }
+}
+
+const CONTEXT = Buffer.from('{"operation":"Sign"}');
+/** This process has the usual stack of Node, less than scripts are given where they run. */
+const LIMITS = { ...SCRIPT_LIMITS.strict, stackBytes: 524_288 };
+const prepared = (body: string, more?: string, memory?: string) => wasmEngine.prepare(policy(body, more, memory), LIMITS);
+
+/** It is stopped for this reason, twice with the same fuel. */
+function stopped(body: string, reason: FailureReason, more?: string, memory?: string): void {
+  const script = prepared(body, more, memory);
+  const failures = [0, 1].map(() => {
+    try {
+      script.decide(CONTEXT);
+    } catch (error) {
+      assert.ok(error instanceof ScriptFailed, String(error));
+      return error;
+    }
+    return assert.fail("it came to a decision");
+  });
+  assert.deepEqual(
+    failures.map((failure) => failure.reason),
+    [reason, reason],
+  );
+  assert.equal(failures[0]?.fuel, failures[1]?.fuel);
+}
+
+test("0 is deny, 1 allow, 2 require approval, and anything else no decision", () => {
+  assert.deepEqual(
+    [0, 1, 2].map((answer) => prepared(`(i32.const ${answer})`).decide(CONTEXT).decision),
+    ["deny", "allow", "require-approval"],
+  );
+  stopped("(i32.const 3)", "answer");
+  stopped("(i32.const -1)", "answer");
+});
+
+test("a module reads its context where it is told, whole", () => {
+  const sum = `(local i32 i32) (loop
+    (local.set 2 (i32.add (local.get 2) (i32.load8_u (i32.add (local.get 0) (local.get 3)))))
+    (br_if 0 (i32.lt_u (local.tee 3 (i32.add (local.get 3) (i32.const 1))) (local.get 1))))
+    (i32.eq (local.get 2) (i32.const ${CONTEXT.reduce((total, byte) => total + byte, 0)}))`;
+  assert.equal(prepared(sum).decide(CONTEXT).decision, "allow");
+  assert.equal(prepared(sum).decide(Buffer.from("another context")).decision, "deny");
+  const alloc = `(func (export "alloc") (param i32) (result i32) (i32.const 4096))`;
+  assert.equal(prepared(sum, alloc).decide(CONTEXT).decision, "allow");
+});
+
+test("without alloc the context lies behind everything the module has", () => {
+  assert.equal(prepared("(i32.eq (local.get 0) (i32.const 131072))", "", "2").decide(CONTEXT).decision, "allow");
+});
+
+test("nothing is left of one decision in the next, and the fuel is the same", () => {
+  const script = prepared(
+    `(global.set $g (i32.add (global.get $g) (i32.const 1)))
+     (i32.store (i32.const 8) (i32.add (i32.load (i32.const 8)) (i32.const 1)))
+     (i32.and (i32.eq (global.get $g) (i32.const 1)) (i32.eq (i32.load (i32.const 8)) (i32.const 1)))`,
+    "(global $g (mut i32) (i32.const 0))",
+  );
+  const verdicts = Array.from({ length: 500 }, () => script.decide(CONTEXT));
+  for (const verdict of verdicts) assert.deepEqual(verdict, { decision: "allow", fuel: verdicts[0]?.fuel });
+});
+
+test("a start function is paid from the same fuel, at each decision", () => {
+  const start = `(global $g (mut i32) (i32.const 0)) (func $s (global.set $g (i32.const 1))) (start $s)`;
+  assert.equal(prepared("(global.get $g)", start).decide(CONTEXT).decision, "allow");
+  stopped("(i32.const 1)", "fuel", `(func $s (loop (br 0))) (start $s)`);
+});
+
+test("an endless loop runs out of fuel", () => stopped("(loop (br 0)) (i32.const 1)", "fuel"));
+test("an endless chain of calls through a table runs out of stack", () =>
+  stopped(
+    "(call $f)",
+    "stack",
+    `(table funcref (elem $f)) (type $t (func (result i32))) (func $f (type $t) (call_indirect (type $t) (i32.const 0)))`,
+  ));
+test("recursion with many locals runs out of stack before the process does", () =>
+  stopped("(call $f)", "stack", `(func $f (result i32) (local ${"i64 ".repeat(2000)}) (i32.add (call $f) (i32.const 1)))`));
+test("a memory bomb gets its limit and not a page more", () => {
+  stopped("(loop (drop (memory.grow (i32.const 1))) (br 0)) (i32.const 1)", "fuel");
+  stopped("(drop (memory.grow (i32.const -1))) (i32.const 1)", "fuel");
+  // 4 MiB are 64 pages: one of its own, one for the context, 62 more.
+  assert.equal(prepared("(i32.eq (memory.grow (i32.const 62)) (i32.const 2))").decide(CONTEXT).decision, "allow");
+  assert.equal(prepared("(i32.eq (memory.grow (i32.const 63)) (i32.const -1))").decide(CONTEXT).decision, "allow");
+  stopped("(i32.const 1)", "memory", "", "64");
+});
+test("filling memory again and again is charged by the byte", () =>
+  stopped("(loop (memory.fill (i32.const 0) (i32.const 1) (i32.const 65536)) (br 0)) (i32.const 1)", "fuel"));
+test("a module that lies about where its room is is refused", () => {
+  for (const at of [-1, 65_536, 65_530, 0x7fffffff])
+    stopped("(i32.const 1)", "memory", `(func (export "alloc") (param i32) (result i32) (i32.const ${at}))`);
+});
+test("traps are failures: unreachable, division by zero, memory beyond its end", () => {
+  stopped("(unreachable)", "error");
+  stopped("(i32.div_u (i32.const 1) (i32.const 0))", "error");
+  stopped("(i32.load (i32.const 65533)) (drop) (i32.load (i32.const 0x7fffffff))", "error");
+});
+
+test("what does not fit the interface is refused when it is uploaded", () => {
+  const refused = (text: string, reason: RegExp): void => {
+    const module = wabt.parseWat("policy.wat", `(module ${text})`);
+    const bytes = Uint8Array.from(module.toBinary({}).buffer);
+    assert.throws(() => wasmEngine.prepare(bytes, SCRIPT_LIMITS.default), { name: "ModuleRefused", message: reason });
+  };
+  refused(`(memory (export "memory") 1)`, /no evaluate/);
+  refused(`(func (export "evaluate") (param i32 i32) (result i32) (i32.const 1))`, /no memory/);
+  refused(`(memory (export "memory") 1) (func (export "evaluate") (param i32) (result i32) (i32.const 1))`, /2 i32/);
+  refused(`(memory (export "memory") 1) (func (export "evaluate") (param i32 i64) (result i32) (i32.const 1))`, /2 i32/);
+  refused(
+    `(memory (export "memory") 1) (global (export "alloc") i32 (i32.const 1))
+     (func (export "evaluate") (param i32 i32) (result i32) (i32.const 1))`,
+    /alloc must take one i32/,
+  );
+  refused(
+    `(memory (export "memory") 1) (data (i32.const 65536) "x")
+     (func (export "evaluate") (param i32 i32) (result i32) (i32.const 1))`,
+    /cannot begin/,
+  );
+});
