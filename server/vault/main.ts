@@ -20,6 +20,7 @@ import type { Operation } from "@keystead/contract/operation";
 import { createNamespace } from "@keystead/contract/operations/create-namespace";
 import { SELF } from "@keystead/contract/operations/register";
 import { VERSION } from "@keystead/contract/version";
+import { requireStrength, type StrengthRules } from "@keystead/crypto/password-strength";
 import { runSelfTests, type SelfTestReport } from "@keystead/crypto/self-tests/run";
 import { systemFiles } from "./audit/file-layer.ts";
 import { memoryFiles } from "./audit/memory-files.ts";
@@ -30,7 +31,7 @@ import { parseKeySet, type LoadedKeySet } from "./authenticate/token.ts";
 import type { Principal } from "./authenticate/principal.ts";
 import { Authorizer } from "./authorize/authorize.ts";
 import { phaseCeremonies } from "./ceremonies/phase-changes.ts";
-import { configuredSecret, requireStrength, type PassedDescriptors } from "./ceremonies/secret.ts";
+import { configuredSecret, type PassedDescriptors } from "./ceremonies/secret.ts";
 import { unseal, type OpenVault } from "./ceremonies/unseal.ts";
 import { keepMixing, mixHardware } from "./duties/hardware-random.ts";
 import { takeDueSteps, type Perform } from "./duties/lifecycle.ts";
@@ -105,6 +106,7 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
   const inMemory = config.storage.backend === "memory";
   const startedAt = performance.now();
   const now = (): number => Date.now();
+  const strength: StrengthRules = { minLength: config.minPassphraseLength, strong: config.requireStrongPassphrase };
   let lock: { release(): void } | undefined;
   if (!inMemory) {
     mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
@@ -178,8 +180,7 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
   const open = async (secret: UnsealSecret): Promise<void> => {
     // The phase is sealed before the log is closed: two writers must never meet on one segment.
     await closing;
-    if (secret.method === "passphrase" && store.header() === undefined)
-      requireStrength(secret.secret, { minLength: config.minPassphraseLength, strong: config.requireStrongPassphrase });
+    if (secret.method === "passphrase" && store.header() === undefined) requireStrength(secret.secret, strength, "passphrase");
     const vault = await unseal(secret, {
       store,
       files,
@@ -326,8 +327,7 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
         // After the beginning is recorded.
         if (vault !== undefined) setImmediate(() => goOnWithRekey(vault));
       },
-      acceptPassphrase: (passphrase) =>
-        requireStrength(passphrase, { minLength: config.minPassphraseLength, strong: config.requireStrongPassphrase }),
+      acceptPassphrase: (passphrase) => requireStrength(passphrase, strength, "passphrase"),
       closeSoon: () => {
         setImmediate(() => void closeParts());
       },

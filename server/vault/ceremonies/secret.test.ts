@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import fc from "fast-check";
 import { HsmError } from "@keystead/contract/errors";
-import { configuredSecret, decodeSecret, readSecret, requireStrength } from "./secret.ts";
+import { requireStrength } from "@keystead/crypto/password-strength";
+import { configuredSecret, decodeSecret, readSecret } from "./secret.ts";
 
 function fileWith(t: TestContext, content: string | Buffer): string {
   const folder = mkdtempSync(join(tmpdir(), "keystead-secret-"));
@@ -141,7 +142,7 @@ const PASSPHRASES: readonly (readonly [string, number, boolean, boolean])[] = [
 ];
 for (const [text, minLength, strong, good] of PASSPHRASES) {
   test(`'${text}' is ${good ? "" : "not "}enough for ${minLength} characters${strong ? " and strength" : ""}`, () => {
-    const attempt = (): void => requireStrength(Buffer.from(text), { minLength, strong });
+    const attempt = (): void => requireStrength(Buffer.from(text), { minLength, strong }, "passphrase");
     if (good) attempt();
     else
       assert.throws(

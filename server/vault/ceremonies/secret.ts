@@ -110,30 +110,6 @@ function decodeDigits(digits: Buffer, bits: number, valueOf: (byte: number) => n
   return out;
 }
 
-/** Strength a passphrase must have when a vault is made with it. */
-export interface PassphraseRules {
-  readonly minLength: number;
-  /** At least three of: lower case, upper case, digits, others; or 20 characters and more. */
-  readonly strong: boolean;
-}
-
-/** @throws {HsmError} INVALID_REQUEST saying what is missing, never showing the passphrase */
-export function requireStrength(passphrase: Buffer, rules: PassphraseRules): void {
-  let length = 0;
-  const kinds = new Set<string>();
-  for (const byte of passphrase) {
-    if ((byte & 0xc0) !== 0x80) length += 1;
-    kinds.add(byte >= 97 && byte <= 122 ? "lower" : byte >= 65 && byte <= 90 ? "upper" : byte >= 48 && byte <= 57 ? "digit" : "other");
-  }
-  if (length < rules.minLength)
-    throw new HsmError("INVALID_REQUEST", `the passphrase must have ${rules.minLength} characters or more (security.min_password_length)`);
-  if (rules.strong && length < 20 && kinds.size < 3)
-    throw new HsmError(
-      "INVALID_REQUEST",
-      "the passphrase must mix three of lower case, upper case, digits and others, or have 20 characters (security.require_strong_passwords)",
-    );
-}
-
 /** The configured unseal secret, or undefined when the vault starts sealed. */
 export function configuredSecret(config: UnsealConfig, passed: PassedDescriptors): UnsealSecret | undefined {
   if (config.method === "none") return undefined;
