@@ -6,13 +6,13 @@
  *
  * @see ARCHITECTURE.md "The life of one Sign"
  */
-import { BlockList, isIP, isIPv4 } from "node:net";
 import type { NamespaceConfig } from "@keystead/contract/config";
 import { HsmError } from "@keystead/contract/errors";
 import type { KeyUse, Operation } from "@keystead/contract/operation";
 import type { Permission } from "@keystead/contract/permissions";
 import type { Principal } from "../authenticate/principal.ts";
 import { issueGrant, type Grant } from "../grant.ts";
+import { addressRule, admits, type AddressRule } from "./address-rule.ts";
 
 /** What the decision is about. */
 export interface Question {
@@ -31,19 +31,14 @@ export interface Question {
   readonly use?: KeyUse;
 }
 
-interface AddressRule {
-  readonly allowed: BlockList | undefined;
-  readonly denied: BlockList | undefined;
-}
-
 export class Authorizer {
   readonly #addressRules = new Map<string, AddressRule>();
 
   /** @throws {TypeError} for a range that is no address or CIDR (configuration is checked before) */
   constructor(namespaces: Readonly<Record<string, NamespaceConfig>>) {
     for (const [name, { allowedIps, deniedIps }] of Object.entries(namespaces)) {
-      if (allowedIps.length + deniedIps.length > 0)
-        this.#addressRules.set(name, { allowed: blockList(allowedIps), denied: blockList(deniedIps) });
+      const rule = addressRule(allowedIps, deniedIps);
+      if (rule !== undefined) this.#addressRules.set(name, rule);
     }
   }
 
@@ -80,24 +75,3 @@ export class Authorizer {
 }
 
 const denied = (operation: Operation): HsmError => new HsmError("PERMISSION_DENIED", `${operation.name} is not permitted here`);
-
-function admits(rule: AddressRule, address: string): boolean {
-  const plain = address.startsWith("::ffff:") && isIPv4(address.slice(7)) ? address.slice(7) : address;
-  // What is no address is on no list, and unknown means no.
-  if (isIP(plain) === 0) return false;
-  const family = isIPv4(plain) ? "ipv4" : "ipv6";
-  if (rule.denied?.check(plain, family) === true) return false;
-  return rule.allowed === undefined || rule.allowed.check(plain, family);
-}
-
-function blockList(ranges: readonly string[]): BlockList | undefined {
-  if (ranges.length === 0) return undefined;
-  const list = new BlockList();
-  for (const range of ranges) {
-    const [address, bits] = range.split("/") as [string, string | undefined];
-    const family = isIPv4(address) ? "ipv4" : "ipv6";
-    if (bits === undefined) list.addAddress(address, family);
-    else list.addSubnet(address, Number(bits), family);
-  }
-  return list;
-}
