@@ -113,6 +113,7 @@ function schemesOf(algorithm: AlgorithmName): Scheme[] {
   const salt = (bytes: number): string[] => ["-sigopt", "rsa_padding_mode:pss", "-sigopt", `rsa_pss_saltlen:${bytes}`];
   const schemes: Scheme[] = [
     { name: "by default", choice: {}, der: false, dgst: ["-sha256", ...pss] },
+    { name: "PSS without a salt", choice: { saltBytes: 0 }, der: false, dgst: ["-sha256", ...salt(0)] },
     { name: "PSS with a salt of 20", choice: { saltBytes: 20 }, der: false, dgst: ["-sha256", ...salt(20)] },
     {
       name: "PSS with the longest salt",

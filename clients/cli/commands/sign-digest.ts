@@ -29,7 +29,7 @@ export function signDigest(root: Command, run: Run): void {
         .option(
           "--salt-bytes <number>",
           "RSA-PSS: length of the salt (default: as long as the digest)",
-          wholeNumber("--salt-bytes", 1, 512),
+          wholeNumber("--salt-bytes", 0, 512),
         )
         .option("--deterministic", "ECDSA: the nonce of RFC 6979, so that the same digest has the same signature"),
     body: async (context, options, [keyId = "", digest = ""]) => {

@@ -17,7 +17,7 @@ export const signatureOptions = (command: Command): Command =>
     .option("--scheme <scheme>", "RSA: pss or pkcs1 (default: pss); Ed25519 and Ed448: prehash for Ed25519ph and Ed448ph")
     .option("--format <format>", "ECDSA only: der, or raw for r and s side by side (default: der)")
     .option("--context <text>", "what the signature is for, signed with the data: Ed25519, Ed448, ML-DSA, SLH-DSA")
-    .option("--salt-bytes <number>", "RSA-PSS: length of the salt (default: as long as the digest)", wholeNumber("--salt-bytes", 1, 512));
+    .option("--salt-bytes <number>", "RSA-PSS: length of the salt (default: as long as the digest)", wholeNumber("--salt-bytes", 0, 512));
 
 export const signatureFields = ({ digest, scheme, format, context, saltBytes }: SignatureOptions) => ({
   digest,

@@ -30,6 +30,7 @@ function signatureParams(family: string): SignatureParams[] {
     ];
   return [
     {},
+    { saltBytes: 0 },
     { saltBytes: 1 },
     { saltBytes: 20, digest: "SHA-384" },
     ...OPENSSL_DIGESTS.flatMap((digest) => [{ digest, scheme: "pss" } as const, { digest, scheme: "pkcs1" } as const]),
@@ -70,7 +71,7 @@ const REFUSED_SIGNATURE_PARAMS: Readonly<Record<string, readonly SignatureParams
   ],
   rsa: [
     { digest: "BLAKE3" },
-    { saltBytes: 0 },
+    { saltBytes: -1 },
     { saltBytes: 600 },
     { saltBytes: 1.5 },
     { saltBytes: 20, scheme: "pkcs1" },

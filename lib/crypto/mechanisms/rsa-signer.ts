@@ -27,7 +27,7 @@ function plan(sizeBits: number, params: SignatureParams): SigningPlan {
   if (scheme === "pkcs1") throw paramInvalid("PKCS#1 v1.5 has no salt");
   // RFC 8017 §9.1.1 step 3, for a modulus of whole bytes.
   const most = sizeBits / 8 - DIGESTS[digest].outputBytes - 2;
-  if (!Number.isInteger(saltBytes) || saltBytes < 1 || saltBytes > most) throw paramInvalid(`the salt is 1 to ${most} bytes`);
+  if (!Number.isInteger(saltBytes) || saltBytes < 0 || saltBytes > most) throw paramInvalid(`the salt is 0 to ${most} bytes`);
   return { hash, options: { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: saltBytes } };
 }
 

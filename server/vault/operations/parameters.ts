@@ -21,19 +21,26 @@ export function signatureParams(request: {
   readonly scheme: SignatureScheme;
   readonly format: SignatureFormat;
   readonly context?: Uint8Array;
-  readonly saltBytes: number;
+  readonly saltBytes?: number | undefined;
   readonly deterministic?: boolean;
 }): SignatureParams {
   const { context = NO_BYTES, saltBytes, deterministic = false } = request;
   const scheme = SCHEMES[request.scheme];
-  if (request.digest === 0 && scheme === undefined && request.format === 0 && context.length === 0 && saltBytes === 0 && !deterministic)
+  if (
+    request.digest === 0 &&
+    scheme === undefined &&
+    request.format === 0 &&
+    context.length === 0 &&
+    saltBytes === undefined &&
+    !deterministic
+  )
     return NO_PARAMS;
   const digest = digestName(request.digest);
   return {
     ...(digest === undefined ? {} : { digest }),
     ...(scheme === undefined ? {} : { scheme }),
     ...(context.length === 0 ? {} : { context }),
-    ...(saltBytes === 0 ? {} : { saltBytes }),
+    ...(saltBytes === undefined ? {} : { saltBytes }),
     ...(deterministic ? { deterministic } : {}),
     ...(request.format === SignatureFormat.UNSPECIFIED
       ? {}

@@ -36,7 +36,7 @@ export function signingOf(
   algorithm: AlgorithmName,
   request: { readonly digest: Digest; readonly scheme: SignatureScheme },
 ): { readonly params: SignatureParams; readonly identifier: Buffer } {
-  const params = signatureParams({ ...request, format: 0, saltBytes: 0 });
+  const params = signatureParams({ ...request, format: 0 });
   if (params.scheme === "prehash") throw new HsmError("MECHANISM_PARAM_INVALID", "certificates have no pre-hashed signatures");
   return { params, identifier: signatureAlgorithm(algorithm, params) };
 }
