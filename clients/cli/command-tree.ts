@@ -46,6 +46,8 @@ export function leaf<O>(parent: Command, run: Run, declaration: Declaration<O>):
   examples.set(command, declaration.examples);
   const notes = declaration.notes === undefined ? "" : `\n${declaration.notes}\n`;
   command.addHelpText("after", `${notes}\nExamples:\n${declaration.examples.map((line) => `  $ ${line}\n`).join("")}`);
+  const path = pathOf(command);
+  command.showHelpAfterError(`  usage: ${path} ${command.usage()}\n  see \`${path} --help\``);
   command.action(async () => {
     const options = command.optsWithGlobals<GlobalOptions & O>();
     const args = command.processedArgs.flat().filter((value): value is string => value !== undefined);
@@ -53,6 +55,11 @@ export function leaf<O>(parent: Command, run: Run, declaration: Declaration<O>):
     if (typeof exit === "number") run.exit = exit;
   });
   return command;
+}
+
+/** The words that call a command. */
+function pathOf(command: Command): string {
+  return command.parent === null ? "keystead" : `${pathOf(command.parent)} ${command.name()}`;
 }
 
 /** Adds a command that only holds others. */

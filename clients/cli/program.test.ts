@@ -113,6 +113,17 @@ test("prints the version", async () => {
   assert.deepEqual([out.toString(), exit], [`${VERSION}\n`, 0]);
 });
 
+test("a command line that is wrong is answered with how the command is called, and where its help is", async () => {
+  for (const [line, usage] of [
+    [["keys", "create", "x", "--algorithm", "y"], "keystead keys create [options] <algorithm>"],
+    [["sign"], "keystead sign [options] <key> [text]"],
+  ] as const) {
+    const { exit, err } = await runIn({}, ...line);
+    assert.equal(exit, 2);
+    assert.ok(err.includes(`  usage: ${usage}\n`), err);
+  }
+});
+
 test("an unknown command or option, or a missing argument, is exit status 2", async () => {
   for (const line of [
     ["bogus"],
