@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { LISTENER, MAX_TOKEN_BYTES, decodeCall, encodeCall, type Evidence } from "./call.ts";
+import { LISTENER, MAX_TOKEN_BYTES, decodeCall, encodeCall as encodePieces, type Evidence } from "./call.ts";
 import { MalformedFrame } from "./frame.ts";
+import { piecesOf, type Payload } from "./payload.ts";
 
 const latin1 = (maxLength: number): fc.Arbitrary<string> =>
   fc.uint8Array({ maxLength }).map((bytes) => Buffer.from(bytes).toString("latin1"));
@@ -14,12 +15,14 @@ const EVIDENCE: fc.Arbitrary<Evidence> = fc.record({
   token: latin1(2000),
   certificate: bytes(2000),
 });
+/** The payload as the other side gets it. */
+const encodeCall = (evidence: Evidence, body: Payload): Buffer => Buffer.concat(piecesOf(encodePieces(evidence, body)));
 const PLAIN: Evidence = { listener: LISTENER.tls, address: "::1", requestId: "r1", token: "aa.bb.cc", certificate: Buffer.from("der") };
 
 test("decoding inverts encoding, and the credentials are token and certificate with their lengths", () => {
   fc.assert(
     fc.property(EVIDENCE, bytes(300), (evidence, body) => {
-      const decoded = decodeCall(encodeCall(evidence, body));
+      const decoded = decodeCall(encodeCall(evidence, Buffer.from(body)));
       const { listener, address, requestId, token } = decoded.evidence;
       assert.deepEqual([listener, address, requestId, token], [evidence.listener, evidence.address, evidence.requestId, evidence.token]);
       assert.ok(decoded.evidence.certificate.equals(evidence.certificate));

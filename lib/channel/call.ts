@@ -8,6 +8,7 @@
  */
 import { HsmError } from "@keystead/contract/errors";
 import { MalformedFrame } from "./frame.ts";
+import { movePayload, payloadBytes, piecesOf, type Payload } from "./payload.ts";
 import { takeBytes } from "./secret-slab.ts";
 
 /** Which kind of listener took the request in. The vault trusts the gateway for this and records it as vouched. */
@@ -25,22 +26,27 @@ export interface Evidence {
   readonly certificate: Buffer;
 }
 
+/** Bodies from this size on stay where they are. */
+const LARGE_BODY_BYTES = 32 * 1024;
 /** Longest bearer token in bytes. */
 export const MAX_TOKEN_BYTES = 16 * 1024;
 
 /**
- * The payload of a REQUEST.
+ * The payload of a REQUEST. The body is given away: it is copied and zeroed when it is small, a part of the payload when
+ * it is large.
  *
  * @security what does not fit its length field is refused: a length that wrapped would let a client's request id be
  *   read as somebody's token or certificate
  * @throws {HsmError} REQUEST_TOO_LARGE
  */
-export function encodeCall(evidence: Evidence, body: Uint8Array): Buffer {
+export function encodeCall(evidence: Evidence, body: Payload): Payload {
   const { address, requestId, token, certificate } = evidence;
   if (address.length > 255 || requestId.length > 255)
     throw new HsmError("REQUEST_TOO_LARGE", "the address or the request id is longer than 255 bytes");
   if (token.length > MAX_TOKEN_BYTES || certificate.length > 0xffff) throw new HsmError("REQUEST_TOO_LARGE", "the credential is too long");
-  const bytes = takeBytes(7 + address.length + requestId.length + token.length + certificate.length + body.length);
+  const bodyBytes = payloadBytes(body);
+  const inPlace = bodyBytes >= LARGE_BODY_BYTES;
+  const bytes = takeBytes(7 + address.length + requestId.length + token.length + certificate.length + (inPlace ? 0 : bodyBytes));
   let at = 0;
   bytes[at++] = evidence.listener;
   bytes[at++] = address.length;
@@ -51,7 +57,8 @@ export function encodeCall(evidence: Evidence, body: Uint8Array): Buffer {
   at += bytes.write(token, at, "latin1");
   at = bytes.writeUInt16BE(certificate.length, at);
   bytes.set(certificate, at);
-  bytes.set(body, at + certificate.length);
+  if (inPlace) return [bytes, ...piecesOf(body)];
+  movePayload(body, bytes, at + certificate.length);
   return bytes;
 }
 

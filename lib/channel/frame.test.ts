@@ -124,6 +124,86 @@ test("a frame that spans chunks leaves no copy of its payload in them", () => {
   for (const chunk of chunks) assert.equal(chunk.includes(0x5a), false, "plaintext stayed in a chunk");
 });
 
+/** Reads a stream into a reader's own room, `sizes` bytes at a time at most. */
+function readInto(
+  bytes: Uint8Array,
+  sizes: readonly number[],
+  reader = new FrameReader(),
+): { frames: Wire[]; payloads: Buffer[]; idle: boolean } {
+  const frames: Wire[] = [];
+  const payloads: Buffer[] = [];
+  for (let at = 0, turn = 0; at < bytes.length; turn++) {
+    const room = reader.room();
+    assert.ok(room.length > 0);
+    const part = bytes.subarray(at, at + Math.min(room.length, sizes[turn % sizes.length] as number));
+    room.set(part);
+    at += part.length;
+    reader.filled(part.length, (frame) => {
+      frames.push({ ...frame, payload: new Uint8Array(frame.payload) });
+      payloads.push(frame.payload);
+    });
+  }
+  return { frames, payloads, idle: reader.idle };
+}
+
+test("read into the reader's own room, frames come out as they went in, and stay when more is read", () => {
+  const size = fc.oneof(fc.nat(80), fc.constantFrom(16_383, 16_384, 65_535, 65_536, 200_000));
+  const wires = fc
+    .array(fc.tuple(WIRE, size), { minLength: 1, maxLength: 5 })
+    .map((some) => some.map(([wire, bytes], index) => ({ ...wire, payload: new Uint8Array(bytes).fill(index + 1) })));
+  fc.assert(
+    fc.property(wires, fc.array(fc.constantFrom(1, 17, 4_000, 65_536, 1_000_000), { minLength: 1, maxLength: 4 }), (frames, sizes) => {
+      // One byte at a time only where there are few.
+      const bytes = bytesOf(frames);
+      const read_ = readInto(bytes, bytes.length > 5_000 ? [...sizes, 65_536].filter((each) => each > 1) : sizes);
+      assert.deepEqual(read_.frames, frames);
+      assert.deepEqual(
+        read_.payloads.map((payload) => new Uint8Array(payload)),
+        frames.map(({ payload }) => payload),
+      );
+      assert.equal(read_.idle, true);
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test("the memory that is read into again holds nothing of what was read", () => {
+  const reader = new FrameReader();
+  const secret = new Uint8Array(100).fill(0x5a);
+  const room = reader.room();
+  const bytes = bytesOf([{ type: FRAME.request, flags: 0, operation: 1, callId: 1, deadlineMs: 0, payload: secret }]);
+  for (const part of [bytes, bytes.subarray(0, 50), bytes.subarray(50)]) {
+    room.set(part);
+    reader.filled(part.length, () => undefined);
+    assert.equal(room.includes(0x5a), false);
+    assert.equal(reader.room(), room);
+  }
+});
+
+test("a large payload is read where it stays, and bytes of the next frame are not read with it", () => {
+  const reader = new FrameReader();
+  reader.room().set(header(12 + 100_000, FRAME.request));
+  reader.filled(HEADER_BYTES, () => assert.fail());
+  assert.equal(reader.room().length, 100_000);
+  reader.room().fill(7, 0, 90_000);
+  reader.filled(90_000, () => assert.fail());
+  // The rest is small: it is read with whatever follows.
+  const rest = Buffer.concat([Buffer.alloc(10_000, 7), header(12, FRAME.goaway)]);
+  reader.room().set(rest);
+  const types: number[] = [];
+  reader.filled(rest.length, ({ type, payload }) => {
+    types.push(type);
+    assert.ok(payload.every((byte) => byte === 7));
+  });
+  assert.deepEqual(types, [FRAME.request, FRAME.goaway]);
+});
+
+test("malformed bytes in the reader's own room are refused as in a chunk", () => {
+  const reader = new FrameReader(100);
+  reader.room().set(header(12 + 101, FRAME.request));
+  assert.throws(() => reader.filled(HEADER_BYTES, () => assert.fail()), MalformedFrame);
+});
+
 test("every code survives the failure frame, with its detail, its retry time and its approval", () => {
   fc.assert(
     fc.property(

@@ -15,6 +15,7 @@
  * This file only turns bytes into frames and back; it must never interpret a payload.
  */
 import { ERROR_CODES, HsmError, type ErrorCode } from "@keystead/contract/errors";
+import { copyBytes } from "./secret-slab.ts";
 
 /** What a frame is for. */
 export const FRAME = Object.freeze({ hello: 1, request: 2, reply: 3, failure: 4, cancel: 5, goaway: 6 } as const);
@@ -74,12 +75,20 @@ export function writeHeader(
 const u32 = (bytes: Buffer, at: number): number =>
   (bytes[at] as number) * 0x1000000 + (((bytes[at + 1] as number) << 16) | ((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number));
 
+/** What one read takes at most, unless it goes into the payload of a frame that is known to be larger. */
+const READ_BYTES = 64 * 1024;
+/** What is missing of a payload must be as much for the next read to go there. */
+const DIRECT_BYTES = 16 * 1024;
+
 /**
  * Cuts a byte stream into frames, whatever the chunk boundaries.
  *
  * A frame that lies within one chunk is handed out as a view of it; one that spans chunks is assembled in memory
  * of its own, never larger than the length its header announced, and that length is checked before allocation. The
  * chunks belong to the reader: what it copied out of them is zeroed.
+ *
+ * Instead of giving it chunks, one may read into its {@link room}: then the bytes of a large payload arrive where they
+ * stay, and no memory is taken for reads.
  */
 export class FrameReader {
   readonly #maxPayloadBytes: number;
@@ -87,9 +96,35 @@ export class FrameReader {
   #headBytes = 0;
   #body: Buffer | undefined;
   #bodyBytes = 0;
+  #read: Buffer | undefined;
+  #direct = false;
 
   constructor(maxPayloadBytes: number = MAX_PAYLOAD_BYTES) {
     this.#maxPayloadBytes = maxPayloadBytes;
+  }
+
+  /** Where the next bytes are to be read to: never empty, and valid until {@link filled} was told. */
+  room(): Buffer {
+    this.#direct = this.#body !== undefined && this.#body.length - this.#bodyBytes >= DIRECT_BYTES;
+    if (this.#direct) return (this.#body as Buffer).subarray(this.#bodyBytes);
+    this.#read ??= Buffer.alloc(READ_BYTES);
+    return this.#read;
+  }
+
+  /** So many bytes were read to the beginning of {@link room}. @throws {MalformedFrame} as {@link push} */
+  filled(bytes: number, deliver: (frame: Frame) => void): void {
+    if (this.#direct) {
+      this.#bodyBytes += bytes;
+      this.#finish(deliver);
+      return;
+    }
+    const chunk = (this.#read as Buffer).subarray(0, bytes);
+    try {
+      this.#cut(chunk, deliver, true);
+    } finally {
+      // Whatever was in it has been copied out.
+      chunk.fill(0);
+    }
   }
 
   /** True between frames: the stream may end here without loss. */
@@ -99,27 +134,29 @@ export class FrameReader {
 
   /** @throws {MalformedFrame} when the bytes cannot be a frame; the reader must not be used afterwards. */
   push(chunk: Buffer, deliver: (frame: Frame) => void): void {
+    this.#cut(chunk, deliver, false);
+  }
+
+  /** @param reused the chunk's memory will be read to again: payloads may not be views of it */
+  #cut(chunk: Buffer, deliver: (frame: Frame) => void, reused: boolean): void {
     let at = 0;
     while (at < chunk.length) {
       if (this.#body !== undefined) {
         const take = Math.min(this.#body.length - this.#bodyBytes, chunk.length - at);
         chunk.copy(this.#body, this.#bodyBytes, at, at + take);
         // Whoever receives the frame wipes the assembled payload and does not know of this copy.
-        chunk.fill(0, at, at + take);
+        if (!reused) chunk.fill(0, at, at + take);
         this.#bodyBytes += take;
         at += take;
-        if (this.#bodyBytes < this.#body.length) return;
-        const body = this.#body;
-        this.#body = undefined;
-        this.#headBytes = 0;
-        deliver(frameOf(this.#head, 0, body));
+        this.#finish(deliver);
         continue;
       }
       if (this.#headBytes === 0 && chunk.length - at >= HEADER_BYTES) {
         const payloadBytes = this.#payloadBytes(chunk, at);
         const end = at + HEADER_BYTES + payloadBytes;
         if (end <= chunk.length) {
-          deliver(frameOf(chunk, at, chunk.subarray(at + HEADER_BYTES, end)));
+          const payload = chunk.subarray(at + HEADER_BYTES, end);
+          deliver(frameOf(chunk, at, reused ? copyBytes(payload) : payload));
           at = end;
           continue;
         }
@@ -138,6 +175,15 @@ export class FrameReader {
         this.#bodyBytes = 0;
       }
     }
+  }
+
+  /** Hands out the frame that is being assembled, if it is whole. */
+  #finish(deliver: (frame: Frame) => void): void {
+    const body = this.#body;
+    if (body === undefined || this.#bodyBytes < body.length) return;
+    this.#body = undefined;
+    this.#headBytes = 0;
+    deliver(frameOf(this.#head, 0, body));
   }
 
   #payloadBytes(bytes: Buffer, at: number): number {

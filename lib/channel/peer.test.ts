@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { HsmError } from "@keystead/contract/errors";
 import { FRAME, FrameReader, HEADER_BYTES, MalformedFrame, PROTOCOL_VERSION, writeHeader, type Frame } from "./frame.ts";
+import { Inlet } from "./inlet.ts";
 import { Peer, type Answer, type IncomingCall, type PeerOptions } from "./peer.ts";
 
 /** Two ends of a socket of this machine. */
@@ -140,8 +141,60 @@ test("payloads from nothing to the largest go through whole", async (t) => {
   const { caller } = await pair(t, echo, { caller: { maxPayloadBytes: 300_000 }, answerer: { maxPayloadBytes: 300_000 } });
   for (const size of [0, 1, 65_519, 65_520, 65_521, 65_536, 300_000]) {
     const sent = Buffer.alloc(size, 7);
-    assert.ok(sent.equals(await caller.request(1, sent, LONG_MS)), `${size} bytes`);
+    assert.ok(sent.equals(await caller.request(1, Buffer.from(sent), LONG_MS)), `${size} bytes`);
   }
+});
+
+test("a peer with an inlet reads everything into memory of its own, large and small, in pieces and whole, and ends with its socket", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "keystead-peer-"));
+  const server = createServer();
+  server.listen(join(folder, "s"));
+  await once(server, "listening");
+  const inlet = new Inlet();
+  const near = connect({ path: join(folder, "s"), onread: inlet.onread });
+  const [[far]] = await Promise.all([once(server, "connection") as Promise<[Socket]>, once(near, "connect")]);
+  const end = Promise.withResolvers<Error | undefined>();
+  const caller = new Peer(near, { speaksFirst: true, inlet, onEnd: end.resolve });
+  const halves: Answer = ({ payload }) => [
+    Buffer.from(payload.subarray(0, payload.length >> 1)),
+    Buffer.from(payload.subarray(payload.length >> 1)),
+  ];
+  const answerer = new Peer(far, { speaksFirst: false, answer: halves });
+  t.after(() => {
+    caller.destroy();
+    answerer.destroy();
+    server.close();
+    rmSync(folder, { recursive: true });
+  });
+  const sizes = [0, 1, 20_000, 32_767, 32_768, 65_536, 1_000_000, 3, 2_500_000];
+  const replies = await Promise.all(sizes.map((size) => caller.request(1, [Buffer.alloc(size, 7), Buffer.alloc(5, 8)], LONG_MS)));
+  sizes.forEach((size, index) =>
+    assert.ok(replies[index]?.equals(Buffer.concat([Buffer.alloc(size, 7), Buffer.alloc(5, 8)])), `${size} bytes`),
+  );
+  far.destroy();
+  assert.equal(await end.promise, undefined);
+});
+
+test("a request that is refused, cancelled or out of time leaves nothing of its payload, and nothing half of it reaches the other side", async (t) => {
+  const seen: boolean[] = [];
+  const { caller, answerer } = await pair(t, ({ payload, operation }) => {
+    seen.push(payload.every((byte) => byte === 7));
+    return operation === 2 ? Buffer.alloc(0) : new Promise(() => undefined);
+  });
+  const payloads = [0, 1, 2].map(() => [Buffer.alloc(3_000_000, 7)]);
+  const timedOut = caller.request(1, payloads[0] as Buffer[], 1);
+  let cancel: () => void = () => assert.fail();
+  const cancelled = caller.request(1, payloads[1] as Buffer[], LONG_MS, (hand) => (cancel = hand));
+  await new Promise<void>((resolve) => setImmediate(resolve));
+  cancel();
+  await assert.rejects(cancelled, { code: "CANCELLED" });
+  await assert.rejects(timedOut, { code: "DEADLINE_EXCEEDED" });
+  await caller.request(2, Buffer.alloc(1, 7), LONG_MS);
+  await caller.request(2, Buffer.alloc(1, 7), LONG_MS);
+  assert.ok(answerer.open && seen.every(Boolean), String(seen));
+  caller.destroy();
+  await assert.rejects(caller.request(1, payloads[2] as Buffer[], LONG_MS), { code: "PROVIDER_UNAVAILABLE" });
+  for (const [bytes] of payloads) assert.ok(bytes?.every((byte) => byte === 0));
 });
 
 test("both sides may ask", async (t) => {

@@ -1,8 +1,7 @@
 /**
  * One end of a channel: many requests in flight in both directions over one socket.
  *
- * Writes of one turn of the event loop leave in one system call; buffers that carried payloads are zeroed once the
- * kernel has them. Everything is bounded: payload size, requests in flight each way, bytes waiting to be written.
+ * Writes of one turn of the event loop leave in one system call, and payloads are zeroed on the way (outbox.ts). Everything is bounded: payload size, requests in flight each way, bytes waiting to be written.
  * A malformed frame, an unknown call id kind or a wrong greeting destroys this peer and nothing else. The socket is
  * given: this file opens nothing.
  *
@@ -13,16 +12,17 @@ import { HsmError, asHsmError } from "@keystead/contract/errors";
 import {
   FRAME,
   FrameReader,
-  HEADER_BYTES,
   MAX_PAYLOAD_BYTES,
   MalformedFrame,
   PROTOCOL_VERSION,
   decodeFailure,
   encodeFailure,
-  writeHeader,
   type Frame,
   type FrameType,
 } from "./frame.ts";
+import { Outbox } from "./outbox.ts";
+import { wipePayload, type Payload } from "./payload.ts";
+import type { Inlet } from "./inlet.ts";
 
 /** A request as the answering side sees it. */
 export interface IncomingCall {
@@ -35,10 +35,10 @@ export interface IncomingCall {
 }
 
 /**
- * Answers a request. The returned buffer belongs to the channel, which zeroes it once written. Throwing
+ * Answers a request. What is returned belongs to the channel, which zeroes it once written. Throwing
  * {@link MalformedFrame} at once ends the peer; any other error is answered.
  */
-export type Answer = (call: IncomingCall) => Buffer | Promise<Buffer>;
+export type Answer = (call: IncomingCall) => Payload | Promise<Payload>;
 
 export interface PeerOptions {
   /** Answers requests of the other side; without it a request is malformed. */
@@ -51,6 +51,8 @@ export interface PeerOptions {
   readonly highWaterBytes?: number;
   /** The side that was handed the descriptor speaks first (ARCHITECTURE.md "Joining"). */
   readonly speaksFirst: boolean;
+  /** What the socket reads into, when it was made with one; otherwise the socket's own chunks are taken. */
+  readonly inlet?: Inlet;
   /** Called once when the peer has ended, with the reason when it was a fault. */
   readonly onEnd?: (reason: Error | undefined) => void;
 }
@@ -72,7 +74,6 @@ const SWEEP_INTERVAL_MS = 25;
 const TURN_REQUESTS = 8;
 /** Frames that leave without waiting for the end of the turn, so that the other side has work while more are made. */
 const FLUSH_FRAMES = 16;
-const SLAB_BYTES = 64 * 1024;
 
 export class Peer {
   readonly #socket: Socket;
@@ -82,8 +83,7 @@ export class Peer {
   readonly #answering = new Map<number, IncomingCall>();
   readonly #maxInFlight: number;
   readonly #highWaterBytes: number;
-  #queue: { type: FrameType; operation: number; callId: number; deadlineMs: number; payload: Buffer | undefined }[] = [];
-  #queuedBytes = 0;
+  readonly #outbox: Outbox;
   #inbox: Inboxed[] = [];
   #answeredThisTurn = 0;
   #flushScheduled = false;
@@ -94,18 +94,17 @@ export class Peer {
   #draining = false;
   #sweep: NodeJS.Timeout | undefined;
   #idleWaiters: (() => void)[] = [];
-  /** Writes the kernel has not taken whole. */
-  #writing = 0;
-  #writtenWaiters: (() => void)[] = [];
-  #freeSlab: Buffer | undefined = Buffer.alloc(SLAB_BYTES);
+  readonly #deliver = (frame: Frame): void => this.#frame(frame);
 
   constructor(socket: Socket, options: PeerOptions) {
     this.#socket = socket;
     this.#options = options;
-    this.#reader = new FrameReader(options.maxPayloadBytes ?? MAX_PAYLOAD_BYTES);
+    this.#outbox = new Outbox(socket, () => this.#resumeIfRoom());
+    this.#reader = options.inlet?.reader ?? new FrameReader(options.maxPayloadBytes ?? MAX_PAYLOAD_BYTES);
     this.#maxInFlight = options.maxInFlight ?? 4096;
     this.#highWaterBytes = options.highWaterBytes ?? 32 * 1024 * 1024;
-    socket.on("data", (chunk: Buffer) => this.#receive(chunk));
+    if (options.inlet === undefined) socket.on("data", (chunk: Buffer) => this.#receive(() => this.#reader.push(chunk, this.#deliver)));
+    else options.inlet.onFilled = (bytes) => this.#receive(() => this.#reader.filled(bytes, this.#deliver));
     socket.on("drain", () => this.#resumeIfRoom());
     socket.on("error", (error) => this.#end(error));
     socket.on("close", () => this.#end(undefined));
@@ -130,20 +129,16 @@ export class Peer {
   /**
    * Sends a request; resolves with the reply's payload.
    *
-   * @param payload copied at the end of this turn of the event loop, not before: leave it alone until the reply.
+   * @param payload belongs to the channel from now on, which zeroes it whatever becomes of the request.
    * @param deadlineMs relative, 1 to 2^31-1 milliseconds.
    * @throws {HsmError} what the other side answered; DEADLINE_EXCEEDED; PROVIDER_UNAVAILABLE when too many are in
    *   flight (nothing was sent) or when the peer ended (the outcome is unknown: repeat with the same request id).
    */
-  request(operation: number, payload: Buffer, deadlineMs: number, onCallId?: (cancel: () => void) => void): Promise<Buffer> {
-    if (this.#ended) return Promise.reject(new HsmError("PROVIDER_UNAVAILABLE", "the vault is not connected", { retryAfterSeconds: 1 }));
-    if (this.#draining) return Promise.reject(new HsmError("PROVIDER_UNAVAILABLE", "shutting down", { retryAfterSeconds: 1 }));
-    if (
-      this.#pending.size >= this.#maxInFlight ||
-      this.#queuedBytes > this.#highWaterBytes ||
-      this.#socket.writableLength > this.#highWaterBytes
-    ) {
-      return Promise.reject(new HsmError("PROVIDER_UNAVAILABLE", "too many requests are in flight", { retryAfterSeconds: 1 }));
+  request(operation: number, payload: Payload, deadlineMs: number, onCallId?: (cancel: () => void) => void): Promise<Buffer> {
+    const refused = this.#whyNot();
+    if (refused !== undefined) {
+      wipePayload(payload);
+      return Promise.reject(new HsmError("PROVIDER_UNAVAILABLE", refused, { retryAfterSeconds: 1 }));
     }
     const callId = this.#nextCallId;
     this.#nextCallId = callId === 0xffffffff ? 1 : callId + 1;
@@ -153,6 +148,17 @@ export class Peer {
       this.#send(FRAME.request, operation, callId, deadlineMs, payload);
       onCallId?.(() => this.#cancel(callId));
     });
+  }
+
+  /** Why no request can be made now, if so. */
+  #whyNot(): string | undefined {
+    if (this.#ended) return "the vault is not connected";
+    if (this.#draining) return "shutting down";
+    const full =
+      this.#pending.size >= this.#maxInFlight ||
+      this.#outbox.queuedBytes > this.#highWaterBytes ||
+      this.#socket.writableLength > this.#highWaterBytes;
+    return full ? "too many requests are in flight" : undefined;
   }
 
   /**
@@ -166,7 +172,7 @@ export class Peer {
       await new Promise<void>((resolve) => this.#idleWaiters.push(resolve));
     }
     this.#flush();
-    if (this.#writing > 0 && !this.#ended) await new Promise<void>((resolve) => this.#writtenWaiters.push(resolve));
+    if (!this.#ended) await this.#outbox.written();
   }
 
   /** Ends at once. Requests in flight are rejected. */
@@ -187,12 +193,9 @@ export class Peer {
     this.#wakeIfIdle();
   }
 
-  /** Takes a request back, or tells the other side. An unsent one must not leave: its caller may wipe it from now on. */
+  /** Takes a request back, or tells the other side. */
   #withdraw(callId: number): void {
-    const unsent = this.#queue.findIndex((queued) => queued.type === FRAME.request && queued.callId === callId);
-    if (unsent === -1) return this.#send(FRAME.cancel, 0, callId, 0, undefined);
-    const [taken] = this.#queue.splice(unsent, 1);
-    this.#queuedBytes -= HEADER_BYTES + (taken?.payload?.length ?? 0);
+    if (!this.#outbox.withdraw(FRAME.request, callId)) this.#send(FRAME.cancel, 0, callId, 0, undefined);
   }
 
   #expire(): void {
@@ -210,14 +213,17 @@ export class Peer {
     }
   }
 
-  #send(type: FrameType, operation: number, callId: number, deadlineMs: number, payload: Buffer | undefined): void {
+  #send(type: FrameType, operation: number, callId: number, deadlineMs: number, payload: Payload | undefined): void {
     if (this.#ended) {
-      if (type === FRAME.reply) payload?.fill(0);
+      if (payload !== undefined) wipePayload(payload);
       return;
     }
-    this.#queue.push({ type, operation, callId, deadlineMs, payload });
-    this.#queuedBytes += HEADER_BYTES + (payload?.length ?? 0);
-    if (this.#queue.length >= FLUSH_FRAMES) return this.#flush();
+    this.#outbox.put({ type, operation, callId, deadlineMs, payload });
+    if (this.#outbox.frames >= FLUSH_FRAMES) this.#flush();
+    else this.#scheduleFlush();
+  }
+
+  #scheduleFlush(): void {
     if (this.#flushScheduled) return;
     this.#flushScheduled = true;
     setImmediate(() => {
@@ -227,38 +233,10 @@ export class Peer {
   }
 
   #flush(): void {
-    const queue = this.#queue;
-    if (queue.length === 0 || this.#ended) return;
+    if (this.#ended) return;
     // The other side knows no frame before its greeting was answered: until then everything waits.
     if (!this.#greeted && !this.#options.speaksFirst) return;
-    const bytes = this.#queuedBytes;
-    this.#queue = [];
-    this.#queuedBytes = 0;
-    let slab: Buffer;
-    if (bytes <= SLAB_BYTES && this.#freeSlab !== undefined) {
-      slab = this.#freeSlab;
-      this.#freeSlab = undefined;
-    } else {
-      slab = Buffer.allocUnsafeSlow(bytes);
-    }
-    let at = 0;
-    for (const { type, operation, callId, deadlineMs, payload } of queue) {
-      const payloadBytes = payload?.length ?? 0;
-      writeHeader(slab, at, type, 0, operation, callId, deadlineMs, payloadBytes);
-      at += HEADER_BYTES;
-      if (payload === undefined) continue;
-      slab.set(payload, at);
-      at += payloadBytes;
-      if (type === FRAME.reply) payload.fill(0);
-    }
-    this.#writing += 1;
-    this.#socket.write(at === slab.length ? slab : slab.subarray(0, at), () => {
-      slab.fill(0, 0, at);
-      this.#writing -= 1;
-      if (this.#writing === 0) for (const wake of this.#writtenWaiters.splice(0)) wake();
-      if (slab.length === SLAB_BYTES) this.#freeSlab = slab;
-      this.#resumeIfRoom();
-    });
+    this.#outbox.flush();
     this.#pauseIfFull();
   }
 
@@ -275,10 +253,10 @@ export class Peer {
     this.#socket.resume();
   }
 
-  #receive(chunk: Buffer): void {
+  #receive(read: () => void): void {
     if (this.#ended) return;
     try {
-      this.#reader.push(chunk, (frame) => this.#frame(frame));
+      read();
     } catch (error) {
       this.#end(error instanceof Error ? error : new MalformedFrame("unreadable frame"));
     }
@@ -290,9 +268,8 @@ export class Peer {
       if (frame.type !== FRAME.hello || frame.operation !== PROTOCOL_VERSION) throw new MalformedFrame("no greeting");
       this.#greeted = true;
       if (this.#options.speaksFirst) return;
-      const held = this.#queue.splice(0);
-      this.#greet();
-      this.#queue.push(...held);
+      this.#outbox.putFirst({ type: FRAME.hello, operation: PROTOCOL_VERSION, callId: 0, deadlineMs: 0, payload: undefined });
+      this.#scheduleFlush();
       return;
     }
     switch (frame.type) {
@@ -371,7 +348,7 @@ export class Peer {
   }
 
   #answer(frame: Frame, call: IncomingCall, answer: Answer): void {
-    let result: Buffer | Promise<Buffer>;
+    let result: Payload | Promise<Payload>;
     try {
       result = answer(call);
     } catch (error) {
@@ -389,7 +366,7 @@ export class Peer {
     }
   }
 
-  #answered(frame: Frame, type: FrameType, payload: Buffer): void {
+  #answered(frame: Frame, type: FrameType, payload: Payload): void {
     this.#answering.delete(frame.callId);
     // The request may have carried a plaintext or a credential; nobody needs it any more.
     frame.payload.fill(0);
@@ -420,9 +397,8 @@ export class Peer {
     }
     this.#pending.clear();
     this.#answering.clear();
-    for (const { type, payload } of this.#queue.splice(0)) if (type === FRAME.reply) payload?.fill(0);
+    this.#outbox.discard();
     this.#wakeIfIdle();
-    for (const wake of this.#writtenWaiters.splice(0)) wake();
     this.#options.onEnd?.(reason);
   }
 }

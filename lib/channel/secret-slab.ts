@@ -24,3 +24,10 @@ export function takeBytes(length: number): Buffer {
   at += length;
   return piece;
 }
+
+/** A copy of bytes in such memory. */
+export function copyBytes(bytes: Uint8Array): Buffer {
+  const copy = takeBytes(bytes.length);
+  copy.set(bytes);
+  return copy;
+}

@@ -2,6 +2,7 @@
  * From a surface to the vault and back: admission, evidence, one frame each way.
  */
 import { encodeCall, type Evidence } from "@keystead/channel/call";
+import { wipePayload, type Payload } from "@keystead/channel/payload";
 import { asHsmError, type HsmError } from "@keystead/contract/errors";
 import type { Operation } from "@keystead/contract/operation";
 import type { Admission } from "./admission.ts";
@@ -14,8 +15,8 @@ import type { VaultLink } from "./vault-link.ts";
 export interface Forwarded {
   readonly operation: Operation;
   readonly requestId: string;
-  /** The request message, protobuf. It is wiped. */
-  readonly body: Uint8Array;
+  /** The request message, protobuf, perhaps in pieces. It is wiped. */
+  readonly body: Payload;
   /** What the caller asked for, in milliseconds. */
   readonly deadlineMs: number | undefined;
 }
@@ -36,16 +37,22 @@ export interface Desk {
 
 export function forwarder(link: VaultLink, admission: Admission): Forward {
   return async (exchange, { operation, requestId, body, deadlineMs }) => {
-    admission.enter();
+    let call: Payload;
     try {
-      const evidence: Evidence = evidenceOf(exchange, requestId);
-      const call = encodeCall(evidence, body);
-      body.fill(0);
+      admission.enter();
       try {
-        return await link.request(operation.number, call, admission.deadlineMs(deadlineMs), (cancel) => exchange.onAbort(cancel));
-      } finally {
-        call.fill(0);
+        const evidence: Evidence = evidenceOf(exchange, requestId);
+        call = encodeCall(evidence, body);
+      } catch (error) {
+        admission.leave();
+        throw error;
       }
+    } catch (error) {
+      wipePayload(body);
+      throw error;
+    }
+    try {
+      return await link.request(operation.number, call, admission.deadlineMs(deadlineMs), (cancel) => exchange.onAbort(cancel));
     } finally {
       admission.leave();
     }

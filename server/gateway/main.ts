@@ -4,6 +4,7 @@
  * @see ARCHITECTURE.md
  */
 import { Socket } from "node:net";
+import { Inlet } from "@keystead/channel/inlet";
 import type { GatewayConfig } from "@keystead/contract/config";
 import { createLogger } from "@keystead/contract/logging";
 import { VERSION } from "@keystead/contract/version";
@@ -38,7 +39,8 @@ async function start({ config, speaksFirst }: StartMessage): Promise<void> {
     process.exit(70);
   });
   const link = new VaultLink(log, config.limits.maxInFlight + SELF_QUESTIONS);
-  link.join(new Socket({ fd: 3, readable: true, writable: true }), speaksFirst);
+  const inlet = new Inlet();
+  link.join(new Socket({ fd: 3, readable: true, writable: true, onread: inlet.onread }), speaksFirst, inlet);
   const opening = openGateway(config, link, log);
   let draining = false;
   const drain = async (): Promise<void> => {

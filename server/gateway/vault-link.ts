@@ -2,6 +2,8 @@
  * The line to the vault: one peer at a time, replaced when the launcher hands over a new one.
  */
 import { Socket } from "node:net";
+import type { Inlet } from "@keystead/channel/inlet";
+import { wipePayload, type Payload } from "@keystead/channel/payload";
 import { Peer } from "@keystead/channel/peer";
 import { HsmError } from "@keystead/contract/errors";
 import type { Logger } from "@keystead/contract/logging";
@@ -16,11 +18,12 @@ export class VaultLink {
     this.#maxInFlight = maxInFlight;
   }
 
-  /** Talks over this socket from now on. */
-  join(socket: Socket, speaksFirst: boolean): void {
+  /** Talks over this socket from now on. @param inlet what the socket was made to read into, if anything */
+  join(socket: Socket, speaksFirst: boolean, inlet?: Inlet): void {
     const before = this.#peer;
     const peer: Peer = new Peer(socket, {
       speaksFirst,
+      ...(inlet === undefined ? {} : { inlet }),
       maxInFlight: this.#maxInFlight,
       onEnd: (reason) => {
         if (this.#peer !== peer) return;
@@ -40,10 +43,12 @@ export class VaultLink {
     return this.#peer !== undefined;
   }
 
-  /** @throws {HsmError} what the vault answered; PROVIDER_UNAVAILABLE when there is none */
-  request(operation: number, payload: Buffer, deadlineMs: number, onCall?: (cancel: () => void) => void): Promise<Buffer> {
-    if (this.#peer === undefined)
+  /** The payload is zeroed, as by {@link Peer.request}. @throws {HsmError} what the vault answered; PROVIDER_UNAVAILABLE when there is none */
+  request(operation: number, payload: Payload, deadlineMs: number, onCall?: (cancel: () => void) => void): Promise<Buffer> {
+    if (this.#peer === undefined) {
+      wipePayload(payload);
       return Promise.reject(new HsmError("PROVIDER_UNAVAILABLE", "the vault is not connected; nothing was done", { retryAfterSeconds: 1 }));
+    }
     return this.#peer.request(operation, payload, deadlineMs, onCall);
   }
 

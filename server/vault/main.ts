@@ -11,6 +11,7 @@ import { secureHeapUsed } from "node:crypto";
 import { Socket } from "node:net";
 import { dirname, join } from "node:path";
 import { create, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
+import { Inlet } from "@keystead/channel/inlet";
 import { Peer } from "@keystead/channel/peer";
 import type { VaultConfig } from "@keystead/contract/config";
 import { HsmError, asHsmError } from "@keystead/contract/errors";
@@ -357,9 +358,10 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
   if (!memoryLocked) log.warn("private keys are not in locked memory; raise LimitMEMLOCK");
 
   let peer: Peer | undefined;
-  const join_ = (socket: Socket, first: boolean): void => {
+  const join_ = (socket: Socket, first: boolean, inlet?: Inlet): void => {
     peer?.destroy();
     const joined: Peer = new Peer(socket, {
+      ...(inlet === undefined ? {} : { inlet }),
       answer: (call) => monitor.answer(call),
       speaksFirst: first,
       maxInFlight: config.limits.maxInFlight,
@@ -389,7 +391,8 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
   });
   process.on("disconnect", () => void stop());
   process.on("SIGTERM", () => void stop());
-  join_(new Socket({ fd: 3, readable: true, writable: true }), speaksFirst);
+  const inlet = new Inlet();
+  join_(new Socket({ fd: 3, readable: true, writable: true, onread: inlet.onread }), speaksFirst, inlet);
   const reload = config.auth.keySetReloadSeconds;
   if (reload > 0 && config.auth.keySets.length > 0) watchKeySets(config, authenticator, log, reload);
   process.send?.({ kind: "ready", phase: monitor.phase });

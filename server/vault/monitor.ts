@@ -9,8 +9,9 @@
  *
  * @see ARCHITECTURE.md "The life of one Sign"; README.privsep of OpenSSH for the idea
  */
-import { create, fromBinary, toBinary, type DescMessage, type Message, type MessageShape } from "@bufbuild/protobuf";
+import { fromBinary, toBinary, type DescMessage, type Message, type MessageShape } from "@bufbuild/protobuf";
 import { hash } from "node:crypto";
+import { wholeOf, type Payload } from "@keystead/channel/payload";
 import type { IncomingCall } from "@keystead/channel/peer";
 import { decodeCall, type DecodedCall } from "@keystead/channel/call";
 import { HsmError, asHsmError } from "@keystead/contract/errors";
@@ -29,6 +30,7 @@ import { passGates, type ApprovalDemand, type Asked, type Gate, type Held } from
 import { uncommonUse } from "./grant.ts";
 import type { Context, Handler, Invocation, ItemResult, Result } from "./operations/handler.ts";
 import { HANDLERS } from "./operations/register.ts";
+import { encodeReply } from "./operations/reply.ts";
 
 /** What a request carries besides its message. */
 export interface Circumstances {
@@ -137,14 +139,14 @@ export class Monitor {
   }
 
   /** Answers a frame of the gateway. @throws {MalformedFrame} at once, when its envelope cannot be read */
-  answer(call: IncomingCall): Buffer | Promise<Buffer> {
+  answer(call: IncomingCall): Payload | Promise<Payload> {
     if (call.operation === SELF.health || call.operation === SELF.metrics) return this.#options.self(call.operation);
     const operation = operationByNumber(call.operation);
     if (operation === undefined) throw new HsmError("OPERATION_NOT_SUPPORTED", "there is no such operation");
     return this.#request(operation, decodeCall(call.payload), call);
   }
 
-  async #request(operation: Operation, decoded: DecodedCall, call: IncomingCall): Promise<Buffer> {
+  async #request(operation: Operation, decoded: DecodedCall, call: IncomingCall): Promise<Payload> {
     const { evidence, body } = decoded;
     const draft: Draft = {
       keyId: "",
@@ -176,7 +178,7 @@ export class Monitor {
   }
 
   /** Performs an operation for a principal that is already known: the entrance of ceremonies and duties. */
-  perform<I extends DescMessage>(operation: Operation<I>, request: MessageShape<I>, about: Circumstances): Promise<Buffer> {
+  async perform<I extends DescMessage>(operation: Operation<I>, request: MessageShape<I>, about: Circumstances): Promise<Buffer> {
     const draft: Draft = {
       keyId: "",
       otherKeyId: "",
@@ -185,12 +187,14 @@ export class Monitor {
       decision: "refuse",
       payload: payloadDigest(operation as unknown as Operation, toBinary(operation.method.input, request)),
     };
-    return this.#perform(
-      operation as unknown as Operation,
-      () => checked(operation as unknown as Operation, request),
-      about,
-      draft,
-      performance.now(),
+    return wholeOf(
+      await this.#perform(
+        operation as unknown as Operation,
+        () => checked(operation as unknown as Operation, request),
+        about,
+        draft,
+        performance.now(),
+      ),
     );
   }
 
@@ -200,7 +204,7 @@ export class Monitor {
     about: Circumstances,
     draft: Draft,
     started: number,
-  ): Promise<Buffer> {
+  ): Promise<Payload> {
     const { principal } = about;
     let result: Result<DescMessage> | undefined;
     let held = false;
@@ -263,7 +267,7 @@ export class Monitor {
       await this.#record(operation, draft, "OK", principal, about.requestId, result, patient);
       result.change?.settle(true);
       this.#options.observe(operation, draft.namespace, "OK", (performance.now() - started) / 1000);
-      return encode(operation, result);
+      return encodeReply(operation.method.output, result);
     } catch (thrown) {
       const error = asHsmError(thrown);
       if (error.code === "SELF_TEST_FAILED") this.fail(error);
@@ -532,12 +536,6 @@ function refuseUnknownFieldsDeep(desc: DescMessage, message: Message): void {
     const inner = (message as unknown as Readonly<Record<string, Message | undefined>>)[field.localName];
     if (inner !== undefined) refuseUnknownFieldsDeep(field.message, inner);
   }
-}
-
-function encode(operation: Operation, result: Result<DescMessage>): Buffer {
-  const bytes = toBinary(operation.method.output, create(operation.method.output, result.reply));
-  if (result.secrets !== undefined) wipe(...result.secrets);
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 /** What an item's digest covers: its data, whatever its kind calls it. */

@@ -21,6 +21,8 @@ export const GCM_NONCE_BYTES = 12;
 export const GCM_TAG_BYTES = 16;
 export type GcmName = "aes-128-gcm" | "aes-192-gcm" | "aes-256-gcm";
 const OPTIONS = { authTagLength: GCM_TAG_BYTES };
+/** OpenSSL is given so much at once: Node makes a buffer for each result, and one of this size is still in the cache. */
+const PIECE_BYTES = 64 * 1024;
 
 /**
  * `plaintext` sealed under a nonce the caller answers for: ct || tag.
@@ -31,13 +33,29 @@ const OPTIONS = { authTagLength: GCM_TAG_BYTES };
  * @internal
  */
 export function sealWithNonce(name: GcmName, key: KeyObject, nonce: Uint8Array, plaintext: Uint8Array, additionalData: Uint8Array): Buffer {
+  const sealed = Buffer.allocUnsafeSlow(plaintext.byteLength + GCM_TAG_BYTES);
+  sealTo(sealed, 0, name, key, nonce, plaintext, additionalData);
+  return sealed;
+}
+
+/** Writes ct || tag at `at` of `target`. */
+function sealTo(
+  target: Buffer,
+  at: number,
+  name: GcmName,
+  key: KeyObject,
+  nonce: Uint8Array,
+  plaintext: Uint8Array,
+  additionalData: Uint8Array,
+): void {
   const cipher = createCipheriv(name, key, nonce, OPTIONS);
   cipher.setAAD(additionalData);
-  const sealed = Buffer.allocUnsafeSlow(plaintext.byteLength + GCM_TAG_BYTES);
-  sealed.set(cipher.update(plaintext), 0);
+  if (plaintext.byteLength <= PIECE_BYTES) target.set(cipher.update(plaintext), at);
+  else
+    for (let from = 0; from < plaintext.byteLength; from += PIECE_BYTES)
+      target.set(cipher.update(plaintext.subarray(from, from + PIECE_BYTES)), at + from);
   cipher.final();
-  sealed.set(cipher.getAuthTag(), plaintext.byteLength);
-  return sealed;
+  target.set(cipher.getAuthTag(), at + plaintext.byteLength);
 }
 
 /**
@@ -84,6 +102,15 @@ function aesGcm(algorithm: AlgorithmName, name: GcmName): Mechanism {
       check(params);
       const nonce = nonceFor(params.nonce, GCM_NONCE_BYTES);
       return { ciphertext: sealWithNonce(name, key, nonce, plaintext, params.additionalData ?? NO_DATA), nonce };
+    },
+    encryptBehind(key, plaintext, params, headBytes) {
+      check(params);
+      const nonce = nonceFor(params.nonce, GCM_NONCE_BYTES);
+      const at = headBytes + GCM_NONCE_BYTES;
+      const bytes = Buffer.allocUnsafeSlow(at + plaintext.byteLength + GCM_TAG_BYTES).fill(0, 0, headBytes);
+      bytes.set(nonce, headBytes);
+      sealTo(bytes, at, name, key, nonce, plaintext, params.additionalData ?? NO_DATA);
+      return { bytes, nonceBytes: GCM_NONCE_BYTES };
     },
     decrypt(key, { ciphertext, nonce }, params) {
       check(params);

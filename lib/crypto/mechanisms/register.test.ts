@@ -189,6 +189,22 @@ async function keepsCipher(kind: CipherKind, cipher: Cipher<Key>, key: Key, othe
       for (const each of broken) fails(await settled(cipher.decryptPooled(key, each, params)));
     }
   }
+  if (cipher.encryptBehind !== undefined) {
+    for (const [length, headBytes] of [
+      [0, 0],
+      [1, 8],
+      [65_536, 3],
+      [200_001, 8],
+    ] as const) {
+      const plaintext = randomBytes(length);
+      const { bytes, nonceBytes }: { bytes: Buffer; nonceBytes: number } = cipher.encryptBehind(key, plaintext, params, headBytes);
+      const head = bytes.subarray(0, headBytes);
+      const nonce = bytes.subarray(headBytes, headBytes + nonceBytes);
+      assert.ok(head.every((byte) => byte === 0));
+      assert.deepEqual(cipher.decrypt(key, { nonce, ciphertext: bytes.subarray(headBytes + nonceBytes) }, params), plaintext);
+    }
+    assert.throws(() => cipher.encryptBehind?.(key, Buffer.alloc(1), REFUSED_CIPHER_PARAMS[kind][0] as never, 0), PARAM);
+  }
   if (kind === "CBC") {
     // A whole block of zeros as last plaintext block is never sound padding.
     const { ciphertext, nonce } = cipher.encrypt(key, Buffer.alloc(32), params);

@@ -3,6 +3,7 @@
  * in, and time. What strangers send before anybody knows who they are must not fill the memory of the gateway.
  */
 import type { Readable } from "node:stream";
+import { wholeOf } from "@keystead/channel/payload";
 import { HsmError } from "@keystead/contract/errors";
 
 /** What a client may still send after it was refused, so that it can read the refusal; beyond it is cut off. */
@@ -43,7 +44,12 @@ export class BodyIntake {
    * @throws {HsmError} REQUEST_TOO_LARGE as soon as more was announced or came; DEADLINE_EXCEEDED; CANCELLED;
    *   PROVIDER_UNAVAILABLE when too much is coming in at once
    */
-  collect(stream: Readable, announced: number | undefined, limitBytes: number): Promise<Buffer> {
+  async collect(stream: Readable, announced: number | undefined, limitBytes: number): Promise<Buffer> {
+    return wholeOf(await this.pieces(stream, announced, limitBytes));
+  }
+
+  /** The same in the pieces it came in, which may be none. */
+  pieces(stream: Readable, announced: number | undefined, limitBytes: number): Promise<Buffer[]> {
     return new Promise((resolve, reject) => {
       let chunks: Buffer[] = [];
       let bytes = 0;
@@ -78,7 +84,7 @@ export class BodyIntake {
       };
       const end = (): void => {
         settle();
-        resolve(joined(chunks, bytes));
+        resolve(chunks);
       };
       const gone = (): void => fail(new HsmError("CANCELLED", "the client went away"));
       const unfinished: Unfinished = { begun: performance.now(), fail };
@@ -103,15 +109,4 @@ export class BodyIntake {
     clearInterval(this.#sweep);
     this.#sweep = undefined;
   }
-}
-
-function joined(chunks: readonly Buffer[], bytes: number): Buffer {
-  if (chunks.length === 1) return chunks[0] as Buffer;
-  const whole = Buffer.allocUnsafeSlow(bytes);
-  let at = 0;
-  for (const chunk of chunks) {
-    at += chunk.copy(whole, at);
-    chunk.fill(0);
-  }
-  return whole;
 }

@@ -3,6 +3,7 @@
  *
  * Surfaces speak to this and to nothing below it. Nothing here interprets a body.
  */
+import type { Payload } from "@keystead/channel/payload";
 import type { Listener } from "@keystead/channel/call";
 
 /** What is known of the connection an exchange came over; the same object for all its exchanges. */
@@ -32,10 +33,14 @@ export interface Exchange {
    * @throws {HsmError} REQUEST_TOO_LARGE as soon as more than `limitBytes` were announced or came; CANCELLED
    */
   readBody(limitBytes: number): Promise<Buffer>;
+  /** The whole body in the pieces it came in; otherwise as {@link readBody}. */
+  readPieces(limitBytes: number): Promise<Buffer[]>;
   /** The body in pieces, for streaming methods. */
   readonly chunks: AsyncIterable<Buffer>;
-  /** Answers whole. A buffer is wiped once it is written; text leaves in one write with the head. Trailers need HTTP/2. */
-  respond(status: number, headers: HeaderValues, body?: Buffer | string, trailers?: HeaderValues): void;
+  /** Answers whole. A buffer is wiped once it is written; text leaves in one write with the head. */
+  respond(status: number, headers: HeaderValues, body?: Buffer | string): void;
+  /** Answers whole, perhaps in pieces that are wiped once they are written. Needs HTTP/2. */
+  respondWithTrailers(status: number, headers: HeaderValues, body: Payload, trailers: HeaderValues): void;
   /** Begins a streaming answer. */
   start(status: number, headers: HeaderValues): void;
   /** Resolves when there is room for more. */

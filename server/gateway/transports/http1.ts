@@ -131,8 +131,16 @@ class Http1Exchange implements Exchange {
   }
 
   readBody(limitBytes: number): Promise<Buffer> {
+    return this.#intake.collect(this.#request, this.#announced, limitBytes);
+  }
+
+  readPieces(limitBytes: number): Promise<Buffer[]> {
+    return this.#intake.pieces(this.#request, this.#announced, limitBytes);
+  }
+
+  get #announced(): number | undefined {
     const announced = this.#request.headers["content-length"];
-    return this.#intake.collect(this.#request, announced === undefined ? undefined : Number(announced), limitBytes);
+    return announced === undefined ? undefined : Number(announced);
   }
 
   respond(status: number, headers: HeaderValues, body: Buffer | string = ""): void {
@@ -146,6 +154,10 @@ class Http1Exchange implements Exchange {
     if (typeof body !== "string") response.once("close", () => body.fill(0));
     if (this.method === "HEAD") response.end();
     else response.end(body);
+  }
+
+  respondWithTrailers(): never {
+    throw new TypeError("there are no trailers in HTTP/1.1 here");
   }
 
   start(status: number, headers: HeaderValues): void {

@@ -8,6 +8,7 @@
  */
 import { createServer, type Http2Server, type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
+import { piecesOf, wipePayload, type Payload } from "@keystead/channel/payload";
 import { HsmError } from "@keystead/contract/errors";
 import type { BodyIntake } from "./body-intake.ts";
 import type { Connection, Dispatch, Exchange, HeaderValues } from "./exchange.ts";
@@ -17,10 +18,12 @@ import { wipeWritten, type WriteQueue } from "./wipe-written.ts";
 const SETTINGS = Object.freeze({
   maxConcurrentStreams: 512,
   maxHeaderListSize: 32 * 1024,
-  initialWindowSize: 256 * 1024,
+  initialWindowSize: 1024 * 1024,
   enablePush: false,
 });
 const SESSION_MEMORY_MB = 32;
+/** What one connection may have under way, on all streams together; HTTP/2's own 64 KiB stop a large body every 32 KiB. */
+const CONNECTION_WINDOW_BYTES = 4 * 1024 * 1024;
 
 /** How long a connection may be silent: before its first request, and between requests. */
 const FIRST_REQUEST_MS = 10_000;
@@ -62,6 +65,7 @@ export class Http2Front {
       this.#sessions.add(session);
       session.once("close", () => this.#sessions.delete(session));
       session.on("error", () => session.destroy());
+      session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
       session.setTimeout(FIRST_REQUEST_MS, () => session.close());
       session.once("stream", () => session.setTimeout(IDLE_MS));
       if (this.#draining) drainSession(session);
@@ -155,26 +159,38 @@ class Http2Exchange implements Exchange {
   }
 
   readBody(limitBytes: number): Promise<Buffer> {
-    const announced = this.#headers["content-length"];
-    return this.#intake.collect(this.#stream, announced === undefined ? undefined : Number(announced), limitBytes);
+    return this.#intake.collect(this.#stream, this.#announced, limitBytes);
   }
 
-  respond(status: number, headers: HeaderValues, content?: Buffer | string, trailers?: HeaderValues): void {
+  readPieces(limitBytes: number): Promise<Buffer[]> {
+    return this.#intake.pieces(this.#stream, this.#announced, limitBytes);
+  }
+
+  get #announced(): number | undefined {
+    const announced = this.#headers["content-length"];
+    return announced === undefined ? undefined : Number(announced);
+  }
+
+  respond(status: number, headers: HeaderValues, content?: Buffer | string): void {
     const body = typeof content === "string" ? Buffer.from(content, "utf8") : content;
     const stream = this.#stream;
     if (stream.destroyed || stream.closed || stream.headersSent) return void body?.fill(0);
-    if (trailers === undefined) {
-      const endStream = body === undefined || this.method === "HEAD";
-      stream.respond({ ":status": status, ...headers } as never, { endStream });
-      if (body !== undefined && endStream) body.fill(0);
-      else if (body !== undefined) stream.end(wipedOnClose(stream, body, this.#queue));
-      return;
-    }
+    const endStream = body === undefined || this.method === "HEAD";
+    stream.respond({ ":status": status, ...headers } as never, { endStream });
+    if (body !== undefined && endStream) body.fill(0);
+    else if (body !== undefined) stream.end(wipedOnClose(stream, body, this.#queue));
+  }
+
+  respondWithTrailers(status: number, headers: HeaderValues, body: Payload, trailers: HeaderValues): void {
+    const stream = this.#stream;
+    if (stream.destroyed || stream.closed || stream.headersSent) return wipePayload(body);
     this.#trailers = trailers;
     stream.once("wantTrailers", () => this.#sendTrailers());
     stream.respond({ ":status": status, ...headers } as never, { waitForTrailers: true });
-    if (body === undefined) stream.end();
-    else stream.end(wipedOnClose(stream, body, this.#queue));
+    const pieces = piecesOf(body);
+    stream.cork();
+    for (const piece of pieces) stream.write(wipedOnClose(stream, piece, this.#queue));
+    stream.end();
   }
 
   start(status: number, headers: HeaderValues): void {

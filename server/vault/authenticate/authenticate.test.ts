@@ -73,7 +73,7 @@ const call = (more: Partial<Evidence>): DecodedCall =>
     encodeCall(
       { listener: LISTENER.tls, address: "::1", requestId: "r", token: "", certificate: Buffer.alloc(0), ...more },
       Buffer.alloc(0),
-    ),
+    ) as Buffer,
   );
 const authenticator = (more: Partial<AuthenticatorOptions> = {}): Authenticator =>
   new Authenticator({ authorities: [], certificates: [], keySets: [keySet()], developmentPrincipal: undefined, now: () => NOW, ...more });

@@ -11,20 +11,25 @@ import { HsmError } from "@keystead/contract/errors";
 const MAGIC_0 = 0x4b;
 const MAGIC_1 = 0x53;
 const FORMAT = 1;
-const HEAD_BYTES = 8;
+export const HEAD_BYTES = 8;
 
 /** The one answer to every ciphertext that does not open. */
 export const decryptionFailed = (): HsmError => new HsmError("DECRYPTION_FAILED", "the ciphertext does not decrypt under this key");
 
 export function encodeCiphertext(version: number, nonce: Uint8Array, ciphertext: Uint8Array): Buffer {
   const bytes = Buffer.alloc(HEAD_BYTES + nonce.length + ciphertext.length);
+  bytes.set(nonce, HEAD_BYTES);
+  bytes.set(ciphertext, HEAD_BYTES + nonce.length);
+  return headed(bytes, version, nonce.length);
+}
+
+/** Writes the head in front of nonce and ciphertext, where {@link HEAD_BYTES} were left free. */
+export function headed(bytes: Buffer, version: number, nonceBytes: number): Buffer {
   bytes[0] = MAGIC_0;
   bytes[1] = MAGIC_1;
   bytes[2] = FORMAT;
   bytes.writeUInt32BE(version, 3);
-  bytes[7] = nonce.length;
-  bytes.set(nonce, HEAD_BYTES);
-  bytes.set(ciphertext, HEAD_BYTES + nonce.length);
+  bytes[7] = nonceBytes;
   return bytes;
 }
 

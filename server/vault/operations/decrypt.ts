@@ -21,5 +21,5 @@ export const decrypt = handler(operation, async (invocation, { objects, provider
   const key = await objects.open(grantOf(invocation), sealed?.version ?? 0, decryptionFailed);
   if (sealed === undefined) throw decryptionFailed();
   const plaintext = provider.decrypt(key, sealed, cipherParams(key.algorithm, request));
-  return { reply: { plaintext, version: key.version }, version: key.version, secrets: [plaintext] };
+  return { reply: { plaintext, version: key.version }, own: "plaintext", version: key.version, secrets: [plaintext] };
 });

@@ -6,5 +6,5 @@ import { handler } from "./handler.ts";
 /** Bytes of OpenSSL's generator. */
 export const generateRandom = handler(operation, async ({ request }) => {
   const random = fillRandom(secretBuffer(request.sizeBytes));
-  return { reply: { random }, secrets: [random] };
+  return { reply: { random }, own: "random", secrets: [random] };
 });

@@ -94,6 +94,8 @@ export interface ItemResult {
 
 export interface Result<O extends DescMessage> {
   readonly reply: MessageInitShape<O>;
+  /** A bytes field of the reply whose memory nobody else uses or will use: a large one leaves without being copied. */
+  readonly own?: string;
   /** For the audit event, when the request did not say. */
   readonly keyId?: string;
   /** A second key, for the same. */

@@ -159,6 +159,18 @@ export class SoftwareProvider {
     return this.#cipher(key, "encrypt").encrypt(key.publicKey ?? key.key, plaintext, params);
   }
 
+  /** As {@link encrypt}, laid out as `headBytes` zeros || nonce || ciphertext. */
+  encryptBehind(key: OpenKey, plaintext: Uint8Array, params: CipherParams, headBytes: number): { bytes: Buffer; nonceBytes: number } {
+    const cipher = this.#cipher(key, "encrypt");
+    const used = key.publicKey ?? key.key;
+    if (cipher.encryptBehind !== undefined) return cipher.encryptBehind(used, plaintext, params, headBytes);
+    const { ciphertext, nonce } = cipher.encrypt(used, plaintext, params);
+    const bytes = Buffer.alloc(headBytes + nonce.length + ciphertext.length);
+    bytes.set(nonce, headBytes);
+    bytes.set(ciphertext, headBytes + nonce.length);
+    return { bytes, nonceBytes: nonce.length };
+  }
+
   /** The caller wipes the plaintext. */
   decrypt(key: OpenKey, sealed: Ciphertext, params: CipherParams): Buffer {
     return this.#cipher(key, "decrypt").decrypt(key.key, sealed, params);

@@ -125,7 +125,7 @@ async function onlyReply(replies: AsyncIterable<Uint8Array>): Promise<Buffer> {
 }
 
 /** A message from protobuf's own JSON. The bytes are wiped. */
-function messageOf(desc: DescMessage, body: Buffer): Uint8Array {
+function messageOf(desc: DescMessage, body: Buffer): Buffer {
   let json: JsonValue;
   try {
     json = parseStrictJson(body.length === 0 ? Buffer.from("{}", "utf8") : body);
@@ -133,7 +133,8 @@ function messageOf(desc: DescMessage, body: Buffer): Uint8Array {
     body.fill(0);
   }
   try {
-    return toBinary(desc, fromJson(desc, json));
+    const { buffer, byteOffset, byteLength } = toBinary(desc, fromJson(desc, json));
+    return Buffer.from(buffer, byteOffset, byteLength);
   } catch (error) {
     // The library's message may quote the value; only the field's name is repeated.
     const [, field] = /field ([\w.]+)/.exec(error instanceof Error ? error.message : "") ?? [];

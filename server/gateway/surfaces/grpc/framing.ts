@@ -5,6 +5,7 @@
  *
  * @see https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md "Length-Prefixed-Message"
  */
+import { payloadBytes, type Payload } from "@keystead/channel/payload";
 import { takeBytes } from "@keystead/channel/secret-slab";
 import { HsmError } from "@keystead/contract/errors";
 
@@ -27,6 +28,18 @@ export function framed(message: Uint8Array, flags = 0): Buffer {
   return frame;
 }
 
+/** A message from this size on is not copied behind its prefix. */
+const LARGE_MESSAGE_BYTES = 32 * 1024;
+
+/** A message behind its prefix, in pieces when it is large: then the last is the message itself. */
+export function framedPieces(message: Buffer): Payload {
+  if (message.length < LARGE_MESSAGE_BYTES) return framed(message);
+  const prefix = takeBytes(PREFIX_BYTES);
+  prefix[0] = 0;
+  prefix.writeUInt32BE(message.length, 1);
+  return [prefix, message];
+}
+
 /** Length of the message behind a prefix. */
 function lengthIn(bytes: Buffer, limitBytes: number): number {
   const flags = bytes[0] as number;
@@ -38,18 +51,41 @@ function lengthIn(bytes: Buffer, limitBytes: number): number {
 }
 
 /**
- * The one message of a unary request: a view into `body`.
+ * The one message of a unary request, in the pieces its body came in: views into them.
  *
  * The body was read within its limit, so its length bounds the message.
  *
  * @throws {HsmError} INVALID_REQUEST unless the body is exactly one message; OPERATION_NOT_SUPPORTED when compressed
  */
-export function onlyMessage(body: Buffer): Buffer {
-  if (body.length < PREFIX_BYTES) throw invalid("the request holds no message");
-  const length = lengthIn(body, Infinity);
-  if (body.length < PREFIX_BYTES + length) throw invalid("the message is cut short");
-  if (body.length > PREFIX_BYTES + length) throw invalid("the request holds more than one message");
-  return body.subarray(PREFIX_BYTES);
+export function onlyMessage(body: readonly Buffer[]): Payload {
+  const bytes = payloadBytes(body);
+  if (bytes < PREFIX_BYTES) throw invalid("the request holds no message");
+  const [first, ...rest] = behindPrefix(body);
+  const length = lengthIn(prefixOf(body), Infinity);
+  if (bytes < PREFIX_BYTES + length) throw invalid("the message is cut short");
+  if (bytes > PREFIX_BYTES + length) throw invalid("the request holds more than one message");
+  return first === undefined ? Buffer.alloc(0) : rest.length === 0 ? first : [first, ...rest];
+}
+
+/** The first five bytes, which may lie in as many pieces. */
+function prefixOf(body: readonly Buffer[]): Buffer {
+  const [first] = body;
+  if (first !== undefined && first.length >= PREFIX_BYTES) return first;
+  const prefix = Buffer.alloc(PREFIX_BYTES);
+  let at = 0;
+  for (const piece of body) at += piece.copy(prefix, at);
+  return prefix;
+}
+
+/** What follows the first five bytes. */
+function behindPrefix(body: readonly Buffer[]): Buffer[] {
+  let skip = PREFIX_BYTES;
+  const rest: Buffer[] = [];
+  for (const piece of body) {
+    if (piece.length > skip) rest.push(skip === 0 ? piece : piece.subarray(skip));
+    skip = Math.max(0, skip - piece.length);
+  }
+  return rest;
 }
 
 /**

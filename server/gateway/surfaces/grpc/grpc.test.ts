@@ -14,7 +14,15 @@ import {
   ServerReflectionRequestSchema as AlphaRequest,
   ServerReflectionResponseSchema as AlphaResponse,
 } from "@keystead/contract/generated/grpc/reflection/v1alpha/reflection_pb";
-import { ErrorDetailSchema, SignRequestSchema, SignResponseSchema, type SignRequest } from "@keystead/contract/generated/hsm/hsm_pb";
+import {
+  EncryptRequestSchema,
+  EncryptResponseSchema,
+  ErrorDetailSchema,
+  SignRequestSchema,
+  SignResponseSchema,
+  type EncryptRequest,
+  type SignRequest,
+} from "@keystead/contract/generated/hsm/hsm_pb";
 import type { Answers } from "../../testing/answering-vault.ts";
 import { h2c, http2, type StreamReply } from "../../testing/http.ts";
 import { testGateway, type TestGateway } from "../../testing/test-gateway.ts";
@@ -90,6 +98,25 @@ test("grpc-js gets an answer and the request id", async (context) => {
   const response = fromBinary(SignResponseSchema, reply);
   assert.deepEqual([Buffer.from(response.signature).toString(), response.keyId], ["hello", "k"]);
   assert.equal(metadata.get("x-request-id")[0], gateway.vault.seen[0]?.evidence.requestId);
+});
+
+test("a message of two mebibytes goes whole both ways, as many at once as one connection carries", async (context) => {
+  const gateway = await testGateway(
+    context,
+    { Encrypt: ({ plaintext, keyId }: EncryptRequest) => ({ ciphertext: plaintext, keyId }) },
+    { limits: { bodyBytes: 4 * 1024 * 1024 } },
+  );
+  const from = client(context, gateway);
+  await Promise.all(
+    Array.from({ length: 6 }, async (_, index) => {
+      const plaintext = Buffer.alloc(2 * 1024 * 1024, index + 1);
+      const message = toBinary(EncryptRequestSchema, create(EncryptRequestSchema, { keyId: `k${index}`, plaintext }));
+      const { reply } = await unary(from, "/hsm.HsmService/Encrypt", message);
+      const response = fromBinary(EncryptResponseSchema, reply);
+      assert.equal(response.keyId, `k${index}`);
+      assert.ok(plaintext.equals(response.ciphertext));
+    }),
+  );
 });
 
 test("grpc-js gets an error with status, message, details, code and number", async (context) => {

@@ -2,11 +2,12 @@
  * gRPC and gRPC-Web. The message bytes go to the vault as they came and its answer's bytes to the client: the vault
  * parses, this surface only frames.
  */
+import { wholeOf } from "@keystead/channel/payload";
 import { HsmError } from "@keystead/contract/errors";
 import { requestIdOf } from "../../evidence/evidence.ts";
 import { refusalOf, type Desk } from "../../forward.ts";
 import type { Exchange, HeaderValues } from "../../transports/exchange.ts";
-import { PREFIX_BYTES, framed, messages, onlyMessage } from "./framing.ts";
+import { PREFIX_BYTES, framed, framedPieces, messages, onlyMessage } from "./framing.ts";
 import { operationAt } from "./services.ts";
 import { SUCCESS_TRAILERS, failureTrailers } from "./status.ts";
 import type { StreamingMethod } from "./streaming-method.ts";
@@ -57,18 +58,17 @@ async function unary(desk: Desk, exchange: Exchange, type: string, requestId: st
   if (!TYPES.test(type)) throw new HsmError("OPERATION_NOT_SUPPORTED", "only protobuf messages are understood");
   const operation = operationAt(exchange.path);
   if (operation === undefined) throw new HsmError("OPERATION_NOT_SUPPORTED", "there is no such method");
-  const raw = await exchange.readBody(desk.bodyBytes + PREFIX_BYTES);
-  const body = isTextType(type) ? decodeText(raw) : raw;
+  const raw = await exchange.readPieces(desk.bodyBytes + PREFIX_BYTES);
+  const body = isTextType(type) ? [decodeText(wholeOf(raw))] : raw;
   const reply = await desk.forward(exchange, {
     operation,
     requestId,
     body: onlyMessage(body),
     deadlineMs: grpcTimeoutMs(exchange.header("grpc-timeout")),
   });
-  const message = framed(reply);
-  reply.fill(0);
   const headers = { ...baseHeaders(type), "x-request-id": requestId };
-  if (!isGrpcWebType(type)) return exchange.respond(200, headers, message, SUCCESS_TRAILERS);
+  if (!isGrpcWebType(type)) return exchange.respondWithTrailers(200, headers, framedPieces(reply), SUCCESS_TRAILERS);
+  const message = framed(reply);
   const trailer = trailerFrame(SUCCESS_TRAILERS);
   const whole = Buffer.allocUnsafeSlow(message.length + trailer.length);
   message.copy(whole);

@@ -16,7 +16,7 @@ export function withGenerateKeyPath(desk: Desk, dispatch: Dispatch): Dispatch {
   const answer = async (exchange: Exchange): Promise<void> => {
     const requestId = requestIdOf(exchange);
     try {
-      const body = toBinary(GenerateKeyRequestSchema, create(GenerateKeyRequestSchema, { algorithm: Algorithm.Ed25519 }));
+      const body = Buffer.from(toBinary(GenerateKeyRequestSchema, create(GenerateKeyRequestSchema, { algorithm: Algorithm.Ed25519 })));
       const reply = fromBinary(
         GenerateKeyResponseSchema,
         await desk.forward(exchange, { operation: generateKey as unknown as Operation, requestId, body, deadlineMs: undefined }),

@@ -5,6 +5,7 @@
  * question. Every answer carries the request id.
  */
 import type { DescField } from "@bufbuild/protobuf";
+import { copyBytes } from "@keystead/channel/secret-slab";
 import { HsmError } from "@keystead/contract/errors";
 import { parseStrictJson, type JsonValue } from "@keystead/contract/json";
 import { requestIdOf } from "../../evidence/evidence.ts";
@@ -97,9 +98,8 @@ class Rest {
     let answered: Promise<Buffer>;
     try {
       codec.read(json, writer);
-      answered = this.#desk.forward(exchange, { operation, requestId, body: writer.bytes, deadlineMs: undefined });
+      answered = this.#desk.forward(exchange, { operation, requestId, body: copyBytes(writer.bytes), deadlineMs: undefined });
     } finally {
-      // The frame has its own copy by now.
       writer.clear();
     }
     const reply = await answered;
