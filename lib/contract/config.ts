@@ -56,6 +56,26 @@ export interface CertificateBinding {
   readonly namespaces: readonly string[];
 }
 
+/** A token bucket. */
+export interface RateConfig {
+  /** Requests a second in the long run; 0 = no limit. */
+  readonly perSecond: number;
+  /** Requests at once after a rest; at least 1. */
+  readonly burst: number;
+}
+
+/** How often and how much at once. */
+export interface RateLimitsConfig {
+  /** Of each client address, before login. An IPv6 address stands for its /64. */
+  readonly address: RateConfig;
+  /** Of each principal. */
+  readonly principal: RateConfig;
+  /** Of each namespace that has no rate of its own. */
+  readonly namespace: RateConfig;
+  /** Requests that a principal, or an address before login, may have under way; 0 = no limit. */
+  readonly inFlightEach: number;
+}
+
 export interface NamespaceConfig {
   readonly description: string;
   readonly maxKeys: number;
@@ -133,7 +153,7 @@ export interface VaultConfig {
     readonly intervalSeconds: number;
   };
   readonly namespaces: Readonly<Record<string, NamespaceConfig>>;
-  readonly limits: { readonly maxInFlight: number; readonly poolJobs: number };
+  readonly limits: { readonly maxInFlight: number; readonly poolJobs: number; readonly rates: RateLimitsConfig };
   /** Upper bounds of the duration histograms, in seconds; empty = summaries alone. */
   readonly histogramBuckets: readonly number[];
 }

@@ -122,24 +122,28 @@ export class MetricsRegistry {
 
   /** Numbers asked for when the metrics are read. */
   gauge(name: string, help: string, read: () => number | Iterable<readonly [Labels, number]>): void {
+    this.#observed(name, help, "gauge", read);
+  }
+
+  /** Numbers that only grow and are kept elsewhere. */
+  observedCounter(name: string, help: string, read: () => number | Iterable<readonly [Labels, number]>): void {
+    this.#observed(name, help, "counter", read);
+  }
+
+  #observed(name: string, help: string, type: string, read: () => number | Iterable<readonly [Labels, number]>): void {
     this.#metrics.push({
       name,
       render() {
         const value = read();
         const samples: Iterable<readonly [Labels, number]> = typeof value === "number" ? [[{}, value]] : value;
         return (
-          head(name, help, "gauge") +
+          head(name, help, type) +
           [...samples]
             .map(([labels, number]) => `${name}${braces(labelText(Object.keys(labels), Object.values(labels)))} ${number}\n`)
             .join("")
         );
       },
     });
-  }
-
-  /** A number that only grows and is kept elsewhere. */
-  observedCounter(name: string, help: string, read: () => number): void {
-    this.#metrics.push({ name, render: () => `${head(name, help, "counter")}${name} ${read()}\n` });
   }
 
   /**

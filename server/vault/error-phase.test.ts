@@ -17,6 +17,7 @@ import { ceremonyPrincipal } from "./authenticate/authenticate.ts";
 import { Authorizer } from "./authorize/authorize.ts";
 import { phaseCeremonies } from "./ceremonies/phase-changes.ts";
 import { unseal } from "./ceremonies/unseal.ts";
+import { RateLimits, UNLIMITED } from "./limits/rate-limits.ts";
 import { Monitor } from "./monitor.ts";
 import type { Context } from "./operations/handler.ts";
 import { SoftwareProvider } from "./providers/software.ts";
@@ -56,6 +57,7 @@ async function vaultWith(broken: () => boolean) {
     log: createLogger({ part: "vault", version: "0", level: "error", write: () => undefined }),
     observe: () => undefined,
     self: () => Buffer.alloc(0),
+    limits: new RateLimits(UNLIMITED),
     gates: [],
     ceremonies: phaseCeremonies({ method: () => "key", open: () => assert.fail("opened"), closeSoon: () => undefined }),
     closedContext: context,

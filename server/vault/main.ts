@@ -40,6 +40,7 @@ import { finishRekey } from "./duties/rekey.ts";
 import { RetentionLedger } from "./duties/retention-ledger.ts";
 import { verifyEverything } from "./duties/verify-everything.ts";
 import { Measurements } from "./duties/measure.ts";
+import { RateLimits } from "./limits/rate-limits.ts";
 import { Monitor } from "./monitor.ts";
 import { parseHeader, recordMacKeysOf, type UnsealSecret } from "./objects/hierarchy.ts";
 import { ListingCache, type ListReply } from "./operations/listing-cache.ts";
@@ -124,7 +125,8 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
     developmentPrincipal: config.auth.developmentPrincipal,
     now,
   });
-  const measurements = new Measurements(config.histogramBuckets);
+  const limits = new RateLimits(config.limits.rates);
+  const measurements = new Measurements(config.histogramBuckets, limits);
   let integrity = "not verified yet";
   let selfTests: SelfTestReport | undefined;
 
@@ -300,6 +302,7 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
   const monitor: Monitor = new Monitor({
     authenticator,
     authorizer: new Authorizer(config.namespaces),
+    limits,
     gates: [],
     log,
     closedContext: contextOf(undefined),

@@ -28,6 +28,7 @@ import type { Authorizer, Question } from "./authorize/authorize.ts";
 import type { OpenVault } from "./ceremonies/unseal.ts";
 import { passGates, type ApprovalDemand, type Asked, type Gate, type Held } from "./gate.ts";
 import { uncommonUse } from "./grant.ts";
+import type { RateLimits, Refusal } from "./limits/rate-limits.ts";
 import type { Context, Handler, Invocation, ItemResult, Result } from "./operations/handler.ts";
 import { HANDLERS } from "./operations/register.ts";
 import { encodeReply } from "./operations/reply.ts";
@@ -57,6 +58,8 @@ export interface MonitorOptions {
   readonly authorizer: Authorizer;
   readonly log: Logger;
   readonly observe: Observer;
+  /** Rates and places of those who come over the line; ceremonies and duties need neither. */
+  readonly limits: RateLimits;
   /** What a permitted request must still pass, in order. */
   readonly gates: readonly Gate[];
   /** Questions of the gateway itself: health and metrics. */
@@ -69,6 +72,8 @@ export interface MonitorOptions {
 
 const EMPTY = Buffer.alloc(0);
 const NOTHING: ReadonlySet<string> = new Set();
+/** Who has not logged in. */
+const NOBODY = Object.freeze({ id: "", method: "none" });
 /**
  * An operation that took longer than this may wait for its record to be written together with others, when so many are
  * under way (PostgreSQL's commit_delay and commit_siblings are the same idea).
@@ -154,18 +159,16 @@ export class Monitor {
       namespace: "",
       version: 0,
       decision: "refuse",
-      payload: payloadDigest(operation, body),
+      // Of what comes too often nobody looks at the body.
+      payload: "",
     };
     const started = performance.now();
-    let principal: Principal;
-    try {
-      principal = this.#options.authenticator.remembered(decoded) ?? (await this.#options.authenticator.authenticate(decoded));
-    } catch (error) {
-      const refusal = error instanceof HsmError ? error : notAuthenticated();
-      await this.#record(operation, draft, refusal.code, { id: "", method: "none" }, evidence.requestId);
-      this.#options.observe(operation, "", refusal.code, (performance.now() - started) / 1000);
-      throw refusal;
-    }
+    const { authenticator, limits } = this.#options;
+    const known = authenticator.remembered(decoded);
+    const principal = known ?? (await this.#login(operation, decoded, draft, started));
+    const tooMuch = limits.principal(principal.id) ?? limits.enter(principal.id);
+    if (tooMuch !== undefined) return this.#turnAway(operation, draft, tooMuch, principal, evidence.requestId, started);
+    draft.payload ||= payloadDigest(operation, body);
     const about: Circumstances = {
       principal,
       requestId: evidence.requestId,
@@ -173,8 +176,47 @@ export class Monitor {
       deadline: call.deadline,
       cancelled: () => call.cancelled,
     };
-    const reply = await this.#perform(operation, () => parse(operation, body), about, draft, started);
-    return reply;
+    try {
+      return await this.#perform(operation, () => parse(operation, body), about, draft, started);
+    } finally {
+      limits.leave(principal.id);
+    }
+  }
+
+  /** Verifies a credential that is not remembered; the address pays for it, before anything costly is done. */
+  async #login(operation: Operation, decoded: DecodedCall, draft: Draft, started: number): Promise<Principal> {
+    const { authenticator, limits } = this.#options;
+    const { address, requestId } = decoded.evidence;
+    const place = limits.placeOf(address);
+    const tooMuch = limits.stranger(address) ?? limits.enter(place);
+    if (tooMuch !== undefined) return this.#turnAway(operation, draft, tooMuch, NOBODY, requestId, started);
+    draft.payload = payloadDigest(operation, decoded.body);
+    try {
+      return await authenticator.authenticate(decoded);
+    } catch (error) {
+      const refusal = error instanceof HsmError ? error : notAuthenticated();
+      await this.#record(operation, draft, refusal.code, NOBODY, requestId);
+      this.#options.observe(operation, "", refusal.code, (performance.now() - started) / 1000);
+      throw refusal;
+    } finally {
+      limits.leave(place);
+    }
+  }
+
+  /** Refuses what came too often. Of a run of such refusals the log has the first, so that a flood does not fill it. */
+  async #turnAway(
+    operation: Operation,
+    draft: Draft,
+    { error, first }: Refusal,
+    principal: Pick<Principal, "id" | "method"> | typeof NOBODY,
+    requestId: string,
+    started: number,
+  ): Promise<never> {
+    if (first) {
+      await this.#record(operation, draft, error.code, principal, requestId);
+      this.#options.observe(operation, "", error.code, (performance.now() - started) / 1000);
+    }
+    throw error;
   }
 
   /** Performs an operation for a principal that is already known: the entrance of ceremonies and duties. */

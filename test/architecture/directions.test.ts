@@ -116,6 +116,7 @@ test("keys are loaded from and stored as bytes in objects alone", () => {
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
   "grant.ts": [],
   "gate.ts": [],
+  limits: ["authorize/address-rule.ts"],
   "folder-sync.ts": [],
   "walls.ts": [],
   authenticate: ["authorize"],

@@ -98,7 +98,7 @@ function namespace({ description = "", max_keys = 10_000, access_control = {} }:
 }
 
 function vault(config: ConfigTree, base: PathBase): VaultConfig {
-  const { storage, security, auth, crypto, lifecycle, server, metrics } = config;
+  const { storage, security, auth, crypto, lifecycle, limits, server, metrics } = config;
   const plaintext = config.preset === "development" && config.development.plaintext;
   return {
     preset: config.preset,
@@ -132,7 +132,16 @@ function vault(config: ConfigTree, base: PathBase): VaultConfig {
       intervalSeconds: lifecycle.interval_seconds,
     },
     namespaces: Object.fromEntries(Object.entries(config.namespaces).map(([name, entry]) => [name, namespace(entry)])),
-    limits: { maxInFlight: server.max_in_flight, poolJobs: crypto.pool_jobs === 0 ? availableParallelism() : crypto.pool_jobs },
+    limits: {
+      maxInFlight: server.max_in_flight,
+      poolJobs: crypto.pool_jobs === 0 ? availableParallelism() : crypto.pool_jobs,
+      rates: {
+        address: { perSecond: limits.address_per_second, burst: limits.address_burst },
+        principal: { perSecond: limits.principal_per_second, burst: limits.principal_burst },
+        namespace: { perSecond: limits.namespace_per_second, burst: limits.namespace_burst },
+        inFlightEach: limits.in_flight_each,
+      },
+    },
     histogramBuckets: metrics.enable_histograms ? metrics.histogram_buckets : [],
   };
 }

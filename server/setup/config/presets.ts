@@ -49,6 +49,15 @@ const BASE: Tree = {
     ],
     interval_seconds: 10,
   },
+  limits: {
+    principal_per_second: 100,
+    principal_burst: 200,
+    address_per_second: 20,
+    address_burst: 100,
+    namespace_per_second: 1000,
+    namespace_burst: 2000,
+    in_flight_each: 1024,
+  },
   logging: {
     level: "info",
     format: "json",
@@ -107,6 +116,8 @@ const PROVISIONED: Tree = {
     },
     certificates: [{ common_name: "admin", principal: "admin", roles: ["Administrator"], namespaces: ["*"] }],
   },
+  // Nobody is kept out of a machine of their own.
+  limits: { principal_per_second: 0, address_per_second: 0, namespace_per_second: 0 },
   logging: { output: "console", file_path: "{data_dir}/logs/hsm.log" },
   metrics: { listen_addr: "127.0.0.1" },
 };

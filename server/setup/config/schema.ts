@@ -141,6 +141,21 @@ const lifecycle = z.strictObject({
   interval_seconds: key(KIND.seconds, "How often due activations, deactivations and destructions are looked for; at least 1."),
 });
 
+const perSecond = KIND.integer(0, 1_000_000);
+const burst = KIND.integer(1, 1_000_000);
+const limits = z.strictObject({
+  principal_per_second: key(perSecond, "Requests a second of each principal; 0 = no limit."),
+  principal_burst: key(burst, "Requests at once of each principal after a rest."),
+  address_per_second: key(perSecond, "Attempts to log in a second from each address (IPv6: each /64); 0 = no limit."),
+  address_burst: key(burst, "Attempts to log in at once from each address after a rest."),
+  namespace_per_second: key(perSecond, "Requests a second in each namespace without a rate of its own; 0 = no limit."),
+  namespace_burst: key(burst, "Requests at once in such a namespace after a rest."),
+  in_flight_each: key(
+    KIND.integer(0, 1_000_000),
+    "Requests of one principal, or of one address before login, worked on at once; 0 = no limit.",
+  ),
+});
+
 const logging = z.strictObject({
   level: key(KIND.oneOf("trace", "debug", "info", "warn", "error"), "Least severe message that is logged."),
   format: key(KIND.oneOf("json", "pretty"), "json: one object per line; pretty: for people."),
@@ -189,6 +204,7 @@ export const configSchema = z.strictObject({
   auth,
   crypto,
   lifecycle,
+  limits,
   logging,
   metrics,
   namespaces: z

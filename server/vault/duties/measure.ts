@@ -7,6 +7,7 @@ import { MetricsRegistry, type Counter, type Histogram } from "@keystead/contrac
 import type { Operation } from "@keystead/contract/operation";
 import type { Authenticator } from "../authenticate/authenticate.ts";
 import type { OpenVault } from "../ceremonies/unseal.ts";
+import type { RateLimits } from "../limits/rate-limits.ts";
 import type { ListingCache } from "../operations/listing-cache.ts";
 import type { SoftwareProvider } from "../providers/software.ts";
 
@@ -37,8 +38,13 @@ export class Measurements {
   #listings: Pick<ListingCache<unknown>, "counters"> | undefined;
 
   /** @param buckets upper bounds in seconds; none = summaries alone */
-  constructor(buckets: readonly number[]) {
+  constructor(buckets: readonly number[], limits: Pick<RateLimits, "counters" | "active">) {
     const registry = this.#registry;
+    const turns = (which: "allowed" | "blocked") =>
+      Object.entries(limits.counters).map(([scope, counters]) => [{ scope }, counters[which]] as const);
+    registry.observedCounter("hsm_rate_limit_allowed_total", "Requests that a limit let pass, by what is limited.", () => turns("allowed"));
+    registry.observedCounter("hsm_rate_limit_blocked_total", "Requests that a limit turned away.", () => turns("blocked"));
+    registry.gauge("hsm_rate_limit_active", "Names that are being counted.", () => limits.active());
     this.#durations = registry.histogram("hsm_operation_duration_seconds", "Time from frame to answer, audit included.", buckets, [
       "operation",
     ]);

@@ -18,6 +18,7 @@ import { unseal, type OpenVault } from "../ceremonies/unseal.ts";
 import { takeDueSteps } from "../duties/lifecycle.ts";
 import { RetentionLedger } from "../duties/retention-ledger.ts";
 import type { Gate } from "../gate.ts";
+import { RateLimits, UNLIMITED } from "../limits/rate-limits.ts";
 import { Monitor } from "../monitor.ts";
 import type { Context } from "../operations/handler.ts";
 import { ListingCache, type ListReply } from "../operations/listing-cache.ts";
@@ -36,6 +37,9 @@ export class ClockedVault {
   readonly retention = new Map<string, number>();
   /** What a test puts here is asked about each permitted request. */
   readonly gates: Gate[] = [];
+  /** Of requests that come by {@link Monitor.answer}; a test that wants others puts them here before it reopens. */
+  limits = new RateLimits(UNLIMITED);
+  authenticator!: Authenticator;
   ledger!: RetentionLedger;
   vault!: OpenVault;
   monitor!: Monitor;
@@ -88,15 +92,17 @@ export class ClockedVault {
         throw new TypeError("not in this vault");
       },
     };
+    this.authenticator = new Authenticator({
+      authorities: [],
+      certificates: [],
+      keySets: [],
+      developmentPrincipal: "developer",
+      now: () => this.now,
+    });
     this.monitor = new Monitor({
-      authenticator: new Authenticator({
-        authorities: [],
-        certificates: [],
-        keySets: [],
-        developmentPrincipal: undefined,
-        now: () => this.now,
-      }),
+      authenticator: this.authenticator,
       authorizer: new Authorizer({}),
+      limits: this.limits,
       gates: this.gates,
       log: this.log,
       observe: () => undefined,
