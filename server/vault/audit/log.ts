@@ -19,6 +19,7 @@ import { PreparedHmac } from "@keystead/crypto/prepared-hmac";
 import type { SyncMode } from "@keystead/contract/config";
 import type { OutboxLine, RecordWrite, Store } from "../stores/store.ts";
 import { recordName } from "../objects/record.ts";
+import { writeAnchorList } from "./anchor-list.ts";
 import { DiskPace } from "./disk-pace.ts";
 import { sealEvent, type EventFields } from "./event.ts";
 import { SEGMENT_BYTES, SegmentWriter } from "./segments.ts";
@@ -68,6 +69,8 @@ const WATERMARK_MS = 1_000;
 export class AuditLog {
   readonly #options: AuditLogOptions;
   readonly #anchors: Map<string, string>;
+  /** Those of the segment that is being written. */
+  #segmentAnchors: Map<string, string>;
   readonly #mac: PreparedHmac;
   readonly #pace = new DiskPace();
   #segment: SegmentWriter;
@@ -90,6 +93,7 @@ export class AuditLog {
   constructor(recovered: RecoveredLog, options: AuditLogOptions) {
     this.#options = options;
     this.#anchors = recovered.anchors;
+    this.#segmentAnchors = recovered.segmentAnchors;
     this.#mac = new PreparedHmac(options.macKey);
     this.#sequence = recovered.sequence;
     this.#hash = recovered.hash;
@@ -210,7 +214,11 @@ export class AuditLog {
     this.counters.events += batch.length;
     this.counters.batches += 1;
     for (const [index, waiter] of batch.entries()) {
-      for (const write of waiter.writes) this.#anchors.set(recordName(write.key), write.digest);
+      for (const write of waiter.writes) {
+        const name = recordName(write.key);
+        this.#anchors.set(name, write.digest);
+        this.#segmentAnchors.set(name, write.digest);
+      }
       waiter.resolve(receipts[index] as Receipt);
     }
     if (this.#segment.bytes >= (this.#options.segmentBytes ?? SEGMENT_BYTES)) this.#roll();
@@ -318,6 +326,7 @@ export class AuditLog {
   }
 
   #roll(): void {
+    const { path, firstSequence } = this.#segment;
     try {
       this.#segment = this.#segment.roll(this.#sequence + 1);
       this.#durableSequence = this.#sequence;
@@ -325,6 +334,15 @@ export class AuditLog {
       this.#mark();
     } catch (error) {
       this.#stop("a new audit segment cannot be started", error);
+      return;
+    }
+    const anchors = this.#segmentAnchors;
+    this.#segmentAnchors = new Map();
+    try {
+      const list = { firstSequence, lastSequence: this.#sequence, lastHash: this.#hash, anchors };
+      writeAnchorList(this.#options.files, path, list, this.#options.macKey);
+    } catch {
+      // The next start makes it from the segment.
     }
   }
 

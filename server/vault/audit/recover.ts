@@ -1,8 +1,8 @@
 /**
  * Brings a log to a good end after any kind of stop, before anything else is allowed.
  *
- * In order: find the tail, cut a torn line, append the outbox lines that the segment lacks byte for byte, make all of it durable, and
- * rebuild the digests the log anchors. Only what was never acknowledged may be cut: everything up to the store's
+ * In order: collect what finished segments anchor (from their lists, anchor-list.ts, where there are any), find the tail,
+ * cut a torn line, append the outbox lines that the segment lacks byte for byte, and make all of it durable. Only what was never acknowledged may be cut: everything up to the store's
  * durable sequence must be there, and a line that does not verify before it, or that is whole and does not verify, is
  * tampering, not a torn write.
  *
@@ -13,12 +13,15 @@ import { HsmError } from "@keystead/contract/errors";
 import type { Store } from "../stores/store.ts";
 import type { FileLayer, LogFile } from "./file-layer.ts";
 import { GENESIS, macMatches, parseLine, type ParsedLine } from "./event.ts";
+import { readAnchorList, writeAnchorList, type AnchorList } from "./anchor-list.ts";
 import { SegmentWriter, listSegments, readLines, type SegmentName } from "./segments.ts";
 
 export interface RecoveredLog {
   readonly sequence: number;
   readonly hash: string;
   readonly anchors: Map<string, string>;
+  /** Those of the segment to go on with alone. */
+  readonly segmentAnchors: Map<string, string>;
   /** The segment to go on with; undefined when the log is empty. */
   readonly segment: SegmentWriter | undefined;
   /** What was mended, for the operator's log. */
@@ -40,13 +43,22 @@ export function recoverLog(options: RecoverOptions): RecoveredLog {
   const { files, path, store, macKey } = options;
   const segments = listSegments(files, path);
   const anchors = new Map<string, string>();
-  for (const segment of segments.slice(0, -1)) collectAnchors(files, segment, macKey, anchors);
+  let before = { lastSequence: 0, lastHash: GENESIS };
+  for (const [index, segment] of segments.entries()) {
+    if (segment.firstSequence !== before.lastSequence + 1) throw broken(before.lastSequence + 1, "the segment with it is missing");
+    const next = segments[index + 1];
+    if (next === undefined) break;
+    const list = listOf(files, segment, next.firstSequence, macKey);
+    for (const [name, digest] of list.anchors) anchors.set(name, digest);
+    before = list;
+  }
   const outbox = store.outbox();
   const last = segments.at(-1);
+  const segmentAnchors = new Map<string, string>();
   const tail =
     last === undefined
       ? { sequence: 0, hash: GENESIS, end: 0, durableEnd: 0, cutBytes: 0 }
-      : readTail(files, last, macKey, anchors, outbox, store.durableSequence());
+      : readTail(files, last, before.lastHash, macKey, segmentAnchors, outbox, store.durableSequence());
   if (tail.sequence < store.durableSequence())
     throw broken(tail.sequence + 1, `missing; the store knows of ${store.durableSequence()} events`);
   const segment = last === undefined ? undefined : SegmentWriter.resume(files, path, last.path, tail.end, tail.durableEnd);
@@ -54,7 +66,8 @@ export function recoverLog(options: RecoverOptions): RecoveredLog {
   if (missing.length === 0) {
     segment?.syncNow();
     if (tail.sequence > store.durableSequence()) store.setDurableSequence(tail.sequence);
-    return { sequence: tail.sequence, hash: tail.hash, anchors, segment, cutBytes: tail.cutBytes, replayedLines: 0 };
+    merge(segmentAnchors, anchors);
+    return { sequence: tail.sequence, hash: tail.hash, anchors, segmentAnchors, segment, cutBytes: tail.cutBytes, replayedLines: 0 };
   }
   const writer = segment ?? SegmentWriter.create(files, path, 1);
   let { sequence, hash } = tail;
@@ -63,33 +76,60 @@ export function recoverLog(options: RecoverOptions): RecoveredLog {
     if (parsed === undefined || parsed.event.sequence !== sequence + 1 || parsed.event.previous !== hash || !macMatches(parsed, macKey)) {
       throw broken(sequence + 1, "the store's copy does not continue the log");
     }
-    anchorAll(parsed, anchors);
+    anchorAll(parsed, segmentAnchors);
     writer.append(line);
     sequence += 1;
     hash = parsed.hash;
   }
   writer.syncNow();
   store.setDurableSequence(sequence);
-  return { sequence, hash, anchors, segment: writer, cutBytes: tail.cutBytes, replayedLines: missing.length };
+  merge(segmentAnchors, anchors);
+  return { sequence, hash, anchors, segmentAnchors, segment: writer, cutBytes: tail.cutBytes, replayedLines: missing.length };
+}
+
+function merge(from: ReadonlyMap<string, string>, into: Map<string, string>): void {
+  for (const [name, digest] of from) into.set(name, digest);
+}
+
+/** The list of a finished segment: the one beside it, or one made anew, which is then left beside it. */
+function listOf(files: FileLayer, segment: SegmentName, nextSequence: number, macKey: KeyObject): AnchorList {
+  const known = readAnchorList(files, segment, macKey);
+  // One that ends early was made before the segment went on.
+  if (known !== undefined && known.lastSequence + 1 === nextSequence) return known;
+  const made = listFromSegment(files, segment, macKey);
+  try {
+    writeAnchorList(files, segment.path, made, macKey);
+  } catch {
+    // The next start makes it again.
+  }
+  return made;
 }
 
 function anchorAll(parsed: ParsedLine, anchors: Map<string, string>): void {
   for (const record of parsed.event.records ?? []) anchors.set(record.name, record.digest);
 }
 
-/** Older segments: only the lines that anchor records are read here; the background pass verifies the rest. */
-function collectAnchors(files: FileLayer, segment: SegmentName, macKey: KeyObject, anchors: Map<string, string>): void {
+/** Only the lines that anchor records, and the last, are verified here; the background pass verifies the rest. */
+function listFromSegment(files: FileLayer, segment: SegmentName, macKey: KeyObject): AnchorList {
   const file = files.open(segment.path, "read");
+  const anchors = new Map<string, string>();
+  let sequence = segment.firstSequence - 1;
+  let last = "";
+  const genuine = (line: string): ParsedLine => {
+    const parsed = parseLine(line);
+    if (parsed === undefined || parsed.event.sequence !== sequence || !macMatches(parsed, macKey))
+      throw broken(sequence, "the line does not verify");
+    return parsed;
+  };
   try {
-    let sequence = segment.firstSequence - 1;
     for (const { line, end } of readLines(file)) {
       sequence += 1;
       if (end === -1) throw broken(sequence, "the line is cut off");
-      if (!line.includes('"records":[')) continue;
-      const parsed = parseLine(line);
-      if (parsed === undefined || !macMatches(parsed, macKey)) throw broken(sequence, "the line does not verify");
-      anchorAll(parsed, anchors);
+      last = line;
+      if (line.includes('"records":[')) anchorAll(genuine(line), anchors);
     }
+    if (last === "") throw broken(segment.firstSequence, "the segment is empty");
+    return { firstSequence: segment.firstSequence, lastSequence: sequence, lastHash: genuine(last).hash, anchors };
   } finally {
     file.close();
   }
@@ -98,6 +138,7 @@ function collectAnchors(files: FileLayer, segment: SegmentName, macKey: KeyObjec
 function readTail(
   files: FileLayer,
   segment: SegmentName,
+  before: string,
   macKey: KeyObject,
   anchors: Map<string, string>,
   outbox: readonly { sequence: number; line: Buffer }[],
@@ -106,7 +147,7 @@ function readTail(
   const file = files.open(segment.path, "read");
   const copies = new Map(outbox.map(({ sequence, line }) => [sequence, line.toString("utf8")]));
   let sequence = segment.firstSequence - 1;
-  let hash: string | undefined;
+  let hash = before;
   let end = 0;
   // Where the lines begin that may be in the page cache only.
   let durableEnd = 0;
@@ -115,16 +156,13 @@ function readTail(
     for (const located of readLines(file)) {
       const parsed = located.end === -1 ? undefined : parseLine(located.line);
       const good =
-        parsed !== undefined &&
-        parsed.event.sequence === sequence + 1 &&
-        (hash === undefined || parsed.event.previous === hash) &&
-        macMatches(parsed, macKey);
+        parsed !== undefined && parsed.event.sequence === sequence + 1 && parsed.event.previous === hash && macMatches(parsed, macKey);
       if (!good) {
         // What a crash leaves of a line ends in zeros or in the end of the file. A whole line that is wrong was changed.
         if (sequence + 1 <= durableSequence || located.end !== -1) throw broken(sequence + 1, "the line does not verify");
         if (!copies.has(sequence + 1) && wasDurable(file, located.position, size, sequence + 1, macKey))
           throw broken(sequence + 1, "the line does not verify, and later ones do");
-        return { sequence, hash: hash ?? previousHash(files, segment), end, durableEnd, cutBytes: size - end };
+        return { sequence, hash, end, durableEnd, cutBytes: size - end };
       }
       const copy = copies.get(sequence + 1);
       if (copy !== undefined && copy !== `${located.line}\n`) throw broken(sequence + 1, "differs from the store's copy");
@@ -137,7 +175,7 @@ function readTail(
   } finally {
     file.close();
   }
-  return { sequence, hash: hash ?? previousHash(files, segment), end, durableEnd, cutBytes: 0 };
+  return { sequence, hash, end, durableEnd, cutBytes: 0 };
 }
 
 /** True when a genuine event further on says that everything before its batch, this sequence number too, was durable. */
@@ -150,22 +188,4 @@ function wasDurable(file: LogFile, from: number, size: number, sequence: number,
     if (parsed !== undefined && parsed.event.batch > sequence && macMatches(parsed, macKey)) return true;
   }
   return false;
-}
-
-/** Hash of the event before an empty segment: the last line of the segment before it. */
-function previousHash(files: FileLayer, segment: SegmentName): string {
-  if (segment.firstSequence === 1) return GENESIS;
-  const path = segment.path.slice(0, -17);
-  const before = listSegments(files, path).findLast((other) => other.firstSequence < segment.firstSequence);
-  let hash: string | undefined;
-  if (before !== undefined) {
-    const file = files.open(before.path, "read");
-    try {
-      for (const { line, end } of readLines(file)) if (end !== -1) hash = parseLine(line)?.hash;
-    } finally {
-      file.close();
-    }
-  }
-  if (hash === undefined) throw broken(segment.firstSequence - 1, "the segment before is missing");
-  return hash;
 }

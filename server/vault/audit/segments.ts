@@ -123,6 +123,11 @@ export class SegmentWriter {
     return new SegmentWriter(files, logPath, path, file, tail, waiting);
   }
 
+  /** Sequence number of the first event this segment holds, or will. */
+  get firstSequence(): number {
+    return Number(this.path.slice(-16));
+  }
+
   /** Bytes of lines in this segment. */
   get bytes(): number {
     return this.#tail;

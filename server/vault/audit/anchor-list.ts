@@ -1,0 +1,81 @@
+/**
+ * Beside each finished segment, `<segment>.anchors`: what the segment anchors, so that a start need not read it.
+ *
+ *      keystead anchors 1\n
+ *      <first sequence> <last sequence> <hash of the last event>\n
+ *      <digest, or - for deleted> <record name>\n      the last of each record, in the order of their first mention
+ *      <HMAC-SHA-256 of every byte before, hexadecimal>\n
+ *
+ * A list says nothing that its segment does not: one that is missing, torn or not genuine is made again from the segment,
+ * and nothing is lost with it. It is made under the audit key, so nobody else can write one that is believed; the pass
+ * over everything after the start still reads the segments themselves.
+ *
+ * @see ARCHITECTURE.md "Audit log"
+ */
+import { createHmac, timingSafeEqual, type KeyObject } from "node:crypto";
+import type { FileLayer } from "./file-layer.ts";
+import type { SegmentName } from "./segments.ts";
+
+export interface AnchorList {
+  readonly firstSequence: number;
+  /** One less than the first for a segment without an event. */
+  readonly lastSequence: number;
+  readonly lastHash: string;
+  /** Digest last recorded for each record that the segment names; empty = deleted. */
+  readonly anchors: ReadonlyMap<string, string>;
+}
+
+const TITLE = "keystead anchors 1";
+const MAC_CHARACTERS = 64;
+
+const pathOf = (segmentPath: string): string => `${segmentPath}.anchors`;
+
+const macOf = (text: Uint8Array, macKey: KeyObject): Buffer => createHmac("sha256", macKey).update(text).digest();
+
+/** Writes the list of a finished segment. Not durable: what a crash loses is made again. */
+export function writeAnchorList(files: FileLayer, segmentPath: string, list: AnchorList, macKey: KeyObject): void {
+  const lines = [TITLE, `${list.firstSequence} ${list.lastSequence} ${list.lastHash}`];
+  for (const [name, digest] of list.anchors) lines.push(`${digest === "" ? "-" : digest} ${name}`);
+  const text = Buffer.from(`${lines.join("\n")}\n`, "utf8");
+  const file = files.open(pathOf(segmentPath), "append");
+  try {
+    file.write(Buffer.concat([text, Buffer.from(`${macOf(text, macKey).toString("hex")}\n`, "latin1")]), 0);
+    file.truncate(text.length + MAC_CHARACTERS + 1);
+  } finally {
+    file.close();
+  }
+}
+
+/** The list of a segment, or undefined when there is none that is whole, genuine and about this segment. */
+export function readAnchorList(files: FileLayer, segment: SegmentName, macKey: KeyObject): AnchorList | undefined {
+  const bytes = contentOf(files, pathOf(segment.path));
+  if (bytes === undefined || bytes.length < MAC_CHARACTERS + 1) return undefined;
+  const text = bytes.subarray(0, bytes.length - MAC_CHARACTERS - 1);
+  const mac = Buffer.from(bytes.toString("latin1", text.length, bytes.length - 1), "hex");
+  if (mac.length !== MAC_CHARACTERS / 2 || !timingSafeEqual(mac, macOf(text, macKey))) return undefined;
+  const [title, span, ...lines] = text.toString("utf8").split("\n");
+  const [first, last, lastHash] = (span ?? "").split(" ");
+  if (title !== TITLE || Number(first) !== segment.firstSequence || lastHash === undefined) return undefined;
+  const anchors = new Map<string, string>();
+  for (const line of lines) {
+    const space = line.indexOf(" ");
+    if (space === -1) continue;
+    anchors.set(line.slice(space + 1), space === 1 ? "" : line.slice(0, space));
+  }
+  return { firstSequence: segment.firstSequence, lastSequence: Number(last), lastHash, anchors };
+}
+
+function contentOf(files: FileLayer, path: string): Buffer | undefined {
+  let file: ReturnType<FileLayer["open"]>;
+  try {
+    file = files.open(path, "read");
+  } catch {
+    return undefined;
+  }
+  try {
+    const bytes = Buffer.alloc(file.size());
+    return bytes.subarray(0, file.read(bytes, 0));
+  } finally {
+    file.close();
+  }
+}
