@@ -48,9 +48,17 @@ export interface JwtKeySet {
   readonly namespaces: readonly string[];
 }
 
-/** Who a verified client certificate is. Exactly one of the match fields is set. */
+/** Who a verified client certificate is. Exactly one of the match fields is set; each is compared whole. */
 export interface CertificateBinding {
-  readonly match: { readonly commonName: string } | { readonly fingerprintSha256: string } | { readonly sanUri: string };
+  readonly match:
+    | { readonly fingerprintSha256: string }
+    | { readonly spiffeId: string }
+    | { readonly sanUri: string }
+    | { readonly sanDns: string }
+    | { readonly sanEmail: string }
+    /** RFC 4514 text. */
+    | { readonly subject: string }
+    | { readonly commonName: string };
   readonly principal: string;
   readonly roles: readonly string[];
   readonly namespaces: readonly string[];
@@ -74,6 +82,16 @@ export interface RateLimitsConfig {
   readonly namespace: RateConfig;
   /** Requests that a principal, or an address before login, may have under way; 0 = no limit. */
   readonly inFlightEach: number;
+}
+
+/** How it is found out whether a client certificate was taken back. Without any list nobody is asked. */
+export interface RevocationConfig {
+  /** Files of revocation lists, PEM or DER. */
+  readonly crlPaths: readonly string[];
+  /** How often lists are read again, in seconds; 0 = never. */
+  readonly reloadSeconds: number;
+  /** What becomes of a certificate of which nothing current is known. */
+  readonly unknown: "refuse" | "accept";
 }
 
 export interface NamespaceConfig {
@@ -134,6 +152,9 @@ export interface VaultConfig {
     readonly certificates: readonly CertificateBinding[];
     /** PEM file of the authorities; the vault checks the certificate chain again. */
     readonly caPath: string | undefined;
+    /** How often the authorities are read again, in seconds; 0 = never. */
+    readonly caReloadSeconds: number;
+    readonly revocation: RevocationConfig;
     /** True only in the development preset: requests vouched as "development listener" act as this principal. */
     readonly developmentPrincipal: string | undefined;
   };

@@ -29,7 +29,11 @@ interface Effective {
     readonly audit: { readonly path: string };
     readonly unseal: { readonly masterKey?: string; readonly hmacKey?: string; readonly passphrase?: string };
     readonly hardwareRandomPath?: string;
-    readonly auth: { readonly caPath?: string; readonly keySets: readonly { readonly path: string }[] };
+    readonly auth: {
+      readonly caPath?: string;
+      readonly keySets: readonly { readonly path: string }[];
+      readonly revocation: { readonly crlPaths: readonly string[] };
+    };
   };
   readonly logging: LoggingConfig;
   readonly notices: readonly string[];
@@ -94,6 +98,7 @@ function run({ gateway: gatewayConfig, vault: vaultConfig, logging, notices }: E
   const vaultFiles = [
     ...vaultConfig.auth.keySets.map(({ path }) => path),
     ...(vaultConfig.auth.caPath === undefined ? [] : [vaultConfig.auth.caPath]),
+    ...vaultConfig.auth.revocation.crlPaths,
     ...named("file"),
   ];
   const inMemory = vaultConfig.storage.backend === "memory";

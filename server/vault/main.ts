@@ -6,7 +6,7 @@
  * and loads no native code; what it is told comes over two descriptors, the launcher's and the gateway's.
  */
 import child_process from "node:child_process";
-import { mkdirSync, readFileSync, statSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { secureHeapUsed } from "node:crypto";
 import { Socket } from "node:net";
 import { dirname, join } from "node:path";
@@ -27,7 +27,8 @@ import { systemFiles } from "./audit/file-layer.ts";
 import { memoryFiles } from "./audit/memory-files.ts";
 import { readEvents } from "./audit/read.ts";
 import { Authenticator, ceremonyPrincipal } from "./authenticate/authenticate.ts";
-import { parseAuthorities } from "./authenticate/certificate.ts";
+import { parseAuthorities, type Authority } from "./authenticate/certificate.ts";
+import { RevocationLists } from "./authenticate/revocation-lists.ts";
 import { parseKeySet, type LoadedKeySet } from "./authenticate/token.ts";
 import type { Principal } from "./authenticate/principal.ts";
 import { Authorizer } from "./authorize/authorize.ts";
@@ -38,6 +39,7 @@ import { keepMixing, mixHardware } from "./duties/hardware-random.ts";
 import { takeDueSteps, type Perform } from "./duties/lifecycle.ts";
 import { finishRekey } from "./duties/rekey.ts";
 import { RetentionLedger } from "./duties/retention-ledger.ts";
+import { watchFiles } from "./duties/watch-files.ts";
 import { verifyEverything } from "./duties/verify-everything.ts";
 import { Measurements } from "./duties/measure.ts";
 import { RateLimits } from "./limits/rate-limits.ts";
@@ -118,9 +120,11 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
   const store = openStore(config, (error) => log.error("the key store's files cannot be brought up to date", {}, error));
   const files = inMemory ? memoryFiles() : systemFiles;
   const provider = new SoftwareProvider(config.limits.poolJobs);
+  const revoked = new RevocationLists();
   const authenticator = new Authenticator({
-    authorities: config.auth.caPath === undefined ? [] : parseAuthorities(readFileSync(config.auth.caPath, "utf8")),
+    authorities: loadAuthorities(config),
     certificates: config.auth.certificates,
+    revocation: { sources: config.auth.revocation.crlPaths.length === 0 ? [] : [revoked], unknown: config.auth.revocation.unknown },
     keySets: loadKeySets(config),
     developmentPrincipal: config.auth.developmentPrincipal,
     now,
@@ -396,8 +400,7 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
   process.on("SIGTERM", () => void stop());
   const inlet = new Inlet();
   join_(new Socket({ fd: 3, readable: true, writable: true, onread: inlet.onread }), speaksFirst, inlet);
-  const reload = config.auth.keySetReloadSeconds;
-  if (reload > 0 && config.auth.keySets.length > 0) watchKeySets(config, authenticator, log, reload);
+  watchTrust(config, authenticator, revoked, log);
   process.send?.({ kind: "ready", phase: monitor.phase });
 }
 
@@ -443,27 +446,48 @@ function loadKeySets(config: VaultConfig): LoadedKeySet[] {
   return config.auth.keySets.map((set) => parseKeySet(readFileSync(set.path, "utf8"), set));
 }
 
-/** Reads the key sets again when a file changed; a broken file leaves the old ones in force. */
-function watchKeySets(config: VaultConfig, authenticator: Authenticator, log: ReturnType<typeof createLogger>, seconds: number): void {
-  const stamp = (): string =>
-    config.auth.keySets
-      .map(({ path }) => {
-        const { mtimeMs, size, ino } = statSync(path);
-        return `${mtimeMs}/${size}/${ino}`;
-      })
-      .join();
-  let seen = stamp();
-  setInterval(() => {
+const loadAuthorities = ({ auth }: VaultConfig): Authority[] =>
+  auth.caPath === undefined ? [] : parseAuthorities(readFileSync(auth.caPath, "utf8"));
+
+/** Key sets, authorities and revocation lists are read again when their files change; a broken file leaves the old ones in force. */
+function watchTrust(
+  config: VaultConfig,
+  authenticator: Authenticator,
+  revoked: RevocationLists,
+  log: ReturnType<typeof createLogger>,
+): void {
+  const { keySets, keySetReloadSeconds, caPath, caReloadSeconds, revocation } = config.auth;
+  watchFiles({
+    what: "token key sets",
+    paths: keySets.map(({ path }) => path),
+    seconds: keySetReloadSeconds,
+    reload: () => authenticator.replaceKeySets(loadKeySets(config)),
+    log,
+  });
+  watchFiles({
+    what: "client certificate authorities",
+    paths: caPath === undefined ? [] : [caPath],
+    seconds: caReloadSeconds,
+    reload: () => authenticator.replaceAuthorities(loadAuthorities(config)),
+    log,
+  });
+  const readLists = (): void => {
     try {
-      const current = stamp();
-      if (current === seen) return;
-      authenticator.replaceKeySets(loadKeySets(config));
-      seen = current;
-      log.info("token key sets reloaded");
-    } catch (error) {
-      log.warn("token key sets could not be reloaded; the old ones stay in force", { detail: asHsmError(error).detail });
+      revoked.take(
+        revocation.crlPaths.map((source) => ({ source, bytes: readFileSync(source) })),
+        loadAuthorities(config),
+      );
+    } finally {
+      authenticator.forget();
     }
-  }, seconds * 1000).unref();
+  };
+  try {
+    readLists();
+  } catch (error) {
+    // Not the end: nobody whose status is unknown is let in, unless the configuration says so.
+    log.error("revocation lists cannot be used", {}, error);
+  }
+  watchFiles({ what: "revocation lists", paths: revocation.crlPaths, seconds: revocation.reloadSeconds, reload: readLists, log });
 }
 
 /** A pipe the launcher made; nothing else is ever accepted. */

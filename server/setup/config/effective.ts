@@ -76,21 +76,21 @@ function keySet(entry: ConfigTree["auth"]["jwt"]["key_sets"][number], base: Path
   return { path: absolutePath(path, base), issuer, audience, leewaySeconds: leeway_seconds, allowedRoles: allowed_roles, namespaces };
 }
 
-function binding({
-  common_name,
-  fingerprint_sha256,
-  san_uri,
-  principal,
-  roles,
-  namespaces,
-}: ConfigTree["auth"]["certificates"][number]): CertificateBinding {
-  const match =
-    common_name !== undefined
-      ? { commonName: common_name }
-      : fingerprint_sha256 !== undefined
-        ? { fingerprintSha256: fingerprint_sha256.replaceAll(":", "").toLowerCase() }
-        : { sanUri: san_uri ?? "" };
-  return { match, principal, roles, namespaces };
+function binding({ principal, roles, namespaces, ...entry }: ConfigTree["auth"]["certificates"][number]): CertificateBinding {
+  return { match: matchOf(entry), principal, roles, namespaces };
+}
+
+function matchOf(
+  entry: Omit<ConfigTree["auth"]["certificates"][number], "principal" | "roles" | "namespaces">,
+): CertificateBinding["match"] {
+  const { common_name, subject, fingerprint_sha256, san_dns, san_email, san_uri, spiffe_id } = entry;
+  if (common_name !== undefined) return { commonName: common_name };
+  if (subject !== undefined) return { subject };
+  if (fingerprint_sha256 !== undefined) return { fingerprintSha256: fingerprint_sha256.replaceAll(":", "").toLowerCase() };
+  if (san_dns !== undefined) return { sanDns: san_dns };
+  if (san_email !== undefined) return { sanEmail: san_email };
+  if (spiffe_id !== undefined) return { spiffeId: spiffe_id };
+  return { sanUri: san_uri ?? "" };
 }
 
 function namespace({ description = "", max_keys = 10_000, access_control = {} }: ConfigTree["namespaces"][string]): NamespaceConfig {
@@ -120,6 +120,12 @@ function vault(config: ConfigTree, base: PathBase): VaultConfig {
       keySetReloadSeconds: auth.jwt.reload_seconds,
       certificates: auth.certificates.map(binding),
       caPath: tlsFiles(config, base)?.caPath,
+      caReloadSeconds: server.tls_reload_seconds,
+      revocation: {
+        crlPaths: auth.revocation.crl_paths.map((path) => absolutePath(path, base)),
+        reloadSeconds: auth.revocation.reload_seconds,
+        unknown: auth.revocation.unknown,
+      },
       developmentPrincipal: plaintext ? config.development.principal : undefined,
     },
     rsaPkcs1Decryption: crypto.rsa_pkcs1_decryption,

@@ -64,7 +64,7 @@ const ROWS: readonly Row[] = [
     join(folder, "data/a.pem"),
     join(folder, "data/a.pem"),
   ]),
-  row("server.tls_reload_seconds", "2h", (c) => c.gateway.tls?.reloadSeconds, 7200),
+  row("server.tls_reload_seconds", "2h", (c) => [c.gateway.tls?.reloadSeconds, c.vault.auth.caReloadSeconds], [7200, 7200]),
   row("server.client_auth", "none", (c) => [c.gateway.api?.clientAuth, c.gateway.grpc?.clientAuth], ["none", "none"], NO_PLAINTEXT),
   row(
     "server.api_client_auth",
@@ -130,6 +130,19 @@ const ROWS: readonly Row[] = [
   row("auth.certificates[].namespaces", CERTIFICATE("").replace("namespaces: []", "namespaces: [x]"), (c) => bindings(c)[0]?.namespaces, [
     "x",
   ]),
+  ...(
+    [
+      ["subject", '"CN=c,O=Example"', { subject: "CN=c,O=Example" }],
+      ["san_dns", "a.example.org", { sanDns: "a.example.org" }],
+      ["san_email", "a@example.org", { sanEmail: "a@example.org" }],
+      ["spiffe_id", "spiffe://example.org/a", { spiffeId: "spiffe://example.org/a" }],
+    ] as const
+  ).map(([name, value, match]) =>
+    row(`auth.certificates[].${name}`, CERTIFICATE("").replace("common_name: c", `${name}: ${value}`), (c) => bindings(c)[0]?.match, match),
+  ),
+  row("auth.revocation.crl_paths", '["{data_dir}/k.json"]', (c) => c.vault.auth.revocation.crlPaths, [join(folder, "data/k.json")]),
+  row("auth.revocation.reload_seconds", "5m", (c) => c.vault.auth.revocation.reloadSeconds, 300),
+  row("auth.revocation.unknown", "accept", (c) => c.vault.auth.revocation.unknown, "accept"),
   row("crypto.rsa_pkcs1_decryption", "true", (c) => c.vault.rsaPkcs1Decryption, true),
   row("crypto.hardware_random", "/dev/urandom", (c) => c.vault.hardwareRandomPath, "/dev/urandom"),
   row("crypto.pool_jobs", "77", (c) => c.vault.limits.poolJobs, 77),

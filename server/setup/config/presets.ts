@@ -35,7 +35,11 @@ const BASE: Tree = {
     min_password_length: 12,
   },
   unseal: {},
-  auth: { jwt: { key_sets: [], reload_seconds: 30 }, certificates: [] },
+  auth: {
+    jwt: { key_sets: [], reload_seconds: 30 },
+    certificates: [],
+    revocation: { crl_paths: [], reload_seconds: 60, unknown: "refuse" },
+  },
   crypto: { rsa_pkcs1_decryption: false, pool_jobs: 0 },
   lifecycle: {
     destruction_delay_seconds: "7d",

@@ -72,6 +72,9 @@ export function missingFiles(config: EffectiveConfig, env: Environment): readonl
     publicFile("server.tls_ca_cert_path", gateway.tls.caPath, certificate, "a PEM file of certificate authorities");
   }
   vault.auth.keySets.forEach(({ path }, at) => publicFile(`auth.jwt.key_sets[${at}].path`, path, parseKeySet, "a JWKS file"));
+  vault.auth.revocation.crlPaths.forEach((path, at) =>
+    note(`auth.revocation.crl_paths[${at}]`, problemOfFile(path, isMade), "name a file of revocation lists"),
+  );
   const secret = (key: string, reference: SecretReference | undefined) => {
     if (reference !== undefined) note(key, problemOfSecret(reference, env, isMade), "provide the secret where the reference points");
   };

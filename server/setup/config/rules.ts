@@ -129,6 +129,26 @@ const sqlitePath: Rule = ({ storage }) =>
     "write storage.backend: sqlite, or remove the path",
   );
 
+/** What cannot be told is not good (fail closed). */
+const revocation: Rule = ({ preset, auth }) =>
+  finding(
+    preset === "production" && auth.revocation.unknown === "accept",
+    "auth.revocation.unknown",
+    "accept is not allowed in production",
+    "write refuse",
+  );
+
+/** Two entries for one name would leave open which of them counts. */
+const certificateNames: Rule = ({ auth }) => {
+  const seen = new Set<string>();
+  return auth.certificates.flatMap(({ principal: _who, roles: _roles, namespaces: _reach, ...match }, at) => {
+    const name = JSON.stringify(match).toLowerCase();
+    const twice = seen.has(name);
+    seen.add(name);
+    return finding(twice, `auth.certificates[${at}]`, "an entry before it matches the same certificates", "keep one of the two");
+  });
+};
+
 const RULES: readonly Rule[] = [
   tlsInProduction,
   tlsFiles,
@@ -140,6 +160,8 @@ const RULES: readonly Rule[] = [
   addresses,
   destructionDelay,
   sqlitePath,
+  revocation,
+  certificateNames,
 ];
 
 /** Everything that does not hold. */

@@ -81,9 +81,23 @@ const keySet = z.strictObject({
   namespaces: key(KIND.names, 'Namespaces its tokens may reach; ["*"] = all; none without it.').optional(),
 });
 
+/** One principal for one name: a pattern could match what nobody thought of. */
+const exactName = z
+  .string()
+  .regex(/^[^*\s]{1,255}$/)
+  .meta({ expects: "a whole name of at most 255 characters, without spaces and without *" });
+const spiffeId = z
+  .string()
+  .max(2048)
+  .regex(/^spiffe:\/\/[a-z0-9._-]{1,255}(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._-]+)+$/)
+  .meta({ expects: "a whole SPIFFE id, such as spiffe://example.org/ns/prod/sa/signer" });
+
+const CERTIFICATE_MATCHES = ["common_name", "fingerprint_sha256", "san_dns", "san_email", "san_uri", "spiffe_id", "subject"] as const;
+
 const certificate = z
   .strictObject({
     common_name: key(KIND.name, "Subject common name to match.").optional(),
+    subject: key(KIND.text, "The whole subject to match, as RFC 4514 writes it: CN=signer,OU=Ops,O=Example.").optional(),
     fingerprint_sha256: key(
       z
         .string()
@@ -91,13 +105,28 @@ const certificate = z
         .meta({ expects: "64 hexadecimal digits, with or without colons" }),
       "SHA-256 of the DER certificate to match.",
     ).optional(),
-    san_uri: key(KIND.name, "URI subject alternative name to match (SPIFFE).").optional(),
+    san_dns: key(exactName, "DNS subject alternative name to match; upper and lower case are one.").optional(),
+    san_email: key(exactName, "E-mail subject alternative name to match.").optional(),
+    san_uri: key(KIND.name, "URI subject alternative name to match.").optional(),
+    spiffe_id: key(spiffeId, "SPIFFE id to match; it must be the certificate's only URI.").optional(),
     principal: key(KIND.name, "Who the bearer is."),
     roles: key(roles, "Roles of the principal."),
     namespaces: key(KIND.names, 'Namespaces the principal may reach; ["*"] = all.'),
   })
-  .refine((entry) => [entry.common_name, entry.fingerprint_sha256, entry.san_uri].filter((match) => match !== undefined).length === 1)
-  .meta({ expects: "an entry with exactly one of common_name, fingerprint_sha256, san_uri" });
+  .refine((entry) => CERTIFICATE_MATCHES.filter((name) => entry[name] !== undefined).length === 1)
+  .meta({ expects: `an entry with exactly one of ${CERTIFICATE_MATCHES.join(", ")}` });
+
+const revocation = z.strictObject({
+  crl_paths: key(
+    z.array(KIND.path).meta({ expects: "a list of paths" }),
+    "Files of revocation lists (PEM or DER), signed by the authorities of client certificates.",
+  ),
+  reload_seconds: key(KIND.seconds, "How often revocation lists are read again; 0 = never."),
+  unknown: key(
+    KIND.oneOf("refuse", "accept"),
+    "What becomes of a client certificate of which no current list is there, once any is configured; production refuses.",
+  ),
+});
 
 const auth = z.strictObject({
   jwt: z.strictObject({
@@ -111,6 +140,7 @@ const auth = z.strictObject({
     z.array(certificate).meta({ expects: "a list of bindings, each with a match, principal, roles and namespaces" }),
     "Who the bearers of client certificates are.",
   ),
+  revocation,
 });
 
 const crypto = z.strictObject({

@@ -5,18 +5,20 @@
  * verified once and not per request. When a token and a certificate come together both must hold, and the token says
  * who it is.
  */
-import type { X509Certificate } from "node:crypto";
 import type { CertificateBinding } from "@keystead/contract/config";
 import { HsmError } from "@keystead/contract/errors";
 import { LISTENER, type DecodedCall } from "@keystead/channel/call";
 import { findRole, permissionsOf } from "../authorize/roles.ts";
-import { bindingFor, verifyCertificate } from "./certificate.ts";
+import { bindingFor, prepareBindings, verifyCertificate, type Authority, type Bindings } from "./certificate.ts";
 import type { Principal } from "./principal.ts";
+import { admits, type Revocation } from "./revocation.ts";
 import { verifyToken, type LoadedKeySet } from "./token.ts";
 
 export interface AuthenticatorOptions {
-  readonly authorities: readonly X509Certificate[];
+  readonly authorities: readonly Authority[];
   readonly certificates: readonly CertificateBinding[];
+  /** Who tells whether a certificate was taken back; without it nobody is asked. */
+  readonly revocation?: Revocation;
   readonly keySets: readonly LoadedKeySet[];
   /** Set only in the development preset. */
   readonly developmentPrincipal: string | undefined;
@@ -35,13 +37,19 @@ export class Authenticator {
   readonly #options: AuthenticatorOptions;
   readonly #cache = new Map<string, Principal>();
   readonly #development: Principal | undefined;
+  readonly #bindings: Bindings;
   #keySets: readonly LoadedKeySet[];
+  #authorities: readonly Authority[];
+  /** Counts what was replaced: a verdict reached under something older is not remembered. */
+  #generation = 0;
   /** Failures, for metrics. */
   readonly counters = { failures: 0, tokenFailures: 0, cacheHits: 0, cacheMisses: 0 };
 
   constructor(options: AuthenticatorOptions) {
     this.#options = options;
     this.#keySets = options.keySets;
+    this.#authorities = options.authorities;
+    this.#bindings = prepareBindings(options.certificates);
     this.#development =
       options.developmentPrincipal === undefined
         ? undefined
@@ -51,6 +59,18 @@ export class Authenticator {
   /** New key sets from now on; every remembered verdict is forgotten. */
   replaceKeySets(keySets: readonly LoadedKeySet[]): void {
     this.#keySets = keySets;
+    this.forget();
+  }
+
+  /** New authorities of client certificates from now on. */
+  replaceAuthorities(authorities: readonly Authority[]): void {
+    this.#authorities = authorities;
+    this.forget();
+  }
+
+  /** Forgets every remembered verdict, because something that verdicts rest on has changed. */
+  forget(): void {
+    this.#generation += 1;
     this.#cache.clear();
   }
 
@@ -73,14 +93,14 @@ export class Authenticator {
     this.counters.cacheMisses += 1;
     // Taken before anything is awaited: the payload is wiped when the call ends.
     const name = call.credentials.toString("latin1");
-    const keySets = this.#keySets;
+    const generation = this.#generation;
     const found = await this.#verify(call);
     if (found === undefined) {
       this.counters.failures += 1;
       if (call.evidence.token !== "") this.counters.tokenFailures += 1;
       throw notAuthenticated();
     }
-    if (keySets === this.#keySets) this.#remember(name, found);
+    if (generation === this.#generation) this.#remember(name, found);
     return found;
   }
 
@@ -97,7 +117,7 @@ export class Authenticator {
     const now = this.#options.now();
     let certified: Principal | undefined;
     if (evidence.certificate.length > 0) {
-      certified = this.#certified(evidence.certificate, now);
+      certified = await this.#certified(evidence.certificate, now);
       if (certified === undefined) return undefined;
     }
     if (evidence.token === "") return certified;
@@ -111,17 +131,18 @@ export class Authenticator {
     return principal(`jwt:${token.issuer}:${subject}`, "token", roles, token.namespaces, validUntil);
   }
 
-  #certified(der: Buffer, now: number): Principal | undefined {
-    const certificate = verifyCertificate(der, this.#options.authorities, now);
-    if (certificate === undefined) return undefined;
-    const binding = bindingFor(certificate, this.#options.certificates);
-    if (binding === undefined) return undefined;
+  async #certified(der: Buffer, now: number): Promise<Principal | undefined> {
+    const checked = verifyCertificate(der, this.#authorities, now);
+    if (checked === undefined) return undefined;
+    const binding = bindingFor(checked, this.#bindings);
+    const { revocation } = this.#options;
+    if (binding === undefined || (revocation !== undefined && !(await admits(revocation, checked, now)))) return undefined;
     return principal(
       `cert:${binding.principal}`,
       "certificate",
       binding.roles,
       binding.namespaces,
-      Math.min(certificate.validToDate.getTime(), now + CERTIFICATE_RECHECK_MS),
+      Math.min(checked.facts.notAfter, now + CERTIFICATE_RECHECK_MS),
     );
   }
 
