@@ -6,7 +6,7 @@
  * and loads no native code; what it is told comes over two descriptors, the launcher's and the gateway's.
  */
 import child_process from "node:child_process";
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { secureHeapUsed } from "node:crypto";
 import { Socket } from "node:net";
 import { dirname, join } from "node:path";
@@ -27,9 +27,6 @@ import { systemFiles } from "./audit/file-layer.ts";
 import { memoryFiles } from "./audit/memory-files.ts";
 import { readEvents } from "./audit/read.ts";
 import { Authenticator, ceremonyPrincipal } from "./authenticate/authenticate.ts";
-import { parseAuthorities, type Authority } from "./authenticate/certificate.ts";
-import { RevocationLists } from "./authenticate/revocation-lists.ts";
-import { parseKeySet, type LoadedKeySet } from "./authenticate/token.ts";
 import type { Principal } from "./authenticate/principal.ts";
 import { Authorizer } from "./authorize/authorize.ts";
 import { phaseCeremonies } from "./ceremonies/phase-changes.ts";
@@ -39,7 +36,6 @@ import { keepMixing, mixHardware } from "./duties/hardware-random.ts";
 import { takeDueSteps, type Perform } from "./duties/lifecycle.ts";
 import { finishRekey } from "./duties/rekey.ts";
 import { RetentionLedger } from "./duties/retention-ledger.ts";
-import { watchFiles } from "./duties/watch-files.ts";
 import { verifyEverything } from "./duties/verify-everything.ts";
 import { Measurements } from "./duties/measure.ts";
 import { RateLimits } from "./limits/rate-limits.ts";
@@ -53,6 +49,7 @@ import { lockFolder } from "./stores/lock.ts";
 import { memoryStore } from "./stores/memory.ts";
 import { sqliteStore } from "./stores/sqlite.ts";
 import type { Store } from "./stores/store.ts";
+import { Trust } from "./trust.ts";
 import { refuseLinks, requireWalls } from "./walls.ts";
 
 /** How long records of the filesystem store may be in its journal alone. */
@@ -120,12 +117,12 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
   const store = openStore(config, (error) => log.error("the key store's files cannot be brought up to date", {}, error));
   const files = inMemory ? memoryFiles() : systemFiles;
   const provider = new SoftwareProvider(config.limits.poolJobs);
-  const revoked = new RevocationLists();
+  const trust = new Trust(config.auth, log);
   const authenticator = new Authenticator({
-    authorities: loadAuthorities(config),
+    authorities: trust.authorities(),
     certificates: config.auth.certificates,
-    revocation: { sources: config.auth.revocation.crlPaths.length === 0 ? [] : [revoked], unknown: config.auth.revocation.unknown },
-    keySets: loadKeySets(config),
+    revocation: trust.revocation,
+    keySets: trust.keySets(),
     developmentPrincipal: config.auth.developmentPrincipal,
     now,
   });
@@ -400,7 +397,7 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
   process.on("SIGTERM", () => void stop());
   const inlet = new Inlet();
   join_(new Socket({ fd: 3, readable: true, writable: true, onread: inlet.onread }), speaksFirst, inlet);
-  watchTrust(config, authenticator, revoked, log);
+  trust.watch(authenticator);
   process.send?.({ kind: "ready", phase: monitor.phase });
 }
 
@@ -440,54 +437,6 @@ async function makeNamespaces(monitor: Monitor, vault: OpenVault, config: VaultC
 function requirePassed({ results }: SelfTestReport): void {
   const failed = results.filter(({ passed }) => !passed).map(({ name }) => name);
   if (failed.length > 0) throw new HsmError("SELF_TEST_FAILED", `the self-test of ${failed.join(", ")} failed`);
-}
-
-function loadKeySets(config: VaultConfig): LoadedKeySet[] {
-  return config.auth.keySets.map((set) => parseKeySet(readFileSync(set.path, "utf8"), set));
-}
-
-const loadAuthorities = ({ auth }: VaultConfig): Authority[] =>
-  auth.caPath === undefined ? [] : parseAuthorities(readFileSync(auth.caPath, "utf8"));
-
-/** Key sets, authorities and revocation lists are read again when their files change; a broken file leaves the old ones in force. */
-function watchTrust(
-  config: VaultConfig,
-  authenticator: Authenticator,
-  revoked: RevocationLists,
-  log: ReturnType<typeof createLogger>,
-): void {
-  const { keySets, keySetReloadSeconds, caPath, caReloadSeconds, revocation } = config.auth;
-  watchFiles({
-    what: "token key sets",
-    paths: keySets.map(({ path }) => path),
-    seconds: keySetReloadSeconds,
-    reload: () => authenticator.replaceKeySets(loadKeySets(config)),
-    log,
-  });
-  watchFiles({
-    what: "client certificate authorities",
-    paths: caPath === undefined ? [] : [caPath],
-    seconds: caReloadSeconds,
-    reload: () => authenticator.replaceAuthorities(loadAuthorities(config)),
-    log,
-  });
-  const readLists = (): void => {
-    try {
-      revoked.take(
-        revocation.crlPaths.map((source) => ({ source, bytes: readFileSync(source) })),
-        loadAuthorities(config),
-      );
-    } finally {
-      authenticator.forget();
-    }
-  };
-  try {
-    readLists();
-  } catch (error) {
-    // Not the end: nobody whose status is unknown is let in, unless the configuration says so.
-    log.error("revocation lists cannot be used", {}, error);
-  }
-  watchFiles({ what: "revocation lists", paths: revocation.crlPaths, seconds: revocation.reloadSeconds, reload: readLists, log });
 }
 
 /** A pipe the launcher made; nothing else is ever accepted. */

@@ -129,6 +129,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   // Ceremonies are rows of the operation table too: they take the shape of a handler, and no handler.
   ceremonies: ["audit", "objects", "operations/handler.ts"],
   duties: ["audit", "objects"],
+  "trust.ts": ["authenticate", "duties"],
   // Of a grant the monitor only learns afterwards what it opened.
   "monitor.ts": ["authenticate", "authorize", "operations", "audit", "grant.ts", "gate.ts"],
 };

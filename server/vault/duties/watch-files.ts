@@ -14,26 +14,35 @@ export interface WatchedFiles {
   readonly paths: readonly string[];
   /** 0 = never. */
   readonly seconds: number;
-  /** Takes the files into force, or throws and leaves what was. */
+  /** Takes the files into force, or throws and leaves what was; then they are tried again with each look. */
   readonly reload: () => void;
+  /** Nothing was read yet: the first look is now. */
+  readonly readNow?: boolean;
   readonly log: Logger;
 }
 
-/** Begins to look; ends with the process. Nothing is read now. */
-export function watchFiles({ what, paths, seconds, reload, log }: WatchedFiles): void {
-  if (seconds <= 0 || paths.length === 0) return;
-  let seen = stampsOf(paths);
-  setInterval(() => {
+/** Begins to look; ends with the process. */
+export function watchFiles({ what, paths, seconds, reload, log, readNow = false }: WatchedFiles): void {
+  if (paths.length === 0) return;
+  let seen = readNow ? "" : stampsOf(paths);
+  let complained = "";
+  const look = (): void => {
     try {
       const current = stampsOf(paths);
       if (current === seen) return;
       reload();
       seen = current;
+      complained = "";
       log.info(`${what} reloaded`);
     } catch (error) {
-      log.warn(`${what} could not be reloaded; the old ones stay in force`, { detail: asHsmError(error).detail });
+      const { detail } = asHsmError(error);
+      // Said once, and not with every look.
+      if (detail !== complained) log.warn(`${what} could not be reloaded; the old ones stay in force`, { detail });
+      complained = detail;
     }
-  }, seconds * 1000).unref();
+  };
+  if (readNow) look();
+  if (seconds > 0) setInterval(look, seconds * 1000).unref();
 }
 
 /** What tells one content of the files from another without reading it; a file that is not there is content too. */
