@@ -135,6 +135,7 @@ function judge(): Target[] {
   if (fewest !== undefined && most_ !== undefined && fewest !== most_) {
     const grown = `with ${count(most_.keys)} keys, of ${count(fewest.keys)}`;
     most(`opening and using a key ${grown}`, most_.useUs / fewest.useUs, 2, "x");
+    most("finding a key by its label, with the most keys", most_.findUs, 2_000, "us");
     most(`first page of a listing ${grown}`, most_.firstPageUs / fewest.firstPageUs, 2, "x");
   }
   return found;
@@ -175,6 +176,7 @@ function report(): void {
           "first page us",
           "page in the middle us",
           "total us",
+          "find us",
           "create us",
           "unseal s",
           "count s",
@@ -183,7 +185,9 @@ function report(): void {
         ],
         store.map((row) => [
           count(row.keys),
-          ...[row.describeUs, row.useUs, row.firstPageUs, row.middlePageUs, row.totalUs, row.createUs].map((us) => us.toFixed(1)),
+          ...[row.describeUs, row.useUs, row.firstPageUs, row.middlePageUs, row.totalUs, row.findUs, row.createUs].map((us) =>
+            us.toFixed(1),
+          ),
           row.unsealSeconds.toFixed(2),
           row.countSeconds.toFixed(2),
           row.databaseMiB.toFixed(0),

@@ -29,6 +29,8 @@ export interface StoreRow {
   readonly firstPageUs: number;
   readonly middlePageUs: number;
   readonly totalUs: number;
+  /** One key by its label. */
+  readonly findUs: number;
   readonly createUs: number;
   readonly databaseMiB: number;
   readonly residentMiB: number;
@@ -123,6 +125,7 @@ async function make(vault: OpenVault, index: number): Promise<void> {
     description: "",
     key: await mechanismFor("AES-256-GCM").generate(),
     local: true,
+    label: `label of ${idOf(index)}`,
   });
   await record(vault, change, idOf(index));
 }
@@ -168,6 +171,10 @@ async function measure(size: number): Promise<StoreRow> {
     const middlePageUs = await timed(200, () => objects.list(NAMESPACE, NO_FILTER, some(), 50));
     const countSeconds = await seconds(() => objects.takeCensus(NAMESPACE));
     const totalUs = await timed(200, () => objects.count(NAMESPACE, NO_FILTER));
+    const findUs = await timed(500, async () => {
+      const { keys } = await objects.list(NAMESPACE, { ...NO_FILTER, attributes: { label: `label of ${some()}` } }, "", 50);
+      if (keys.length !== 1) throw new Error(`${keys.length} keys have one label`);
+    });
     const createUs = await timed(500, (round) => make(opened.vault, size + round));
     const residentMiB = process.memoryUsage.rss() / 1048576;
     await opened.close();
@@ -182,6 +189,7 @@ async function measure(size: number): Promise<StoreRow> {
       firstPageUs,
       middlePageUs,
       totalUs,
+      findUs,
       createUs,
       databaseMiB,
       residentMiB,

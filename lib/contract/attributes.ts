@@ -27,6 +27,12 @@ export type Writable =
   /** A limit is set or lowered, never raised. */
   | "to less";
 
+/**
+ * Which of its values stores file a key under, so that it is found without looking at every key. Of a boolean only the
+ * value that few keys have.
+ */
+export type Indexed = "always" | "when true" | "when false" | "never";
+
 export interface AttributeRow {
   readonly pkcs11: string;
   readonly kind: "text" | "bytes" | "boolean" | "number" | "usages" | "time" | "count";
@@ -35,6 +41,7 @@ export interface AttributeRow {
   readonly change: Writable;
   /** True when it would tell a stranger nothing: it may stand outside a sealed record. All others only as keyed hashes. */
   readonly public: boolean;
+  readonly indexed: Indexed;
   readonly meaning: string;
 }
 
@@ -45,6 +52,7 @@ export const ATTRIBUTES = Object.freeze({
     atCreation: true,
     change: "freely",
     public: false,
+    indexed: "always",
     meaning: "A name for people; need not be unique.",
   },
   id: {
@@ -53,6 +61,7 @@ export const ATTRIBUTES = Object.freeze({
     atCreation: true,
     change: "freely",
     public: false,
+    indexed: "always",
     meaning: "An identifier that other systems chose.",
   },
   object_class: {
@@ -61,6 +70,7 @@ export const ATTRIBUTES = Object.freeze({
     atCreation: false,
     change: "never",
     public: true,
+    indexed: "never",
     meaning: "`private` or `secret`.",
   },
   key_type: {
@@ -69,6 +79,7 @@ export const ATTRIBUTES = Object.freeze({
     atCreation: false,
     change: "never",
     public: true,
+    indexed: "always",
     meaning: "The PKCS#11 key type of the algorithm.",
   },
   size_bits: {
@@ -77,6 +88,7 @@ export const ATTRIBUTES = Object.freeze({
     atCreation: false,
     change: "never",
     public: true,
+    indexed: "never",
     meaning: "Size of the key.",
   },
   usage: {
@@ -85,6 +97,7 @@ export const ATTRIBUTES = Object.freeze({
     atCreation: false,
     change: "to fewer",
     public: false,
+    indexed: "never",
     meaning: "Every use that is permitted. When a key is made, the request's own `usage` says it.",
   },
   sensitive: {
@@ -93,6 +106,7 @@ export const ATTRIBUTES = Object.freeze({
     atCreation: false,
     change: "to true",
     public: false,
+    indexed: "when false",
     meaning: "The material is never shown in plain: `exportable` is not `plain`. When a key is made, `exportable` says it.",
   },
   extractable: {
@@ -101,6 +115,7 @@ export const ATTRIBUTES = Object.freeze({
     atCreation: false,
     change: "to false",
     public: false,
+    indexed: "when true",
     meaning: "The material may leave the vault: `exportable` is not `never`. When a key is made, `exportable` says it.",
   },
   always_sensitive: {
@@ -109,6 +124,7 @@ export const ATTRIBUTES = Object.freeze({
     atCreation: false,
     change: "never",
     public: false,
+    indexed: "when false",
     meaning: "Made in this vault and sensitive ever since.",
   },
   never_extractable: {
@@ -117,6 +133,7 @@ export const ATTRIBUTES = Object.freeze({
     atCreation: false,
     change: "never",
     public: false,
+    indexed: "when false",
     meaning: "Made in this vault and not extractable ever since.",
   },
   local: {
@@ -125,6 +142,7 @@ export const ATTRIBUTES = Object.freeze({
     atCreation: false,
     change: "never",
     public: true,
+    indexed: "when false",
     meaning: "The current version was made in this vault.",
   },
   key_gen_mechanism: {
@@ -133,6 +151,7 @@ export const ATTRIBUTES = Object.freeze({
     atCreation: false,
     change: "never",
     public: true,
+    indexed: "never",
     meaning: "The algorithm by which this vault made the current version; empty when it did not.",
   },
   modifiable: {
@@ -141,6 +160,7 @@ export const ATTRIBUTES = Object.freeze({
     atCreation: true,
     change: "to false",
     public: false,
+    indexed: "when false",
     meaning: "Attributes may still be changed. True unless the key is made otherwise.",
   },
   start_date: {
@@ -149,6 +169,7 @@ export const ATTRIBUTES = Object.freeze({
     atCreation: true,
     change: "while staged",
     public: false,
+    indexed: "never",
     meaning: "When the key became, or by itself becomes, active.",
   },
   end_date: {
@@ -157,6 +178,7 @@ export const ATTRIBUTES = Object.freeze({
     atCreation: true,
     change: "to the future",
     public: false,
+    indexed: "never",
     meaning: "From then on the key makes nothing new.",
   },
   max_uses: {
@@ -165,6 +187,7 @@ export const ATTRIBUTES = Object.freeze({
     atCreation: true,
     change: "to less",
     public: false,
+    indexed: "never",
     meaning: "The most uses that make something new, over all versions (KMIP Usage Limits).",
   },
   max_bytes: {
@@ -173,6 +196,7 @@ export const ATTRIBUTES = Object.freeze({
     atCreation: true,
     change: "to less",
     public: false,
+    indexed: "never",
     meaning: "The most bytes that such uses may be given.",
   },
 } satisfies Record<string, AttributeRow>);

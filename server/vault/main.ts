@@ -206,9 +206,10 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
     await makeNamespaces(monitor, vault, config);
     countInBackground(vault)
       .then(() => (monitor.parts?.vault === vault ? beginDuties(vault) : undefined))
+      .then(() => fileOldKeys(vault, () => monitor.parts?.vault === vault && monitor.phase === "open"))
       .catch((error: unknown) => {
         const known = asHsmError(error);
-        log.error("the keys could not be counted", {}, known);
+        log.error("the keys could not be counted and filed", {}, known);
         if (known.code === "INTEGRITY_FAILURE" && monitor.parts?.vault === vault) monitor.stop(known);
       });
     if (!vault.rekeying.complete) goOnWithRekey(vault);
@@ -416,6 +417,11 @@ function openStore({ dataDir, storage }: VaultConfig, onTrouble: (error: unknown
 /** Quotas, metrics and duties need to know all keys; nobody waits for it who does not ask. */
 async function countInBackground({ objects }: OpenVault): Promise<void> {
   for (const { namespace } of await objects.namespaces()) await objects.takeCensus(namespace);
+}
+
+/** Keys of former versions get their place in the store's index. */
+async function fileOldKeys({ objects }: OpenVault, wanted: () => boolean): Promise<void> {
+  for (const { namespace } of await objects.namespaces()) await objects.fileOldKeys(namespace, wanted);
 }
 
 /** The namespaces of the configuration, made on first sight, through the same door as everybody's. */

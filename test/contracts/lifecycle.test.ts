@@ -33,6 +33,7 @@ const HIERARCHY = {
   kek: createSecretKey(randomBytes(32)),
   recordMacKey: createSecretKey(randomBytes(48)),
   auditMacKey: createSecretKey(randomBytes(32)),
+  indexKey: createSecretKey(randomBytes(32)),
 };
 const macer = mechanismFor("HMAC-SHA-256").macer as NonNullable<ReturnType<typeof mechanismFor>["macer"]>;
 const DATA = Buffer.from("made once");

@@ -7,7 +7,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, truncateSync } from "node:fs
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { recordDigest, recordName, type RecordKey } from "@keystead/vault/objects/record";
+import { recordDigest, recordName, writtenIndex, type RecordKey } from "@keystead/vault/objects/record";
 import { CrashingStoreDisk } from "@keystead/vault/stores/crashing-store-files";
 import { filesystemStore, type FilesystemStore } from "@keystead/vault/stores/filesystem";
 import { sqliteStore } from "@keystead/vault/stores/sqlite";
@@ -43,11 +43,28 @@ async function modelOf(store: Store): Promise<Model> {
     const listed = (await store.list(namespace, "key", "", 1000)).map(({ id }) => id);
     const wanted = [...model.records.values()].filter(({ key }) => key.namespace === namespace && key.kind === "key");
     assert.deepEqual(listed, wanted.map(({ key }) => key.id).sort());
+    for (const entry of ENTRIES) {
+      const filed = wanted.filter(({ text }) => writtenIndex(Buffer.from(text)).includes(entry)).map(({ key }) => key.id);
+      assert.deepEqual(
+        (await store.find(namespace, [entry], "", 1000)).map(({ id }) => id),
+        filed.sort(),
+        `${namespace} ${entry}`,
+      );
+      for (const id of IDS) assert.equal(await store.isFiled(namespace, id, entry), filed.includes(id));
+    }
   }
   return model;
 }
 
 const held = async (store: Store): Promise<string> => told(await modelOf(store));
+
+const ENTRIES = ["label~1", "label~2", "algorithm=AES"];
+
+/** A record as far as a store reads it: ASCII, so that it can be compared as text. */
+function recordText(index: readonly string[], body: string): string {
+  const header = JSON.stringify({ index });
+  return `KSR1\0${String.fromCharCode(header.length)}${header}${body}`;
+}
 
 const IDS = ["a", "A", "key-1", ".dot", "Z.z"];
 
@@ -62,15 +79,17 @@ function someCommit(random: Random): Step {
         { kind: "namespace" as const, id: "", version: 0 },
       ]),
     } satisfies RecordKey,
+    index: ENTRIES.filter(() => random.below(2) === 0),
     // More than a page of the disk now and then, so that a half of it can be lost.
-    text: `${random.below(1e6)}`.repeat(1 + random.below(60)),
+    body: `${random.below(1e6)}`.repeat(1 + random.below(60)),
     removes: random.below(4) === 0,
   }));
   const lineCount = random.below(3);
   return (store, model) => {
     const writes: RecordWrite[] = [];
     const after = copyOf(model);
-    for (const { key, text, removes } of choices) {
+    for (const { key, index, body, removes } of choices) {
+      const text = recordText(index, body);
       const name = recordName(key);
       const now = after.records.get(name)?.text;
       if (removes && now === undefined) continue;

@@ -66,6 +66,8 @@ const methodsOf = (store: Store): Store => ({
   name: store.name,
   get: (key) => store.get(key),
   list: (...asked) => store.list(...asked),
+  find: (...asked) => store.find(...asked),
+  isFiled: (...asked) => store.isFiled(...asked),
   namespaces: () => store.namespaces(),
   all: () => store.all(),
   commit: (...step) => store.commit(...step),
@@ -92,6 +94,21 @@ const put = (at: RecordKey, text: string, expected?: string): RecordWrite => ({
   bytes: Buffer.from(text),
   digest: recordDigest(Buffer.from(text)),
 });
+/** The bytes of a record that says what it is filed under, as far as a store reads it. */
+function filedUnder(index: readonly string[], text = ""): Buffer {
+  const header = Buffer.from(JSON.stringify({ index }));
+  const length = Buffer.alloc(2);
+  length.writeUInt16BE(header.length);
+  return Buffer.concat([Buffer.from("KSR1"), length, header, Buffer.from(text)]);
+}
+const file = (at: RecordKey, index: readonly string[], before?: readonly string[]): RecordWrite => ({
+  key: at,
+  expected: before === undefined ? undefined : recordDigest(filedUnder(before)),
+  bytes: filedUnder(index),
+  digest: recordDigest(filedUnder(index)),
+});
+const found = async (store: Store, entries: readonly string[], after = "", limit = 100, namespace = "ns"): Promise<string[]> =>
+  (await store.find(namespace, entries, after, limit)).map(({ id }) => id);
 const digestOf = (text: string): string => recordDigest(Buffer.from(text));
 const remove = (at: RecordKey, expected: string | undefined): RecordWrite => ({ key: at, expected, bytes: undefined, digest: "" });
 const line = (sequence: number): { sequence: number; line: Buffer } => ({ sequence, line: Buffer.from(`line ${sequence}\n`) });
@@ -221,6 +238,53 @@ for (const [name, make] of STORES) {
       expected.filter((id) => id > "a5").slice(0, 2),
     );
     assert.deepEqual(await store.list("n", "key", "", 10), []);
+  });
+
+  holds("keys are found by what their records name, each with its record, in pages that join up", async ({ store }) => {
+    const ids = ["a", "B", "b", "0", "-", ".", "aa", "a.b", "Z", "z"];
+    store.commit(
+      ids.map((id, at) => file(key(id), ["every", at % 2 === 0 ? "even" : "odd", ...(id === "aa" ? ["rare"] : [])])),
+      [],
+      0,
+    );
+    store.commit([file(key("elsewhere", "other"), ["every", "even"])], [], 0);
+    store.commit([file(key("a", "ns", "version", 1), ["every", "even"]), file(key("", "ns", "namespace"), ["every", "even"])], [], 0);
+    const sorted = ids.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+    assert.deepEqual(await found(store, ["every"]), sorted);
+    for (const limit of [1, 2, 3, 9, 10, 11]) {
+      const seen: string[] = [];
+      for (let page = await found(store, ["every"], "", limit); page.length > 0; page = await found(store, ["every"], seen.at(-1), limit))
+        seen.push(...page);
+      assert.deepEqual(seen, sorted, `pages of ${limit}`);
+    }
+    const even = sorted.filter((id) => ids.indexOf(id) % 2 === 0);
+    assert.deepEqual(await found(store, ["even"]), even);
+    assert.deepEqual(await found(store, ["every", "even"]), even);
+    assert.deepEqual(await found(store, ["even", "every"], even[1], 2), even.slice(2, 4));
+    assert.deepEqual(await found(store, ["rare", "even", "every"]), ["aa"]);
+    assert.deepEqual(await found(store, ["rare", "odd"]), []);
+    assert.deepEqual(await found(store, ["odd", "nothing"]), []);
+    assert.deepEqual(await found(store, []), []);
+    assert.deepEqual(await found(store, ["every"], "", 100, "other"), ["elsewhere"]);
+    assert.deepEqual(await found(store, ["every"], "", 100, "none"), []);
+    assert.deepEqual((await store.find("ns", ["rare"], "", 5))[0]?.bytes, filedUnder(["every", "even", "rare"]));
+    assert.deepEqual(
+      [await store.isFiled("ns", "aa", "rare"), await store.isFiled("ns", "a", "rare"), await store.isFiled("other", "aa", "rare")],
+      [true, false, false],
+    );
+  });
+
+  holds("what a key is filed under changes with its record, and not without it", async ({ store, reopen }) => {
+    store.commit([file(key("a"), ["x", "y"]), file(key("b"), ["y"]), put(key("c"), "no record at all")], [], 0);
+    store.commit([file(key("a"), ["y", "z"], ["x", "y"])], [], 0);
+    assert.deepEqual([await found(store, ["x"]), await found(store, ["y"]), await found(store, ["z"])], [[], ["a", "b"], ["a"]]);
+    assert.throws(() => store.commit([file(key("b"), ["w"], ["y"]), file(key("a"), ["w"], ["x"])], [], 0), { code: "OBJECT_CHANGED" });
+    assert.deepEqual([await found(store, ["w"]), await found(store, ["y"])], [[], ["a", "b"]]);
+    store.commit([remove(key("b"), recordDigest(filedUnder(["y"])))], [], 0);
+    store.commit([file(key("b"), ["again"])], [], 0);
+    const again = reopen?.() ?? store;
+    assert.deepEqual([await found(again, ["y"]), await found(again, ["again"]), await found(again, ["x"])], [["a"], ["b"], []]);
+    assert.equal(await again.isFiled("ns", "b", "y"), false);
   });
 
   holds("namespaces are those with a namespace record, in order", async ({ store }) => {

@@ -277,7 +277,7 @@ test("rows: edits, swaps, copies, deletions and replays in the database, six hun
     const bytesOf = (name: string): Buffer => subject.records.get(name) as Buffer;
     const put = (name: string, bytes: Buffer): void =>
       void database.prepare(`UPDATE records SET bytes = ?, digest = ? WHERE ${WHERE}`).run(bytes, recordDigest(bytes), ...where(name));
-    const how = random.of(["edit", "swap", "copy", "delete", "replay", "rename", "header", "outbox"]);
+    const how = random.of(["edit", "swap", "copy", "delete", "replay", "rename", "header", "outbox", "unfile", "misfile"]);
     if (how === "edit") put(one, edited(bytesOf(one)));
     if (how === "swap") {
       put(one, bytesOf(other));
@@ -305,6 +305,11 @@ test("rows: edits, swaps, copies, deletions and replays in the database, six hun
       const header = Buffer.from((database.prepare("SELECT text FROM header").get() as { text: string }).text);
       database.prepare("UPDATE header SET text = ?").run(edited(header).toString("latin1"));
     }
+    const filed = random.of(database.prepare("SELECT namespace, entry, id FROM attribute_index").all()) as Record<string, string>;
+    const line = [filed["namespace"], filed["entry"], filed["id"]] as [string, string, string];
+    if (how === "unfile") database.prepare("DELETE FROM attribute_index WHERE namespace = ? AND entry = ? AND id = ?").run(...line);
+    if (how === "misfile")
+      database.prepare("UPDATE attribute_index SET entry = entry || 'x' WHERE namespace = ? AND entry = ? AND id = ?").run(...line);
     if (how === "outbox") database.prepare("UPDATE facts SET value = value + 1").run();
     const changed = database.prepare("SELECT count(*) AS n FROM records").get() as { n: number };
     database.close();
@@ -313,6 +318,7 @@ test("rows: edits, swaps, copies, deletions and replays in the database, six hun
       refused += 1;
       continue;
     }
+    assert.ok(how !== "unfile" && how !== "misfile", `${how} ${line.join(" ")}`);
     const reader = sqliteReader(path);
     const left = new Map<string, Buffer>();
     for await (const { key, bytes } of reader.all()) left.set(recordName(key), Buffer.from(bytes));

@@ -12,7 +12,7 @@ import type { FileLayer } from "../../server/vault/audit/file-layer.ts";
 import { decodeSecret, readSecret } from "../../server/vault/ceremonies/secret.ts";
 import { verifyEverything, type PassReport } from "../../server/vault/duties/verify-everything.ts";
 import { openVault, parseHeader, type Hierarchy } from "../../server/vault/objects/hierarchy.ts";
-import { recordDigest, recordName, type RecordKey } from "../../server/vault/objects/record.ts";
+import { recordDigest, recordName, writtenIndex, type RecordKey } from "../../server/vault/objects/record.ts";
 import { VaultedRecords } from "../../server/vault/objects/vaulted-records.ts";
 import { sqliteReader } from "../../server/vault/stores/sqlite.ts";
 import type { Store } from "../../server/vault/stores/store.ts";
@@ -94,17 +94,19 @@ function logOf(bytes: Buffer): FileLayer {
 }
 
 /** A store of these rows; what is asked under a name is what lies there. */
-const storeOf = (some: readonly Row[]): Pick<Store, "all" | "get"> => {
+const storeOf = (some: readonly Row[]): Pick<Store, "all" | "get" | "isFiled"> => {
   const byName = new Map(some.map((row) => [recordName(row.key), row.bytes]));
   return {
     get: (key) => Promise.resolve(byName.get(recordName(key))),
+    isFiled: (namespace, id, entry) =>
+      Promise.resolve(writtenIndex(byName.get(recordName({ namespace, kind: "key", id, version: 0 }))).includes(entry)),
     async *all() {
       yield* some;
     },
   };
 };
 
-const pass = (files: FileLayer, path: string, store: Pick<Store, "all" | "get">): Promise<PassReport> =>
+const pass = (files: FileLayer, path: string, store: Pick<Store, "all" | "get" | "isFiled">): Promise<PassReport> =>
   verifyEverything({
     files,
     auditPath: path,
@@ -312,6 +314,12 @@ const REAL: readonly { readonly what: string; readonly names: RegExp; tamper(cop
     what: "a record deleted from the database",
     names: /record default\/key\/key-ed25519\/0 is missing/,
     tamper: (copy) => inDatabase(copy, `DELETE FROM records WHERE ${THE_KEY}`),
+  },
+  {
+    what: "a line of the index deleted from the database",
+    names: /record default\/key\/key-ed25519\/0 is missing in the key store's index/,
+    tamper: (copy) =>
+      inDatabase(copy, "DELETE FROM attribute_index WHERE namespace = 'default' AND id = 'key-ed25519' AND entry LIKE 'key_type=%'"),
   },
   {
     what: "a record of one namespace put under the same name in another",

@@ -94,7 +94,7 @@ export async function unseal(secret: UnsealSecret, options: UnsealOptions): Prom
     locks,
     cacheSizeBytes: options.cacheSizeBytes,
     now: options.now,
-    record: recordAs("uses"),
+    record: (action, writes) => recordAs(action === "FileKeys" ? "index" : "uses")(action, writes),
     retention: options.retention ?? new Map(),
   });
   const rekeying = new Rekeying(store, hierarchy, objects, live);

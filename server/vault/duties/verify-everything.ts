@@ -7,13 +7,13 @@
 import type { KeyObject } from "node:crypto";
 import { verifyLog, type LogReport } from "../audit/verify.ts";
 import type { FileLayer } from "../audit/file-layer.ts";
-import { checkRecord, recordDigest, recordName, type RecordKey } from "../objects/record.ts";
+import { checkRecord, recordDigest, recordName, writtenIndex, type RecordKey } from "../objects/record.ts";
 import type { Store } from "../stores/store.ts";
 
 export interface PassOptions {
   readonly files: FileLayer;
   readonly auditPath: string;
-  readonly store: Pick<Store, "all" | "get">;
+  readonly store: Pick<Store, "all" | "get" | "isFiled">;
   readonly auditMacKey: KeyObject | undefined;
   /** Keys that a record may be under: those of a rekey that is under way too. None = MACs are not looked at. */
   readonly recordMacKeys: () => readonly KeyObject[];
@@ -67,6 +67,8 @@ export async function verifyEverything(options: PassOptions): Promise<PassReport
     if (current !== undefined && anchors.get(name) !== recordDigest(current))
       problems.push(`record ${name} is not the one the audit log knows`);
     else if (current !== undefined && !genuine(key, current, options.recordMacKeys())) problems.push(`record ${name} does not verify`);
+    else if (current !== undefined && !(await isFiled(options.store, key, current)) && anchors.get(name) === recordDigest(current))
+      problems.push(`record ${name} is missing in the key store's index`);
     if (records % PAUSE_RECORDS === 0) await options.pause();
   }
   for (const [name, digest] of anchors) {
@@ -84,6 +86,17 @@ async function readAgain(store: Pick<Store, "get">, key: RecordKey): Promise<Buf
     return await store.get(key);
   } catch {
     return Buffer.alloc(0);
+  }
+}
+
+/** Whether a search meets the record under everything that it names. What stands there too much is found by whoever meets it. */
+async function isFiled(store: Pick<Store, "isFiled">, { namespace, kind, id }: RecordKey, bytes: Buffer): Promise<boolean> {
+  if (kind !== "key") return true;
+  try {
+    for (const entry of writtenIndex(bytes)) if (!(await store.isFiled(namespace, id, entry))) return false;
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -6,6 +6,7 @@
  *             root key ─ HKDF ─► KEK           seals namespace KEKs, which seal key versions
  *                              ► record MAC key HMAC-SHA-384 over every stored record
  *                              ► audit MAC key  HMAC-SHA-256 over every audit event
+ *                              ► index key     HMAC-SHA-256 over attribute values that stores file keys under
  *
  * KEK and record MAC key come in generations, each from a salt of its own in the header: a rekey makes the next one, and
  * while records are moved to it the former one is kept. The header is authenticated by a key of the root, so a header
@@ -72,6 +73,8 @@ export interface SealingKeys {
 export interface Hierarchy extends SealingKeys {
   readonly vaultId: string;
   readonly auditMacKey: KeyObject;
+  /** The same for all generations: an index entry stays right when its record moves to new keys. */
+  readonly indexKey: KeyObject;
   /** Keys that some records may still be under; undefined unless a rekey is under way. */
   readonly former?: SealingKeys | undefined;
 }
@@ -80,6 +83,7 @@ export interface Hierarchy extends SealingKeys {
 export class OpenHierarchy implements Hierarchy {
   readonly vaultId: string;
   readonly auditMacKey: KeyObject;
+  readonly indexKey: KeyObject;
   readonly headerMacKey: KeyObject;
   #generation: number;
   #keys: SealingKeys;
@@ -88,6 +92,7 @@ export class OpenHierarchy implements Hierarchy {
   constructor(
     vaultId: string,
     auditMacKey: KeyObject,
+    indexKey: KeyObject,
     headerMacKey: KeyObject,
     generation: number,
     keys: SealingKeys,
@@ -95,6 +100,7 @@ export class OpenHierarchy implements Hierarchy {
   ) {
     this.vaultId = vaultId;
     this.auditMacKey = auditMacKey;
+    this.indexKey = indexKey;
     this.headerMacKey = headerMacKey;
     this.#generation = generation;
     this.#keys = keys;
@@ -192,6 +198,7 @@ function hierarchyOf(root: Buffer, header: VaultHeader): OpenHierarchy {
   return new OpenHierarchy(
     vaultId,
     derive(root, Buffer.from(vaultId, "utf8"), "audit-mac", 32),
+    derive(root, Buffer.from(vaultId, "utf8"), "attribute-index", 32),
     headerMacKeyOf(root, header),
     keys.generation,
     sealingKeysOf(root, keys),

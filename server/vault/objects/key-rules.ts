@@ -1,13 +1,13 @@
 /**
- * What may be done with a key now, by its states, its dates and its usage; and which keys a listing asks for. What the
- * states mean is the lifecycle table's business (lib/contract/lifecycle.ts).
+ * What may be done with a key now, by its states, its dates and its usage. What the states mean is the lifecycle table's
+ * business (lib/contract/lifecycle.ts).
  *
  * A date that has passed counts at once, whether or not the duty that writes it into the record has come by: a key
  * makes nothing new after its end. The other way round nothing counts before it is written.
  *
  * @see NIST SP 800-57 Part 1 Rev. 5 §7
  */
-import { ALGORITHMS, type AlgorithmName, type Usage } from "@keystead/contract/algorithms";
+import { ALGORITHMS, type Usage } from "@keystead/contract/algorithms";
 import { HsmError } from "@keystead/contract/errors";
 import { effectiveState, permittedUse } from "@keystead/contract/lifecycle";
 import type { KeyUse } from "@keystead/contract/operation";
@@ -118,19 +118,3 @@ export const stateForbids = (keyId: string, state: KeyStateName): HsmError =>
 /** The refusal of a version that is not there. */
 export const noVersion = (keyId: string, version: number): HsmError =>
   new HsmError("OBJECT_NOT_FOUND", `key '${keyId}' has no version ${version}`);
-
-export interface KeyFilter {
-  readonly algorithm: AlgorithmName | undefined;
-  readonly state: KeyStateName | undefined;
-  readonly tags: readonly string[];
-  /** A further condition. */
-  readonly also?: (attributes: KeyAttributes) => boolean;
-}
-
-/** Whether a listing wants this key. Without a state it wants every key that is not destroyed. */
-export function matches(attributes: KeyAttributes, filter: KeyFilter, now: number): boolean {
-  const state = keyState(attributes, now);
-  if (filter.state === undefined ? state === "destroyed" : state !== filter.state) return false;
-  if (filter.algorithm !== undefined && attributes.algorithm !== filter.algorithm) return false;
-  return filter.tags.every((tag) => attributes.tags.includes(tag)) && filter.also?.(attributes) !== false;
-}

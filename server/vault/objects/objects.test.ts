@@ -22,6 +22,7 @@ const HIERARCHY: Hierarchy = {
   kek: createSecretKey(randomBytes(32)),
   recordMacKey: createSecretKey(randomBytes(48)),
   auditMacKey: createSecretKey(randomBytes(32)),
+  indexKey: createSecretKey(randomBytes(32)),
 };
 
 /** Objects over a store, with a log that is only its anchors. */

@@ -10,7 +10,7 @@
  *
  * @see NIST SP 800-57 Part 1 Rev. 5 §7 (states)
  */
-import { createSecretKey, type KeyObject } from "node:crypto";
+import type { KeyObject } from "node:crypto";
 import type { AlgorithmName } from "@keystead/contract/algorithms";
 import { HsmError } from "@keystead/contract/errors";
 import { USAGE_TENSES } from "@keystead/contract/lifecycle";
@@ -27,16 +27,19 @@ import {
   type NamespaceAttributes,
   type StoredKeyAttributes,
 } from "./attributes.ts";
-import { adjust, living, type Census } from "./census.ts";
+import { indexEntries } from "./attribute-index.ts";
+import { adjust, living } from "./census.ts";
 import { ObjectLocks, preparedChange, standing, type Change } from "./change.ts";
 import { DueIndex, type DueKey, type DueStep } from "./due.ts";
 import { collectSoon } from "./collect.ts";
 import { nextBlock, Uses, type Block, type Settled } from "./uses.ts";
 import type { Hierarchy } from "./hierarchy.ts";
-import { matches, permit, permitExport, permitUnder, usableVersions, versionState, type Asking, type KeyFilter } from "./key-rules.ts";
+import { matches, type KeyFilter } from "./key-filter.ts";
+import { permit, permitExport, permitUnder, usableVersions, versionState, type Asking } from "./key-rules.ts";
 import type { DescribedKey, DescribedNamespace, LeavingKey, NewKey, OpenKey, PreparedKey, VersionFacts } from "./key-shapes.ts";
 import { destroyAtOnce, requireState, versionToPromote, withNewVersion, type Step } from "./lifecycle.ts";
 import { loadMaterial, materialWrite, readMaterial, removal, storedMaterial } from "./material.ts";
+import { Namespaces, newNamespace, type NamespaceEntry } from "./namespaces.ts";
 import { newAttributes, versionOf } from "./new-attributes.ts";
 import type { RecordKey } from "./record.ts";
 import type { RetentionClasses } from "./retention.ts";
@@ -48,17 +51,6 @@ interface Entry {
   readonly generation: number;
   /** Opened versions. */
   readonly opened: Map<number, OpenKey>;
-}
-
-interface NamespaceEntry {
-  readonly attributes: NamespaceAttributes;
-  readonly kek: KeyObject;
-  /** Keys by `algorithm/state`; counted on first need, kept up to date afterwards. */
-  census: Census | undefined;
-  /** The counting, while it is under way: changes wait for it, uses do not. */
-  counting?: Promise<Census>;
-  /** Counts the changes of the namespace's keys. */
-  revision: number;
 }
 
 export interface ObjectsOptions {
@@ -77,8 +69,8 @@ export interface ObjectsOptions {
 
 /** What a cached key is taken to weigh: KeyObject, DER, attributes, map entries. */
 const ENTRY_BYTES = 4096;
-/** Most records that are read from the store at once; a scan may begin with fewer. */
-const PAGE = 500;
+/** Old keys filed with one event. */
+const FILED_AT_ONCE = 64;
 /** Records of used keys written with one event. */
 const RECORDED_AT_ONCE = 200;
 /** Somebody else reserved what was needed. */
@@ -88,7 +80,7 @@ export class Objects {
   readonly #options: ObjectsOptions;
   readonly #records: VaultedRecords;
   readonly #entries = new Map<string, Entry>();
-  readonly #namespaces = new Map<string, NamespaceEntry>();
+  readonly #namespaces: Namespaces;
   readonly #locks: ObjectLocks;
   readonly #maxEntries: number;
   readonly #due: DueIndex;
@@ -100,6 +92,7 @@ export class Objects {
     this.#records = options.records;
     this.#locks = options.locks ?? new ObjectLocks();
     this.#due = new DueIndex(options.retention ?? new Map());
+    this.#namespaces = new Namespaces(options.records, options.hierarchy, (...listed) => this.#due.listed(...listed));
     this.#maxEntries = Math.max(16, Math.floor(options.cacheSizeBytes / ENTRY_BYTES));
   }
 
@@ -173,7 +166,7 @@ export class Objects {
 
   /** @throws {HsmError} OBJECT_NOT_FOUND when there is no such namespace */
   async describeNamespace(namespace: string): Promise<DescribedNamespace> {
-    return { namespace, attributes: (await this.#namespace(namespace)).attributes };
+    return { namespace, attributes: (await this.#namespaces.get(namespace)).attributes };
   }
 
   /** Every namespace, by name. */
@@ -189,7 +182,8 @@ export class Objects {
    */
   async list(namespace: string, filter: KeyFilter, after: string, limit: number): Promise<{ keys: DescribedKey[]; more: boolean }> {
     const keys: DescribedKey[] = [];
-    for await (const described of this.#scan(namespace, after, limit + 1)) {
+    for await (const { id, record } of this.#namespaces.candidates(namespace, filter, after, limit + 1)) {
+      const described = this.#described(namespace, id, record.attributes);
       if (!matches(described.attributes, filter, described.asOf)) continue;
       if (keys.length === limit) return { keys, more: true };
       keys.push(described);
@@ -199,10 +193,12 @@ export class Objects {
 
   /** Number of keys that match: known without looking, unless the filter asks for more than an algorithm. */
   async count(namespace: string, filter: KeyFilter): Promise<number> {
-    if (filter.state === undefined && filter.tags.length === 0 && filter.also === undefined)
-      return living(await this.#censusOf(namespace, await this.#namespace(namespace)), filter.algorithm);
+    if (filter.state === undefined && filter.tags.length === 0 && filter.attributes === undefined)
+      return living(await this.#namespaces.censusOf(namespace), filter.algorithm);
     let total = 0;
-    for await (const described of this.#scan(namespace, "", PAGE)) if (matches(described.attributes, filter, described.asOf)) total += 1;
+    const now = this.now();
+    for await (const { record } of this.#namespaces.candidates(namespace, filter, ""))
+      if (matches(record.attributes, filter, now)) total += 1;
     return total;
   }
 
@@ -221,10 +217,10 @@ export class Objects {
       fillRandom(kek);
       const attributes: NamespaceAttributes = { description, createdAt: this.#options.now(), maxKeys };
       const write = this.#records.write(key, { ...attributes }, kek, this.#options.hierarchy.kek, undefined);
-      const entry: NamespaceEntry = { attributes, kek: createSecretKey(kek), census: new Map(), revision: 0 };
+      const entry = newNamespace(attributes, kek);
       return {
         described: { namespace, attributes },
-        change: preparedChange([write], release, () => this.#namespaces.set(namespace, entry)),
+        change: preparedChange([write], release, () => this.#namespaces.made(namespace, entry)),
       };
     } catch (error) {
       release();
@@ -236,17 +232,17 @@ export class Objects {
 
   /** Prepares a new key with one version. @throws {HsmError} OBJECT_EXISTS; OBJECT_NOT_FOUND (namespace); QUOTA_EXCEEDED */
   async create(key: NewKey): Promise<PreparedKey> {
-    const space = await this.#namespace(key.namespace);
+    const space = await this.#namespaces.get(key.namespace);
     const release = await this.#locks.acquire(`${key.namespace}/${key.keyId}`);
     try {
       const headKey: RecordKey = { namespace: key.namespace, kind: "key", id: key.keyId, version: 0 };
       if ((await this.#records.read(headKey, space.kek)) !== undefined)
         throw new HsmError("OBJECT_EXISTS", `key '${key.keyId}' exists already`);
-      const census = await this.#censusOf(key.namespace, space);
+      const census = await this.#namespaces.censusOf(key.namespace);
       if (space.attributes.maxKeys > 0 && living(census) >= space.attributes.maxKeys)
         throw new HsmError("QUOTA_EXCEEDED", `namespace '${key.namespace}' may hold ${space.attributes.maxKeys} keys`);
       const attributes = newAttributes(key, this.now());
-      const head = this.#records.write(headKey, attributes as never, new Uint8Array(), space.kek, undefined);
+      const head = this.#headWrite(headKey, attributes, space.kek, undefined);
       const material = materialWrite(this.#records, key.namespace, key.keyId, 1, key.algorithm, key.key, space.kek);
       // Counted now, so that two creations under way cannot both take the last place.
       const counted = `${key.algorithm}/${attributes.state}`;
@@ -333,7 +329,7 @@ export class Objects {
       space: NamespaceEntry,
     ) => (Step & { readonly added?: RecordWrite }) | Promise<Step & { readonly added?: RecordWrite }>,
   ): Promise<PreparedKey> {
-    const space = await this.#namespace(namespace);
+    const space = await this.#namespaces.get(namespace);
     const release = await this.#locks.acquire(`${namespace}/${keyId}`);
     try {
       const before = await this.#head(namespace, keyId, space.kek);
@@ -346,7 +342,7 @@ export class Objects {
       // Counted before or after this change, never in the middle of it.
       await space.counting;
       const headKey: RecordKey = { namespace, kind: "key", id: keyId, version: 0 };
-      const head = this.#records.write(headKey, attributes as never, new Uint8Array(), space.kek, before);
+      const head = this.#headWrite(headKey, attributes, space.kek, before);
       const writes = [
         head,
         ...(added === undefined ? [] : [added]),
@@ -382,19 +378,33 @@ export class Objects {
     }
   }
 
-  /** Keys of every namespace used so far, for metrics. */
-  *census(): Generator<readonly [{ namespace: string; algorithm: string; state: string }, number]> {
-    for (const [namespace, { census }] of this.#namespaces) {
-      for (const [counted, keys] of census ?? []) {
-        const [algorithm, state] = counted.split("/") as [string, string];
-        yield [{ namespace, algorithm, state }, keys];
-      }
-    }
+  /** Keys of every namespace counted so far, for metrics. */
+  census(): ReturnType<Namespaces["census"]> {
+    return this.#namespaces.census();
   }
 
   /** Counts the keys of a namespace once, so that {@link census} knows it. */
   async takeCensus(namespace: string): Promise<void> {
-    await this.#censusOf(namespace, await this.#namespace(namespace));
+    await this.#namespaces.censusOf(namespace);
+  }
+
+  /**
+   * Writes the keys anew that were written before there was an index, some at a time. Until none is left, searches look
+   * through every key.
+   *
+   * @param wanted asked before each step: false once the vault is being closed
+   * @throws {HsmError} what recording throws; it may be called again
+   */
+  async fileOldKeys(namespace: string, wanted: () => boolean): Promise<void> {
+    const { unfiled } = await this.#namespaces.get(namespace);
+    while (unfiled.size > 0 && wanted()) {
+      const names = [...unfiled].slice(0, FILED_AT_ONCE);
+      await this.#recorded("FileKeys", names, async (keyId) => {
+        const { change } = await this.#alter(namespace, keyId, (before) => ({ attributes: before }));
+        return change;
+      });
+      for (const keyId of names) unfiled.delete(keyId);
+    }
   }
 
   /** The steps that keys of the namespaces counted so far should have taken by now, the longest due first. */
@@ -423,34 +433,39 @@ export class Objects {
    * @throws {HsmError} what recording throws; what was not written then is written the next time
    */
   async recordUses(last = false): Promise<void> {
-    // In order, as a rekey takes them: two that hold several objects must not wait for one another in a ring.
-    const names = this.#uses.dirty().sort();
+    const names = this.#uses.dirty();
     for (let from = 0; from < names.length; from += RECORDED_AT_ONCE) {
-      const prepared: { readonly change: Change; readonly written: () => void }[] = [];
-      try {
-        for (const name of names.slice(from, from + RECORDED_AT_ONCE)) {
-          const [namespace, keyId] = name.split("/") as [string, string];
-          let written = (): void => undefined;
-          const { change } = await this.#alter(namespace, keyId, (before) => {
-            const settled = this.#uses.settle(name, before, last);
-            ({ written } = settled);
-            return { attributes: { ...before, used: settled.used } };
-          });
-          prepared.push({ change, written });
-        }
-        await this.#options.record(
-          "RecordUses",
-          prepared.flatMap(({ change }) => change.writes),
-        );
-      } catch (error) {
-        for (const { change } of prepared) change.settle(false);
-        throw error;
-      }
-      for (const { change, written } of prepared) {
-        change.settle(true);
-        written();
-      }
+      const written: (() => void)[] = [];
+      await this.#recorded("RecordUses", names.slice(from, from + RECORDED_AT_ONCE), async (name) => {
+        const [namespace, keyId] = name.split("/") as [string, string];
+        const { change } = await this.#alter(namespace, keyId, (before) => {
+          const settled = this.#uses.settle(name, before, last);
+          written.push(settled.written);
+          return { attributes: { ...before, used: settled.used } };
+        });
+        return change;
+      });
+      for (const note of written) note();
     }
+  }
+
+  /**
+   * Changes of several keys with one event of the vault's own. They are taken in order, as a rekey takes them: two that
+   * hold several objects must not wait for one another in a ring.
+   */
+  async #recorded(action: string, names: readonly string[], prepare: (name: string) => Promise<Change>): Promise<void> {
+    const changes: Change[] = [];
+    try {
+      for (const name of [...names].sort()) changes.push(await prepare(name));
+      await this.#options.record(
+        action,
+        changes.flatMap(({ writes }) => writes),
+      );
+    } catch (error) {
+      for (const change of changes) change.settle(false);
+      throw error;
+    }
+    for (const change of changes) change.settle(true);
   }
 
   /** Forgets every open key and namespace key. */
@@ -460,25 +475,6 @@ export class Objects {
     this.#uses.clear();
     collectSoon();
     this.#namespaces.clear();
-  }
-
-  #censusOf(namespace: string, space: NamespaceEntry): Promise<Census> | Census {
-    if (space.census !== undefined) return space.census;
-    // One counting for everybody who waits for it: with a million keys it takes a while.
-    return (space.counting ??= this.#count(namespace, space));
-  }
-
-  async #count(namespace: string, space: NamespaceEntry): Promise<Census> {
-    const census: Census = new Map();
-    try {
-      for await (const { keyId, attributes } of this.#scan(namespace, "", PAGE)) {
-        adjust(census, `${attributes.algorithm}/${attributes.state}`, 1);
-        this.#due.listed(namespace, keyId, attributes);
-      }
-      return (space.census = census);
-    } finally {
-      delete space.counting;
-    }
   }
 
   /** Waits until every change that is under way now is durable or did not happen. */
@@ -517,7 +513,7 @@ export class Objects {
 
   /** A number that rises with every change of a key of the namespace, before the change is acknowledged. */
   async revision(namespace: string): Promise<number> {
-    return (await this.#namespace(namespace)).revision;
+    return (await this.#namespaces.get(namespace)).revision;
   }
 
   #described(namespace: string, keyId: string, attributes: KeyAttributes): DescribedKey {
@@ -567,20 +563,9 @@ export class Objects {
     return entry;
   }
 
-  async #namespace(namespace: string): Promise<NamespaceEntry> {
-    const known = this.#namespaces.get(namespace);
-    if (known !== undefined) return known;
-    const record = await this.#records.read<NamespaceAttributes>(
-      { namespace, kind: "namespace", id: "", version: 0 },
-      this.#options.hierarchy.kek,
-    );
-    if (record === undefined) throw new HsmError("OBJECT_NOT_FOUND", `no namespace '${namespace}'`);
-    const again = this.#namespaces.get(namespace);
-    if (again !== undefined) return again;
-    const entry: NamespaceEntry = { attributes: record.attributes, kek: createSecretKey(record.material), census: undefined, revision: 0 };
-    wipe(record.material);
-    this.#namespaces.set(namespace, entry);
-    return entry;
+  #headWrite(key: RecordKey, attributes: KeyAttributes, kek: KeyObject, before: CurrentRecord<KeyAttributes> | undefined): RecordWrite {
+    const index = indexEntries(this.#options.hierarchy.indexKey, key.namespace, attributes);
+    return this.#records.write(key, attributes as never, new Uint8Array(), kek, before, index);
   }
 
   async #head(namespace: string, keyId: string, kek: KeyObject): Promise<CurrentRecord<KeyAttributes>> {
@@ -591,7 +576,7 @@ export class Objects {
 
   async #load(namespace: string, keyId: string): Promise<Entry> {
     this.counters.cacheMisses += 1;
-    const space = await this.#namespace(namespace);
+    const space = await this.#namespaces.get(namespace);
     const record = await this.#head(namespace, keyId, space.kek);
     // A change may have become durable while the record was read: then what was read is not remembered.
     if (this.#records.anchor({ namespace, kind: "key", id: keyId, version: 0 }) !== record.digest) return this.#load(namespace, keyId);
@@ -604,7 +589,7 @@ export class Objects {
 
   async #openVersion(namespace: string, keyId: string, entry: Entry, version: number): Promise<OpenKey> {
     const { algorithm, versions } = entry.attributes;
-    const space = await this.#namespace(namespace);
+    const space = await this.#namespaces.get(namespace);
     const record = await readMaterial(this.#records, namespace, keyId, version, algorithm, space.kek);
     const mechanism = mechanismFor(algorithm);
     const key = loadMaterial(algorithm, record.material);
@@ -621,18 +606,6 @@ export class Objects {
     if (this.#entries.size <= this.#maxEntries) return;
     const oldest = this.#entries.keys().next().value;
     if (oldest !== undefined) this.#entries.delete(oldest);
-  }
-
-  /** Keys in id order. `first` is how many are wanted at first; a scan that goes on reads more at once. */
-  async *#scan(namespace: string, after: string, first: number): AsyncGenerator<DescribedKey> {
-    const space = await this.#namespace(namespace);
-    let last = after;
-    for (let size = Math.min(PAGE, first); ; size = Math.min(PAGE, size * 2)) {
-      const page = await this.#records.list<StoredKeyAttributes>(namespace, "key", last, size, space.kek);
-      for (const { id, record } of page) yield this.#described(namespace, id, currentKeyAttributes(record.attributes));
-      if (page.length < size) return;
-      last = page.at(-1)?.id ?? last;
-    }
   }
 }
 

@@ -58,6 +58,8 @@ export interface RecordHeader extends RecordKey {
   readonly generation: number;
   /** Milliseconds since the epoch. */
   readonly time: number;
+  /** What a store may file it under (attribute-index.ts), sorted; records written before there was an index have none. */
+  readonly index?: readonly string[];
 }
 
 /** A record as stores keep it and the audit log anchors it. */
@@ -104,6 +106,7 @@ export function sealRecord(header: RecordHeader, attributes: Json, material: Uin
     canonicalJson({
       generation: header.generation,
       id: header.id,
+      ...(header.index === undefined ? {} : { index: header.index }),
       kind: header.kind,
       namespace: header.namespace,
       time: header.time,
@@ -185,6 +188,22 @@ export function underMacKey(record: Buffer, macKey: KeyObject): Buffer {
   const body = bytes.subarray(0, bytes.length - MAC_BYTES);
   createHmac("sha384", macKey).update(body).digest().copy(bytes, body.length);
   return bytes;
+}
+
+/** The header as it stands there, unproven, or undefined when there is none. */
+function headerAsWritten(bytes: Buffer): RecordHeader | undefined {
+  if (bytes.length < MAGIC.length + 2 || !bytes.subarray(0, MAGIC.length).equals(MAGIC)) return undefined;
+  try {
+    return JSON.parse(bytes.toString("utf8", MAGIC.length + 2, MAGIC.length + 2 + bytes.readUInt16BE(MAGIC.length))) as RecordHeader;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What a record says it may be filed under; nothing for bytes that are no record. Stores use it; it proves nothing. */
+export function writtenIndex(bytes: Buffer | undefined): readonly string[] {
+  const index: unknown = bytes === undefined ? undefined : headerAsWritten(bytes)?.index;
+  return Array.isArray(index) ? [...new Set(index.filter((entry) => typeof entry === "string"))] : [];
 }
 
 /** Checks MAC and identity without opening: what verification passes use. @throws {HsmError} INTEGRITY_FAILURE */

@@ -86,10 +86,17 @@ export class VaultedRecords {
     return { ...openRecord<A>(key, bytes, underKek(key) ? this.#keys.kek : kek, recordMacKey), digest };
   }
 
-  /** Seals a record that replaces `before`, or is new. */
-  write(key: RecordKey, attributes: Json, material: Uint8Array, kek: KeyObject, before: CurrentRecord<unknown> | undefined): RecordWrite {
+  /** Seals a record that replaces `before`, or is new. @param index what stores may file it under */
+  write(
+    key: RecordKey,
+    attributes: Json,
+    material: Uint8Array,
+    kek: KeyObject,
+    before: CurrentRecord<unknown> | undefined,
+    index?: readonly string[],
+  ): RecordWrite {
     const sealed = sealRecord(
-      { ...key, generation: (before?.header.generation ?? 0) + 1, time: this.#now() },
+      { ...key, generation: (before?.header.generation ?? 0) + 1, time: this.#now(), ...(index === undefined ? {} : { index }) },
       attributes,
       material,
       kek,
@@ -153,6 +160,33 @@ export class VaultedRecords {
         const record = recordDigest(bytes) === this.anchor(key) ? this.open<A>(key, bytes, kek) : await this.read<A>(key, kek);
         if (record === undefined) throw new HsmError("INTEGRITY_FAILURE", `record ${namespace}/${kind}/${id}/0 is not in the audit log`);
         return { id, record };
+      }),
+    );
+  }
+
+  /**
+   * A page of keys that the store has filed under all of these entries. A store is not believed: a record that does not
+   * name the entries itself was put there by somebody else.
+   *
+   * @returns ids in order; without the record when it has changed so since the store looked
+   * @throws {HsmError} INTEGRITY_FAILURE
+   */
+  async find<A>(
+    namespace: string,
+    entries: readonly string[],
+    after: string,
+    limit: number,
+    kek: KeyObject,
+  ): Promise<{ id: string; record: CurrentRecord<A> | undefined }[]> {
+    const rows = await this.#store.find(namespace, entries, after, limit);
+    return Promise.all(
+      rows.map(async ({ id, bytes }) => {
+        const key: RecordKey = { namespace, kind: "key", id, version: 0 };
+        const current = recordDigest(bytes) === this.anchor(key);
+        const record = current ? this.open<A>(key, bytes, kek) : await this.read<A>(key, kek);
+        if (record !== undefined && entries.every((entry) => record.header.index?.includes(entry))) return { id, record };
+        if (current) throw new HsmError("INTEGRITY_FAILURE", `the key store's index names record ${recordName(key)} wrongly`);
+        return { id, record: undefined };
       }),
     );
   }

@@ -1,7 +1,5 @@
 import { findObjects as operation } from "@keystead/contract/operations/find-objects";
 import { algorithmName } from "@keystead/contract/enum-names";
-import { attributesMatch } from "../objects/attribute-values.ts";
-import type { KeyAttributes } from "../objects/attributes.ts";
 import { attributesOf } from "./attribute-message.ts";
 import { handler } from "./handler.ts";
 import { keyMessage, stateName } from "./key-message.ts";
@@ -11,12 +9,11 @@ const DEFAULT_PER_PAGE = 50;
 
 /** Keys whose attributes have the values asked for, by id. */
 export const findObjects = handler(operation, async ({ namespace, request }, { objects }) => {
-  const wanted = attributesOf(request.match);
   const filter = {
     algorithm: algorithmName(request.algorithm),
     state: stateName(request.state),
     tags: request.tags,
-    also: (attributes: KeyAttributes) => attributesMatch(attributes, wanted),
+    attributes: attributesOf(request.match),
   };
   const perPage = request.perPage === 0 ? DEFAULT_PER_PAGE : request.perPage;
   const { keys, more } = await objects.list(namespace, filter, cursorOf(request.pageToken), perPage);

@@ -1,7 +1,7 @@
 import { algorithmName } from "@keystead/contract/enum-names";
 import { HsmError } from "@keystead/contract/errors";
 import { listKeys as operation } from "@keystead/contract/operations/list-keys";
-import type { KeyFilter } from "../objects/key-rules.ts";
+import type { KeyFilter } from "../objects/key-filter.ts";
 import { handler } from "./handler.ts";
 import { keyMessage, stateName } from "./key-message.ts";
 import type { ListReply } from "./listing-cache.ts";

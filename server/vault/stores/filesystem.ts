@@ -10,8 +10,9 @@
  *      wal/NNNNNNNN   the journals
  *      vault.json     the vault header
  *
- * Ids of every namespace are kept in memory, sorted, so that a listing reads only the files of its page. Meant for up to
- * about a hundred thousand keys; SQLite is for more. This file must never look into a record.
+ * Ids of every namespace are kept in memory, sorted, so that a listing reads only the files of its page; so is what keys
+ * are filed under, which is known of a record once it was written or read, and of all of them after the first search.
+ * Meant for up to about a hundred thousand keys; SQLite is for more. This file must never look into a record.
  *
  * Long, because commit, settling and recovery are three sides of one promise and are read together.
  *
@@ -20,6 +21,7 @@
 import { join } from "node:path";
 import { HsmError } from "@keystead/contract/errors";
 import { parseRecordName, recordDigest, recordName, type RecordKey } from "../objects/record.ts";
+import { EntryIndex } from "./entry-index.ts";
 import { encodeEntry, readJournal, type JournalEntry } from "./journal.ts";
 import { RecordFiles } from "./record-files.ts";
 import { SortedIds } from "./sorted-ids.ts";
@@ -53,6 +55,8 @@ const RETRY_MS = 5_000;
 const JOURNAL_BYTES = 1024 * 1024;
 /** Folders are settled one after the other, with this many times as long in between, for requests. */
 const BREATHER = 3;
+/** Records read for the index before others have their turn. */
+const FILED_AT_ONCE = 50;
 /** With more records than this waiting, settling takes no breath: memory is worth more then. */
 const MOST_WAITING = 50_000;
 
@@ -67,6 +71,9 @@ class Filesystem implements FilesystemStore {
   readonly #layer: StoreFiles;
   readonly #records: RecordFiles;
   readonly #ids: SortedIds;
+  readonly #index = new EntryIndex();
+  /** Namespaces whose index is complete, or is being completed. */
+  readonly #filing = new Map<string, Promise<void>>();
   /** Committed, in the open journal, not being settled. */
   #waiting: Changes = new Map();
   /** Being settled; in journals up to #oldJournals. */
@@ -112,9 +119,26 @@ class Filesystem implements FilesystemStore {
     if (kind === "namespace") return rows;
     for (const id of this.#ids.after(namespace, after)) {
       if (rows.length >= limit) break;
-      for (const { bytes } of this.#readable([{ namespace, kind, id, version: 0 }])) rows.push({ id, bytes });
+      for (const { key, bytes } of this.#readable([{ namespace, kind, id, version: 0 }])) {
+        if (!this.#index.knows(namespace, id)) this.#index.note(key, bytes);
+        rows.push({ id, bytes });
+      }
     }
     return rows;
+  }
+
+  async find(namespace: string, entries: readonly string[], after: string, limit: number): Promise<{ id: string; bytes: Buffer }[]> {
+    await this.#filed(namespace);
+    const ids = this.#index.find(namespace, entries, after, limit);
+    return [...this.#readable(ids.map((id) => ({ namespace, kind: "key", id, version: 0 })))].map(({ key, bytes }) => ({
+      id: key.id,
+      bytes,
+    }));
+  }
+
+  async isFiled(namespace: string, id: string, entry: string): Promise<boolean> {
+    await this.#filed(namespace);
+    return this.#index.isFiled(namespace, id, entry);
   }
 
   async namespaces(): Promise<string[]> {
@@ -155,8 +179,10 @@ class Filesystem implements FilesystemStore {
     };
     this.#append(entry);
     this.#take(entry, this.#waiting);
-    for (const { key, bytes } of changed.values())
+    for (const { key, bytes } of changed.values()) {
       this.#ids.note(key, bytes !== undefined, () => this.#keysOf(key.namespace, key.id).some((other) => this.#has(other)));
+      this.#index.note(key, bytes);
+    }
     if (changed.size > 0) this.#settleSoon(this.#options.settleAfterMs);
   }
 
@@ -200,6 +226,23 @@ class Filesystem implements FilesystemStore {
     this.#append(entry);
     this.#take(entry, this.#waiting);
     if (!this.#headerSettled || this.#journalEnd > JOURNAL_BYTES) this.#settleSoon(this.#options.settleAfterMs);
+  }
+
+  /** Makes the index of a namespace complete: reads what nobody has read or written so far, requests in between. */
+  #filed(namespace: string): Promise<void> {
+    let filing = this.#filing.get(namespace);
+    if (filing === undefined) {
+      filing = (async () => {
+        let read = 0;
+        for (const id of this.#ids.after(namespace, "")) {
+          if (this.#index.knows(namespace, id)) continue;
+          for (const { key, bytes } of this.#readable([{ namespace, kind: "key", id, version: 0 }])) this.#index.note(key, bytes);
+          if ((read += 1) % FILED_AT_ONCE === 0) await new Promise<void>((resolve) => setImmediate(resolve));
+        }
+      })();
+      this.#filing.set(namespace, filing);
+    }
+    return filing;
   }
 
   #requireSound(): void {
@@ -379,7 +422,7 @@ function readJournals(folder: string, layer: StoreFiles): { entries: JournalEntr
 export function filesystemReader(
   folder: string,
   layer: StoreFiles = systemStoreFiles,
-): Pick<Store, "all" | "get" | "header" | "durableSequence" | "outbox" | "close"> {
+): Pick<Store, "all" | "get" | "isFiled" | "header" | "durableSequence" | "outbox" | "close"> {
   const nothing = (): void => undefined;
   // A store over a layer that takes every write and keeps none.
   const seen = filesystemStore({
@@ -399,6 +442,7 @@ export function filesystemReader(
   const records = new RecordFiles(folder, layer, false);
   return {
     all: () => seen.all(),
+    isFiled: (...asked) => seen.isFiled(...asked),
     header: () => seen.header(),
     durableSequence: () => seen.durableSequence(),
     outbox: () => seen.outbox(),

@@ -3,11 +3,13 @@
  */
 import { HsmError } from "@keystead/contract/errors";
 import { parseRecordName, recordDigest, recordName, type RecordKey } from "../objects/record.ts";
+import { EntryIndex } from "./entry-index.ts";
 import type { OutboxLine, RecordWrite, Store } from "./store.ts";
 
 /** @example const store = memoryStore(); */
 export function memoryStore(): Store {
   const records = new Map<string, Buffer>();
+  const index = new EntryIndex();
   let lines: OutboxLine[] = [];
   let durable = 0;
   let header: string | undefined;
@@ -25,6 +27,13 @@ export function memoryStore(): Store {
           .slice(0, limit)
           .map(({ key, bytes }) => ({ id: key.id, bytes })),
       ),
+    find: (namespace, entries, after, limit) =>
+      Promise.resolve(
+        index
+          .find(namespace, entries, after, limit)
+          .map((id) => ({ id, bytes: records.get(recordName({ namespace, kind: "key", id, version: 0 })) as Buffer })),
+      ),
+    isFiled: (...asked) => Promise.resolve(index.isFiled(...asked)),
     namespaces: () =>
       Promise.resolve(
         sorted()
@@ -57,6 +66,7 @@ export function memoryStore(): Store {
       for (const [name, bytes] of changed) {
         if (bytes === undefined) records.delete(name);
         else records.set(name, bytes);
+        index.note(keyOf(name), bytes);
       }
       durable = raised;
       lines = [...kept.values()].sort((a, b) => a.sequence - b.sequence);

@@ -10,7 +10,7 @@
  */
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { HsmError } from "@keystead/contract/errors";
-import { recordName, type RecordKey, type RecordKind } from "../objects/record.ts";
+import { recordName, writtenIndex, type RecordKey, type RecordKind } from "../objects/record.ts";
 import type { OutboxLine, RecordWrite, Store } from "./store.ts";
 
 export interface SqliteStoreOptions {
@@ -28,10 +28,27 @@ const SCHEMA = `
     digest TEXT NOT NULL, bytes BLOB NOT NULL,
     PRIMARY KEY (namespace, kind, version, id)
   ) WITHOUT ROWID, STRICT;
+  CREATE TABLE IF NOT EXISTS attribute_index (
+    namespace TEXT NOT NULL, entry TEXT NOT NULL, id TEXT NOT NULL,
+    PRIMARY KEY (namespace, entry, id)
+  ) WITHOUT ROWID, STRICT;
   CREATE TABLE IF NOT EXISTS audit_outbox (sequence INTEGER PRIMARY KEY, line BLOB NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID, STRICT;
   CREATE TABLE IF NOT EXISTS header (one INTEGER PRIMARY KEY CHECK (one = 1), text TEXT NOT NULL) STRICT;
 `;
+
+const FILE = "INSERT OR IGNORE INTO attribute_index (namespace, entry, id) VALUES (?, ?, ?)";
+const UNFILE = "DELETE FROM attribute_index WHERE namespace = ? AND entry = ? AND id = ?";
+const IS_FILED = "SELECT 1 FROM attribute_index WHERE namespace = ? AND entry = ? AND id = ?";
+/** Walks along the first entry in id order; CROSS JOIN keeps SQLite to that order. */
+const search = (others: number): string =>
+  `SELECT records.id AS id, records.bytes AS bytes FROM attribute_index AS first CROSS JOIN records
+   ON records.namespace = first.namespace AND records.kind = 'key' AND records.version = 0 AND records.id = first.id
+   WHERE first.namespace = ? AND first.entry = ? AND first.id > ?${` AND EXISTS (
+     SELECT 1 FROM attribute_index AS other WHERE other.namespace = first.namespace AND other.entry = ? AND other.id = first.id)`.repeat(
+     others,
+   )}
+   ORDER BY first.id LIMIT ?`;
 
 /** Opens the database, making it when it is missing. @throws {HsmError} INTEGRITY_FAILURE when it is no database. */
 export function sqliteStore(options: SqliteStoreOptions): Store {
@@ -63,9 +80,19 @@ function contractOf(database: DatabaseSync): Store {
     return bytes === undefined ? undefined : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   };
 
+  /** The record as it is and as it will be: what it is filed under goes with it. */
+  function file(key: RecordKey, bytes: Buffer | undefined, exists: boolean): void {
+    const { namespace, id } = key;
+    const before = exists ? writtenIndex(bytesOf(select.get(...position(key)))) : [];
+    const after = writtenIndex(bytes);
+    for (const entry of before) if (!after.includes(entry)) statement(database, UNFILE).run(namespace, entry, id);
+    for (const entry of after) if (!before.includes(entry)) statement(database, FILE).run(namespace, entry, id);
+  }
+
   function apply({ key, expected, bytes, digest }: RecordWrite): void {
     const now = (selectDigest.get(...position(key)) as { digest: string } | undefined)?.digest;
     if (now !== expected) throw new HsmError("OBJECT_CHANGED", `record ${recordName(key)} was changed meanwhile`);
+    if (key.kind === "key") file(key, bytes, now !== undefined);
     if (bytes === undefined) remove.run(...position(key));
     else upsert.run(...position(key), digest, bytes);
   }
@@ -77,6 +104,13 @@ function contractOf(database: DatabaseSync): Store {
       Promise.resolve(
         page.all(namespace, kind, after, limit).map((row) => ({ id: (row as { id: string }).id, bytes: bytesOf(row) as Buffer })),
       ),
+    find: (namespace, entries, after, limit) => {
+      const [first, ...others] = entries;
+      if (first === undefined) return Promise.resolve([]);
+      const rows = statement(database, search(others.length)).all(namespace, first, after, ...others, limit);
+      return Promise.resolve(rows.map((row) => ({ id: (row as { id: string }).id, bytes: bytesOf(row) as Buffer })));
+    },
+    isFiled: (namespace, id, entry) => Promise.resolve(statement(database, IS_FILED).get(namespace, entry, id) !== undefined),
     namespaces: () =>
       Promise.resolve(
         database
@@ -144,7 +178,7 @@ function follows(position: [string, string, number, string], last: [string, stri
 }
 
 /** The store of a folder for reading alone: nothing is made, changed or locked for longer than a look. */
-export function sqliteReader(path: string): Pick<Store, "all" | "get" | "header" | "durableSequence" | "outbox" | "close"> {
+export function sqliteReader(path: string): Pick<Store, "all" | "get" | "isFiled" | "header" | "durableSequence" | "outbox" | "close"> {
   let database: DatabaseSync;
   try {
     database = new DatabaseSync(path, { readOnly: true, allowExtension: false, defensive: true, timeout: 2_000, limits: { attach: 0 } });

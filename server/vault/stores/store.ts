@@ -2,7 +2,8 @@
  * What every store can do: keep sealed records, and take records and log lines in one atomic step.
  *
  * A store sees bytes it cannot open. It judges nothing: whether a record is genuine and current is decided by
- * objects/ (MAC, seal) and audit/ (digest in the log). One contract suite holds all stores to this page
+ * objects/ (MAC, seal) and audit/ (digest in the log). A key's record says in its header what it is filed under
+ * (writtenIndex); every store files it so with the commit that writes it, and never otherwise. One contract suite holds all stores to this page
  * (test/contracts/store.test.ts).
  */
 import type { RecordKey, RecordKind } from "../objects/record.ts";
@@ -32,6 +33,15 @@ export interface Store {
 
   /** Records of one kind and namespace with id greater than `after`, in id order (bytewise), at most `limit`. */
   list(namespace: string, kind: RecordKind, after: string, limit: number): Promise<{ id: string; bytes: Buffer }[]>;
+
+  /**
+   * Keys of a namespace that are filed under every one of these entries, with id greater than `after`, in id order, at
+   * most `limit`. No entries = none. A store looks first at the entry that comes first.
+   */
+  find(namespace: string, entries: readonly string[], after: string, limit: number): Promise<{ id: string; bytes: Buffer }[]>;
+
+  /** Whether a key is filed under an entry: what verification passes ask, for each that its record names. */
+  isFiled(namespace: string, id: string, entry: string): Promise<boolean>;
 
   /** Ids of all namespaces that have a namespace record, in order. */
   namespaces(): Promise<string[]>;

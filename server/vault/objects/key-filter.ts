@@ -1,0 +1,25 @@
+/**
+ * Which keys a listing or a search asks for.
+ */
+import type { AlgorithmName } from "@keystead/contract/algorithms";
+import { attributesMatch, type SomeAttributes } from "./attribute-values.ts";
+import type { KeyAttributes, KeyStateName } from "./attributes.ts";
+import { keyState } from "./key-rules.ts";
+
+export interface KeyFilter {
+  readonly algorithm: AlgorithmName | undefined;
+  readonly state: KeyStateName | undefined;
+  /** The key carries all of them. */
+  readonly tags: readonly string[];
+  /** Values by name; of usages, at least these. */
+  readonly attributes?: SomeAttributes;
+}
+
+/** Whether a listing wants this key. Without a state it wants every key that is not destroyed. */
+export function matches(attributes: KeyAttributes, filter: KeyFilter, now: number): boolean {
+  const state = keyState(attributes, now);
+  if (filter.state === undefined ? state === "destroyed" : state !== filter.state) return false;
+  if (filter.algorithm !== undefined && attributes.algorithm !== filter.algorithm) return false;
+  if (!filter.tags.every((tag) => attributes.tags.includes(tag))) return false;
+  return filter.attributes === undefined || attributesMatch(attributes, filter.attributes);
+}

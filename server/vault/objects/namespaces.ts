@@ -1,0 +1,144 @@
+/**
+ * The namespaces of an open vault: their keys, how many keys each has, and the way through them.
+ *
+ * A namespace is counted once, by reading every key of it, and kept count of afterwards. The same reading finds the keys
+ * that were written before there was an index; while there are any, whoever looks for keys looks through all of them.
+ * This file must never change a record.
+ */
+import { createSecretKey, type KeyObject } from "node:crypto";
+import { HsmError } from "@keystead/contract/errors";
+import { wipe } from "@keystead/crypto/wipe";
+import { entriesFor } from "./attribute-index.ts";
+import { currentKeyAttributes, type KeyAttributes, type NamespaceAttributes, type StoredKeyAttributes } from "./attributes.ts";
+import { adjust, type Census } from "./census.ts";
+import type { Hierarchy } from "./hierarchy.ts";
+import type { KeyFilter } from "./key-filter.ts";
+import type { CurrentRecord, VaultedRecords } from "./vaulted-records.ts";
+
+export interface NamespaceEntry {
+  readonly attributes: NamespaceAttributes;
+  readonly kek: KeyObject;
+  /** Keys by `algorithm/state`; counted on first need, kept up to date afterwards. */
+  census: Census | undefined;
+  /** The counting, while it is under way: changes wait for it, uses do not. */
+  counting?: Promise<Census>;
+  /** Keys whose records say nothing about an index, as far as they were met. */
+  readonly unfiled: Set<string>;
+  /** Counts the changes of the namespace's keys. */
+  revision: number;
+}
+
+/** A key as a way through a namespace meets it. */
+export interface MetKey {
+  readonly id: string;
+  readonly record: CurrentRecord<KeyAttributes>;
+}
+
+/** Most records that are read from the store at once; a scan may begin with fewer. */
+const PAGE = 500;
+
+/** A namespace that has no keys yet. The bytes of its own key stay the caller's. */
+export const newNamespace = (attributes: NamespaceAttributes, kek: Uint8Array): NamespaceEntry => ({
+  attributes,
+  kek: createSecretKey(kek),
+  census: new Map(),
+  unfiled: new Set(),
+  revision: 0,
+});
+
+export class Namespaces {
+  readonly #records: VaultedRecords;
+  readonly #hierarchy: Hierarchy;
+  readonly #listed: (namespace: string, keyId: string, attributes: KeyAttributes) => void;
+  readonly #known = new Map<string, NamespaceEntry>();
+
+  /** @param listed told of every key when its namespace is counted */
+  constructor(
+    records: VaultedRecords,
+    hierarchy: Hierarchy,
+    listed: (namespace: string, keyId: string, attributes: KeyAttributes) => void,
+  ) {
+    this.#records = records;
+    this.#hierarchy = hierarchy;
+    this.#listed = listed;
+  }
+
+  /** @throws {HsmError} OBJECT_NOT_FOUND; INTEGRITY_FAILURE */
+  async get(namespace: string): Promise<NamespaceEntry> {
+    const known = this.#known.get(namespace);
+    if (known !== undefined) return known;
+    const record = await this.#records.read<NamespaceAttributes>({ namespace, kind: "namespace", id: "", version: 0 }, this.#hierarchy.kek);
+    if (record === undefined) throw new HsmError("OBJECT_NOT_FOUND", `no namespace '${namespace}'`);
+    const again = this.#known.get(namespace);
+    if (again !== undefined) return again;
+    const entry: NamespaceEntry = { ...newNamespace(record.attributes, record.material), census: undefined };
+    wipe(record.material);
+    this.#known.set(namespace, entry);
+    return entry;
+  }
+
+  /** A namespace was made. */
+  made(namespace: string, entry: NamespaceEntry): void {
+    this.#known.set(namespace, entry);
+  }
+
+  clear(): void {
+    this.#known.clear();
+  }
+
+  /** How many keys it has. @throws {HsmError} as {@link get} */
+  async censusOf(namespace: string): Promise<Census> {
+    const space = await this.get(namespace);
+    if (space.census !== undefined) return space.census;
+    // One counting for everybody who waits for it: with a million keys it takes a while.
+    return (space.counting ??= this.#count(namespace, space));
+  }
+
+  /** Keys of every namespace counted so far, by what they are. */
+  *census(): Generator<readonly [{ namespace: string; algorithm: string; state: string }, number]> {
+    for (const [namespace, { census }] of this.#known) {
+      for (const [counted, keys] of census ?? []) {
+        const [algorithm, state] = counted.split("/") as [string, string];
+        yield [{ namespace, algorithm, state }, keys];
+      }
+    }
+  }
+
+  /**
+   * Keys in id order, every one that the filter wants among them: those that the store has filed so, when that helps and
+   * all keys are filed; otherwise all there are.
+   *
+   * @param first how many are wanted at first; who goes on is read more at once
+   * @throws {HsmError} as {@link get}
+   */
+  async *candidates(namespace: string, filter: KeyFilter, after: string, first: number = PAGE): AsyncGenerator<MetKey> {
+    const space = await this.get(namespace);
+    const entries = entriesFor(this.#hierarchy.indexKey, namespace, filter);
+    const filed = entries.length > 0 && space.census !== undefined && space.unfiled.size === 0;
+    let last = after;
+    for (let size = Math.min(PAGE, first); ; size = Math.min(PAGE, size * 2)) {
+      const page = filed
+        ? await this.#records.find<StoredKeyAttributes>(namespace, entries, last, size, space.kek)
+        : await this.#records.list<StoredKeyAttributes>(namespace, "key", last, size, space.kek);
+      for (const { id, record } of page)
+        if (record !== undefined) yield { id, record: { ...record, attributes: currentKeyAttributes(record.attributes) } };
+      if (page.length < size) return;
+      last = page.at(-1)?.id ?? last;
+    }
+  }
+
+  async #count(namespace: string, space: NamespaceEntry): Promise<Census> {
+    const census: Census = new Map();
+    const everything: KeyFilter = { algorithm: undefined, state: undefined, tags: [] };
+    try {
+      for await (const { id, record } of this.candidates(namespace, everything, "")) {
+        adjust(census, `${record.attributes.algorithm}/${record.attributes.state}`, 1);
+        if (record.header.index === undefined) space.unfiled.add(id);
+        this.#listed(namespace, id, record.attributes);
+      }
+      return (space.census = census);
+    } finally {
+      delete space.counting;
+    }
+  }
+}
