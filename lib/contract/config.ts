@@ -173,6 +173,8 @@ export interface VaultConfig {
     /** How often due activations, deactivations and destructions are looked for. */
     readonly intervalSeconds: number;
   };
+  /** Whether policy scripts may be run. */
+  readonly scripts: { readonly enabled: boolean };
   readonly namespaces: Readonly<Record<string, NamespaceConfig>>;
   readonly limits: { readonly maxInFlight: number; readonly poolJobs: number; readonly rates: RateLimitsConfig };
   /** Upper bounds of the duration histograms, in seconds; empty = summaries alone. */

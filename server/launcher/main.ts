@@ -17,7 +17,8 @@ import type { Readable } from "node:stream";
 import { LogWriter, type LoggingConfig } from "./log-writer.ts";
 import { FIRST_PASSED, confined, pipeOf, startPart, type PartOptions } from "./part.ts";
 import { USERS, giveFile, giveFolder, letThrough, readableByOthers, showFile } from "./users.ts";
-import { SETUP_FLAGS, gatewayFlags, vaultFlags } from "./walls.ts";
+import { SidePart } from "./side-part.ts";
+import { SETUP_FLAGS, gatewayFlags, scriptsFlags, vaultFlags } from "./walls.ts";
 
 /** What this process reads of the effective configuration; the rest is passed on unread. */
 interface Effective {
@@ -29,6 +30,7 @@ interface Effective {
     readonly audit: { readonly path: string };
     readonly unseal: { readonly masterKey?: string; readonly hmacKey?: string; readonly passphrase?: string };
     readonly hardwareRandomPath?: string;
+    readonly scripts: { readonly enabled: boolean };
     readonly auth: {
       readonly caPath?: string;
       readonly keySets: readonly { readonly path: string }[];
@@ -171,12 +173,35 @@ function run({ gateway: gatewayConfig, vault: vaultConfig, logging, notices }: E
   const ready = new Set<string>();
   const failures = { vault: 0, gateway: 0 };
 
+  // Runs from when the vault first has a script to ask.
+  const scripts = !vaultConfig.scripts.enabled
+    ? undefined
+    : new SidePart({
+        options: {
+          name: "scripts",
+          node: process.execPath,
+          main: join(ROOT, "server/scripts/main.ts"),
+          flags: scriptsFlags(ROOT),
+          env: {},
+          user: ownUsers ? USERS.scripts : undefined,
+          descriptors: [],
+          onLine: (line) => log.write(line),
+        },
+        join: (pipe) => {
+          if (vault?.connected === true) vault.send({ kind: "join", part: "scripts" }, pipe);
+          else pipe.destroy();
+        },
+        say,
+      });
+
   const start = (name: "vault" | "gateway", pipe: Socket | undefined, extraEnv: Readonly<Record<string, string>> = {}): ChildProcess => {
     const options = name === "vault" ? vaultOptions : gatewayOptions;
     const child = startPart({ ...options, env: { ...options.env, ...extraEnv } }, pipe);
     const startedAt = Date.now();
     child.on("error", (error) => say("error", `${name} cannot be started`, { detail: error.message }));
     child.on("message", (message: { kind: string; addresses?: object; phase?: string }) => {
+      if (name === "vault" && !stopping && message.kind === "want-scripts") scripts?.want();
+      if (name === "vault" && !stopping && message.kind === "end-scripts") scripts?.again();
       if (message.kind === "peer-ended" && name === "vault" && !stopping) gateway?.kill("SIGKILL");
       if (message.kind !== "ready") return;
       ready.add(name);
@@ -190,8 +215,10 @@ function run({ gateway: gatewayConfig, vault: vaultConfig, logging, notices }: E
     });
     child.once("exit", (code, signal) => {
       ready.delete(name);
-      if (name === "vault") vault = undefined;
-      else gateway = undefined;
+      if (name === "vault") {
+        vault = undefined;
+        scripts?.release();
+      } else gateway = undefined;
       if (stopping) return;
       if (name === "vault" && code === EXIT_CONFIG) return void stop(EXIT_CONFIG);
       failures[name] = Date.now() - startedAt > HEALTHY_MS ? 1 : failures[name] + 1;
@@ -259,6 +286,7 @@ function run({ gateway: gatewayConfig, vault: vaultConfig, logging, notices }: E
     stopping = true;
     await ended(gateway, DRAIN_GATEWAY_MS);
     await ended(vault, DRAIN_VAULT_MS);
+    scripts?.release();
     say("info", "stopped");
     await log.flush();
     process.exit(code);

@@ -46,6 +46,22 @@ export function gatewayFlags(root: string, files: readonly string[]): string[] {
   return [...SHARED, "--allow-net", ...code(root, "gateway"), ...files.map((file) => `--allow-fs-read=${file}`)];
 }
 
+/** Enough for the stack that a script may use, whatever the engine puts on it besides; in KiB. */
+const SCRIPT_STACK_KIB = 3000;
+
+/** Its own code, down to the packages it loads, and nothing else at all. */
+export function scriptsFlags(root: string): string[] {
+  const readable = [
+    "server/scripts/*",
+    "lib/contract/*",
+    "lib/channel/*",
+    "node_modules/@keystead/*",
+    "node_modules/wasmoon/*",
+    "package.json",
+  ];
+  return [...SHARED, `--stack-size=${SCRIPT_STACK_KIB}`, ...readable.map((path) => `--allow-fs-read=${root}/${path}`)];
+}
+
 /**
  * Setup reads and writes where the configuration says and ends. It runs without the permission model, under which Node
  * has no fsync: the keys it makes must survive a power failure.

@@ -125,6 +125,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   operations: ["objects", "providers", "ceremonies"],
   objects: ["stores", "grant.ts"],
   providers: [],
+  scripts: [],
   stores: ["objects", "folder-sync.ts"],
   audit: ["objects", "folder-sync.ts"],
   // Ceremonies are rows of the operation table too: they take the shape of a handler, and no handler.
@@ -152,7 +153,7 @@ test("no process part but the launcher starts processes, and only the gateway op
     users("node:child_process")
       .filter((file) => !file.startsWith("clients/"))
       .sort(),
-    ["server/launcher/main.ts", "server/launcher/part.ts", "server/vault/main.ts"],
+    ["server/launcher/main.ts", "server/launcher/part.ts", "server/scripts/main.ts", "server/vault/main.ts"],
   );
   assert.deepEqual(users("node:worker_threads", "node:cluster", "node:vm", "node:wasi", "node:inspector", "node:repl"), []);
   assert.deepEqual(

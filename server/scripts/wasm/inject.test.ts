@@ -145,8 +145,16 @@ test("fuel is one unit an instruction and ten a call, and the same before and af
     exports["run"]?.(100);
     figures.push(used() - before);
   }
-  // Entering 10 and one local; loop and its nine instructions 100 times; the end of loop, local.get and end once.
-  assert.deepEqual([...new Set(figures)], [10n + 1n + 100n * 10n + 3n]);
+  // Entering 10 and one local; the nine instructions of the loop 100 times; local.get once. Blocks and ends are free.
+  assert.deepEqual([...new Set(figures)], [10n + 1n + 100n * 9n + 1n]);
+});
+
+test("a loop is checked whatever stands between its head and its first instruction", () => {
+  for (const between of ["", "(nop)", "(block)", "(block (block))", "(loop)", "(block (loop (nop)))", "(loop (loop))"]) {
+    const { exports } = metered(assemble(`(module (func (export "run") (loop ${between} (br 0))))`));
+    (exports[FUEL] as unknown as WebAssembly.Global).value = 1000n;
+    assert.throws(() => exports["run"]?.(), WebAssembly.RuntimeError, between);
+  }
 });
 
 test("a NaN is always the same NaN", () => {

@@ -19,6 +19,8 @@ export const PAGE_BYTES = 65_536;
 export interface InjectOptions {
   /** Most pages of 64 KiB that the memory may ever have. */
   readonly maxPages: number;
+  /** Pages that the memory begins with, when that is not what the module says. */
+  readonly minPages?: number;
   /** Functions that may be imported, as `module.name`. */
   readonly imports: ReadonlySet<string>;
   /** Exports that stay. */
@@ -84,12 +86,13 @@ function write(
   const { table, memory } = parsed;
   if (table !== undefined) section(4, (to) => to.byte(0x01, 0x70, 0x01).u32(table.min).u32(table.min));
   if (memory !== undefined) {
-    if (memory.minPages > options.maxPages)
-      throw new ModuleRefused(`the module begins with ${memory.minPages} pages of memory; its limit is ${options.maxPages}`);
+    const minPages = options.minPages ?? memory.minPages;
+    if (minPages > options.maxPages)
+      throw new ModuleRefused(`the module begins with ${minPages} pages of memory; its limit is ${options.maxPages}`);
     section(5, (to) =>
       to
         .byte(0x01, 0x01)
-        .u32(memory.minPages)
+        .u32(minPages)
         .u32(Math.min(memory.maxPages ?? options.maxPages, options.maxPages)),
     );
   }

@@ -54,6 +54,8 @@ const OP = {
   prefix: 0xfc,
 } as const;
 
+/** What only says where a branch may lead, and is nothing to a processor. */
+const FREE: ReadonlySet<number> = new Set([0x01, OP.block, OP.loop, OP.end]);
 /** Bytes of stack a call costs besides its locals and operands. */
 const FRAME_BYTES = 96;
 const SLOT_BYTES = 8;
@@ -87,8 +89,11 @@ export function meterBody(body: Reader, type: FunctionType, about: Surroundings)
   const top = (): Frame => frames.at(-1) as Frame;
 
   /** Ends a straight run: its charge goes before it. */
-  const flush = (nextChecked = false): void => {
+  const flush = (checkNext = false): void => {
+    let nextChecked = checkNext;
     if (cost > 0) charge(out, about.fuel, temporary.i64, checked, (to) => to.byte(0x42).signed(cost));
+    // A run that costs nothing has no branch: what follows it is reached from it, and takes over its check.
+    else nextChecked ||= checked;
     out.raw(run.view());
     run.clear();
     cost = 0;
@@ -124,19 +129,16 @@ export function meterBody(body: Reader, type: FunctionType, about: Surroundings)
     const opcode = body.byte();
     const row = opcode === OP.prefix ? PREFIXED[body.u32()] : INSTRUCTIONS[opcode];
     if (row === undefined) throw new ModuleRefused(`instruction 0x${opcode.toString(16)} (${proposalOf(opcode)}) is not supported`);
-    cost += INSTRUCTION_FUEL;
+    if (!FREE.has(opcode)) cost += INSTRUCTION_FUEL;
     switch (opcode) {
       case OP.block:
         enter(opcode);
         run.raw(body.since(from));
         break;
       case OP.loop:
-        cost -= INSTRUCTION_FUEL;
         enter(opcode);
-        flush();
-        out.raw(body.since(from));
-        checked = true;
-        cost = INSTRUCTION_FUEL;
+        run.raw(body.since(from));
+        flush(true);
         break;
       case OP.if:
         take(1);

@@ -98,7 +98,7 @@ function namespace({ description = "", max_keys = 10_000, access_control = {} }:
 }
 
 function vault(config: ConfigTree, base: PathBase): VaultConfig {
-  const { storage, security, auth, crypto, lifecycle, limits, server, metrics } = config;
+  const { storage, security, auth, crypto, lifecycle, limits, scripts, server, metrics } = config;
   const plaintext = config.preset === "development" && config.development.plaintext;
   return {
     preset: config.preset,
@@ -137,6 +137,7 @@ function vault(config: ConfigTree, base: PathBase): VaultConfig {
       retention: lifecycle.retention.map(({ tag, keep }) => ({ tag, keepSeconds: keep })),
       intervalSeconds: lifecycle.interval_seconds,
     },
+    scripts,
     namespaces: Object.fromEntries(Object.entries(config.namespaces).map(([name, entry]) => [name, namespace(entry)])),
     limits: {
       maxInFlight: server.max_in_flight,

@@ -160,6 +160,7 @@ const ROWS: readonly Row[] = [
   row("limits.namespace_per_second", "12", (c) => c.vault.limits.rates.namespace.perSecond, 12),
   row("limits.namespace_burst", "13", (c) => c.vault.limits.rates.namespace.burst, 13),
   row("limits.in_flight_each", "14", (c) => c.vault.limits.rates.inFlightEach, 14),
+  row("scripts.enabled", "false", (c) => c.vault.scripts.enabled, false),
   row("logging.level", "trace", (c) => [c.gateway.logLevel, c.vault.logLevel, c.logging.level], ["trace", "trace", "trace"]),
   row("logging.format", "json", (c) => c.logging.format, "json"),
   row("logging.output", "both", (c) => c.logging.output, "both"),

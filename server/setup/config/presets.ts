@@ -62,6 +62,7 @@ const BASE: Tree = {
     namespace_burst: 2000,
     in_flight_each: 1024,
   },
+  scripts: { enabled: true },
   logging: {
     level: "info",
     format: "json",

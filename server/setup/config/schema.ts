@@ -186,6 +186,13 @@ const limits = z.strictObject({
   ),
 });
 
+const scripts = z.strictObject({
+  enabled: key(
+    KIND.boolean,
+    "Whether policy scripts may be run, in a process of their own that starts with the first. While false, what an enabled script applies to is refused.",
+  ),
+});
+
 const logging = z.strictObject({
   level: key(KIND.oneOf("trace", "debug", "info", "warn", "error"), "Least severe message that is logged."),
   format: key(KIND.oneOf("json", "pretty"), "json: one object per line; pretty: for people."),
@@ -235,6 +242,7 @@ export const configSchema = z.strictObject({
   crypto,
   lifecycle,
   limits,
+  scripts,
   logging,
   metrics,
   namespaces: z

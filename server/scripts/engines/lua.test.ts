@@ -1,0 +1,142 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { SCRIPT_LIMITS, type ScriptLimits } from "@keystead/contract/scripts";
+import { ScriptFailed, type FailureReason, type Prepared } from "../engine.ts";
+import { ModuleRefused } from "../wasm/bytes.ts";
+import { luaEngine } from "./lua.ts";
+
+/** This process has the usual stack of Node, less than scripts are given where they run. */
+const LIMITS = { ...SCRIPT_LIMITS.default, stackBytes: 524_288 };
+const prepared = (source: string, limits: ScriptLimits = LIMITS): Prepared =>
+  luaEngine.prepare(Uint8Array.from(Buffer.from(source)), limits);
+const CONTEXT = Buffer.from(
+  JSON.stringify({
+    operation: "Sign",
+    principal: { roles: ["KeyUser", "Operator"] },
+    environment: { hour: 14, ratio: 0.5 },
+    payload: { json: { amount: 900, deep: { empty: [], text: "zwölf \u0000 ok" } } },
+    simulate: false,
+    nothing: null,
+  }),
+);
+
+/** What `evaluate` comes to with this body. */
+const decided = (body: string) => prepared(`function evaluate(context) ${body} end`).decide(CONTEXT);
+
+function failure(script: Prepared): ScriptFailed {
+  try {
+    script.decide(CONTEXT);
+  } catch (error) {
+    assert.ok(error instanceof ScriptFailed, String(error));
+    return error;
+  }
+  return assert.fail("it came to a decision");
+}
+
+/** It is stopped for this reason, each time with the same fuel, and the next decision is not disturbed. */
+function stopped(source: string, reason: FailureReason, message?: RegExp): void {
+  const script = prepared(source);
+  const first = failure(script);
+  const second = failure(script);
+  assert.deepEqual([first.reason, second.reason], [reason, reason], first.message);
+  assert.equal(first.fuel, second.fuel);
+  if (message !== undefined) assert.match(first.message, message);
+}
+
+test("a script answers allow, deny or require-approval, and anything else is no decision", () => {
+  for (const word of ["allow", "deny", "require-approval"]) assert.equal(decided(`return "${word}"`).decision, word);
+  for (const answer of ["", "return nil", "return true", "return 1", 'return "ALLOW"', 'return {"allow"}', 'return "allow\\0"'])
+    stopped(`function evaluate(context) ${answer} end`, "answer");
+});
+
+test("the context is a table of what the JSON says", () => {
+  const said = `context.operation == "Sign" and #context.principal.roles == 2 and context.principal.roles[2] == "Operator"
+    and context.environment.hour == 14 and math.type(context.environment.hour) == "integer" and context.environment.ratio == 0.5
+    and context.payload.json.amount == 900 and context.simulate == false and context.nothing == nil
+    and #context.payload.json.deep.empty == 0 and context.payload.json.deep.text == "zwölf \\0 ok"`;
+  assert.equal(decided(`return (${said}) and "allow" or "deny"`).decision, "allow");
+});
+
+test("the same script and context use the same fuel every time, in every interpreter", () => {
+  const source = `local seen = 0
+    function evaluate(context)
+      for name, value in pairs(context) do seen = seen + #name + #tostring(value) end
+      local text = string.format("%5.2f %s", 1 / 3, ("x"):rep(100)):gsub("x", "yz")
+      return seen > 0 and #text > 0 and "allow" or "deny"
+    end`;
+  const figures = [prepared(source), prepared(source)].flatMap((script) => Array.from({ length: 50 }, () => script.decide(CONTEXT).fuel));
+  assert.deepEqual(new Set(figures).size, 1);
+});
+
+test("nothing is left of one decision in the next", () => {
+  const script = prepared(`count = 0
+    function evaluate(context) count = count + 1; context.operation = nil; string.x = 1; return count == 1 and "allow" or "deny" end`);
+  for (let round = 0; round < 20; round++) assert.equal(script.decide(CONTEXT).decision, "allow");
+});
+
+test("a decision that took more memory does not change the next", () => {
+  const script = prepared(`function evaluate(context) local s = ("0123456789"):rep(200000) return #s == 2000000 and "allow" or "deny" end`);
+  const figures = Array.from({ length: 4 }, () => script.decide(CONTEXT).fuel);
+  assert.equal(new Set(figures).size, 1, String(figures));
+});
+
+test("loops without end run out of fuel, also inside pcall and inside patterns", () => {
+  stopped("function evaluate() while true do end end", "fuel");
+  stopped("function evaluate() while true do pcall(function() while true do end end) end end", "fuel");
+  stopped(`function evaluate() return ("x"):rep(100000):find((".-"):rep(20) .. "y") end`, "fuel");
+  stopped("function evaluate() for i = 1, 1e15 do end end", "fuel");
+  stopped(
+    "function evaluate() local t = setmetatable({}, { __index = function(t, k) return t[k + 1] end }) return t[1] end",
+    "error",
+    /overflow/,
+  );
+});
+
+test("memory ends at the limit", () => {
+  stopped(`function evaluate() return ("x"):rep(1 << 30) end`, "memory");
+  stopped(`function evaluate() local s = "x" while true do s = s .. s end end`, "memory");
+  stopped(`function evaluate() return string.format("%99d", 1):rep(1 << 20) end`, "memory");
+});
+
+test("recursion ends, in Lua and through the library", () => {
+  stopped("local function f() return 1 + f() end function evaluate() return f() end", "fuel");
+  stopped(`local function f() return ("a"):gsub("a", f) end function evaluate() return f() end`, "error", /overflow/);
+});
+
+test("an error of the script is told in Lua's words", () => {
+  stopped(`function evaluate() error("not like this") end`, "error", /policy:1: not like this/);
+  stopped("function evaluate(context) return context.missing.more end", "error", /index a nil value/);
+  stopped("function evaluate() error({}) end", "error", /no text/);
+});
+
+test("nothing that reads code, files, clocks or random numbers is there", () => {
+  const names = [
+    "os",
+    "io",
+    "debug",
+    "package",
+    "require",
+    "load",
+    "loadfile",
+    "dofile",
+    "loadstring",
+    "collectgarbage",
+    "print",
+    "coroutine",
+  ];
+  for (const name of [...names.map((one) => `_G.${one}`), "string.dump", "math.random", "math.randomseed"])
+    assert.equal(decided(`return ${name} == nil and "allow" or "deny"`).decision, "allow", name);
+});
+
+test("what cannot be a policy is refused when it is uploaded", () => {
+  const refused = (source: string | Uint8Array, reason: RegExp): void =>
+    assert.throws(
+      () => luaEngine.prepare(Uint8Array.from(Buffer.from(source)), LIMITS),
+      (error) => error instanceof ModuleRefused && reason.test(error.message),
+    );
+  refused("function evaluate( return end", /policy:1/);
+  refused("x = 1", /no function evaluate/);
+  refused("while true do end", /fuel/);
+  refused(`error("at load")`, /at load/);
+  refused(Buffer.from("\u001bLuaT"), /binary chunk/);
+});

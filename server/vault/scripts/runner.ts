@@ -1,0 +1,250 @@
+/**
+ * The line to the process that runs policy scripts: prepares them there, asks for decisions, and ends the process when
+ * it does not answer in time.
+ *
+ * Questions are answered in the order they were sent, so the first one waiting is the one being worked on: when it has
+ * taken its limit and a little more, the launcher is asked to end the process. What waited behind it is asked again of
+ * the next one. Nothing here permits anything: whatever goes wrong is an answer that its caller makes a refusal of.
+ */
+import type { Socket } from "node:net";
+import { MalformedFrame } from "@keystead/channel/frame";
+import { Peer } from "@keystead/channel/peer";
+import {
+  SCRIPT_CALL,
+  decodeDecideAnswer,
+  decodePrepareAnswer,
+  encodeDecide,
+  encodePrepare,
+  type DecideAnswer,
+  type PrepareAnswer,
+} from "@keystead/channel/script-call";
+import type { Logger } from "@keystead/contract/logging";
+import { SCRIPT_LIMITS, type ScriptEngine, type ScriptLimitsName } from "@keystead/contract/scripts";
+
+export interface RunnerOptions {
+  /** Asks the launcher for a process that runs scripts. May be asked again and again. */
+  readonly want: () => void;
+  /** Asks it to end the one there is and to start another. */
+  readonly end: () => void;
+  readonly log: Logger;
+  /** Milliseconds beyond a script's limit before the process is ended. */
+  readonly graceMs?: number;
+  /** Milliseconds that a question may wait for a process. */
+  readonly waitMs?: number;
+}
+
+/** A script as the process knows it. */
+export interface RunnableScript {
+  /** Another script has another name; the same source under other limits, too. */
+  readonly name: string;
+  readonly engine: ScriptEngine;
+  readonly limits: ScriptLimitsName;
+  /** Its source or module, read when the process does not have it. */
+  source(): Promise<Uint8Array>;
+}
+
+/** A decision, or why there is none. */
+export type Decided = Exclude<DecideAnswer, { readonly unknown: true }>;
+
+interface Job {
+  readonly operation: number;
+  readonly payload: Buffer;
+  readonly timeMs: number;
+  readonly askedAt: number;
+  readonly done: (answer: Buffer) => void;
+  readonly failed: (reason: string, why: string) => void;
+}
+
+/** Questions sent ahead of the answers: enough to keep the process at work. */
+const WINDOW = 16;
+const GRACE_MS = 400;
+const WAIT_MS = 5_000;
+const SWEEP_MS = 25;
+/** For making a script ready, the engine included. */
+const PREPARE_MS = 5_000;
+/** Deadlines are kept here, by the first in line; the channel's own only bounds what is forgotten. */
+const CHANNEL_DEADLINE_MS = 60_000;
+const MAX_WAITING = 4096;
+
+export class ScriptRunner {
+  readonly #options: RunnerOptions;
+  readonly #graceMs: number;
+  readonly #waitMs: number;
+  #peer: Peer | undefined;
+  /** The present process has answered for the first time. */
+  #ready = false;
+  /** What the present process has prepared. */
+  readonly #prepared = new Set<string>();
+  /** What it is preparing: many requests may wait for one script. */
+  readonly #preparing = new Map<string, Promise<PrepareAnswer>>();
+  #waiting: Job[] = [];
+  #sent: Job[] = [];
+  /** When the first of those sent became the first. */
+  #headSince = 0;
+  #sweep: NodeJS.Timeout | undefined;
+
+  constructor(options: RunnerOptions) {
+    this.#options = options;
+    this.#graceMs = options.graceMs ?? GRACE_MS;
+    this.#waitMs = options.waitMs ?? WAIT_MS;
+  }
+
+  /** Asks this process from now on; its pipe was handed over by the launcher, so this side speaks first. */
+  join(socket: Socket): void {
+    const before = this.#peer;
+    const peer: Peer = new Peer(socket, {
+      speaksFirst: true,
+      onEnd: () => {
+        if (this.#peer === peer) this.#lost("died", "the process that runs scripts ended");
+      },
+    });
+    if (before !== undefined) this.#lost("died", "the process that runs scripts was replaced");
+    before?.destroy();
+    this.#peer = peer;
+    // Nobody's time runs while the process begins.
+    peer.request(SCRIPT_CALL.ready, Buffer.alloc(0), CHANNEL_DEADLINE_MS).then(
+      () => {
+        if (this.#peer !== peer) return;
+        this.#ready = true;
+        this.#pump();
+      },
+      () => undefined,
+    );
+  }
+
+  /** Whether the script can be run, and why not. */
+  prepare(script: Omit<RunnableScript, "source">, source: Uint8Array): Promise<PrepareAnswer> {
+    return new Promise((resolve) => {
+      this.#ask({
+        operation: SCRIPT_CALL.prepare,
+        payload: encodePrepare({ script: script.name, engine: script.engine, limits: script.limits, source }),
+        timeMs: PREPARE_MS,
+        askedAt: performance.now(),
+        done: (bytes) => {
+          const answer = decodePrepareAnswer(bytes);
+          if ("ready" in answer) this.#prepared.add(script.name);
+          resolve(answer);
+        },
+        failed: (_, why) => resolve({ refused: why }),
+      });
+    });
+  }
+
+  /** Asks the script. Never rejects for what the script or its process does. */
+  async decide(script: RunnableScript, context: Uint8Array): Promise<Decided> {
+    // Twice: between preparing and asking, the process may have been started again, or have forgotten it for others.
+    for (let round = 0; round < 3; round += 1) {
+      if (!this.#prepared.has(script.name)) {
+        const answer = await this.#prepareOnce(script);
+        if ("refused" in answer) return { failed: answer.refused, reason: "prepare", fuel: 0 };
+      }
+      const answer = await this.#decideOnce(script, context);
+      if (!("unknown" in answer)) return answer;
+      this.#prepared.delete(script.name);
+    }
+    return { failed: "the process that runs scripts keeps forgetting this one", reason: "unavailable", fuel: 0 };
+  }
+
+  /** Ends the line; whatever waits is refused. */
+  close(): void {
+    const peer = this.#peer;
+    this.#lost("unavailable", "the vault is being sealed");
+    for (const job of this.#waiting.splice(0)) job.failed("unavailable", "the vault is being sealed");
+    peer?.destroy();
+  }
+
+  #prepareOnce(script: RunnableScript): Promise<PrepareAnswer> {
+    const underWay = this.#preparing.get(script.name);
+    if (underWay !== undefined) return underWay;
+    const begun = script
+      .source()
+      .then((source) => this.prepare(script, source))
+      .finally(() => this.#preparing.delete(script.name));
+    this.#preparing.set(script.name, begun);
+    return begun;
+  }
+
+  #decideOnce(script: RunnableScript, context: Uint8Array): Promise<DecideAnswer> {
+    return new Promise((resolve) => {
+      this.#ask({
+        operation: SCRIPT_CALL.decide,
+        payload: encodeDecide({ script: script.name, context }),
+        timeMs: SCRIPT_LIMITS[script.limits].timeMs,
+        askedAt: performance.now(),
+        done: (bytes) => resolve(decodeDecideAnswer(bytes)),
+        failed: (reason, why) => resolve({ failed: why, reason, fuel: 0 }),
+      });
+    });
+  }
+
+  #ask(job: Job): void {
+    if (this.#waiting.length >= MAX_WAITING) return job.failed("unavailable", "too many requests wait for scripts");
+    this.#waiting.push(job);
+    if (this.#peer === undefined) this.#options.want();
+    this.#sweep ??= setInterval(() => this.#watch(), SWEEP_MS).unref();
+    this.#pump();
+  }
+
+  #pump(): void {
+    const peer = this.#peer;
+    if (peer === undefined || !this.#ready) return;
+    while (this.#sent.length < WINDOW) {
+      const job = this.#waiting.shift();
+      if (job === undefined) return;
+      if (this.#sent.length === 0) this.#headSince = performance.now();
+      this.#sent.push(job);
+      peer.request(job.operation, job.payload, CHANNEL_DEADLINE_MS).then(
+        (answer) => this.#answered(job, answer),
+        // A line that ended is dealt with once, for all that was sent.
+        () => undefined,
+      );
+    }
+  }
+
+  #answered(job: Job, answer: Buffer): void {
+    const at = this.#sent.indexOf(job);
+    if (at === -1) return;
+    this.#sent.splice(at, 1);
+    if (at === 0) this.#headSince = performance.now();
+    try {
+      job.done(answer);
+    } catch (error) {
+      if (!(error instanceof MalformedFrame)) throw error;
+      job.failed("died", "the process that runs scripts answered what is no answer");
+      this.#replace("answered what is no answer");
+    }
+    this.#pump();
+  }
+
+  /** The line has ended: the one being worked on is not asked again, as it may be why; the others are. */
+  #lost(reason: string, why: string): void {
+    this.#peer = undefined;
+    this.#ready = false;
+    this.#prepared.clear();
+    const [head, ...others] = this.#sent.splice(0);
+    this.#waiting.unshift(...others);
+    head?.failed(reason, why);
+    if (this.#waiting.length > 0) this.#options.want();
+  }
+
+  #replace(why: string): void {
+    const peer = this.#peer;
+    this.#options.log.warn("the process that runs policy scripts is ended", { why });
+    this.#lost("time", why);
+    peer?.destroy();
+    this.#options.end();
+  }
+
+  #watch(): void {
+    const now = performance.now();
+    const [head] = this.#sent;
+    if (head !== undefined && now - this.#headSince > head.timeMs + this.#graceMs)
+      this.#replace(`a script did not answer within ${head.timeMs} ms`);
+    while (!this.#ready && this.#waiting[0] !== undefined && now - this.#waiting[0].askedAt > this.#waitMs)
+      this.#waiting.shift()?.failed("unavailable", "the process that runs scripts cannot be reached");
+    if (this.#sent.length === 0 && this.#waiting.length === 0) {
+      clearInterval(this.#sweep);
+      this.#sweep = undefined;
+    }
+  }
+}
