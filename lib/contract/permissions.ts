@@ -43,6 +43,10 @@ export const PERMISSIONS = Object.freeze([
   "namespace:create",
   "namespace:read",
   "audit:view",
+  // Lets one principal hand one operation on one key to another: never more than it holds itself.
+  "key:delegate",
+  "policy:view",
+  "policy:update",
   "status:view",
   "vault:unseal",
   "vault:seal",

@@ -36,11 +36,11 @@ const KEYS: readonly Permission[] = [...DAILY, "key:revoke", "key:destroy", "key
 export const ROLES: Readonly<Record<string, readonly Permission[]>> = Object.freeze({
   Administrator: PERMISSIONS,
   NamespaceAdmin: [...KEYS, "namespace:read", "status:view", "audit:view"],
-  Operator: [...DAILY, "key:use_revoked", ...CRYPTO, ...ESTABLISH, "namespace:read", "status:view"],
+  Operator: [...DAILY, "key:use_revoked", "key:delegate", ...CRYPTO, ...ESTABLISH, "namespace:read", "status:view"],
   KeyAdmin: [...KEYS, "namespace:read", "status:view"],
-  KeyUser: ["key:read", ...CRYPTO, "status:view"],
+  KeyUser: ["key:read", "key:delegate", ...CRYPTO, "status:view"],
   Service: ["key:read", ...CRYPTO, "crypto:sign_digest", ...ESTABLISH, "status:view"],
-  Auditor: ["key:read", "namespace:read", "audit:view", "status:view"],
+  Auditor: ["key:read", "namespace:read", "audit:view", "policy:view", "status:view"],
 } satisfies Record<string, readonly Permission[]>);
 
 const ALIASES: Readonly<Record<string, string>> = Object.freeze({
