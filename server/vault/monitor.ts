@@ -25,9 +25,10 @@ import type { EventFields } from "./audit/event.ts";
 import { notAuthenticated, type Authenticator } from "./authenticate/authenticate.ts";
 import type { Principal } from "./authenticate/principal.ts";
 import type { Authorizer, Question } from "./authorize/authorize.ts";
+import { requestFacts } from "./authorize/request-facts.ts";
 import type { OpenVault } from "./ceremonies/unseal.ts";
 import { passGates, type ApprovalDemand, type Asked, type Gate, type Held } from "./gate.ts";
-import { uncommonUse } from "./grant.ts";
+import { uncommonUse, type Grant } from "./grant.ts";
 import type { RateLimits, Refusal } from "./limits/rate-limits.ts";
 import type { Context, Handler, Invocation, ItemResult, Result } from "./operations/handler.ts";
 import { HANDLERS } from "./operations/register.ts";
@@ -260,13 +261,9 @@ export class Monitor {
         operation.scope === "server" ? "" : named.namespace || (operation.scope === "reach" ? "" : principal.defaultNamespace);
       draft.otherKeyId = operation.other?.keyId(request) ?? "";
       draft.demands = demandsOf(operation, request);
-      const grants = this.#decide(operation, request, {
-        principal,
-        operation,
-        namespace: draft.namespace,
-        keyId: draft.keyId,
-        address: about.address,
-      });
+      const question: Question = { principal, operation, namespace: draft.namespace, keyId: draft.keyId, address: about.address };
+      const deciding = this.#decide(operation, request, question);
+      const grants = deciding instanceof Promise ? await deciding : deciding;
       draft.grants = grants;
       if (this.#options.gates.length > 0) {
         const passing = passGates(this.#options.gates, askedOf(operation, request, draft, about, false));
@@ -294,7 +291,8 @@ export class Monitor {
           request,
           ...grants,
           run: { principal: principal.id, batch: false },
-          hidden: () => this.#options.authorizer.hiddenFrom(principal, about.address),
+          hidden: () => this.#options.authorizer.hiddenFrom(principal, about.address, operation),
+          visible: () => this.#options.authorizer.visibleKeys(question),
           ...(item === undefined ? {} : { item }),
         },
         context,
@@ -369,7 +367,7 @@ export class Monitor {
       refuseUnknownFields(request);
       // One event holds the whole batch, and whoever may read it may read all of it.
       if (namespace !== batchNamespace) throw new HsmError("INVALID_REQUEST", "every item of a batch is about the batch's namespace");
-      grants = this.#decide(operation, request, { principal, operation, namespace, keyId: request.keyId, address: about.address });
+      grants = await this.#decide(operation, request, { principal, operation, namespace, keyId: request.keyId, address: about.address });
       if (this.#options.gates.length > 0) {
         const asked = askedOf(operation, request, { namespace, keyId: request.keyId, otherKeyId: other, payload }, about, true);
         const holding = await passGates(this.#options.gates, asked);
@@ -380,7 +378,16 @@ export class Monitor {
       }
       const handler = HANDLERS.get(operation.number) as Handler;
       const result = await handler.run(
-        { operation, principal, namespace, request, ...grants, run: { principal: principal.id, batch: true }, hidden: () => NOTHING },
+        {
+          operation,
+          principal,
+          namespace,
+          request,
+          ...grants,
+          run: { principal: principal.id, batch: true },
+          hidden: () => NOTHING,
+          visible: () => undefined,
+        },
         context,
       );
       this.#options.observe(operation, namespace, "OK", (performance.now() - started) / 1000);
@@ -396,15 +403,21 @@ export class Monitor {
   }
 
   /** Decides on everything a request asks for: the operation, what it demands besides, and a second key if it names one. */
-  #decide(operation: Operation, request: MessageShape<DescMessage>, question: Question): Grants {
-    const grant = this.#options.authorizer.decide({
+  #decide(operation: Operation, request: MessageShape<DescMessage>, question: Question): Grants | Promise<Grants> {
+    const { authorizer } = this.#options;
+    const demands = operation.demands?.(request) ?? NO_DEMANDS;
+    const grant = authorizer.decide({
       ...question,
-      demands: operation.demands?.(request) ?? NO_DEMANDS,
+      ...requestFacts(operation, request),
+      demands,
       bytes: payloadOf(request).length,
     });
     const keyId = operation.other?.keyId(request) ?? "";
-    if (operation.other === undefined || keyId === "") return { grant };
-    return { grant, otherGrant: this.#options.authorizer.decide({ ...question, keyId, use: operation.other.use }) };
+    const second = operation.other !== undefined && keyId !== "";
+    const otherGrant = second ? authorizer.decide({ ...question, demands, keyId, use: operation.other.use }) : undefined;
+    if (grant instanceof Promise || otherGrant instanceof Promise)
+      return Promise.all([grant, otherGrant]).then(([one, other]) => grantsOf(one, second, other));
+    return grantsOf(grant, second, otherGrant);
   }
 
   #allowInPhase(operation: Operation): void {
@@ -483,6 +496,9 @@ export class Monitor {
     await log.append(fields, writes, patient);
   }
 }
+
+const grantsOf = (grant: Grant | undefined, second: boolean, otherGrant: Grant | undefined): Grants =>
+  second ? { grant, otherGrant } : { grant };
 
 /** A request as gates see it. */
 function askedOf(

@@ -14,7 +14,15 @@ export const PACKAGES: Readonly<Record<string, { readonly folder: string; readon
   "@keystead/gateway": { folder: "server/gateway", mayImport: ["@keystead/contract", "@keystead/channel", "@bufbuild/protobuf"] },
   "@keystead/vault": {
     folder: "server/vault",
-    mayImport: ["@keystead/contract", "@keystead/channel", "@keystead/crypto", "@bufbuild/protobuf", "jose"],
+    mayImport: [
+      "@keystead/contract",
+      "@keystead/channel",
+      "@keystead/crypto",
+      "@bufbuild/cel",
+      "@bufbuild/cel-spec",
+      "@bufbuild/protobuf",
+      "jose",
+    ],
   },
   "@keystead/scripts": { folder: "server/scripts", mayImport: ["@keystead/contract", "@keystead/channel", "wasmoon"] },
   "@keystead/launcher": { folder: "server/launcher", mayImport: [] },

@@ -163,12 +163,11 @@ class PolicyReader {
     this.#ids.add(id);
     const namespaces = json.texts(members["namespaces"], `${at}.namespaces`, POLICY_LIMITS.perRule, 1);
     for (const [index, name] of namespaces.entries())
-      if (name !== "*" && !NAMESPACE_PATTERN.test(name)) json.problem(`${at}.namespaces[${index}]`, "must be the name of a namespace, or *");
+      if (name !== "*" && !NAMESPACE_PATTERN.test(name))
+        json.problem(`${at}.namespaces[${index}]`, "must be the name of a namespace, or *");
     if (namespaces.includes("*") && namespaces.length > 1) json.problem(`${at}.namespaces`, "* stands alone");
     const condition =
-      members["condition"] === undefined
-        ? undefined
-        : json.text(members["condition"], `${at}.condition`, POLICY_LIMITS.conditionLength);
+      members["condition"] === undefined ? undefined : json.text(members["condition"], `${at}.condition`, POLICY_LIMITS.conditionLength);
     return {
       id,
       description: this.#description(members["description"], at),

@@ -21,4 +21,6 @@ export interface Principal {
   readonly defaultNamespace: string;
   /** Milliseconds since the epoch after which this principal must prove itself again. */
   readonly validUntil: number;
+  /** Milliseconds since the epoch of the second factor of this login; undefined when there was none. */
+  readonly mfaAt?: number;
 }

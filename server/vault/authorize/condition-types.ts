@@ -7,8 +7,8 @@
  *
  * @see https://github.com/google/cel-spec/blob/master/doc/langdef.md
  */
+import { isIP } from "node:net";
 import type { Expr } from "@bufbuild/cel-spec/cel/expr/syntax_pb.js";
-import { blockList } from "./addresses.ts";
 
 /** What conditions may look at. */
 export const VARIABLES = Object.freeze({
@@ -188,13 +188,16 @@ function callType(
   const asked = [...(target === undefined ? [] : [target]), ...args];
   if (name === "_?_:_") {
     const [test, yes, no] = asked.map((argument) => typeOf(argument, here));
-    if (test !== "bool" || yes === undefined || yes !== no) throw new ConditionMistake("a choice needs a condition and two values of one type");
+    if (test !== "bool" || yes === undefined || yes !== no)
+      throw new ConditionMistake("a choice needs a condition and two values of one type");
     return yes;
   }
   const signatures = Object.hasOwn(FUNCTIONS, name) ? FUNCTIONS[name] : undefined;
   if (signatures === undefined) throw new ConditionMistake(`there is no function ${shown}`);
   if (target === undefined ? METHODS.has(name) && name !== "size" : !METHODS.has(name))
-    throw new ConditionMistake(`${shown} is ${target === undefined ? "asked of a value: value." + shown + "(...)" : "not asked of a value"}`);
+    throw new ConditionMistake(
+      `${shown} is ${target === undefined ? "asked of a value: value." + shown + "(...)" : "not asked of a value"}`,
+    );
   const types = asked.map((argument) => typeOf(argument, here));
   const found = signatures.find(([, ...wanted]) => wanted.length === types.length && wanted.every((type, index) => type === types[index]));
   if (found === undefined) throw new ConditionMistake(`${shown} does not take ${types.join(", ") || "nothing"}`);
@@ -229,11 +232,10 @@ function literalText(expression: Expr | undefined): string | undefined {
 }
 
 function isRange(text: string): boolean {
-  try {
-    return blockList([text]) !== undefined;
-  } catch {
-    return false;
-  }
+  const [address = "", bits, ...more] = text.split("/");
+  const family = isIP(address);
+  if (family === 0 || more.length > 0) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
 }
 
 function isTime(text: string): boolean {
@@ -242,7 +244,7 @@ function isTime(text: string): boolean {
 
 function isTimeZone(text: string): boolean {
   try {
-    return text.length > 0 && new Intl.DateTimeFormat("en", { timeZone: text }) !== undefined;
+    return new Intl.DateTimeFormat("en", { timeZone: text }).resolvedOptions().timeZone !== "" && text !== "";
   } catch {
     return false;
   }

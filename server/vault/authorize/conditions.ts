@@ -7,7 +7,7 @@
 import { celEnv, celFunc, celMethod, CelScalar, isCelError, listType, objectType, parse, plan, type CelInput } from "@bufbuild/cel";
 import { timestampFromMs, timestampMs, TimestampSchema, type Timestamp } from "@bufbuild/protobuf/wkt";
 import { familyOf } from "@keystead/contract/policy/key-families";
-import { blockList, inRanges } from "./addresses.ts";
+import { addressRule, admits, type AddressRule } from "./address-rule.ts";
 import { checkCondition, ConditionMistake, VARIABLES, type Variable } from "./condition-types.ts";
 import { localTime } from "./local-time.ts";
 
@@ -40,17 +40,23 @@ export interface Condition {
 const MAX_NESTING = 24;
 const NO_SECOND_FACTOR = BigInt(Number.MAX_SAFE_INTEGER);
 const TIMESTAMP = objectType(TimestampSchema);
-const CEL_TYPES = { timestamp: TIMESTAMP, string: CelScalar.STRING, int: CelScalar.INT, "list(string)": listType(CelScalar.STRING) } as const;
+const CEL_TYPES = {
+  timestamp: TIMESTAMP,
+  string: CelScalar.STRING,
+  int: CelScalar.INT,
+  "list(string)": listType(CelScalar.STRING),
+} as const;
 
-const ranges = new Map<string, ReturnType<typeof blockList>>();
+const ranges = new Map<string, AddressRule>();
+const RANGES_KEPT = 1024;
 
 function within(address: string, range: string): boolean {
-  let list = ranges.get(range);
-  if (list === undefined) {
-    if (ranges.size >= 1024) ranges.clear();
-    ranges.set(range, (list = blockList([range])));
+  let rule = ranges.get(range);
+  if (rule === undefined) {
+    if (ranges.size >= RANGES_KEPT) ranges.clear();
+    ranges.set(range, (rule = addressRule([range], []) as AddressRule));
   }
-  return list !== undefined && inRanges(list, address);
+  return admits(rule, address);
 }
 
 /** The parts of a time; the engine's own take the machine's time zone for a detour and cost far more. */
@@ -101,7 +107,7 @@ export function compileCondition(text: string): Condition {
   try {
     parsed = parse(text);
   } catch (error) {
-    throw new ConditionMistake(error instanceof Error ? error.message.slice(0, 120) : "cannot be read");
+    throw new ConditionMistake(`cannot be read: ${error instanceof Error ? error.message.slice(0, 120) : ""}`);
   }
   const uses = checkCondition(parsed.expr);
   const names = [...uses];
@@ -129,7 +135,7 @@ function nesting(text: string): number {
   let deepest = 0;
   for (const char of text) {
     if ("([{".includes(char)) deepest = Math.max(deepest, (depth += 1));
-    else if (")]}".includes(char)) depth -= 1;
+    else if (")]}".includes(char)) depth = Math.max(0, depth - 1);
   }
   return deepest;
 }

@@ -13,13 +13,16 @@ export interface KeyFilter {
   readonly tags: readonly string[];
   /** Values by name; of usages, at least these. */
   readonly attributes?: SomeAttributes;
+  /** Whether whoever asks may see the key; everybody may when it is left out. */
+  readonly visible?: ((keyId: string, facts: { readonly algorithm: string; readonly tags: readonly string[] }) => boolean) | undefined;
 }
 
 /** Whether a listing wants this key. Without a state it wants every key that is not destroyed. */
-export function matches(attributes: KeyAttributes, filter: KeyFilter, now: number): boolean {
+export function matches(keyId: string, attributes: KeyAttributes, filter: KeyFilter, now: number): boolean {
   const state = keyState(attributes, now);
   if (filter.state === undefined ? state === "destroyed" : state !== filter.state) return false;
   if (filter.algorithm !== undefined && attributes.algorithm !== filter.algorithm) return false;
   if (!filter.tags.every((tag) => attributes.tags.includes(tag))) return false;
+  if (filter.visible?.(keyId, attributes) === false) return false;
   return filter.attributes === undefined || attributesMatch(attributes, filter.attributes);
 }

@@ -67,6 +67,10 @@ export interface ObjectsOptions {
   readonly record: (action: string, writes: readonly RecordWrite[]) => Promise<void>;
 }
 
+/** A key's algorithm and tags. */
+export type KeyFacts = { readonly algorithm: string; readonly tags: readonly string[] };
+const UNKNOWN_KEY: KeyFacts = Object.freeze({ algorithm: "", tags: Object.freeze([]) });
+
 /** What a cached key is taken to weigh: KeyObject, DER, attributes, map entries. */
 const ENTRY_BYTES = 4096;
 /** Old keys filed with one event. */
@@ -164,6 +168,23 @@ export class Objects {
     return this.#described(namespace, keyId, entry.attributes);
   }
 
+  /**
+   * What rules may know of a key, at once when it was read before; nothing of a key that there is not.
+   *
+   * @throws {HsmError} INTEGRITY_FAILURE
+   */
+  facts(namespace: string, keyId: string): KeyFacts | Promise<KeyFacts> {
+    const known = this.#entries.get(`${namespace}/${keyId}`);
+    if (known !== undefined) return known.attributes;
+    return this.#load(namespace, keyId).then(
+      ({ attributes }) => attributes,
+      (error: unknown) => {
+        if (error instanceof HsmError && error.code === "OBJECT_NOT_FOUND") return UNKNOWN_KEY;
+        throw error;
+      },
+    );
+  }
+
   /** @throws {HsmError} OBJECT_NOT_FOUND when there is no such namespace */
   async describeNamespace(namespace: string): Promise<DescribedNamespace> {
     return { namespace, attributes: (await this.#namespaces.get(namespace)).attributes };
@@ -184,7 +205,7 @@ export class Objects {
     const keys: DescribedKey[] = [];
     for await (const { id, record } of this.#namespaces.candidates(namespace, filter, after, limit + 1)) {
       const described = this.#described(namespace, id, record.attributes);
-      if (!matches(described.attributes, filter, described.asOf)) continue;
+      if (!matches(id, described.attributes, filter, described.asOf)) continue;
       if (keys.length === limit) return { keys, more: true };
       keys.push(described);
     }
@@ -193,12 +214,12 @@ export class Objects {
 
   /** Number of keys that match: known without looking, unless the filter asks for more than an algorithm. */
   async count(namespace: string, filter: KeyFilter): Promise<number> {
-    if (filter.state === undefined && filter.tags.length === 0 && filter.attributes === undefined)
+    if (filter.state === undefined && filter.tags.length === 0 && filter.attributes === undefined && filter.visible === undefined)
       return living(await this.#namespaces.censusOf(namespace), filter.algorithm);
     let total = 0;
     const now = this.now();
-    for await (const { record } of this.#namespaces.candidates(namespace, filter, ""))
-      if (matches(record.attributes, filter, now)) total += 1;
+    for await (const { id, record } of this.#namespaces.candidates(namespace, filter, ""))
+      if (matches(id, record.attributes, filter, now)) total += 1;
     return total;
   }
 

@@ -8,12 +8,13 @@ import { cursorAfter, cursorOf } from "./page-cursor.ts";
 const DEFAULT_PER_PAGE = 50;
 
 /** Keys whose attributes have the values asked for, by id. */
-export const findObjects = handler(operation, async ({ namespace, request }, { objects }) => {
+export const findObjects = handler(operation, async ({ namespace, request, visible }, { objects }) => {
   const filter = {
     algorithm: algorithmName(request.algorithm),
     state: stateName(request.state),
     tags: request.tags,
     attributes: attributesOf(request.match),
+    visible: visible(),
   };
   const perPage = request.perPage === 0 ? DEFAULT_PER_PAGE : request.perPage;
   const { keys, more } = await objects.list(namespace, filter, cursorOf(request.pageToken), perPage);

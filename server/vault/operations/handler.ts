@@ -22,7 +22,7 @@ export interface AuditQuery {
   /** undefined = every namespace. */
   readonly namespaces: ReadonlySet<string> | undefined;
   /** Namespaces to leave out. */
-  readonly hidden: ReadonlySet<string>;
+  readonly hidden: { has(namespace: string): boolean };
   readonly keyId: string;
   readonly action: string;
   readonly newestFirst: boolean;
@@ -74,8 +74,10 @@ export interface Invocation<I extends DescMessage = DescMessage> {
   /** Resolved: never empty for operations about a namespace or a key. */
   readonly namespace: string;
   readonly request: MessageShape<I>;
-  /** Namespaces that the caller's address keeps out of answers about everything within reach. */
-  readonly hidden: () => ReadonlySet<string>;
+  /** Namespaces to keep out of an answer about everything within reach: the caller could not ask about them by name. */
+  readonly hidden: () => { has(namespace: string): boolean };
+  /** Which keys may be in an answer about many; undefined: every one. */
+  readonly visible: () => ((keyId: string, facts: { readonly algorithm: string; readonly tags: readonly string[] }) => boolean) | undefined;
   /** Opens the key, once; present for operations that use one. */
   readonly grant: Grant | undefined;
   /** Opens the second key that the request names, once; present when it names one. */

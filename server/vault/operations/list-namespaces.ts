@@ -3,10 +3,8 @@ import { handler } from "./handler.ts";
 import { namespaceMessage } from "./namespace-message.ts";
 
 /** The namespaces within the caller's reach, and no word of any other. */
-export const listNamespaces = handler(operation, async ({ principal, hidden }, { objects }) => {
-  const within = principal.namespaces;
+export const listNamespaces = handler(operation, async ({ hidden }, { objects }) => {
   const kept = hidden();
-  const all = (await objects.namespaces()).filter(({ namespace }) => !kept.has(namespace));
-  const visible = within === "all" ? all : all.filter(({ namespace }) => within.has(namespace));
+  const visible = (await objects.namespaces()).filter(({ namespace }) => !kept.has(namespace));
   return { reply: { namespaces: visible.map(namespaceMessage) } };
 });

@@ -1,0 +1,218 @@
+/**
+ * A policy document made ready for decisions: rules found by who asks and what is needed, conditions planned.
+ *
+ * A compiled policy never changes; another document is another policy. What is worked out for a principal is kept with
+ * the principal's own object, so it is gone with either of the two.
+ */
+import { HsmError } from "@keystead/contract/errors";
+import type { Permission } from "@keystead/contract/permissions";
+import type { PolicyDocument, RuleScope } from "@keystead/contract/policy/document";
+import { isAboutKey, type KeyFamily } from "@keystead/contract/policy/key-families";
+import { patternMatches, readMember } from "@keystead/contract/policy/members";
+import { ConditionMistake } from "./condition-types.ts";
+import { compileCondition, type Condition } from "./conditions.ts";
+import { findRole, ROLES } from "./roles.ts";
+
+/** Where and when a rule holds, ready to be asked. */
+export interface Scope {
+  readonly id: string;
+  readonly namespaces: "all" | ReadonlySet<string>;
+  /** Both undefined: the rule is not about keys in particular. */
+  readonly ids: ReadonlySet<string> | undefined;
+  readonly tags: ReadonlySet<string> | undefined;
+  readonly condition: Condition | undefined;
+  /** Whether it holds depends on what the key is, not only on its id. */
+  readonly readsKey: boolean;
+}
+
+/** One role of one binding. */
+export interface Allowance extends Scope {
+  readonly role: string;
+  readonly permissions: ReadonlySet<Permission>;
+  readonly families: ReadonlySet<KeyFamily> | undefined;
+}
+
+export interface Denial extends Scope {
+  readonly permissions: ReadonlySet<Permission> | "all";
+}
+
+export interface ApprovalRule extends Scope {
+  readonly description: string;
+  readonly permissions: ReadonlySet<Permission>;
+  readonly quorum: number;
+  readonly role: string;
+  readonly expirySeconds: number;
+}
+
+/** Rules that could matter to one principal. */
+export interface Profile {
+  readonly allowances: readonly Allowance[];
+  readonly denials: readonly Denial[];
+  /** The allowances that carry the permission. */
+  allowing(permission: Permission): readonly Allowance[];
+  denying(permission: Permission): readonly Denial[];
+  /** Whether a decision about the permission may depend on what the key is. */
+  readsKey(permission: Permission): boolean;
+}
+
+const NONE: readonly never[] = Object.freeze([]);
+/** Principals without a credential of their own: "everybody" gives nothing to them, and forbids them like others. */
+const NAMELESS = "development";
+
+export class CompiledPolicy {
+  readonly document: PolicyDocument;
+  readonly approvals: readonly ApprovalRule[];
+  /** Nothing in it: roles of credentials decide alone. */
+  readonly empty: boolean;
+  readonly #allowances: MemberIndex<Allowance>;
+  readonly #denials: MemberIndex<Denial>;
+  readonly #profiles = new WeakMap<object, Profile>();
+
+  /** @throws {HsmError} INVALID_REQUEST for a condition that does not compile */
+  constructor(document: PolicyDocument) {
+    this.document = document;
+    const members = (texts: readonly string[]): readonly string[] =>
+      texts.flatMap((text) => {
+        const member = readMember(text);
+        return member?.kind === "group" ? (document.groups.get(member.name)?.members ?? []) : [text];
+      });
+    const roles = new Map([...document.roles].map(([name, role]) => [name, compiledRole(role.permissions, role.families)] as const));
+    const roleOf = (name: string): Pick<Allowance, "permissions" | "families"> =>
+      roles.get(name) ?? compiledRole(ROLES[findRole(name) ?? ""] ?? [], undefined);
+    this.#allowances = new MemberIndex(
+      document.bindings.map((binding, index) => {
+        const scope = compiledScope(binding, `bindings[${index}]`);
+        return [
+          members(binding.members),
+          binding.roles.map((role): Allowance => {
+            const { permissions, families } = roleOf(role);
+            // On keys, a role gives what is about keys: nobody reads a log because one key was handed to him.
+            const given = scope.ids === undefined ? permissions : new Set([...permissions].filter(isAboutKey));
+            return { ...scope, role, permissions: given, families, readsKey: scope.readsKey || families !== undefined };
+          }),
+        ] as const;
+      }),
+    );
+    this.#denials = new MemberIndex(
+      document.denials.map(
+        (denial, index) =>
+          [
+            members(denial.members),
+            [
+              {
+                ...compiledScope(denial, `denials[${index}]`),
+                permissions: denial.permissions === "all" ? "all" : new Set(denial.permissions),
+              } satisfies Denial,
+            ],
+          ] as const,
+      ),
+    );
+    this.approvals = document.approvals.map((approval, index) => ({
+      ...compiledScope(approval, `approvals[${index}]`),
+      description: approval.description,
+      permissions: new Set(approval.permissions),
+      quorum: approval.quorum,
+      role: approval.role,
+      expirySeconds: approval.expirySeconds,
+    }));
+    this.empty = document.bindings.length + document.denials.length + document.approvals.length === 0;
+  }
+
+  /** What could matter to the principal; worked out once for each principal object. */
+  profile(principal: { readonly id: string }): Profile {
+    let known = this.#profiles.get(principal);
+    if (known === undefined) {
+      const allowances = this.#allowances.of(principal.id, false);
+      this.#profiles.set(principal, (known = new PrincipalProfile(allowances, this.#denials.of(principal.id, true))));
+    }
+    return known;
+  }
+}
+
+class PrincipalProfile implements Profile {
+  readonly allowances: readonly Allowance[];
+  readonly denials: readonly Denial[];
+  readonly #allowing = new Map<Permission, readonly Allowance[]>();
+  readonly #denying = new Map<Permission, readonly Denial[]>();
+
+  constructor(allowances: readonly Allowance[], denials: readonly Denial[]) {
+    this.allowances = allowances;
+    this.denials = denials;
+  }
+
+  allowing(permission: Permission): readonly Allowance[] {
+    let found = this.#allowing.get(permission);
+    if (found === undefined) {
+      found = this.allowances.filter(({ permissions }) => permissions.has(permission));
+      this.#allowing.set(permission, found);
+    }
+    return found;
+  }
+
+  denying(permission: Permission): readonly Denial[] {
+    let found = this.#denying.get(permission);
+    if (found === undefined) {
+      found = this.denials.filter(({ permissions }) => permissions === "all" || permissions.has(permission));
+      this.#denying.set(permission, found);
+    }
+    return found;
+  }
+
+  readsKey(permission: Permission): boolean {
+    const reads = ({ readsKey }: Scope): boolean => readsKey;
+    return this.allowing(permission).some(reads) || this.denying(permission).some(reads);
+  }
+}
+
+/** Rules by the members they name. */
+class MemberIndex<T> {
+  readonly #exact = new Map<string, T[]>();
+  readonly #patterns: { readonly prefix: string; readonly rules: readonly T[] }[] = [];
+  readonly #everybody: T[] = [];
+
+  constructor(rules: readonly (readonly [members: readonly string[], rules: readonly T[]])[]) {
+    for (const [members, made] of rules)
+      for (const text of new Set(members)) {
+        const member = readMember(text);
+        if (member?.kind === "everybody") this.#everybody.push(...made);
+        else if (member?.kind === "pattern") this.#patterns.push({ prefix: member.prefix, rules: made });
+        else if (member?.kind === "principal") this.#exact.set(member.id, [...(this.#exact.get(member.id) ?? []), ...made]);
+      }
+  }
+
+  /** The rules that name the principal, each once. @param forbids whatever could mean the principal does */
+  of(id: string, forbids: boolean): readonly T[] {
+    const found = [
+      ...(this.#exact.get(id) ?? NONE),
+      ...this.#patterns.filter(({ prefix }) => patternMatches(prefix, id, forbids)).flatMap(({ rules }) => rules),
+      ...(forbids || id !== NAMELESS ? this.#everybody : NONE),
+    ];
+    return found.length === 0 ? NONE : [...new Set(found)];
+  }
+}
+
+const compiledRole = (
+  permissions: readonly Permission[],
+  families: readonly KeyFamily[] | undefined,
+): Pick<Allowance, "permissions" | "families"> => ({
+  permissions: new Set(permissions),
+  families: families === undefined ? undefined : new Set(families),
+});
+
+function compiledScope({ id, namespaces, keys, condition: text }: RuleScope, at: string): Scope {
+  let condition: Condition | undefined;
+  try {
+    condition = text === undefined ? undefined : compileCondition(text);
+  } catch (error) {
+    if (!(error instanceof ConditionMistake)) throw error;
+    throw new HsmError("INVALID_REQUEST", `policy: ${at}.condition: ${error.message}`);
+  }
+  return {
+    id,
+    namespaces: namespaces.includes("*") ? "all" : new Set(namespaces),
+    ids: keys === undefined ? undefined : new Set(keys.ids),
+    tags: keys === undefined ? undefined : new Set(keys.tags),
+    condition,
+    readsKey: (keys?.tags.length ?? 0) > 0 || condition?.aboutKey === true,
+  };
+}
