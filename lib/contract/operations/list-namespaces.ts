@@ -5,6 +5,6 @@ export const listNamespaces = operation({
   number: 19,
   method: HsmService.method.listNamespaces,
   permission: "namespace:read",
-  scope: "reach",
+  scope: "server",
   effect: "read",
 });

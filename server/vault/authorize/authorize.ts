@@ -64,6 +64,9 @@ export type KeyView = (keyId: string, facts: KeyFacts) => boolean;
 const NO_POLICY = new CompiledPolicy(parsePolicy(EMPTY_POLICY_TEXT, findRole));
 const CLOSED: PolicyParts = { policy: () => NO_POLICY, delegations: NO_DELEGATIONS, keyFacts: () => NO_FACTS };
 const NOTHING_HIDDEN: HiddenNamespaces = Object.freeze({ has: () => false });
+/** What an answer about everything is put together of, one namespace at a time; and one about a namespace, key by key. */
+const PER_NAMESPACE: ReadonlySet<Permission> = new Set<Permission>(["namespace:read", "audit:view"]);
+const PER_KEY: ReadonlySet<Permission> = new Set<Permission>(["key:read"]);
 const NO_DEMANDS: readonly Permission[] = [];
 
 export class Authorizer {
@@ -249,9 +252,9 @@ export class Authorizer {
     const situation = this.#situation(question, operation.name, facts);
     const admitted = this.#admits(principal, namespace, address);
     const listing =
-      operation.scope === "reach"
-        ? namespace === ""
-        : operation.scope === "namespace" && operation.permission === "key:read" && keyId === "";
+      operation.effect === "read" &&
+      (namespace === "" ? PER_NAMESPACE : PER_KEY).has(operation.permission) &&
+      (namespace === "" || keyId === "");
     const { delegations } = this.#parts;
     return {
       asker: principal,
