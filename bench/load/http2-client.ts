@@ -45,6 +45,13 @@ interface Call {
   window: number;
 }
 
+/** A DATA frame of which so many bytes are still to come and are not looked at. */
+interface Passing {
+  left: number;
+  readonly flags: number;
+  readonly stream: number;
+}
+
 export class Http2Client {
   readonly #socket: TLSSocket;
   readonly #firstBlock: Buffer;
@@ -62,6 +69,7 @@ export class Http2Client {
   #consumed = 0;
   #outgoing: Buffer[] = [];
   #flushing = false;
+  #passing: Passing | undefined;
   #failed: Error | undefined;
 
   /** @param headers in order, pseudo-headers first, each under 127 bytes; @param body sent with every call */
@@ -139,9 +147,14 @@ export class Http2Client {
     this.#flushing = true;
     process.nextTick(() => {
       this.#flushing = false;
-      const { length } = this.#outgoing;
-      this.#socket.write(length === 1 ? (this.#outgoing[0] as Buffer) : Buffer.concat(this.#outgoing));
+      const outgoing = this.#outgoing;
       this.#outgoing = [];
+      if (outgoing.length === 1) return void this.#socket.write(outgoing[0] as Buffer);
+      if (!this.#large) return void this.#socket.write(Buffer.concat(outgoing));
+      // The pieces of a large body are joined by the socket, outside of the collected heap.
+      this.#socket.cork();
+      for (const piece of outgoing) this.#socket.write(piece);
+      this.#socket.uncork();
     });
   }
 
@@ -152,18 +165,37 @@ export class Http2Client {
   }
 
   #receive(chunk: Buffer): void {
+    let at = this.#passing === undefined ? 0 : this.#pass(chunk, 0);
     const bytes = this.#unread.length === 0 ? chunk : Buffer.concat([this.#unread, chunk]);
-    let at = 0;
     while (bytes.length - at >= HEAD_BYTES) {
       const length = ((bytes[at] as number) << 16) | ((bytes[at + 1] as number) << 8) | (bytes[at + 2] as number);
       const end = at + HEAD_BYTES + length;
-      if (end > bytes.length) break;
       const flags = bytes[at + 4] as number;
       const stream = bytes.readUInt32BE(at + 5) & 0x7fffffff;
+      if (end > bytes.length) {
+        // Of a reply's body only the first frame is looked at.
+        if (bytes[at + 3] !== TYPE.data || this.collect || this.#calls.get(stream)?.body === undefined) break;
+        this.#credit(length);
+        this.#passing = { left: length, flags, stream };
+        at = this.#pass(bytes, at + HEAD_BYTES);
+        break;
+      }
       this.#frame(bytes[at + 3] as number, flags, stream, bytes.subarray(at + HEAD_BYTES, end));
       at = end;
     }
     this.#unread = bytes.subarray(at);
+  }
+
+  /** Passes over bytes from `at`; returns where to go on. */
+  #pass(bytes: Buffer, at: number): number {
+    const passing = this.#passing as Passing;
+    const taken = Math.min(passing.left, bytes.length - at);
+    passing.left -= taken;
+    if (passing.left === 0) {
+      this.#passing = undefined;
+      if ((passing.flags & END_STREAM) !== 0) this.#frame(TYPE.data, END_STREAM, passing.stream, Buffer.alloc(0));
+    }
+    return at + taken;
   }
 
   #frame(type: number, flags: number, stream: number, payload: Buffer): void {
