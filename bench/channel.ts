@@ -6,6 +6,7 @@
  */
 import { fork, spawn } from "node:child_process";
 import { Socket } from "node:net";
+import { Inlet } from "@keystead/channel/inlet";
 import { Peer } from "@keystead/channel/peer";
 import { median } from "./machine.ts";
 
@@ -36,7 +37,9 @@ const cpuUs = (): number => {
 };
 
 function answer(): void {
-  const peer = new Peer(new Socket({ fd: 3, readable: true, writable: true }), {
+  const inlet = new Inlet();
+  const peer = new Peer(new Socket({ fd: 3, readable: true, writable: true, onread: inlet.onread }), {
+    inlet,
     speaksFirst: false,
     answer: () => Buffer.allocUnsafeSlow(64),
     onEnd: () => process.exit(0),

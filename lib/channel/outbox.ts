@@ -21,6 +21,15 @@ interface Queued extends OutgoingFrame {
   readonly bytes: number;
 }
 
+const queued = ({ type, operation, callId, deadlineMs, payload }: OutgoingFrame): Queued => ({
+  type,
+  operation,
+  callId,
+  deadlineMs,
+  payload,
+  bytes: payload === undefined ? 0 : payloadBytes(payload),
+});
+
 const SLAB_BYTES = 64 * 1024;
 /** Payloads from this size on are not copied: a system call with one piece more costs less. */
 const LARGE_BYTES = 32 * 1024;
@@ -54,8 +63,9 @@ export class Outbox {
   }
 
   put(frame: OutgoingFrame): void {
-    const bytes = frame.payload === undefined ? 0 : payloadBytes(frame.payload);
-    this.#queue.push({ ...frame, bytes });
+    const waiting = queued(frame);
+    const { bytes } = waiting;
+    this.#queue.push(waiting);
     this.#queuedBytes += HEADER_BYTES + bytes;
     this.#copiedBytes += HEADER_BYTES + (bytes < LARGE_BYTES ? bytes : 0);
   }

@@ -11,6 +11,7 @@ import { createPublicKey, hash, type KeyObject } from "node:crypto";
 import { ALGORITHMS, type AlgorithmName } from "@keystead/contract/algorithms";
 import { HsmError } from "@keystead/contract/errors";
 import { CompositeKey, type Key } from "../composite-key.ts";
+import { shortSpki } from "./rfc8410.ts";
 
 /** A public JWK as this file makes it. */
 export interface PublicJwk {
@@ -42,8 +43,11 @@ export function publicHalf(key: Key): Key {
 }
 
 /** SubjectPublicKeyInfo in DER. */
-export const publicKeyDer = (key: Key): Buffer =>
-  key instanceof CompositeKey ? key.publicKeyDer() : publicHalf(key).export({ format: "der", type: "spki" });
+export function publicKeyDer(key: Key): Buffer {
+  if (key instanceof CompositeKey) return key.publicKeyDer();
+  const publicKey = publicHalf(key);
+  return shortSpki(publicKey) ?? publicKey.export({ format: "der", type: "spki" });
+}
 
 /** SubjectPublicKeyInfo in PEM ("-----BEGIN PUBLIC KEY-----"), ending in a line feed. */
 export const publicKeyPem = (key: Key): string => pem("PUBLIC KEY", publicKeyDer(key));

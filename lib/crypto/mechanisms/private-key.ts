@@ -10,6 +10,7 @@
 import { createPrivateKey, type KeyObject } from "node:crypto";
 import { DER_INTEGER, DER_OCTET_STRING, DER_SEQUENCE, readSequence } from "../formats/der.ts";
 import { parseJwk } from "../formats/jwk.ts";
+import { shortPkcs8 } from "../formats/rfc8410.ts";
 import type { ImportFormat } from "../mechanism.ts";
 import { copySecret, wipe } from "../wipe.ts";
 import { keyRefused, storedKeyUnreadable } from "./refusals.ts";
@@ -117,4 +118,4 @@ export function loadPrivateKey(material: Buffer, fits: (key: KeyObject) => boole
 }
 
 /** The stored form of a private key: PKCS#8 DER, on memory of its own; the caller wipes it. */
-export const storePrivateKey = (key: KeyObject): Buffer => key.export({ format: "der", type: "pkcs8" });
+export const storePrivateKey = (key: KeyObject): Buffer => shortPkcs8(key) ?? key.export({ format: "der", type: "pkcs8" });

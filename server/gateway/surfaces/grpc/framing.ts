@@ -60,11 +60,10 @@ function lengthIn(bytes: Buffer, limitBytes: number): number {
 export function onlyMessage(body: readonly Buffer[]): Payload {
   const bytes = payloadBytes(body);
   if (bytes < PREFIX_BYTES) throw invalid("the request holds no message");
-  const [first, ...rest] = behindPrefix(body);
   const length = lengthIn(prefixOf(body), Infinity);
   if (bytes < PREFIX_BYTES + length) throw invalid("the message is cut short");
   if (bytes > PREFIX_BYTES + length) throw invalid("the request holds more than one message");
-  return first === undefined ? Buffer.alloc(0) : rest.length === 0 ? first : [first, ...rest];
+  return body.length === 1 ? (body[0] as Buffer).subarray(PREFIX_BYTES) : behindPrefix(body);
 }
 
 /** The first five bytes, which may lie in as many pieces. */
