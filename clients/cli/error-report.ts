@@ -26,6 +26,10 @@ const HINTS: Readonly<Partial<Record<ErrorCode, string>>> = Object.freeze({
   INTEGRITY_FAILURE: "run `keystead audit verify` and `keystead store verify` on the server",
 });
 
+/** What to do when others must agree first. */
+const waitingHint = (id: string): string =>
+  `nothing is done yet; approvers look at it with \`keystead approvals show ${printable(id)}\`, and you fetch what came of it with \`keystead approvals result ${printable(id)}\``;
+
 export interface Failure {
   readonly text: string;
   readonly exit: number;
@@ -43,10 +47,11 @@ export async function reportFailure(thrown: unknown, json: boolean): Promise<Fai
         ? new HsmError("INVALID_REQUEST", unexpected)
         : new HsmError("INTERNAL", unexpected, { cause: thrown });
   const { code, number, detail, retryAfterSeconds } = asHsmError(error);
-  const hint = HINTS[code];
+  const { approvalId } = error;
+  const hint = approvalId === undefined ? HINTS[code] : waitingHint(approvalId);
   const requestId = requestIdOf(error);
   const exit = error.row.exit;
-  if (json) return { text: jsonText({ error: { code, number, detail, hint, requestId, retryAfterSeconds } }), exit };
+  if (json) return { text: jsonText({ error: { code, number, detail, hint, requestId, retryAfterSeconds, approvalId } }), exit };
   const lines = [
     `keystead: ${printable(detail === "" ? error.row.title : detail)} (${code})`,
     ...(hint === undefined ? [] : [`  ${hint}`]),

@@ -8,6 +8,7 @@ import { reportFailure } from "./error-report.ts";
 import { addGlobalOptions, type GlobalOptions } from "./global-options.ts";
 import { write, type Shell } from "./shell.ts";
 import { agree } from "./commands/agree.ts";
+import { approvals } from "./commands/approvals.ts";
 import { audit } from "./commands/audit.ts";
 import { batch } from "./commands/batch.ts";
 import { certificate } from "./commands/certificate.ts";
@@ -48,6 +49,7 @@ const REGISTER: readonly (readonly [heading: string, commands: readonly ((root: 
   ["Establishing keys:", [encapsulate, decapsulate, agree, derive, hpke]],
   ["Moving keys:", [wrap, unwrap, exportCommand, rewrap]],
   ["Without a key:", [hash, random]],
+  ["Dual control:", [approvals]],
   ["Proof:", [audit, store, selftest]],
   ["This program:", [token, completion]],
 ];

@@ -15,6 +15,7 @@ import type { Operation } from "@keystead/contract/operation";
 import { OPERATIONS } from "@keystead/contract/operations/register";
 import type { ErrorDetail } from "@keystead/contract/generated/hsm/hsm_pb";
 import type { BatchItem, BatchResult } from "./areas/batches.ts";
+import { APPROVAL_OPERATIONS, type ApprovalOperations } from "./areas/approvals.ts";
 import { AUDIT_OPERATIONS, type AuditOperations } from "./areas/audit.ts";
 import { CERTIFICATE_OPERATIONS, type CertificateOperations } from "./areas/certificates.ts";
 import { CIPHER_OPERATIONS, type CipherOperations } from "./areas/ciphers.ts";
@@ -54,6 +55,7 @@ const AREAS: Readonly<Record<string, Way>> = {
   ...NAMESPACE_OPERATIONS,
   ...AUDIT_OPERATIONS,
   ...VAULT_OPERATIONS,
+  ...APPROVAL_OPERATIONS,
 };
 
 /** Everything a Keystead server can be asked. */
@@ -67,7 +69,8 @@ export interface Keystead
     TransferOperations,
     NamespaceOperations,
     AuditOperations,
-    VaultOperations {
+    VaultOperations,
+    ApprovalOperations {
   /** A result per item, in order; an item's refusal is its result's `error`, not a thrown error. */
   batch(request: { readonly namespace?: string | undefined; readonly items: readonly BatchItem[] }): Promise<readonly BatchResult[]>;
   /** Ends the connection. */

@@ -32,7 +32,10 @@ const isCode = (name: string): name is ErrorCode => Object.hasOwn(ERRORS, name);
 
 /** The error behind an ErrorDetail; a code this version does not know becomes INTERNAL and says so. */
 export function errorFromDetail(detail: ErrorDetail, cause?: unknown): HsmError {
-  const retry = detail.retryAfterSeconds > 0 ? { retryAfterSeconds: detail.retryAfterSeconds } : {};
+  const retry = {
+    ...(detail.retryAfterSeconds > 0 ? { retryAfterSeconds: detail.retryAfterSeconds } : {}),
+    ...(detail.approvalId === "" ? {} : { approvalId: detail.approvalId }),
+  };
   if (isCode(detail.code)) return new HsmError(detail.code, detail.detail, { cause, ...retry });
   return new HsmError("INTERNAL", `${detail.detail} (unknown code ${detail.code}: this client is older than the server)`, {
     cause,

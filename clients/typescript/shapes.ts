@@ -2,6 +2,7 @@
  * The plain objects this client takes and gives: canonical algorithm names, Buffers and Dates instead of enum
  * numbers, Uint8Arrays and protobuf timestamps. Field for field they are the messages of proto/hsm.
  */
+export type * from "./areas/approvals.ts";
 export type * from "./areas/audit.ts";
 export type * from "./areas/batches.ts";
 export type * from "./areas/certificates.ts";

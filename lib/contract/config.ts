@@ -102,6 +102,35 @@ export interface NamespaceConfig {
   readonly deniedIps: readonly string[];
 }
 
+/** Which requests others must agree to, and who. */
+export interface ApprovalRuleConfig {
+  readonly name: string;
+  readonly operations: readonly string[];
+  /** Every operation that needs one of these. */
+  readonly permissions: readonly string[];
+  /** Empty = all, and requests about the server. */
+  readonly namespaces: readonly string[];
+  /** Only requests about keys with one of these; empty = all requests. */
+  readonly keyTags: readonly string[];
+  readonly quorum: number;
+  readonly roles: readonly string[];
+  readonly expirySeconds: number;
+  readonly reason: string;
+}
+
+export interface ApprovalsConfig {
+  readonly rules: readonly ApprovalRuleConfig[];
+  /** Who may go past the rules in an emergency; undefined = nobody. */
+  readonly override: { readonly quorum: number; readonly roles: readonly string[] } | undefined;
+  /** Keys that count from the start. Public keys: SubjectPublicKeyInfo, DER in base64, or PEM. */
+  readonly approverKeys: readonly { readonly principal: string; readonly publicKey: string }[];
+  /** The principals of each person who has several. */
+  readonly persons: Readonly<Record<string, readonly string[]>>;
+  readonly keepClosedDays: number;
+  /** A new key waits for ActivateKey, whatever the request says. */
+  readonly newKeysStaged: boolean;
+}
+
 /** What the gateway gets. */
 export interface GatewayConfig {
   readonly preset: Preset;
@@ -175,6 +204,7 @@ export interface VaultConfig {
   };
   /** Whether policy scripts may be run. */
   readonly scripts: { readonly enabled: boolean };
+  readonly approvals: ApprovalsConfig;
   readonly namespaces: Readonly<Record<string, NamespaceConfig>>;
   readonly limits: { readonly maxInFlight: number; readonly poolJobs: number; readonly rates: RateLimitsConfig };
   /** Upper bounds of the duration histograms, in seconds; empty = summaries alone. */

@@ -8,6 +8,7 @@
  * @see https://spec.openapis.org/oas/v3.1.1; JSON Schema 2020-12
  */
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
+import { mayNeedApproval } from "./approval-scope.ts";
 import { ERRORS, ERROR_CODES, type ErrorCode } from "./errors.ts";
 import type { JsonValue } from "./json.ts";
 import { OPERATIONS } from "./operations/register.ts";
@@ -57,8 +58,11 @@ export function openApiDocument({ comments = {}, anonymous = false }: OpenApiOpt
         bearer: { type: "http", scheme: "bearer", bearerFormat: "JWT" },
         clientCertificate: { type: "mutualTLS", description: "A client certificate of the configured authority." },
       },
-      schemas: { ...schemas(comments), Problem: PROBLEM },
-      responses: Object.fromEntries(problemStatuses().map((status) => [`Problem${status}`, problemResponse(status)])),
+      schemas: { ...schemas(comments), Problem: PROBLEM, Waiting: WAITING },
+      responses: {
+        Waiting: WAITING_RESPONSE,
+        ...Object.fromEntries(problemStatuses().map((status) => [`Problem${status}`, problemResponse(status)])),
+      },
       headers: {
         RequestId: {
           description: "The request's id: the caller's X-Request-Id when it was well-formed, otherwise a new one.",
@@ -98,6 +102,7 @@ function operationObject(route: RestRoute, comments: Comments): Json {
     ...(route.body ? { requestBody: bodyOf(input, inPath, comments) } : {}),
     responses: {
       [created ? "201" : "200"]: success,
+      ...(mayNeedApproval(operation) ? { "202": { $ref: "#/components/responses/Waiting" } } : {}),
       ...Object.fromEntries(
         problemStatuses()
           .filter((status) => route.body || (status !== 415 && status !== 413))
@@ -166,9 +171,36 @@ const PROBLEM: Json = Object.freeze({
   },
 });
 
-/** Statuses an answer can have besides success: those of the error table, 405 and 415. 499 is never sent. */
+const WAITING: Json = Object.freeze({
+  type: "object",
+  description: "The request was not performed yet: others must agree to it first.",
+  required: ["status", "approval_id", "code", "number", "detail", "request_id"],
+  properties: {
+    status: { type: "string", enum: ["pending"] },
+    approval_id: { type: "string" },
+    code: { type: "string", enum: ["APPROVAL_REQUIRED"] },
+    number: { type: "integer", enum: [ERRORS.APPROVAL_REQUIRED.number] },
+    detail: { type: "string" },
+    request_id: { type: "string" },
+    retry_after_seconds: { type: "integer", minimum: 1 },
+  },
+});
+
+const WAITING_RESPONSE: Json = Object.freeze({
+  description: "Others must agree first; Location names the pending request.",
+  headers: {
+    "X-Request-Id": { $ref: "#/components/headers/RequestId" },
+    Location: { description: "Path of the pending request.", schema: { type: "string", format: "uri-reference" } },
+    "Retry-After": { description: "Seconds after which it is worth looking.", schema: { type: "integer" } },
+  },
+  content: { "application/json": { schema: { $ref: "#/components/schemas/Waiting" } } },
+});
+
+/** Statuses an answer can have besides success: those of the error table, 405 and 415. 499 is never sent, 202 is no problem. */
 function problemStatuses(): readonly number[] {
-  return [...new Set([405, 415, ...ERROR_CODES.map((code) => ERRORS[code].http)])].filter((status) => status !== 499).sort((a, b) => a - b);
+  return [...new Set([405, 415, ...ERROR_CODES.map((code) => ERRORS[code].http)])]
+    .filter((status) => status !== 499 && status !== ERRORS.APPROVAL_REQUIRED.http)
+    .sort((a, b) => a - b);
 }
 
 function problemResponse(status: number): Json {

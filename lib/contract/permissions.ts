@@ -40,6 +40,13 @@ export const PERMISSIONS = Object.freeze([
   "crypto:decapsulate",
   "crypto:derive",
   "crypto:shared_secret",
+  "approval:view",
+  "approval:cancel",
+  "approval:decide",
+  "approval:override",
+  // One's own keys to sign approvals with.
+  "approval:keys",
+  "approval:revoke_keys",
   "namespace:create",
   "namespace:read",
   "audit:view",

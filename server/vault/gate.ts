@@ -26,6 +26,21 @@ export interface ApprovalDemand {
   readonly reason: string;
 }
 
+/** A request that waited and was approved, now that it is performed. */
+export interface ApprovedRun {
+  /** Of the pending request. */
+  readonly id: string;
+  /** Digest of a message in the way the approved one was digested. */
+  digestOf(message: Uint8Array): string;
+  /**
+   * The end of the pending request, as a change that is made together with what the request changes.
+   *
+   * @param outcome OK or an error code
+   * @param reply   the answer, for the requester; copied
+   */
+  close(outcome: string, detail: string, reply?: Buffer): Promise<Change>;
+}
+
 /** A permitted request, as gates see it. */
 export interface Asked {
   readonly principal: Principal;
@@ -44,6 +59,8 @@ export interface Asked {
   readonly payload: string;
   /** An item of a batch: it cannot be held back. */
   readonly batched: boolean;
+  /** Set when others have agreed to exactly this before. */
+  readonly approved?: ApprovedRun | undefined;
   /** Others must agree. Every demand that was raised must be met. */
   raise(demand: ApprovalDemand): void;
   readonly raised: readonly ApprovalDemand[];

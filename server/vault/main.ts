@@ -23,6 +23,8 @@ import { SELF } from "@keystead/contract/operations/register";
 import { VERSION } from "@keystead/contract/version";
 import { requireStrength, type StrengthRules } from "@keystead/crypto/password-strength";
 import { runSelfTests, type SelfTestReport } from "@keystead/crypto/self-tests/run";
+import type { Approvals } from "./approvals/approvals.ts";
+import { approvalSettings, heldRoles, openApprovals } from "./approvals/open-approvals.ts";
 import { systemFiles } from "./audit/file-layer.ts";
 import { memoryFiles } from "./audit/memory-files.ts";
 import { readEvents } from "./audit/read.ts";
@@ -127,6 +129,7 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
     now,
   });
   const limits = new RateLimits(config.limits.rates);
+  const approvalsConfigured = approvalSettings(config.approvals);
   const measurements = new Measurements(config.histogramBuckets, limits);
   let integrity = "not verified yet";
   let selfTests: SelfTestReport | undefined;
@@ -144,7 +147,7 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
     selfTests,
     rekey: monitor.parts?.vault.rekeying.progress,
   });
-  const contextOf = (vault: OpenVault | undefined, listings = new ListingCache<ListReply>()): Context => ({
+  const contextOf = (vault?: OpenVault, listings = new ListingCache<ListReply>(), approvals?: Approvals): Context => ({
     get objects() {
       if (vault === undefined) throw new HsmError("VAULT_SEALED", "the vault is sealed");
       return vault.objects;
@@ -152,6 +155,10 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
     get documents() {
       if (vault === undefined) throw new HsmError("VAULT_SEALED", "the vault is sealed");
       return vault.documents;
+    },
+    get approvals() {
+      if (approvals === undefined) throw new HsmError("VAULT_SEALED", "the vault is sealed");
+      return approvals;
     },
     provider,
     listings,
@@ -192,6 +199,7 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
       syncMode: config.audit.syncMode,
       cacheSizeBytes: config.storage.cacheSizeBytes,
       now,
+      newKeysStaged: config.approvals.newKeysStaged,
       retention: new Map(config.lifecycle.retention.map(({ tag, keepSeconds }) => [tag, keepSeconds * 1000])),
       onLogStopped: (error) => {
         log.error("the audit log stopped", {}, error);
@@ -201,7 +209,17 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
     if (vault.cutBytes > 0 || vault.replayedLines > 0)
       log.warn("the audit log was mended after an unclean stop", { cutBytes: vault.cutBytes, replayedLines: vault.replayedLines });
     const listings = new ListingCache<ListReply>();
-    monitor.open({ vault, context: contextOf(vault, listings) });
+    const approvals = openApprovals(approvalsConfigured, vault, log, {
+      now,
+      rolesIn: heldRoles,
+      policyVersion: () => approvalsConfigured.version,
+      recall: (requester) => (requester.id === LIFECYCLE.id ? LIFECYCLE : authenticator.recall(requester)),
+      perform(operation, request, about) {
+        if (monitor.parts?.vault !== vault || monitor.phase !== "open") throw new HsmError("VAULT_SEALED", "the vault is not open");
+        return monitor.perform(operation, request, { ...about, deadline: Infinity, cancelled: () => false });
+      },
+    });
+    monitor.open({ vault, context: contextOf(vault, listings, approvals) });
     measurements.watch(vault, provider, authenticator, listings);
     await makeNamespaces(monitor, vault, config);
     countInBackground(vault)
@@ -212,6 +230,7 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
         log.error("the keys could not be counted and filed", {}, known);
         if (known.code === "INTEGRITY_FAILURE" && monitor.parts?.vault === vault) monitor.stop(known);
       });
+    watchApprovals(vault, approvals);
     if (!vault.rekeying.complete) goOnWithRekey(vault);
     log.info("unsealed", { vaultId: vault.hierarchy.vaultId, created: vault.created, events: vault.log.sequence });
     verifyInBackground(vault).catch((error: unknown) => {
@@ -264,13 +283,26 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
   };
   const recordUses = (vault: OpenVault, last: boolean): Promise<void> =>
     vault.objects.recordUses(last).catch((error: unknown) => log.error("uses of keys could not be recorded", {}, error));
+  let waiting: { readonly approvals: Approvals; readonly timer: NodeJS.Timeout } | undefined;
+  /** Goes on with what was approved before the vault was opened, and sees to it that nothing waits for ever. */
+  const watchApprovals = (vault: OpenVault, approvals: Approvals): void => {
+    const look = (): void => {
+      if (monitor.parts?.vault !== vault || monitor.phase !== "open") return;
+      approvals.tick().catch((error: unknown) => log.error("requests that wait for approval could not be looked after", {}, error));
+    };
+    waiting = { approvals, timer: setInterval(look, config.lifecycle.intervalSeconds * 1000).unref() };
+    look();
+  };
   const closeParts = (): Promise<void> => {
     clearInterval(duties);
     clearInterval(recording);
+    clearInterval(waiting?.timer);
+    const performing = waiting?.approvals.close();
+    waiting = undefined;
     const parts = monitor.parts;
     monitor.close();
     closing = closing.then(async () => {
-      await Promise.all([onDuty, onRecord, rekey]);
+      await Promise.all([onDuty, onRecord, rekey, performing]);
       for (const ledger of ledgers.splice(0)) ledger.close();
       // A log that stopped takes nothing more.
       if (parts !== undefined && parts.vault.log.stopped === undefined) await recordUses(parts.vault, true);
@@ -305,7 +337,7 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
     authenticator,
     authorizer: new Authorizer(config.namespaces),
     limits,
-    gates: [],
+    gates: [(asked) => monitor.parts?.context.approvals.gate(asked)],
     log,
     closedContext: contextOf(undefined),
     observe: (operation, namespace, outcome, seconds) => measurements.operation(operation, namespace, outcome, seconds),

@@ -21,15 +21,16 @@ import { operationByNumber, SELF } from "@keystead/contract/operations/register"
 import type { Permission } from "@keystead/contract/permissions";
 import { validatorFor } from "@keystead/contract/validate";
 import { wipe } from "@keystead/crypto/wipe";
-import type { EventFields } from "./audit/event.ts";
+import type { EventApproval, EventFields } from "./audit/event.ts";
 import { notAuthenticated, type Authenticator } from "./authenticate/authenticate.ts";
 import type { Principal } from "./authenticate/principal.ts";
 import type { Authorizer, Question } from "./authorize/authorize.ts";
 import { requestFacts } from "./authorize/request-facts.ts";
 import type { OpenVault } from "./ceremonies/unseal.ts";
-import { passGates, type ApprovalDemand, type Asked, type Gate, type Held } from "./gate.ts";
+import { passGates, type ApprovalDemand, type ApprovedRun, type Asked, type Gate, type Held } from "./gate.ts";
 import { uncommonUse, type Grant } from "./grant.ts";
 import type { RateLimits, Refusal } from "./limits/rate-limits.ts";
+import { joinChanges, type Change } from "./objects/change.ts";
 import type { Context, Handler, Invocation, ItemResult, Result } from "./operations/handler.ts";
 import { HANDLERS } from "./operations/register.ts";
 import { encodeReply } from "./operations/reply.ts";
@@ -43,6 +44,8 @@ export interface Circumstances {
   /** `performance.now()` after which the answer is worthless. */
   readonly deadline: number;
   readonly cancelled: () => boolean;
+  /** Set when others have agreed to the request, which is now performed. */
+  readonly approved?: ApprovedRun;
 }
 
 /** Told of every finished operation, for metrics. */
@@ -95,6 +98,8 @@ interface Draft {
   /** What was issued: tells afterwards whether something revoked was opened. */
   grants?: Grants;
   demands?: { readonly demands?: readonly Permission[] };
+  /** The pending request that this is about, made, or is. */
+  approval?: EventApproval;
 }
 
 type Grants = Pick<Invocation, "grant" | "otherGrant">;
@@ -251,6 +256,8 @@ export class Monitor {
     const { principal } = about;
     let result: Result<DescMessage> | undefined;
     let held = false;
+    let closing: Change | undefined;
+    if (about.approved !== undefined) draft.approval = { id: about.approved.id };
     this.#underWay += 1;
     try {
       this.#allowInPhase(operation);
@@ -275,7 +282,8 @@ export class Monitor {
       }
       draft.decision = "allow";
       this.#stillWanted(about);
-      const handler = this.#options.ceremonies.get(operation.number) ?? HANDLERS.get(operation.number);
+      const ceremony = this.#options.ceremonies.get(operation.number);
+      const handler = ceremony ?? HANDLERS.get(operation.number);
       if (handler === undefined) throw new HsmError("OPERATION_NOT_SUPPORTED", `${operation.name} is not built`);
       const context = this.#parts?.context ?? this.#options.closedContext;
       const space = draft.namespace;
@@ -283,6 +291,8 @@ export class Monitor {
         operation.name === "Batch"
           ? (row: Operation, message: MessageShape<DescMessage>): Promise<ItemResult> => this.#item(row, message, space, about, context)
           : undefined;
+      // Once a ceremony has run, nothing may be waited for before its record: it may be about to close the log.
+      if (ceremony !== undefined) closing = await about.approved?.close("OK", "");
       const performed = await handler.run(
         {
           operation,
@@ -303,21 +313,29 @@ export class Monitor {
       draft.otherKeyId = result.otherKeyId ?? draft.otherKeyId;
       draft.namespace = result.namespace ?? draft.namespace;
       draft.version = result.version ?? 0;
+      if (result.approval !== undefined) draft.approval = result.approval;
+      let reply: Buffer | undefined;
+      if (about.approved !== undefined) {
+        // The answer waits for the requester, and the request ends, in the transaction of what it changes.
+        reply = wholeOf(encodeReply(operation.method.output, result));
+        result = joined(result, closing ?? (await about.approved.close("OK", "", reply)));
+      }
       const patient = this.#underWay >= SIBLINGS && performance.now() - started > COSTLY_MS;
       await this.#record(operation, draft, "OK", principal, about.requestId, result, patient);
       result.change?.settle(true);
       this.#options.observe(operation, draft.namespace, "OK", (performance.now() - started) / 1000);
-      return encodeReply(operation.method.output, result);
+      return reply ?? encodeReply(operation.method.output, result);
     } catch (thrown) {
       const error = asHsmError(thrown);
       if (error.code === "SELF_TEST_FAILED") this.fail(error);
       const performed = result !== undefined;
       result?.change?.settle(false);
+      closing?.settle(false);
       if (result !== undefined) wipe(...(result.secrets ?? []));
       if (error.code === "INTERNAL" || error.code === "INTEGRITY_FAILURE")
         this.#options.log.error("operation failed", { operation: operation.name, requestId: about.requestId }, error);
       // What failed while being recorded cannot be recorded; everything else is.
-      if (!performed && !held) await this.#record(operation, draft, error.code, principal, about.requestId);
+      if (!performed && !held) await this.#recordRefusal(operation, draft, error, about);
       this.#options.observe(operation, draft.decision === "allow" ? draft.namespace : "", error.code, (performance.now() - started) / 1000);
       throw error;
     } finally {
@@ -325,9 +343,28 @@ export class Monitor {
     }
   }
 
+  /** Records that a request was refused; one that others had agreed to ends with it. */
+  async #recordRefusal(
+    operation: Operation,
+    draft: Draft,
+    error: HsmError,
+    { approved, principal, requestId }: Circumstances,
+  ): Promise<void> {
+    // A request that does not wait any more ends no second time; its refusal is recorded nevertheless.
+    const change = await approved?.close(error.code, error.detail).catch(() => undefined);
+    try {
+      await this.#record(operation, draft, error.code, principal, requestId, change === undefined ? undefined : { reply: {}, change });
+    } catch (failure) {
+      change?.settle(false);
+      throw failure;
+    }
+    change?.settle(true);
+  }
+
   /** Records a request that is held back, with what holds it. @throws {HsmError} what the caller gets, always */
   async #hold(operation: Operation, draft: Draft, { change, error }: Held, about: Circumstances): Promise<never> {
     draft.decision = "pending";
+    if (error.approvalId !== undefined) draft.approval = { id: error.approvalId };
     try {
       await this.#record(operation, draft, error.code, about.principal, about.requestId, { reply: {}, change });
     } catch (failure) {
@@ -469,6 +506,7 @@ export class Monitor {
     const moved = result?.change?.moved;
     const fields: EventFields = {
       action: operation.name,
+      ...(draft.approval === undefined ? {} : { approval: draft.approval }),
       authentication: principal.method,
       decision: draft.decision,
       ...draft.demands,
@@ -505,7 +543,7 @@ function askedOf(
   operation: Operation,
   request: MessageShape<DescMessage>,
   { namespace, keyId, otherKeyId, payload }: Pick<Draft, "namespace" | "keyId" | "otherKeyId" | "payload">,
-  { principal, address, requestId }: Circumstances,
+  { principal, address, requestId, approved }: Circumstances,
   batched: boolean,
 ): Asked {
   const raised: ApprovalDemand[] = [];
@@ -520,10 +558,17 @@ function askedOf(
     requestId,
     payload,
     batched,
+    approved,
     raise: (demand) => void raised.push(demand),
     raised,
   };
 }
+
+/** The result with another change that is made together with its own. */
+const joined = (result: Result<DescMessage>, change: Change): Result<DescMessage> => ({
+  ...result,
+  change: result.change === undefined ? change : joinChanges(result.change, change),
+});
 
 /** For an event: the permissions that a request needs beyond its operation's, where there are any. */
 function demandsOf(operation: Operation, request: MessageShape<DescMessage>): { demands?: readonly Permission[] } {

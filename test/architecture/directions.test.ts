@@ -132,8 +132,9 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   ceremonies: ["audit", "objects", "operations/handler.ts"],
   duties: ["audit", "objects"],
   "trust.ts": ["authenticate", "duties"],
+  approvals: ["objects"],
   // Of a grant the monitor only learns afterwards what it opened.
-  "monitor.ts": ["authenticate", "authorize", "operations", "audit", "grant.ts", "gate.ts"],
+  "monitor.ts": ["authenticate", "authorize", "operations", "audit", "grant.ts", "gate.ts", "objects/change.ts"],
 };
 
 test("the rooms of the vault use one another in the directions of the design", () => {

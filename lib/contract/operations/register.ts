@@ -53,6 +53,15 @@ import { purgeKey } from "./purge-key.ts";
 import { setAttributes } from "./set-attributes.ts";
 import { findObjects } from "./find-objects.ts";
 import { approvePurge } from "./approve-purge.ts";
+import { listApprovals } from "./list-approvals.ts";
+import { getApproval } from "./get-approval.ts";
+import { approveRequest } from "./approve-request.ts";
+import { denyRequest } from "./deny-request.ts";
+import { cancelRequest } from "./cancel-request.ts";
+import { overrideApproval } from "./override-approval.ts";
+import { registerApproverKey } from "./register-approver-key.ts";
+import { listApproverKeys } from "./list-approver-keys.ts";
+import { revokeApproverKey } from "./revoke-approver-key.ts";
 
 /** Every operation, in the order of its number. */
 export const OPERATIONS: readonly Operation[] = Object.freeze([
@@ -107,6 +116,15 @@ export const OPERATIONS: readonly Operation[] = Object.freeze([
   exportKey,
   rewrapData,
   rekeyVault,
+  listApprovals,
+  getApproval,
+  approveRequest,
+  denyRequest,
+  cancelRequest,
+  overrideApproval,
+  registerApproverKey,
+  listApproverKeys,
+  revokeApproverKey,
 ] as unknown as Operation[]);
 
 const byNumber = new Map(OPERATIONS.map((row) => [row.number, row]));

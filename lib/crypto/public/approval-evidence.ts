@@ -77,8 +77,9 @@ export function checkEvidence(evidence: ApprovalEvidence, known: readonly string
   const seen = new Set<string>();
   const verdicts = evidence.verdicts.map((given): CheckedVerdict => {
     const problem =
-      problemOf(subject, evidence.requesterPerson, given, trusted) ?? (seen.has(given.person) ? "the person had a verdict before" : "");
-    seen.add(given.person);
+      problemOf(subject, evidence.requesterPerson, given, trusted) ??
+      (seen.has(`${given.verdict} ${given.person}`) ? "the person said so before" : "");
+    seen.add(`${given.verdict} ${given.person}`);
     if (problem !== "") problems.push(`${given.verdict} by ${given.principal}: ${problem}`);
     return { verdict: given.verdict, principal: given.principal, keyId: given.keyId, problem };
   });

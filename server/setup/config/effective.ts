@@ -2,6 +2,7 @@
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import type {
+  ApprovalsConfig,
   CertificateBinding,
   EffectiveConfig,
   GatewayConfig,
@@ -97,6 +98,34 @@ function namespace({ description = "", max_keys = 10_000, access_control = {} }:
   return { description, maxKeys: max_keys, allowedIps: access_control.allowed_ips ?? [], deniedIps: access_control.denied_ips ?? [] };
 }
 
+function approvals({
+  rules,
+  override,
+  approver_keys,
+  persons,
+  keep_closed_days,
+  new_keys_staged,
+}: ConfigTree["approvals"]): ApprovalsConfig {
+  return {
+    rules: rules.map(({ name, operations = [], permissions = [], namespaces = [], key_tags = [], quorum, roles, ...more }) => ({
+      name,
+      operations,
+      permissions,
+      namespaces,
+      keyTags: key_tags,
+      quorum,
+      roles,
+      expirySeconds: more.expiry_seconds ?? 3600,
+      reason: more.reason ?? "",
+    })),
+    override,
+    approverKeys: approver_keys.map(({ principal, public_key }) => ({ principal, publicKey: public_key })),
+    persons,
+    keepClosedDays: keep_closed_days,
+    newKeysStaged: new_keys_staged,
+  };
+}
+
 function vault(config: ConfigTree, base: PathBase): VaultConfig {
   const { storage, security, auth, crypto, lifecycle, limits, scripts, server, metrics } = config;
   const plaintext = config.preset === "development" && config.development.plaintext;
@@ -138,6 +167,7 @@ function vault(config: ConfigTree, base: PathBase): VaultConfig {
       intervalSeconds: lifecycle.interval_seconds,
     },
     scripts,
+    approvals: approvals(config.approvals),
     namespaces: Object.fromEntries(Object.entries(config.namespaces).map(([name, entry]) => [name, namespace(entry)])),
     limits: {
       maxInFlight: server.max_in_flight,

@@ -20,6 +20,8 @@ export const FLAGS: Readonly<Record<string, string>> = {
   "--data-dir": "storage.data_dir",
   "--key-store": "storage.backend",
   "--sqlite-path": "storage.sqlite_path",
+  "--approval-store": "approvals.store",
+  "--approval-retention-days": "approvals.keep_closed_days",
   "--sync-mode": "storage.sync_mode",
   "--master-key": "unseal.master_key",
   "--hmac-key": "unseal.hmac_key",

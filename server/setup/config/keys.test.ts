@@ -43,6 +43,9 @@ const CERTIFICATE = (entry: string) => `[{common_name: c, principal: p, roles: [
 const keySets = (config: EffectiveConfig) => config.vault.auth.keySets;
 const bindings = (config: EffectiveConfig) => config.vault.auth.certificates;
 
+const RULE = (about: string) => `{ name: r, ${about}, quorum: 2, roles: [Operator] }`;
+const rulesOf = (config: EffectiveConfig) => config.vault.approvals.rules;
+
 const ROWS: readonly Row[] = [
   row("preset", "test", (c) => [c.gateway.preset, c.vault.preset, c.vault.storage.backend], ["test", "test", "memory"]),
   row("server.host", "0.0.0.0", (c) => c.gateway.api?.host, "0.0.0.0"),
@@ -161,6 +164,70 @@ const ROWS: readonly Row[] = [
   row("limits.namespace_burst", "13", (c) => c.vault.limits.rates.namespace.burst, 13),
   row("limits.in_flight_each", "14", (c) => c.vault.limits.rates.inFlightEach, 14),
   row("scripts.enabled", "false", (c) => c.vault.scripts.enabled, false),
+  row("approvals.rules", `[${RULE("operations: [DestroyKey]")}]`, (c) => c.vault.approvals.rules, [
+    {
+      name: "r",
+      operations: ["DestroyKey"],
+      permissions: [],
+      namespaces: [],
+      keyTags: [],
+      quorum: 2,
+      roles: ["Operator"],
+      expirySeconds: 3600,
+      reason: "",
+    },
+  ]),
+  row("approvals.rules[].name", `[${RULE("operations: [DestroyKey]").replace("name: r", "name: q")}]`, (c) => rulesOf(c)[0]?.name, "q"),
+  row("approvals.rules[].operations", `[${RULE("operations: [ExportKey]")}]`, (c) => rulesOf(c)[0]?.operations, ["ExportKey"]),
+  row("approvals.rules[].permissions", `[${RULE("permissions: [key:export]")}]`, (c) => rulesOf(c)[0]?.permissions, ["key:export"]),
+  row("approvals.rules[].namespaces", `[${RULE("permissions: [key:export], namespaces: [a]")}]`, (c) => rulesOf(c)[0]?.namespaces, ["a"]),
+  row("approvals.rules[].key_tags", `[${RULE("permissions: [key:export], key_tags: [a]")}]`, (c) => rulesOf(c)[0]?.keyTags, ["a"]),
+  row(
+    "approvals.rules[].quorum",
+    `[${RULE("permissions: [key:export]").replace("quorum: 2", "quorum: 3")}]`,
+    (c) => rulesOf(c)[0]?.quorum,
+    3,
+  ),
+  row("approvals.rules[].roles", `[${RULE("permissions: [key:export]").replace("Operator", "Auditor")}]`, (c) => rulesOf(c)[0]?.roles, [
+    "Auditor",
+  ]),
+  row(
+    "approvals.rules[].expiry_seconds",
+    `[${RULE("permissions: [key:export], expiry_seconds: 5m")}]`,
+    (c) => rulesOf(c)[0]?.expirySeconds,
+    300,
+  ),
+  row("approvals.rules[].reason", `[${RULE("permissions: [key:export], reason: why")}]`, (c) => rulesOf(c)[0]?.reason, "why"),
+  row("approvals.override.quorum", "3", (c) => c.vault.approvals.override?.quorum, 3, [
+    "approvals.override={quorum: 2, roles: [Operator]}",
+  ]),
+  row(
+    "approvals.override.roles",
+    "[Auditor]",
+    (c) => c.vault.approvals.override?.roles,
+    ["Auditor"],
+    ["approvals.override={quorum: 2, roles: [Operator]}"],
+  ),
+  row("approvals.approver_keys", "[{ principal: cert:a, public_key: AAAA }]", (c) => c.vault.approvals.approverKeys, [
+    { principal: "cert:a", publicKey: "AAAA" },
+  ]),
+  row(
+    "approvals.approver_keys[].principal",
+    "[{ principal: cert:b, public_key: AAAA }]",
+    (c) => c.vault.approvals.approverKeys[0]?.principal,
+    "cert:b",
+  ),
+  row(
+    "approvals.approver_keys[].public_key",
+    "[{ principal: cert:b, public_key: BBBB }]",
+    (c) => c.vault.approvals.approverKeys[0]?.publicKey,
+    "BBBB",
+  ),
+  row("approvals.persons", "{ alice: [cert:alice, user:alice] }", (c) => c.vault.approvals.persons, {
+    alice: ["cert:alice", "user:alice"],
+  }),
+  row("approvals.keep_closed_days", "30", (c) => c.vault.approvals.keepClosedDays, 30),
+  row("approvals.new_keys_staged", "true", (c) => c.vault.approvals.newKeysStaged, true),
   row("logging.level", "trace", (c) => [c.gateway.logLevel, c.vault.logLevel, c.logging.level], ["trace", "trace", "trace"]),
   row("logging.format", "json", (c) => c.logging.format, "json"),
   row("logging.output", "both", (c) => c.logging.output, "both"),
@@ -194,6 +261,7 @@ const REFUSED: Readonly<Record<string, string>> = {
   "security.encryption_at_rest": "false",
   "security.encryption_algorithm": "chacha20poly1305",
   "security.audit_log_enabled": "false",
+  "approvals.store": "memory",
   "metrics.format": "statsd",
   "metrics.collection_interval_seconds": "60",
   "namespaces.*.access_control.max_concurrent_sessions": "100",

@@ -116,6 +116,78 @@ const RULES: readonly (readonly [rule: string, preset: string, yaml: string, sai
     /metrics\.histogram_buckets: its form is wrong; expected .*ascending/,
   ],
   ["namespaces have names that URLs can carry", "development", "namespaces: {A B: {}}", /namespaces\.A B: the name is not allowed/],
+  [
+    "a quorum of zero is a mistake, not a rule that everybody meets",
+    "development",
+    "approvals: {rules: [{name: r, operations: [DestroyKey], quorum: 0, roles: [Operator]}]}",
+    /approvals\.rules\[0\]\.quorum: 0 is wrong; expected a whole number from 1 to 16/,
+  ],
+  [
+    "a missing quorum is a mistake",
+    "development",
+    "approvals: {rules: [{name: r, operations: [DestroyKey], roles: [Operator]}]}",
+    /approvals\.rules\[0\]\.quorum: it is missing/,
+  ],
+  [
+    "a rule without roles is a mistake",
+    "development",
+    "approvals: {rules: [{name: r, operations: [DestroyKey], quorum: 1}]}",
+    /approvals\.rules\[0\]\.roles: it is missing/,
+  ],
+  [
+    "a rule with an empty list of roles is a mistake",
+    "development",
+    "approvals: {rules: [{name: r, operations: [DestroyKey], quorum: 1, roles: []}]}",
+    /approvals\.rules\[0\]\.roles: its form is wrong; expected a list of one or more roles/,
+  ],
+  [
+    "a rule with a role that nobody knows is a mistake",
+    "development",
+    "approvals: {rules: [{name: r, operations: [DestroyKey], quorum: 1, roles: [Boss]}]}",
+    /approvals\.rules\[0\]\.roles\[0\]: "Boss" is wrong/,
+  ],
+  [
+    "a service cannot be asked to approve",
+    "development",
+    "approvals: {rules: [{name: r, operations: [DestroyKey], quorum: 1, roles: [Service]}]}",
+    /approvals\.rules\[0\]\.roles\[0\]: "Service" is wrong/,
+  ],
+  [
+    "a rule about nothing is a mistake",
+    "development",
+    "approvals: {rules: [{name: r, quorum: 1, roles: [Operator]}]}",
+    /approvals\.rules\[0\]: its form is wrong; expected a rule with name, quorum, roles, and operations or permissions/,
+  ],
+  [
+    "what approvals are made of cannot itself wait for one",
+    "development",
+    "approvals: {rules: [{name: r, operations: [ApproveRequest], quorum: 1, roles: [Operator]}]}",
+    /approvals\.rules\[0\]\.operations\[0\]: "ApproveRequest" is wrong; expected a list of operations that can wait/,
+  ],
+  [
+    "an override needs a quorum too",
+    "development",
+    "approvals: {override: {quorum: 0, roles: [Operator]}}",
+    /approvals\.override\.quorum: 0 is wrong/,
+  ],
+  [
+    "a principal belongs to one person",
+    "development",
+    "approvals: {persons: {a: [cert:x], b: [cert:x]}}",
+    /approvals\.persons: cert:x is listed twice; a principal belongs to one person/,
+  ],
+  [
+    "two rules have two names",
+    "development",
+    "approvals: {rules: [{name: r, operations: [DestroyKey], quorum: 1, roles: [Operator]}, {name: r, operations: [ExportKey], quorum: 1, roles: [Operator]}]}",
+    /approvals\.rules: two rules are called r/,
+  ],
+  [
+    "approvals have no store of their own",
+    "development",
+    "{storage: {backend: filesystem}, approvals: {store: sqlite}}",
+    /approvals\.store: storage\.backend is filesystem/,
+  ],
   ["a section is not a value", "development", "metrics: 5", /metrics: this is a section/],
 ];
 

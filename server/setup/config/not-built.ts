@@ -26,6 +26,12 @@ export const NOT_BUILT: readonly NotBuilt[] = [
     remedy: "write aes256gcm, or remove the key",
   },
   { key: "security.audit_log_enabled", built: [true], problem: "no audit, no operation", remedy: "write true, or remove the key" },
+  {
+    key: "approvals.store",
+    built: ["sqlite"],
+    problem: "approvals are kept in the key store",
+    remedy: "write sqlite where storage.backend is sqlite, or remove the key",
+  },
   { key: "metrics.format", built: ["prometheus"], problem: "no other format is built", remedy: "write prometheus, or remove the key" },
   {
     key: "metrics.collection_interval_seconds",

@@ -63,6 +63,7 @@ const BASE: Tree = {
     in_flight_each: 1024,
   },
   scripts: { enabled: true },
+  approvals: { rules: [], approver_keys: [], persons: {}, keep_closed_days: 90, new_keys_staged: false },
   logging: {
     level: "info",
     format: "json",

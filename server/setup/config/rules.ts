@@ -149,6 +149,29 @@ const certificateNames: Rule = ({ auth }) => {
   });
 };
 
+/** Approvals are in the key store: naming another place would be believed. */
+const approvalStore: Rule = ({ approvals, storage }) =>
+  finding(
+    approvals.store !== undefined && approvals.store !== storage.backend,
+    "approvals.store",
+    `storage.backend is ${storage.backend}, and approvals are kept there`,
+    "remove the key",
+  );
+
+/** What would let one person count as two, or a rule be taken for another. */
+const approvalNames: Rule = ({ approvals }) => {
+  const names = approvals.rules.map(({ name }) => name);
+  const twice = names.find((name, at) => names.indexOf(name) !== at);
+  const principals = Object.values(approvals.persons).flat();
+  const shared = principals.find((principal, at) => principals.indexOf(principal) !== at);
+  const instant = approvals.rules.findIndex(({ expiry_seconds }) => expiry_seconds !== undefined && expiry_seconds < 1);
+  return [
+    ...finding(twice !== undefined, "approvals.rules", `two rules are called ${twice}`, "give each a name of its own"),
+    ...finding(shared !== undefined, "approvals.persons", `${shared} is listed twice`, "a principal belongs to one person"),
+    ...finding(instant !== -1, `approvals.rules[${instant}].expiry_seconds`, "nobody could agree in less than a second", "write 1 or more"),
+  ];
+};
+
 const RULES: readonly Rule[] = [
   tlsInProduction,
   tlsFiles,
@@ -162,6 +185,8 @@ const RULES: readonly Rule[] = [
   sqlitePath,
   revocation,
   certificateNames,
+  approvalStore,
+  approvalNames,
 ];
 
 /** Everything that does not hold. */

@@ -6,8 +6,10 @@
  */
 import { z } from "zod";
 import { KIND, key } from "./value-kinds.ts";
+import { approvals } from "./approvals-schema.ts";
+import { ROLES } from "./role-names.ts";
 
-export const ROLES = ["Administrator", "NamespaceAdmin", "Operator", "KeyAdmin", "KeyUser", "Service", "Auditor"] as const;
+export { ROLES };
 
 const roles = z.array(z.enum(ROLES)).meta({ expects: `a list of roles out of ${ROLES.join(", ")}` });
 const clientAuth = KIND.oneOf("required", "optional", "none");
@@ -245,6 +247,7 @@ export const configSchema = z.strictObject({
   scripts,
   logging,
   metrics,
+  approvals,
   namespaces: z
     .record(namespaceName, namespace)
     .meta({ expects: "a section per namespace; its name has 1 to 63 of a-z, 0-9 and -, and does not begin with -" }),

@@ -48,6 +48,7 @@ const FIELDS: fc.Arbitrary<EventFields> = fc.record(
     demands: fc.array(HOSTILE, { maxLength: 3 }),
     state: HOSTILE,
     moved: fc.record({ from: STANDING, to: STANDING }),
+    approval: fc.record({ digest: HEX, id: HOSTILE, key: HOSTILE, signature: HOSTILE }, { requiredKeys: ["id"] }),
     items: fc.array(
       fc.record(
         {

@@ -33,6 +33,17 @@ export interface EventItem {
   readonly state?: string;
 }
 
+/**
+ * A pending request: the one that was made, or that the operation was about, or that was performed. With a verdict its
+ * proof: digest of the signed statement (SHA-256, hexadecimal), id of the approver key, signature (base64).
+ */
+export interface EventApproval {
+  readonly digest?: string;
+  readonly id: string;
+  readonly key?: string;
+  readonly signature?: string;
+}
+
 /** A state and the version it is of. */
 export interface EventStanding {
   readonly state: string;
@@ -42,6 +53,8 @@ export interface EventStanding {
 /** What happened; everything but the position in the chain. */
 export interface EventFields {
   readonly action: string;
+  /** Only where others had to agree. */
+  readonly approval?: EventApproval;
   /** certificate, token, development listener, or none. */
   readonly authentication: string;
   /** pending: others must agree first. */
@@ -86,6 +99,14 @@ export interface ChainedEvent extends EventFields {
 /** `previous` of the first event. */
 export const GENESIS = "0".repeat(64);
 
+/** The member for a pending request, where there is one. */
+const approvalMember = (approval: EventApproval | undefined): string => {
+  if (approval === undefined) return "";
+  const { digest, id, key, signature } = approval;
+  const members = [["digest", digest] as const, ["id", id] as const, ["key", key] as const, ["signature", signature] as const];
+  return `"approval":{${members.flatMap(([name, value]) => (value === undefined ? [] : [`"${name}":${quoted(value)}`])).join(",")}},`;
+};
+
 /** The member for an uncommon state, where there is one; it comes after others. */
 const stateMember = (state: string | undefined): string => (state === undefined ? "" : `,"state":${quoted(state)}`);
 
@@ -114,7 +135,7 @@ export function canonicalEvent(fields: EventFields, previous: string, sequence: 
     fields.records === undefined
       ? ""
       : `"records":[${fields.records.map((record) => `{"digest":"${record.digest}","name":${quoted(record.name)}}`).join(",")}],`;
-  return `{"action":${quoted(fields.action)},"authentication":${quoted(fields.authentication)},"batch":${batch},"decision":"${fields.decision}",${demandsMember(fields.demands)}${items}"key":${quoted(fields.key)},${moved}"namespace":${quoted(fields.namespace)},${otherMember(fields.other)}"outcome":"${fields.outcome}","payload":"${fields.payload}","previous":"${previous}","principal":${quoted(fields.principal)},${records}"request":${quoted(fields.request)},"sequence":${sequence}${stateMember(fields.state)},"time":"${fields.time}","version":${fields.version}}`;
+  return `{"action":${quoted(fields.action)},${approvalMember(fields.approval)}"authentication":${quoted(fields.authentication)},"batch":${batch},"decision":"${fields.decision}",${demandsMember(fields.demands)}${items}"key":${quoted(fields.key)},${moved}"namespace":${quoted(fields.namespace)},${otherMember(fields.other)}"outcome":"${fields.outcome}","payload":"${fields.payload}","previous":"${previous}","principal":${quoted(fields.principal)},${records}"request":${quoted(fields.request)},"sequence":${sequence}${stateMember(fields.state)},"time":"${fields.time}","version":${fields.version}}`;
 }
 
 export interface SealedLine {

@@ -25,6 +25,14 @@ export interface AuthenticatorOptions {
   readonly now: () => number;
 }
 
+/** A principal as it was kept with a request that waited. */
+export interface RememberedPrincipal {
+  readonly id: string;
+  readonly method: string;
+  readonly roles: readonly string[];
+  readonly namespaces: readonly string[] | "all";
+}
+
 const CACHE_ENTRIES = 4096;
 /** A certificate's verdict is looked at again after this long, in milliseconds. */
 const CERTIFICATE_RECHECK_MS = 60_000;
@@ -102,6 +110,30 @@ export class Authenticator {
     }
     if (generation === this.#generation) this.#remember(name, found);
     return found;
+  }
+
+  /**
+   * Somebody who was here before, as of now: what the bindings and key sets of now say of the same principal. Roles and
+   * namespaces of a token are those that it had, as far as its key set still grants them.
+   *
+   * @returns undefined when nobody can be this principal any more
+   */
+  recall({ id, method, roles, namespaces }: RememberedPrincipal): Principal | undefined {
+    if (method === "development listener") return this.#development?.id === id ? this.#development : undefined;
+    if (method === "certificate") {
+      const binding = this.#options.certificates.find((one) => `cert:${one.principal}` === id);
+      return binding === undefined ? undefined : principal(id, method, binding.roles, binding.namespaces, FOREVER);
+    }
+    if (method !== "token") return undefined;
+    const keySet = this.#keySets.find(
+      ({ config }) => id.startsWith(`jwt:${config.issuer}:`) && !id.slice(`jwt:${config.issuer}:`.length).includes(":"),
+    )?.config;
+    if (keySet === undefined) return undefined;
+    const granted = new Set(keySet.allowedRoles.flatMap((role) => findRole(role) ?? []));
+    const kept = roles.flatMap((role) => findRole(role) ?? []).filter((role) => granted.has(role));
+    const all = keySet.namespaces.includes("*");
+    const reach = namespaces === "all" ? keySet.namespaces : namespaces.filter((name) => all || keySet.namespaces.includes(name));
+    return principal(id, method, kept, reach, FOREVER);
   }
 
   /** Remembered credentials that are still valid, by default namespace, for metrics. */

@@ -64,6 +64,15 @@ const TABLE: Readonly<Record<string, string>> = {
   DeriveKey: "A O S",
   HpkeSeal: "A O U S",
   HpkeOpen: "A O U S",
+  ListApprovals: "A N O K U S R",
+  GetApproval: "A N O K U S R",
+  ApproveRequest: "A N O K U R",
+  DenyRequest: "A N O K U R",
+  CancelRequest: "A N O K U S R",
+  OverrideApproval: "A",
+  RegisterApproverKey: "A N O K U R",
+  ListApproverKeys: "A N O K U S R",
+  RevokeApproverKey: "A N O K U R",
 };
 const LETTERS: Readonly<Record<string, string>> = {
   Administrator: "A",

@@ -32,15 +32,20 @@ const DAILY: readonly Permission[] = [
 ];
 const KEYS: readonly Permission[] = [...DAILY, "key:revoke", "key:destroy", "key:wrap", "key:export"];
 
+/** Asking for what others must agree to: to see what came of it, and to take it back. */
+const ASK: readonly Permission[] = ["approval:view", "approval:cancel"];
+/** Persons may be asked to agree; which of them counts is for each rule to say. */
+const AGREE: readonly Permission[] = [...ASK, "approval:decide", "approval:keys"];
+
 /** Every built-in role. */
 export const ROLES: Readonly<Record<string, readonly Permission[]>> = Object.freeze({
   Administrator: PERMISSIONS,
-  NamespaceAdmin: [...KEYS, "namespace:read", "status:view", "audit:view"],
-  Operator: [...DAILY, "key:use_revoked", "key:delegate", ...CRYPTO, ...ESTABLISH, "namespace:read", "status:view"],
-  KeyAdmin: [...KEYS, "namespace:read", "status:view"],
-  KeyUser: ["key:read", "key:delegate", ...CRYPTO, "status:view"],
-  Service: ["key:read", ...CRYPTO, "crypto:sign_digest", ...ESTABLISH, "status:view"],
-  Auditor: ["key:read", "namespace:read", "audit:view", "policy:view", "status:view"],
+  NamespaceAdmin: [...KEYS, ...AGREE, "namespace:read", "status:view", "audit:view"],
+  Operator: [...DAILY, ...AGREE, "key:use_revoked", "key:delegate", ...CRYPTO, ...ESTABLISH, "namespace:read", "status:view"],
+  KeyAdmin: [...KEYS, ...AGREE, "namespace:read", "status:view"],
+  KeyUser: ["key:read", "key:delegate", ...CRYPTO, ...AGREE, "status:view"],
+  Service: ["key:read", ...CRYPTO, ...ASK, "crypto:sign_digest", ...ESTABLISH, "status:view"],
+  Auditor: ["key:read", ...AGREE, "namespace:read", "audit:view", "policy:view", "status:view"],
 } satisfies Record<string, readonly Permission[]>);
 
 const ALIASES: Readonly<Record<string, string>> = Object.freeze({

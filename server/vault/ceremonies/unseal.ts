@@ -43,6 +43,7 @@ export interface UnsealOptions {
   readonly now: () => number;
   /** Milliseconds to keep revoked keys, by tag; no classes when left out. */
   readonly retention?: ReadonlyMap<string, number>;
+  readonly newKeysStaged?: boolean;
   readonly onLogStopped: (error: HsmError) => void;
 }
 
@@ -96,6 +97,7 @@ export async function unseal(secret: UnsealSecret, options: UnsealOptions): Prom
     now: options.now,
     record: (action, writes) => recordAs(action === "FileKeys" ? "index" : "uses")(action, writes),
     retention: options.retention ?? new Map(),
+    newKeysStaged: options.newKeysStaged ?? false,
   });
   const rekeying = new Rekeying(store, hierarchy, objects, live);
   return {

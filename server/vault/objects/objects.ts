@@ -61,6 +61,8 @@ export interface ObjectsOptions {
   /** Bytes the open-key cache may take. */
   readonly cacheSizeBytes: number;
   readonly now: () => number;
+  /** Every new key waits for its activation, whatever is asked for. */
+  readonly newKeysStaged?: boolean;
   /** None when left out. */
   readonly retention?: RetentionClasses;
   /** Makes writes of the vault's own accord durable, with an event of this name. */
@@ -262,7 +264,8 @@ export class Objects {
       const census = await this.#namespaces.censusOf(key.namespace);
       if (space.attributes.maxKeys > 0 && living(census) >= space.attributes.maxKeys)
         throw new HsmError("QUOTA_EXCEEDED", `namespace '${key.namespace}' may hold ${space.attributes.maxKeys} keys`);
-      const attributes = newAttributes(key, this.now());
+      const staged = this.#options.newKeysStaged === true ? ({ state: "pre_activation" } as const) : {};
+      const attributes = newAttributes({ ...key, ...staged }, this.now());
       const head = this.#headWrite(headKey, attributes, space.kek, undefined);
       const material = materialWrite(this.#records, key.namespace, key.keyId, 1, key.algorithm, key.key, space.kek);
       // Counted now, so that two creations under way cannot both take the last place.

@@ -33,6 +33,7 @@ export const getAuditLog = handler(operation, async ({ request, hidden }, { read
           action: event.action,
           keyId: event.key,
           otherKeyId: event.other ?? "",
+          approvalId: event.approval?.id ?? "",
           version: event.version,
           requestId: event.request,
           payloadSha256: event.payload,

@@ -8,7 +8,8 @@ import type { DescMessage, MessageInitShape, MessageShape } from "@bufbuild/prot
 import type { Operation } from "@keystead/contract/operation";
 import type { ListReply, ListingCache } from "./listing-cache.ts";
 import type { SelfTestReport } from "@keystead/crypto/self-tests/run";
-import type { EventItem } from "../audit/event.ts";
+import type { EventApproval, EventItem } from "../audit/event.ts";
+import type { Approvals } from "../approvals/approvals.ts";
 import type { Principal } from "../authenticate/principal.ts";
 import type { Grant } from "../grant.ts";
 import type { Change } from "../objects/change.ts";
@@ -51,6 +52,7 @@ export interface StatusFacts {
 export interface Context {
   readonly objects: Objects;
   readonly documents: Documents;
+  readonly approvals: Approvals;
   readonly provider: SoftwareProvider;
   readonly listings: ListingCache<ListReply>;
   readonly rsaPkcs1Decryption: boolean;
@@ -105,6 +107,8 @@ export interface Result<O extends DescMessage> {
   readonly namespace?: string;
   readonly version?: number;
   readonly change?: Change;
+  /** The pending request that it was about, with the proof of what was said. */
+  readonly approval?: EventApproval;
   readonly items?: readonly EventItem[];
   /** Buffers to wipe once the reply is encoded. */
   readonly secrets?: readonly Uint8Array[];

@@ -8,17 +8,10 @@ import { newLife, type NewLife } from "../objects/attribute-values.ts";
 import { attributesOf } from "./attribute-message.ts";
 import { stateName } from "./key-message.ts";
 import { usageNames } from "./usage-names.ts";
-import { fillRandom } from "@keystead/crypto/random";
+import { uuidV7 } from "@keystead/crypto/uuid";
 
-/** A UUIDv7 (RFC 9562 §5.7): sorts by time, so that generated ids list in the order they were made. */
-export function newKeyId(nowMs: number): string {
-  const bytes = fillRandom(Buffer.alloc(16));
-  bytes.writeUIntBE(nowMs, 0, 6);
-  bytes[6] = 0x70 | ((bytes[6] as number) & 0x0f);
-  bytes[8] = 0x80 | ((bytes[8] as number) & 0x3f);
-  const hex = bytes.toString("hex");
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
-}
+/** The id of a key for which none was chosen. */
+export const newKeyId = uuidV7;
 
 /** Usages that exclude every other: what wraps keys must not be able to open them as data. */
 const WRAPPING: readonly UsageName[] = ["wrap", "unwrap"];

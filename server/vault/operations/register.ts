@@ -51,6 +51,15 @@ import { purgeKey } from "./purge-key.ts";
 import { setAttributes } from "./set-attributes.ts";
 import { findObjects } from "./find-objects.ts";
 import { approvePurge } from "./approve-purge.ts";
+import { listApprovals } from "./list-approvals.ts";
+import { getApproval } from "./get-approval.ts";
+import { approveRequest } from "./approve-request.ts";
+import { denyRequest } from "./deny-request.ts";
+import { cancelRequest } from "./cancel-request.ts";
+import { overrideApproval } from "./override-approval.ts";
+import { registerApproverKey } from "./register-approver-key.ts";
+import { listApproverKeys } from "./list-approver-keys.ts";
+import { revokeApproverKey } from "./revoke-approver-key.ts";
 
 const LINES = [
   generateKey,
@@ -101,6 +110,15 @@ const LINES = [
   unwrapKey,
   exportKey,
   rewrapData,
+  listApprovals,
+  getApproval,
+  approveRequest,
+  denyRequest,
+  cancelRequest,
+  overrideApproval,
+  registerApproverKey,
+  listApproverKeys,
+  revokeApproverKey,
 ] as unknown as readonly Handler[];
 
 /** Handlers by operation number. */

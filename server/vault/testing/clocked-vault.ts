@@ -5,19 +5,23 @@
 import { randomBytes } from "node:crypto";
 import { create, fromBinary, type DescMessage, type MessageInitShape, type MessageShape } from "@bufbuild/protobuf";
 import { CreateNamespaceRequestSchema } from "@keystead/contract/generated/hsm/hsm_pb";
+import type { ApprovalsConfig } from "@keystead/contract/config";
 import { createLogger, type Logger } from "@keystead/contract/logging";
 import type { Operation } from "@keystead/contract/operation";
 import { createNamespace } from "@keystead/contract/operations/create-namespace";
+import type { Approvals } from "../approvals/approvals.ts";
+import { approvalSettings, heldRoles, openApprovals } from "../approvals/open-approvals.ts";
 import type { ChainedEvent } from "../audit/event.ts";
 import type { FileLayer } from "../audit/file-layer.ts";
 import { memoryFiles } from "../audit/memory-files.ts";
 import { readEvents } from "../audit/read.ts";
 import { Authenticator, ceremonyPrincipal } from "../authenticate/authenticate.ts";
+import type { Principal } from "../authenticate/principal.ts";
 import { Authorizer } from "../authorize/authorize.ts";
 import { unseal, type OpenVault } from "../ceremonies/unseal.ts";
 import { takeDueSteps } from "../duties/lifecycle.ts";
 import { RetentionLedger } from "../duties/retention-ledger.ts";
-import type { Gate } from "../gate.ts";
+import { passGates, type Gate } from "../gate.ts";
 import { RateLimits, UNLIMITED } from "../limits/rate-limits.ts";
 import { Monitor } from "../monitor.ts";
 import type { Context } from "../operations/handler.ts";
@@ -40,6 +44,18 @@ export class ClockedVault {
   /** Of requests that come by {@link Monitor.answer}; a test that wants others puts them here before it reopens. */
   limits = new RateLimits(UNLIMITED);
   authenticator!: Authenticator;
+  /** Dual control as the next {@link reopen} has it. */
+  approvalsConfig: ApprovalsConfig = {
+    rules: [],
+    override: undefined,
+    approverKeys: [],
+    persons: {},
+    keepClosedDays: 90,
+    newKeysStaged: false,
+  };
+  /** Who can be recalled when an approved request is performed. */
+  readonly people = new Map<string, Principal>();
+  approvals!: Approvals;
   ledger!: RetentionLedger;
   vault!: OpenVault;
   monitor!: Monitor;
@@ -59,6 +75,7 @@ export class ClockedVault {
   async reopen(clean = true): Promise<void> {
     if (this.monitor !== undefined) {
       this.monitor.close();
+      await this.approvals.close();
       if (clean) await this.vault.objects.recordUses(true);
       await this.vault.log.close();
       this.vault.objects.close();
@@ -73,6 +90,7 @@ export class ClockedVault {
         cacheSizeBytes: 1 << 20,
         now: () => this.now,
         retention: this.retention,
+        newKeysStaged: this.approvalsConfig.newKeysStaged,
         onLogStopped: (error) => {
           throw error;
         },
@@ -80,7 +98,16 @@ export class ClockedVault {
     );
     this.vault = vault;
     this.ledger = new RetentionLedger(this.files, "/data/retention-ledger", vault.hierarchy.auditMacKey);
+    this.approvals = openApprovals(approvalSettings(this.approvalsConfig), vault, this.log, {
+      now: () => this.now,
+      rolesIn: heldRoles,
+      policyVersion: () => "1",
+      recall: ({ id }) => this.people.get(id),
+      perform: (operation, request, about) =>
+        this.monitor.perform(operation, request, { ...about, deadline: Infinity, cancelled: () => false }),
+    });
     const context: Context = {
+      approvals: this.approvals,
       objects: vault.objects,
       documents: vault.documents,
       listings: new ListingCache<ListReply>(),
@@ -103,7 +130,7 @@ export class ClockedVault {
       authenticator: this.authenticator,
       authorizer: new Authorizer({}),
       limits: this.limits,
-      gates: this.gates,
+      gates: [(asked) => passGates(this.gates, asked), (asked) => this.approvals.gate(asked)],
       log: this.log,
       observe: () => undefined,
       self: () => Buffer.alloc(0),
@@ -121,9 +148,19 @@ export class ClockedVault {
     roles: readonly string[] = ["Administrator"],
     name = "test",
   ): Promise<MessageShape<O>> {
+    return this.askAs(ceremonyPrincipal(name, roles), operation, request, name);
+  }
+
+  /** Asks as this principal. @throws {HsmError} what the vault refuses with */
+  async askAs<I extends DescMessage, O extends DescMessage>(
+    principal: Principal,
+    operation: Operation<I, O>,
+    request: MessageInitShape<I>,
+    requestId = "test",
+  ): Promise<MessageShape<O>> {
     const reply = await this.monitor.perform(operation, create(operation.method.input, request), {
-      principal: ceremonyPrincipal(name, roles),
-      requestId: name,
+      principal,
+      requestId,
       address: "",
       deadline: Infinity,
       cancelled: () => false,

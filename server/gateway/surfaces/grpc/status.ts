@@ -20,6 +20,7 @@ export const errorDetail = (error: HsmError, requestId: string): Uint8Array =>
       detail: error.detail,
       requestId,
       retryAfterSeconds: Math.ceil(error.retryAfterSeconds ?? 0),
+      approvalId: error.approvalId ?? "",
     }),
   );
 

@@ -12,6 +12,34 @@ export const SAFE_HEADERS: HeaderValues = Object.freeze({
   "referrer-policy": "no-referrer",
 });
 
+/**
+ * Answers that the request waits for others: 202, with the place of what waits.
+ *
+ * It is no problem: everything was right, and nothing is done yet.
+ */
+export function waiting(exchange: Exchange, requestId: string, error: HsmError, approvalId: string): void {
+  const retry = error.retryAfterSeconds;
+  exchange.respond(
+    error.row.http,
+    {
+      ...SAFE_HEADERS,
+      "content-type": "application/json",
+      "x-request-id": requestId,
+      location: `/api/v1/approvals/${encodeURIComponent(approvalId)}`,
+      ...(retry === undefined ? {} : { "retry-after": Math.ceil(retry) }),
+    },
+    JSON.stringify({
+      status: "pending",
+      approval_id: approvalId,
+      code: error.code,
+      number: error.number,
+      detail: error.detail,
+      request_id: requestId,
+      ...(retry === undefined ? {} : { retry_after_seconds: retry }),
+    }),
+  );
+}
+
 /** Answers with a problem document. */
 export function problem(
   exchange: Exchange,

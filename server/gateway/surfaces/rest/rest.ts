@@ -14,7 +14,7 @@ import { messagePrinter, type MessagePrinter } from "../../messages/message-prin
 import { messageReader, type MessageReader } from "../../messages/message-reader.ts";
 import { ProtobufWriter } from "../../messages/protobuf-writer.ts";
 import type { Dispatch, Exchange } from "../../transports/exchange.ts";
-import { SAFE_HEADERS, problem } from "./problem.ts";
+import { SAFE_HEADERS, problem, waiting } from "./problem.ts";
 import { queryValues } from "./query.ts";
 import { Router, type Match } from "./router.ts";
 
@@ -51,7 +51,8 @@ export function restSurface(desk: Desk): Dispatch {
       (thrown: unknown) => {
         const error = refusalOf(thrown);
         desk.measurements.answered("rest", error.code);
-        problem(exchange, requestId, error);
+        if (error.code === "APPROVAL_REQUIRED" && error.approvalId !== undefined) waiting(exchange, requestId, error, error.approvalId);
+        else problem(exchange, requestId, error);
       },
     );
   };

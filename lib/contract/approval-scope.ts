@@ -1,0 +1,12 @@
+/** Which operations may be held back until others agree: all but those that approvals themselves are made of. */
+import type { Operation } from "./operation.ts";
+import type { Permission } from "./permissions.ts";
+
+/** Permissions of what must always be possible: saying yes or no, and taking back. */
+const OF_APPROVALS: ReadonlySet<Permission> = new Set(["approval:view", "approval:cancel", "approval:decide", "approval:override"]);
+/** A sealed vault can keep no request; nobody could ask what is going on; an item of a batch is asked for by itself. */
+const NEVER: ReadonlySet<string> = new Set(["Unseal", "GetStatus", "Batch"]);
+
+/** May a rule hold back this operation? */
+export const mayNeedApproval = ({ name, permission }: Pick<Operation, "name" | "permission">): boolean =>
+  !NEVER.has(name) && !OF_APPROVALS.has(permission);

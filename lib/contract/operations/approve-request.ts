@@ -1,0 +1,10 @@
+import { HsmService } from "../generated/hsm/hsm_pb.ts";
+import { operation } from "../operation.ts";
+
+export const approveRequest = operation({
+  number: 312,
+  method: HsmService.method.approveRequest,
+  permission: "approval:decide",
+  scope: "server",
+  effect: "change",
+});

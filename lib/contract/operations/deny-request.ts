@@ -1,0 +1,10 @@
+import { HsmService } from "../generated/hsm/hsm_pb.ts";
+import { operation } from "../operation.ts";
+
+export const denyRequest = operation({
+  number: 313,
+  method: HsmService.method.denyRequest,
+  permission: "approval:decide",
+  scope: "server",
+  effect: "change",
+});

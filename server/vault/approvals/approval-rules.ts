@@ -1,0 +1,86 @@
+/**
+ * The approval rules of the configuration: which requests others must agree to.
+ *
+ * A rule names operations, or permissions and with them every operation that needs one, and may narrow them to namespaces
+ * and to keys with one of some tags. A rule by tag also holds for changing what is said about such a key: otherwise taking
+ * the tag away would take the rule away. Rules only ever raise; none can lift what another raised.
+ */
+import type { ApprovalRuleConfig } from "@keystead/contract/config";
+import { mayNeedApproval } from "@keystead/contract/approval-scope";
+import { HsmError } from "@keystead/contract/errors";
+import { OPERATIONS } from "@keystead/contract/operations/register";
+import type { ApprovalDemand, Asked } from "../gate.ts";
+
+/** The tags of a key; none when there is no such key. */
+export type TagsOf = (namespace: string, keyId: string) => Promise<readonly string[]>;
+
+interface Rule {
+  readonly demand: ApprovalDemand;
+  /** Empty = all. */
+  readonly namespaces: ReadonlySet<string>;
+  readonly tags: ReadonlySet<string>;
+}
+
+export class ApprovalRules {
+  readonly #byOperation = new Map<string, Rule[]>();
+
+  /**
+   * @throws {HsmError} INVALID_REQUEST for a rule without quorum, roles or operations, or for an operation that cannot wait:
+   *   a rule that means nothing must not look like one that protects
+   */
+  constructor(rules: readonly ApprovalRuleConfig[]) {
+    for (const given of rules) {
+      const demand: ApprovalDemand = {
+        rule: given.name,
+        quorum: given.quorum,
+        roles: given.roles,
+        expirySeconds: given.expirySeconds,
+        reason: given.reason,
+      };
+      requireDemand(demand);
+      const rule: Rule = { demand, namespaces: new Set(given.namespaces), tags: new Set(given.keyTags) };
+      const unknown = given.operations.find((name) => !OPERATIONS.some((row) => row.name === name && mayNeedApproval(row)));
+      if (unknown !== undefined) throw new HsmError("INVALID_REQUEST", `approval rule ${given.name}: ${unknown} cannot wait for approval`);
+      const rows = OPERATIONS.filter(
+        (row) => mayNeedApproval(row) && (given.operations.includes(row.name) || given.permissions.includes(row.permission)),
+      );
+      if (rows.length === 0) throw new HsmError("INVALID_REQUEST", `approval rule ${given.name} is about no operation`);
+      const untagging = rule.tags.size === 0 ? [] : OPERATIONS.filter((row) => row.permission === "key:update");
+      for (const name of new Set([...rows, ...untagging].map((row) => row.name)))
+        this.#byOperation.set(name, [...(this.#byOperation.get(name) ?? []), rule]);
+    }
+  }
+
+  /** What the rules demand for a request; at once where no rule is about the operation, or none asks for a key's tags. */
+  demandsFor(asked: Asked, tagsOf: TagsOf): readonly ApprovalDemand[] | Promise<readonly ApprovalDemand[]> {
+    const rules = this.#byOperation.get(asked.operation.name);
+    if (rules === undefined) return NONE;
+    const near = rules.filter(({ namespaces }) => namespaces.size === 0 || namespaces.has(asked.namespace));
+    if (near.every(({ tags }) => tags.size === 0)) return near.map(({ demand }) => demand);
+    return tagsFor(asked, tagsOf).then((found) =>
+      near.filter(({ tags }) => tags.size === 0 || found.some((tag) => tags.has(tag))).map(({ demand }) => demand),
+    );
+  }
+}
+
+const NONE: readonly ApprovalDemand[] = Object.freeze([]);
+
+/**
+ * A demand that everybody or nobody would meet is a mistake of whoever raised it, and not a request to wait for.
+ *
+ * @throws {HsmError} INVALID_REQUEST
+ */
+export function requireDemand({ rule, quorum, roles, expirySeconds }: ApprovalDemand): void {
+  if (!Number.isSafeInteger(quorum) || quorum < 1)
+    throw new HsmError("INVALID_REQUEST", `approval rule ${rule}: the quorum must be 1 or more`);
+  if (roles.length === 0 || roles.some((role) => role === ""))
+    throw new HsmError("INVALID_REQUEST", `approval rule ${rule}: it names no role`);
+  if (!(expirySeconds > 0)) throw new HsmError("INVALID_REQUEST", `approval rule ${rule}: the time to wait must be above 0`);
+}
+
+/** Tags that the request is about: those of the keys it names, and those that it would give to a new one. */
+async function tagsFor({ request, namespace, keyId, otherKeyId }: Asked, tagsOf: TagsOf): Promise<readonly string[]> {
+  const { tags = [], asKey } = request as { tags?: readonly string[]; asKey?: { tags?: readonly string[] } };
+  const named = await Promise.all([keyId, otherKeyId].filter((id) => id !== "").map((id) => tagsOf(namespace, id)));
+  return [...tags, ...(asKey?.tags ?? []), ...named.flat()];
+}

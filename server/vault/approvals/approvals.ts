@@ -1,0 +1,529 @@
+/**
+ * Dual control: holds back what others must agree to, takes their verdicts, and has performed what was agreed.
+ *
+ * A request that a rule, the policy or a script demands approval for is kept whole, in the transaction of its event, and its
+ * caller gets APPROVAL_REQUIRED with its id. Verdicts are signatures (verdicts.ts); each is a change of the one document,
+ * under its lock, recorded with the event of the operation that brought it. The last approval makes the document `approved`,
+ * and only this file's {@link Approvals.execute} moves it on, through the monitor like everybody's requests.
+ *
+ * It must never perform a request itself, nor count what verdicts.ts has not judged.
+ */
+import { hash } from "node:crypto";
+import { fromBinary, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
+import { wipePayload, type Payload } from "@keystead/channel/payload";
+import { mayNeedApproval } from "@keystead/contract/approval-scope";
+import { HsmError, asHsmError } from "@keystead/contract/errors";
+import type { Logger } from "@keystead/contract/logging";
+import type { Operation } from "@keystead/contract/operation";
+import { operationByName } from "@keystead/contract/operations/register";
+import {
+  parseSubject,
+  subjectText,
+  type ApprovalSubject,
+  type SubjectRule,
+  type Verdict,
+} from "@keystead/crypto/public/approval-statement";
+import { fillRandom } from "@keystead/crypto/random";
+import { uuidV7 } from "@keystead/crypto/uuid";
+import { wipe } from "@keystead/crypto/wipe";
+import type { EventApproval } from "../audit/event.ts";
+import type { Principal } from "../authenticate/principal.ts";
+import type { ApprovalDemand, ApprovedRun, Asked, Held } from "../gate.ts";
+import { joinChanges, type Change } from "../objects/change.ts";
+import type { Documents } from "../objects/documents.ts";
+import {
+  begun,
+  expired,
+  fetched,
+  isClosed,
+  lost,
+  performed,
+  withdrawn,
+  withVerdict,
+  type Approval,
+  type StoredRequester,
+} from "./approval.ts";
+import { requireDemand, type ApprovalRules, type TagsOf } from "./approval-rules.ts";
+import type { ApproverKeys, GivenSignature, RegisteredKey } from "./approver-keys.ts";
+import type { Persons } from "./persons.ts";
+import { holdsSecret, messageBytes, readableRequest } from "./subject.ts";
+import { enough, judged, meets } from "./verdicts.ts";
+
+/** Performs a request through the monitor, as its requester. */
+export type PerformApproved = (
+  operation: Operation,
+  message: MessageShape<DescMessage>,
+  about: { readonly principal: Principal; readonly requestId: string; readonly address: string; readonly approved: ApprovedRun },
+) => Promise<Payload>;
+
+export interface ApprovalsOptions {
+  readonly rules: ApprovalRules;
+  readonly override: SubjectRule | null;
+  readonly persons: Persons;
+  readonly keys: ApproverKeys;
+  readonly documents: Documents;
+  readonly vaultId: string;
+  readonly now: () => number;
+  readonly log: Logger;
+  readonly tagsOf: TagsOf;
+  /** Roles a principal holds in a namespace (empty = about the server). */
+  readonly rolesIn: (principal: Principal, namespace: string) => readonly string[];
+  /** Version of the policy in force, for the record. */
+  readonly policyVersion: () => string;
+  /** The requester as of now: what the sources of identities say today; undefined = nobody any more. */
+  readonly recall: (requester: StoredRequester) => Principal | undefined;
+  readonly perform: PerformApproved;
+  readonly keepClosedMs: number;
+}
+
+/** A verdict as a request brings it. */
+export interface VerdictRequest extends GivenSignature {
+  readonly approvalId: string;
+  readonly approverKey: string;
+  readonly reason: string;
+}
+
+/** A document with its id. */
+export interface KnownApproval {
+  readonly id: string;
+  readonly approval: Approval;
+}
+
+/** What a step gives the handler. */
+export interface Step extends KnownApproval {
+  readonly change: Change;
+  /** For the audit event. */
+  readonly evidence: EventApproval;
+}
+
+/** The server's own: making what the configuration names, and going on with a rekey that was agreed to. */
+const EXEMPT: ReadonlySet<string> = new Set(["ceremony:configuration", "ceremony:rekey"]);
+/** Requests that wait, over all and per requester: what waits is kept, and somebody has to read it. */
+const MAX_PENDING = 10_000;
+const MAX_PENDING_EACH = 100;
+const SALT_BYTES = 32;
+const RETRY_SECONDS = 10;
+const EMPTY = Buffer.alloc(0);
+
+const named = (id: string) => ({ kind: "approval", id }) as const;
+const denied = (why: string): HsmError => new HsmError("PERMISSION_DENIED", why);
+const iso = (time: number): string => new Date(time).toISOString();
+
+export class Approvals {
+  readonly #options: ApprovalsOptions;
+  readonly #running = new Map<string, Promise<void>>();
+  #closed = false;
+  /** For metrics. */
+  readonly counters = { held: 0, overrides: 0 };
+
+  constructor(options: ApprovalsOptions) {
+    this.#options = options;
+    options.documents.watch("approval", (id, now) => {
+      if ((now?.value as Approval | undefined)?.state === "approved") void this.execute(id);
+    });
+  }
+
+  get keys(): ApproverKeys {
+    return this.#options.keys;
+  }
+
+  personOf(principal: { readonly id: string }): string {
+    return this.#options.persons.of(principal);
+  }
+
+  get vaultId(): string {
+    return this.#options.vaultId;
+  }
+
+  /** How many wait, for metrics. */
+  pending(): number {
+    return this.#options.documents.list<Approval>("approval").filter(({ value }) => value.state === "pending").length;
+  }
+
+  /**
+   * The gate: holds back a request that somebody demands approval for, and lets one through that was approved as it is.
+   *
+   * @throws {HsmError} PERMISSION_DENIED for a demand nobody can meet, or when an approved request is not what was approved;
+   *   APPROVAL_REQUIRED without an id for an item of a batch
+   */
+  gate(asked: Asked): undefined | Held | Promise<undefined | Held> {
+    const demands = this.#options.rules.demandsFor(asked, this.#options.tagsOf);
+    return demands instanceof Promise ? demands.then((found) => this.#judge(asked, found)) : this.#judge(asked, demands);
+  }
+
+  #judge(asked: Asked, demands: readonly ApprovalDemand[]): undefined | Promise<Held> {
+    const all = asked.raised.length === 0 ? demands : [...asked.raised, ...demands];
+    if (asked.approved !== undefined) {
+      this.#requireApproved(asked, asked.approved, all);
+      return undefined;
+    }
+    if (all.length === 0 || EXEMPT.has(asked.principal.id)) return undefined;
+    const { operation } = asked;
+    if (!mayNeedApproval(operation)) throw denied(`${operation.name} cannot wait for the approval that is demanded`);
+    try {
+      for (const demand of all) requireDemand(demand);
+    } catch (error) {
+      throw denied((error as HsmError).detail);
+    }
+    if (asked.batched) throw new HsmError("APPROVAL_REQUIRED", `${operation.name} needs approval, so it cannot be part of a batch`);
+    return this.#hold(asked, all);
+  }
+
+  async #hold(asked: Asked, demands: readonly ApprovalDemand[]): Promise<Held> {
+    const { documents, now } = this.#options;
+    const { operation, principal, request } = asked;
+    const createdAt = now();
+    const id = uuidV7(createdAt);
+    const message = messageBytes(operation.method.input, request);
+    const saltBytes = guessable(operation, request) ? SALT_BYTES : 0;
+    const material = Buffer.alloc(saltBytes + message.length);
+    fillRandom(material.subarray(0, saltBytes));
+    material.set(message, saltBytes);
+    wipe(message);
+    const expiresAt = createdAt + Math.min(...demands.map(({ expirySeconds }) => expirySeconds)) * 1000;
+    const requester = this.#stored(principal);
+    const subject: ApprovalSubject = {
+      approval: id,
+      created: iso(createdAt),
+      expires: iso(expiresAt),
+      key: asked.keyId,
+      namespace: asked.namespace,
+      operation: operation.name,
+      override: this.#options.override,
+      payload: hash("sha256", material, "hex"),
+      policy: this.#options.policyVersion(),
+      request: readableRequest(operation.method.input, request),
+      requester: principal.id,
+      rules: demands.map(({ rule, quorum, roles, reason }) => ({ quorum, reason, roles: [...roles], rule })),
+      vault: this.#options.vaultId,
+    };
+    const value: Approval = {
+      state: "pending",
+      subject: subjectText(subject),
+      requester,
+      address: asked.address,
+      requestId: asked.requestId,
+      saltBytes,
+      createdAt,
+      expiresAt,
+      verdicts: [],
+    };
+    let heldId = id;
+    try {
+      // Two of the same request at once meet at this name, so that one of them finds the other.
+      const same = named(`same.${hash("sha256", `${principal.id}\u0000${operation.name}\u0000${subject.payload}`, "hex")}`);
+      const change = await documents.change([named(id), same], () => {
+        const waiting = documents
+          .list<Approval>("approval")
+          .filter(({ value: { state, expiresAt: until } }) => state === "pending" && until > createdAt);
+        const own = waiting.filter(({ value: { requester: other } }) => other.id === principal.id);
+        const known = saltBytes > 0 ? undefined : own.find((other) => isSame(parseSubject(other.value.subject), subject));
+        if (known !== undefined) {
+          heldId = known.id;
+          return [];
+        }
+        if (waiting.length >= MAX_PENDING || own.length >= MAX_PENDING_EACH)
+          throw new HsmError("QUOTA_EXCEEDED", "too many requests wait for approval", { retryAfterSeconds: 60 });
+        return [{ ...named(id), value, material }];
+      });
+      this.counters.held += 1;
+      const wanted = demands.map(({ quorum, roles }) => `${quorum} of ${roles.join(" or ")}`).join(", and ");
+      return {
+        change,
+        error: new HsmError("APPROVAL_REQUIRED", `${operation.name} waits for approval by ${wanted}: ${heldId}`, {
+          approvalId: heldId,
+          retryAfterSeconds: RETRY_SECONDS,
+        }),
+      };
+    } finally {
+      wipe(material);
+    }
+  }
+
+  #stored({ id, method, roles, namespaces, defaultNamespace, ...more }: Principal): StoredRequester {
+    return {
+      id,
+      person: this.#options.persons.of({ id, ...more }),
+      method,
+      roles: [...roles],
+      namespaces: namespaces === "all" ? "all" : [...namespaces],
+      defaultNamespace,
+    };
+  }
+
+  /** What is about to be performed is what was approved, by those whom the rules of now ask for. */
+  #requireApproved(asked: Asked, run: ApprovedRun, demands: readonly ApprovalDemand[]): void {
+    const approval = this.#document(run.id);
+    const subject = parseSubject(approval.subject);
+    const { keys, now } = this.#options;
+    const stands = (keyId: string): boolean => keys.stands(keyId);
+    if (approval.state !== "approved" && approval.state !== "executing") throw denied(`the request is ${approval.state}`);
+    if (now() >= approval.expiresAt) throw denied("the approval is expired");
+    const payload = run.digestOf(messageBytes(asked.operation.method.input, asked.request));
+    if (
+      asked.operation.name !== subject.operation ||
+      asked.principal.id !== subject.requester ||
+      asked.namespace !== subject.namespace ||
+      asked.keyId !== subject.key ||
+      payload !== subject.payload
+    )
+      throw denied("this is not what was approved");
+    const reached = enough(approval, stands);
+    if (reached === undefined) throw denied("an approval was taken back meanwhile");
+    if (reached === "overridden") return;
+    const unmet = demands.find((demand) => !meets(approval, demand, "approve", stands));
+    if (unmet !== undefined) throw denied(`the policy asks for more by now: ${unmet.rule}`);
+  }
+
+  /**
+   * Takes a verdict.
+   *
+   * @throws {HsmError} OBJECT_NOT_FOUND   there is no such request within reach
+   * @throws {HsmError} PERMISSION_DENIED  it does not count; the detail says why
+   * @throws {HsmError} OBJECT_CHANGED     the request does not wait any more
+   */
+  async decide(principal: Principal, verdict: Verdict, given: VerdictRequest): Promise<Step> {
+    const { documents, keys, now, persons, log } = this.#options;
+    const id = given.approvalId;
+    let after: Approval | undefined;
+    let evidence: EventApproval | undefined;
+    const change = await documents.change([named(id)], () => {
+      const before = this.#visible(principal, id);
+      const subject = parseSubject(before.subject);
+      const key = keys.get(given.approverKey);
+      if (key === undefined) throw denied("there is no such approver key");
+      const judgement = judged(
+        before,
+        { principal, person: persons.of(principal), roles: this.#options.rolesIn(principal, subject.namespace) },
+        {
+          verdict,
+          reason: given.reason,
+          key,
+          keyPerson: this.#personOfKey(key.principal, principal),
+          signature: given.signature,
+          assertion: given.assertion,
+        },
+        now(),
+      );
+      after = withVerdict(before, judgement.verdict, (approval) => enough(approval, (keyId) => keys.stands(keyId)), now());
+      evidence = { digest: judgement.digest, id, key: key.id, signature: judgement.verdict.signature };
+      return [{ ...named(id), value: after, ...(isClosed(after) ? { material: EMPTY } : {}) }];
+    });
+    const { subject } = after as Approval;
+    const alarm: Change = {
+      writes: [],
+      settle: (durable) => {
+        if (!durable || verdict !== "override") return;
+        this.counters.overrides += 1;
+        log.error("emergency override of an approval", {
+          approval: id,
+          operation: parseSubject(subject).operation,
+          principal: principal.id,
+          reason: given.reason,
+          state: (after as Approval).state,
+        });
+      },
+    };
+    return { id, approval: after as Approval, change: joinChanges(change, alarm), evidence: evidence as EventApproval };
+  }
+
+  /** A key of another login of the same person is that person's. */
+  #personOfKey(owner: string, principal: Principal): string {
+    return this.#options.persons.of(owner === principal.id ? principal : { id: owner });
+  }
+
+  /** The requester takes a request back. @throws {HsmError} OBJECT_NOT_FOUND for everybody else; OBJECT_CHANGED */
+  async cancel(principal: Principal, id: string): Promise<Step> {
+    const { documents, now } = this.#options;
+    let after: Approval | undefined;
+    const change = await documents.change([named(id)], () => {
+      const before = this.#visible(principal, id);
+      if (before.requester.id !== principal.id) throw denied("only the requester can take a request back");
+      after = withdrawn(before, now());
+      return [{ ...named(id), value: after, material: EMPTY }];
+    });
+    return { id, approval: after as Approval, change, evidence: { id } };
+  }
+
+  /**
+   * Ends an approver key: one's own, or anybody's for who may revoke keys.
+   *
+   * @throws {HsmError} PERMISSION_DENIED for somebody else's key; OBJECT_NOT_FOUND; OBJECT_CHANGED when it is revoked
+   */
+  revokeKey(principal: Principal, id: string, reason: string): Promise<{ readonly key: RegisteredKey; readonly change: Change }> {
+    const key = this.keys.get(id);
+    if (key === undefined) return Promise.reject(new HsmError("OBJECT_NOT_FOUND", "there is no such approver key"));
+    const own = this.#personOfKey(key.principal, principal) === this.personOf(principal);
+    if (!own && !principal.permissions.has("approval:revoke_keys")) throw denied("the approver key is somebody else's");
+    return this.keys.revoke(id, principal.id, reason);
+  }
+
+  /** One request. @throws {HsmError} OBJECT_NOT_FOUND when there is none within reach */
+  get(principal: Principal, id: string): Approval {
+    return this.#visible(principal, id);
+  }
+
+  /** Those within reach, the oldest first. */
+  list(principal: Principal, namespace: string): KnownApproval[] {
+    return this.#options.documents
+      .list<Approval>("approval")
+      .filter(({ value }) => this.#mayRead(principal, value))
+      .filter(({ value }) => namespace === "" || parseSubject(value.subject).namespace === namespace)
+      .map(({ id, value }) => ({ id, approval: value }))
+      .sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  /**
+   * The result of a request that was performed, for its requester; the caller wipes it.
+   *
+   * @returns undefined when there is none, or it is somebody else's; `change` when it was secret and is not kept any longer
+   */
+  async result(principal: Principal, id: string): Promise<{ readonly bytes: Buffer; readonly change?: Change } | undefined> {
+    const { documents } = this.#options;
+    const approval = this.#visible(principal, id);
+    if (approval.requester.id !== principal.id || approval.result === undefined) return undefined;
+    if (approval.result === "open") return { bytes: await documents.material("approval", id) };
+    let bytes: Buffer | undefined;
+    const change = await documents.change([named(id)], async () => {
+      const after = fetched(this.#document(id));
+      bytes = await documents.material("approval", id);
+      return [{ ...named(id), value: after, material: EMPTY }];
+    });
+    return { bytes: bytes as Buffer, change };
+  }
+
+  /** Performs a request that is approved, once; does nothing when it is being performed. Never throws. */
+  execute(id: string): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    const under = this.#running.get(id);
+    if (under !== undefined) return under;
+    const run = this.#execute(id)
+      .catch((error: unknown) => this.#options.log.error("an approved request could not be performed", { approval: id }, asHsmError(error)))
+      .finally(() => this.#running.delete(id));
+    this.#running.set(id, run);
+    return run;
+  }
+
+  async #execute(id: string): Promise<void> {
+    const { documents, now, perform, recall } = this.#options;
+    const approval = this.#document(id);
+    if (approval.state !== "approved") return;
+    const subject = parseSubject(approval.subject);
+    const operation = operationByName(subject.operation);
+    const material = await documents.material("approval", id);
+    try {
+      const salt = Buffer.from(material.subarray(0, approval.saltBytes));
+      // What is not recorded together with its effect is marked first: after a crash nobody could tell whether it was done.
+      if (operation === undefined || marksFirst(operation))
+        await documents.record("BeginApproved", [named(id)], () => [{ ...named(id), value: begun(this.#document(id), now()) }]);
+      if (operation === undefined) throw new HsmError("OPERATION_NOT_SUPPORTED", `${subject.operation} is not built any more`);
+      const message = fromBinary(operation.method.input, material.subarray(approval.saltBytes));
+      const approved: ApprovedRun = {
+        id,
+        digestOf: (bytes) => hash("sha256", Buffer.concat([salt, bytes]), "hex"),
+        close: (outcome, detail, reply) => this.#close(id, operation, outcome, detail, reply),
+      };
+      const reply = await perform(operation, message, {
+        principal: recall(approval.requester) ?? nobody(approval.requester),
+        requestId: approval.requestId,
+        address: approval.address,
+        approved,
+      });
+      wipePayload(reply);
+    } catch (error) {
+      // A refusal is recorded and closed by the monitor; what is left over is tried again or ends with its time.
+      if (error instanceof HsmError && isClosed(this.#document(id))) return;
+      throw error;
+    } finally {
+      wipe(material);
+    }
+  }
+
+  /** The end of a performed request, as part of the change that performs it. */
+  async #close(id: string, operation: Operation, outcome: string, detail: string, reply: Buffer | undefined): Promise<Change> {
+    const { documents, now } = this.#options;
+    const kept = reply === undefined || reply.length === 0 ? undefined : reply;
+    const secret = kept !== undefined && holdsSecret(operation.method.output, fromBinary(operation.method.output, kept));
+    return documents.change([named(id)], () => [
+      {
+        ...named(id),
+        value: performed(this.#document(id), outcome, detail, now(), kept === undefined ? undefined : secret ? "secret" : "open"),
+        material: kept ?? EMPTY,
+      },
+    ]);
+  }
+
+  /** After the vault was opened: goes on with what was approved, and closes what was being performed when the server ended. */
+  async resume(): Promise<void> {
+    await this.tick();
+  }
+
+  /** The duty: ends what is over, performs what is approved and was not, forgets what was closed long ago. */
+  async tick(): Promise<void> {
+    const { documents, now, keepClosedMs } = this.#options;
+    for (const { id, value } of documents.list<Approval>("approval")) {
+      if (this.#closed) return;
+      if (this.#running.has(id)) continue;
+      const at = now();
+      const change = (action: string, next: (approval: Approval) => Approval): Promise<void> =>
+        documents.record(action, [named(id)], () => [{ ...named(id), value: next(this.#document(id)), material: EMPTY }]);
+      try {
+        if (value.state === "executing") await change("LoseApproved", (approval) => lost(approval, at));
+        else if (!isClosed(value) && at >= value.expiresAt) await change("ExpireApproval", (approval) => expired(approval, at));
+        else if (value.state === "approved") await this.execute(id);
+        else if (isClosed(value) && at >= (value.closedAt ?? at) + keepClosedMs)
+          await documents.record("RemoveApproval", [named(id)], () => [{ ...named(id), value: undefined }]);
+      } catch (error) {
+        // Somebody else was first.
+        if (asHsmError(error).code !== "OBJECT_CHANGED") throw error;
+      }
+    }
+  }
+
+  /** No more is begun; resolves when what is being performed has ended. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all(this.#running.values());
+  }
+
+  #document(id: string): Approval {
+    const found = this.#options.documents.get<Approval>("approval", id);
+    if (found === undefined) throw new HsmError("OBJECT_NOT_FOUND", "there is no such request");
+    return found.value;
+  }
+
+  #visible(principal: Principal, id: string): Approval {
+    const approval = this.#options.documents.get<Approval>("approval", id)?.value;
+    if (approval === undefined || !this.#mayRead(principal, approval)) throw new HsmError("OBJECT_NOT_FOUND", "there is no such request");
+    return approval;
+  }
+
+  /** Everybody reads his own; others' are read by those who may decide or audit, within their reach. */
+  #mayRead({ id, permissions, namespaces }: Principal, approval: Approval): boolean {
+    if (approval.requester.id === id) return true;
+    if (!permissions.has("approval:decide") && !permissions.has("audit:view")) return false;
+    if (namespaces === "all") return true;
+    const { namespace } = parseSubject(approval.subject);
+    return namespace !== "" && namespaces.has(namespace);
+  }
+}
+
+const isSame = (a: ApprovalSubject, b: ApprovalSubject): boolean =>
+  a.operation === b.operation && a.namespace === b.namespace && a.payload === b.payload;
+
+/** Secrets of the vault itself may be passphrases, which a digest would let anybody guess. */
+const guessable = (operation: Operation, request: MessageShape<DescMessage>): boolean => holdsSecret(operation.method.input, request);
+
+/** Operations whose effect is not a change of records that is made together with their event. */
+const marksFirst = ({ permission }: Operation): boolean => permission.startsWith("vault:");
+
+/** Who is nobody any more may do nothing: the monitor refuses and records it. */
+const nobody = ({ id, method, defaultNamespace }: StoredRequester): Principal => ({
+  id,
+  method: method as Principal["method"],
+  roles: [],
+  permissions: new Set(),
+  namespaces: new Set(),
+  defaultNamespace,
+  validUntil: 0,
+});

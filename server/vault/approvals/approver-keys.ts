@@ -1,0 +1,158 @@
+/**
+ * The public keys that stand behind verdicts: those of the configuration and those that were registered.
+ *
+ * A key belongs to one principal, for good: its document stays after its revocation, so that it is never taken in again.
+ * Whoever registers a key proves to hold its private half, by a signature of a text that names vault, principal and key.
+ * No private key ever comes here.
+ */
+import type { ApprovalsConfig } from "@keystead/contract/config";
+import { HsmError } from "@keystead/contract/errors";
+import { registrationBytes } from "@keystead/crypto/public/approval-statement";
+import {
+  assertionMatches,
+  madeFor,
+  parseApproverKey,
+  signatureMatches,
+  type ApproverKeyKind,
+  type Assertion,
+} from "@keystead/crypto/public/approver-key";
+import type { Change } from "../objects/change.ts";
+import type { Documents } from "../objects/documents.ts";
+
+/** A key with what is known of it. Times are milliseconds since the epoch. */
+export interface RegisteredKey {
+  readonly id: string;
+  readonly kind: ApproverKeyKind;
+  readonly spki: string;
+  readonly principal: string;
+  readonly description: string;
+  /** Site of an authenticator; empty for a key that signs statements itself. */
+  readonly rpId: string;
+  readonly registeredAt: number;
+  readonly revokedAt?: number;
+  readonly revokedBy?: string;
+  readonly revokedFor?: string;
+}
+
+/** A signature as it came, with what an authenticator adds. */
+export interface GivenSignature {
+  readonly signature: Uint8Array;
+  readonly assertion?: Assertion | undefined;
+}
+
+/** Is the signature the key's, of these bytes? An authenticator's key signs by assertion, for its own site; others directly. */
+export function signedBy(
+  key: Pick<RegisteredKey, "kind" | "spki" | "rpId">,
+  bytes: Uint8Array,
+  { signature, assertion }: GivenSignature,
+): boolean {
+  if (key.rpId === "") return assertion === undefined && signatureMatches(key, bytes, signature);
+  return assertion !== undefined && madeFor(key.rpId, assertion) && assertionMatches(key, bytes, assertion, signature);
+}
+
+const MAX_KEYS_PER_PRINCIPAL = 16;
+
+export class ApproverKeys {
+  readonly #configured: ReadonlyMap<string, RegisteredKey>;
+  readonly #documents: Documents;
+  readonly #vaultId: string;
+  readonly #now: () => number;
+
+  constructor(configured: ReadonlyMap<string, RegisteredKey>, documents: Documents, vaultId: string, now: () => number) {
+    this.#configured = configured;
+    this.#documents = documents;
+    this.#vaultId = vaultId;
+    this.#now = now;
+  }
+
+  /** The key, unless it is unknown. A registration of the same key counts: it may say that it is revoked. */
+  get(id: string): RegisteredKey | undefined {
+    return this.#documents.get<RegisteredKey>("approver-key", id)?.value ?? this.#configured.get(id);
+  }
+
+  /** Whether what the key signed counts. */
+  stands(id: string): boolean {
+    const key = this.get(id);
+    return key !== undefined && key.revokedAt === undefined;
+  }
+
+  isConfigured(id: string): boolean {
+    return this.#configured.has(id);
+  }
+
+  list(): RegisteredKey[] {
+    const registered = this.#documents.list<RegisteredKey>("approver-key").map(({ value }) => value);
+    const known = new Set(registered.map(({ id }) => id));
+    return [...[...this.#configured.values()].filter(({ id }) => !known.has(id)), ...registered].sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  /**
+   * Makes a key the principal's own.
+   *
+   * @throws {HsmError} INVALID_REQUEST    no public key of a known kind
+   * @throws {HsmError} PERMISSION_DENIED  the proof is not the key's
+   * @throws {HsmError} OBJECT_EXISTS      the key is or was somebody's
+   * @throws {HsmError} QUOTA_EXCEEDED     the principal has enough keys
+   */
+  async register(
+    principal: string,
+    given: { readonly publicKey: string; readonly description: string; readonly rpId: string } & GivenSignature,
+  ): Promise<{ readonly key: RegisteredKey; readonly change: Change }> {
+    const { id, kind, spki } = parseApproverKey(given.publicKey);
+    const key: RegisteredKey = {
+      id,
+      kind,
+      spki,
+      principal,
+      description: given.description,
+      rpId: given.rpId,
+      registeredAt: this.#now(),
+    };
+    if (!signedBy(key, registrationBytes(this.#vaultId, principal, id), given))
+      throw new HsmError("PERMISSION_DENIED", "the signature does not prove that you hold this key");
+    const change = await this.#documents.change([{ kind: "approver-key", id }], () => {
+      if (this.get(id) !== undefined) throw new HsmError("OBJECT_EXISTS", "this key is registered, or was");
+      if (this.list().filter((other) => other.principal === principal && other.revokedAt === undefined).length >= MAX_KEYS_PER_PRINCIPAL)
+        throw new HsmError("QUOTA_EXCEEDED", `a principal has at most ${MAX_KEYS_PER_PRINCIPAL} approver keys`);
+      return [{ kind: "approver-key", id, value: key }];
+    });
+    return { key, change };
+  }
+
+  /**
+   * Ends a key.
+   *
+   * @throws {HsmError} OBJECT_NOT_FOUND; OBJECT_CHANGED when it is revoked already
+   */
+  async revoke(id: string, by: string, why: string): Promise<{ readonly key: RegisteredKey; readonly change: Change }> {
+    let key: RegisteredKey | undefined;
+    const change = await this.#documents.change([{ kind: "approver-key", id }], () => {
+      const before = this.get(id);
+      if (before === undefined) throw new HsmError("OBJECT_NOT_FOUND", "there is no such approver key");
+      if (before.revokedAt !== undefined) throw new HsmError("OBJECT_CHANGED", "the approver key is revoked");
+      key = { ...before, revokedAt: this.#now(), revokedBy: by, revokedFor: why };
+      return [{ kind: "approver-key", id, value: key }];
+    });
+    return { key: key as RegisteredKey, change };
+  }
+}
+
+/**
+ * The keys of the configuration.
+ *
+ * @throws {HsmError} INVALID_REQUEST for a key that cannot be read, or that two principals have
+ */
+export function configuredKeys(keys: ApprovalsConfig["approverKeys"]): ReadonlyMap<string, RegisteredKey> {
+  const found = new Map<string, RegisteredKey>();
+  for (const { principal, publicKey } of keys) {
+    let parsed;
+    try {
+      parsed = parseApproverKey(publicKey);
+    } catch (error) {
+      throw new HsmError("INVALID_REQUEST", `approvals.approver_keys: ${(error as HsmError).detail} (${principal})`, { cause: error });
+    }
+    if (found.has(parsed.id)) throw new HsmError("INVALID_REQUEST", `approvals.approver_keys: one key stands there twice (${principal})`);
+    found.set(parsed.id, { ...parsed, principal, description: "configuration", rpId: "", registeredAt: 0 });
+  }
+  return found;
+}

@@ -1,0 +1,7 @@
+import { cancelRequest as operation } from "@keystead/contract/operations/cancel-request";
+import { stepResult } from "./approval-message.ts";
+import { handler } from "./handler.ts";
+
+export const cancelRequest = handler(operation, async ({ principal, request }, { approvals }) =>
+  stepResult(await approvals.cancel(principal, request.approvalId)),
+);

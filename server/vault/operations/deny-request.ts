@@ -1,0 +1,7 @@
+import { denyRequest as operation } from "@keystead/contract/operations/deny-request";
+import { givenSignature, stepResult } from "./approval-message.ts";
+import { handler } from "./handler.ts";
+
+export const denyRequest = handler(operation, async ({ principal, request }, { approvals }) =>
+  stepResult(await approvals.decide(principal, "deny", { ...request, ...givenSignature(request) })),
+);

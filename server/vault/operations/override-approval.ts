@@ -1,0 +1,7 @@
+import { overrideApproval as operation } from "@keystead/contract/operations/override-approval";
+import { givenSignature, stepResult } from "./approval-message.ts";
+import { handler } from "./handler.ts";
+
+export const overrideApproval = handler(operation, async ({ principal, request }, { approvals }) =>
+  stepResult(await approvals.decide(principal, "override", { ...request, ...givenSignature(request) })),
+);
