@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { createCipheriv, createDecipheriv, createHash, createHmac, createPrivateKey, createPublicKey, randomBytes } from "node:crypto";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { ALGORITHMS, ALGORITHM_NAMES, DIGESTS, DIGEST_NAMES, type AlgorithmName, type DigestName } from "@keystead/contract/algorithms";
 import { algorithmNumber, digestNumber } from "@keystead/contract/enum-names";
@@ -31,34 +31,11 @@ import { sign } from "@keystead/contract/operations/sign";
 import { verify } from "@keystead/contract/operations/verify";
 import { verifyMac } from "@keystead/contract/operations/verify-mac";
 import { derSignature, openssl, opensslAccepts, rawSignature } from "./openssl.ts";
-import { serve, type RunningServer } from "./running-server.ts";
-import { SURFACES, ask, hangUp, type Answer, type Door, type Reply, type Surface } from "./surfaces.ts";
+import { served } from "./served.ts";
+import { SURFACES, ask, type Answer, type Reply, type Surface } from "./surfaces.ts";
 
-let server: RunningServer;
-let door: Door;
-
-before(async () => {
-  server = await serve();
-  door = {
-    origin: server.api,
-    ca: server.credential("ca.pem"),
-    cert: server.credential("admin.pem"),
-    key: server.credential("admin-key.pem"),
-  };
-});
-after(async () => {
-  hangUp();
-  assert.equal(await server.stop(), 0);
-});
-
-type Request = Parameters<typeof ask>[3];
-
-/** Asks, and demands success. */
-async function given(surface: Surface, operation: Parameters<typeof ask>[2], request: Request): Promise<Reply> {
-  const answer = await ask(surface, door, operation, request as never);
-  assert.ok(answer.ok, `${operation.name} over ${surface}: ${answer.code} ${answer.detail} ${answer.text.slice(0, 400)}`);
-  return answer.reply;
-}
+const here = served();
+const given: typeof here.given = (...asked) => here.given(...asked);
 
 const bytesOf = (value: unknown): Buffer => Buffer.from(String(value), "base64");
 const MESSAGE = Buffer.from("the same key through every door: the same result");
@@ -323,7 +300,11 @@ for (const algorithm of CLASSICAL) {
     for (const wrong of damaged(pkcs8)) {
       if (family.startsWith("ed") && wrong.length === pkcs8.length && wrong.subarray(0, 16).equals(pkcs8.subarray(0, 16))) continue;
       assertRefused(
-        await ask("REST", door, importKey, { algorithm: algorithmNumber(algorithm), keyMaterial: wrong, format: KeyMaterialFormat.PKCS8 }),
+        await ask("REST", here.door, importKey, {
+          algorithm: algorithmNumber(algorithm),
+          keyMaterial: wrong,
+          format: KeyMaterialFormat.PKCS8,
+        }),
         "INVALID_REQUEST",
       );
     }
@@ -364,16 +345,16 @@ for (const algorithm of [...GCM, ...CBC]) {
       const ciphertext = bytesOf((await given(surface, encrypt, { keyId, plaintext: MESSAGE, associatedData }))["ciphertext"]);
       if (gcm)
         for (const wrong of damaged(ciphertext))
-          assertRefused(await ask(surface, door, decrypt, { keyId, ciphertext: wrong, associatedData }), "DECRYPTION_FAILED");
+          assertRefused(await ask(surface, here.door, decrypt, { keyId, ciphertext: wrong, associatedData }), "DECRYPTION_FAILED");
       if (gcm)
         for (const wrong of damaged(associatedData))
-          assertRefused(await ask(surface, door, decrypt, { keyId, ciphertext, associatedData: wrong }), "DECRYPTION_FAILED");
+          assertRefused(await ask(surface, here.door, decrypt, { keyId, ciphertext, associatedData: wrong }), "DECRYPTION_FAILED");
     }
     if (gcm) {
       const ciphertext = bytesOf((await given("gRPC", encrypt, { keyId, plaintext: MESSAGE, associatedData }))["ciphertext"]);
       for (let at = 0; at < ciphertext.length; at += 1)
         assertRefused(
-          await ask("gRPC", door, decrypt, { keyId, ciphertext: ciphertext.with(at, (ciphertext[at] ?? 0) ^ 0x80), associatedData }),
+          await ask("gRPC", here.door, decrypt, { keyId, ciphertext: ciphertext.with(at, (ciphertext[at] ?? 0) ^ 0x80), associatedData }),
           "DECRYPTION_FAILED",
         );
     }
@@ -423,14 +404,18 @@ for (const algorithm of [...GCM, ...CBC]) {
       if (!gcm) continue;
       for (const wrong of damaged(iv))
         assertRefused(
-          await ask(surface, door, decrypt, { keyId, ciphertext: theirs, nonce: wrong, associatedData, format: CiphertextFormat.RAW }),
+          await ask(surface, here.door, decrypt, { keyId, ciphertext: theirs, nonce: wrong, associatedData, format: CiphertextFormat.RAW }),
           "DECRYPTION_FAILED",
           "INVALID_REQUEST",
         );
     }
     for (const wrong of [keyMaterial.subarray(1), Buffer.concat([keyMaterial, Buffer.alloc(8)])]) {
       assertRefused(
-        await ask("REST", door, importKey, { algorithm: algorithmNumber(algorithm), keyMaterial: wrong, format: KeyMaterialFormat.RAW }),
+        await ask("REST", here.door, importKey, {
+          algorithm: algorithmNumber(algorithm),
+          keyMaterial: wrong,
+          format: KeyMaterialFormat.RAW,
+        }),
         "INVALID_REQUEST",
       );
     }
@@ -454,7 +439,7 @@ for (const algorithm of GCM) {
           (await given("gRPC", decrypt, { keyId, ciphertext: bytesOf(ciphertext), associatedData: MESSAGE }))["plaintext"],
           plaintext,
         );
-        assertRefused(await ask(surface, door, decrypt, { keyId, ciphertext: bytesOf(ciphertext) }), "DECRYPTION_FAILED");
+        assertRefused(await ask(surface, here.door, decrypt, { keyId, ciphertext: bytesOf(ciphertext) }), "DECRYPTION_FAILED");
       }
     }
   });
@@ -502,11 +487,11 @@ for (const algorithm of RSA) {
         );
         for (const wrong of damaged(theirs))
           assertRefused(
-            await ask(surface, door, decrypt, { keyId, ciphertext: wrong, associatedData, ...choice, format: CiphertextFormat.RAW }),
+            await ask(surface, here.door, decrypt, { keyId, ciphertext: wrong, associatedData, ...choice, format: CiphertextFormat.RAW }),
             "DECRYPTION_FAILED",
           );
         for (const wrong of damaged(ciphertext))
-          assertRefused(await ask(other, door, decrypt, { keyId, ciphertext: wrong, associatedData, ...choice }), "DECRYPTION_FAILED");
+          assertRefused(await ask(other, here.door, decrypt, { keyId, ciphertext: wrong, associatedData, ...choice }), "DECRYPTION_FAILED");
       }
     }
     const old = await given("Connect proto", encrypt, {
@@ -521,7 +506,7 @@ for (const algorithm of RSA) {
     );
     for (const surface of SURFACES)
       assertRefused(
-        await ask(surface, door, decrypt, {
+        await ask(surface, here.door, decrypt, {
           keyId,
           ciphertext: bytesOf(old["ciphertext"]),
           scheme: EncryptionScheme.PKCS1,
@@ -635,20 +620,24 @@ for (const algorithm of ALGORITHM_NAMES) {
     await given(second, deleteKey, { keyId });
     for (const surface of SURFACES) {
       if (old["sign"] !== undefined) {
-        assertRefused(await ask(surface, door, sign, { keyId, data: MESSAGE }), "KEY_STATE_FORBIDS");
+        assertRefused(await ask(surface, here.door, sign, { keyId, data: MESSAGE }), "KEY_STATE_FORBIDS");
         assertRefused(
-          await ask(surface, door, verify, { keyId, data: MESSAGE, signature: bytesOf(old["sign"]["signature"]) }),
+          await ask(surface, here.door, verify, { keyId, data: MESSAGE, signature: bytesOf(old["sign"]["signature"]) }),
           "KEY_STATE_FORBIDS",
         );
-        assertRefused(await ask(surface, door, getPublicKey, { keyId }), "KEY_STATE_FORBIDS");
+        assertRefused(await ask(surface, here.door, getPublicKey, { keyId }), "KEY_STATE_FORBIDS");
       }
       if (old["encrypt"] !== undefined) {
-        assertRefused(await ask(surface, door, encrypt, { keyId, plaintext: MESSAGE }), "KEY_STATE_FORBIDS");
-        assertRefused(await ask(surface, door, decrypt, { keyId, ciphertext: bytesOf(old["encrypt"]["ciphertext"]) }), "KEY_STATE_FORBIDS");
+        assertRefused(await ask(surface, here.door, encrypt, { keyId, plaintext: MESSAGE }), "KEY_STATE_FORBIDS");
+        assertRefused(
+          await ask(surface, here.door, decrypt, { keyId, ciphertext: bytesOf(old["encrypt"]["ciphertext"]) }),
+          "KEY_STATE_FORBIDS",
+        );
       }
-      if (old["mac"] !== undefined) assertRefused(await ask(surface, door, generateMac, { keyId, data: MESSAGE }), "KEY_STATE_FORBIDS");
-      assertRefused(await ask(surface, door, rotateKey, { keyId }), "KEY_STATE_FORBIDS");
-      assertRefused(await ask(surface, door, generateKey, { keyId, algorithm: algorithmNumber(algorithm) }), "OBJECT_EXISTS");
+      if (old["mac"] !== undefined)
+        assertRefused(await ask(surface, here.door, generateMac, { keyId, data: MESSAGE }), "KEY_STATE_FORBIDS");
+      assertRefused(await ask(surface, here.door, rotateKey, { keyId }), "KEY_STATE_FORBIDS");
+      assertRefused(await ask(surface, here.door, generateKey, { keyId, algorithm: algorithmNumber(algorithm) }), "OBJECT_EXISTS");
     }
   });
 }

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { createPublicKey, X509Certificate } from "node:crypto";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { ml_dsa65 } from "@noble/post-quantum/ml-dsa.js";
 import { slh_dsa_sha2_128f } from "@noble/post-quantum/slh-dsa.js";
 import { ALGORITHMS, type AlgorithmName } from "@keystead/contract/algorithms";
@@ -19,32 +19,12 @@ import { getPublicKey } from "@keystead/contract/operations/get-public-key";
 import { loadPublicKey, mechanismFor } from "@keystead/crypto/mechanisms/register";
 import { readElement } from "@keystead/crypto/formats/der";
 import { openssl, opensslAccepts, opensslSays } from "./openssl.ts";
-import { serve, type RunningServer } from "./running-server.ts";
-import { SURFACES, ask, hangUp, type Door, type Reply, type Surface } from "./surfaces.ts";
+import { served } from "./served.ts";
+import { SURFACES, ask, type Door, type Surface } from "./surfaces.ts";
 import { mint } from "./tokens.ts";
 
-let server: RunningServer;
-let door: Door;
-
-before(async () => {
-  server = await serve();
-  door = {
-    origin: server.api,
-    ca: server.credential("ca.pem"),
-    cert: server.credential("admin.pem"),
-    key: server.credential("admin-key.pem"),
-  };
-});
-after(async () => {
-  hangUp();
-  assert.equal(await server.stop(), 0);
-});
-
-async function given(surface: Surface, operation: Parameters<typeof ask>[2], request: object): Promise<Reply> {
-  const answer = await ask(surface, door, operation, request as never);
-  assert.ok(answer.ok, `${operation.name} over ${surface}: ${answer.code} ${answer.detail} ${answer.text.slice(0, 400)}`);
-  return answer.reply;
-}
+const here = served();
+const given: typeof here.given = (...asked) => here.given(...asked);
 
 /** Algorithm, how it signs, whether openssl 3.0 knows it. */
 const WAYS: readonly (readonly [AlgorithmName, object, boolean])[] = [
@@ -224,9 +204,9 @@ test("under an authority that openssl made, the name and the key identifier are 
     intermediate.slice(0, -60),
     "nonsense",
   ])
-    assert.equal((await ask("REST", door, generateCertificate, { ...base, issuerCertificate })).code, "INVALID_REQUEST");
+    assert.equal((await ask("REST", here.door, generateCertificate, { ...base, issuerCertificate })).code, "INVALID_REQUEST");
   const both = { ...base, issuerCertificate: intermediate, issuer: "CN=Intermediate" };
-  assert.equal((await ask("REST", door, generateCertificate, both)).code, "INVALID_REQUEST");
+  assert.equal((await ask("REST", here.door, generateCertificate, both)).code, "INVALID_REQUEST");
 });
 
 test("what is wrong in a request for a certificate is refused on every surface, and recorded", async () => {
@@ -248,17 +228,17 @@ test("what is wrong in a request for a certificate is refused on every surface, 
       [{ ...base, keyId: "missing" }, "OBJECT_NOT_FOUND"],
     ] as const)
       assert.equal(
-        (await ask(surface, door, generateCertificate, request as never)).code,
+        (await ask(surface, here.door, generateCertificate, request as never)).code,
         code,
         `${JSON.stringify(request)} over ${surface}`,
       );
   }
   await given("REST", generateKey, { keyId: "secret", algorithm: algorithmNumber("AES-256-GCM") });
   const aboutSecret = { ...base, subjectKeyId: "secret", issuer: "CN=x" };
-  assert.equal((await ask("REST", door, generateCertificate, aboutSecret)).code, "MECHANISM_NOT_SUPPORTED");
+  assert.equal((await ask("REST", here.door, generateCertificate, aboutSecret)).code, "MECHANISM_NOT_SUPPORTED");
   await given("REST", generateKey, { keyId: "gone", algorithm: algorithmNumber("Ed25519") });
   await given("REST", deleteKey, { keyId: "gone" });
-  assert.equal((await ask("REST", door, generateCertificate, { ...aboutSecret, subjectKeyId: "gone" })).code, "KEY_STATE_FORBIDS");
+  assert.equal((await ask("REST", here.door, generateCertificate, { ...aboutSecret, subjectKeyId: "gone" })).code, "KEY_STATE_FORBIDS");
   const { events } = await given("REST", getAuditLog, { action: "GenerateCertificate", pageSize: 1000 });
   const outcomes = new Set((events as { outcome: string }[]).map(({ outcome }) => outcome));
   for (const outcome of ["OK", "INVALID_REQUEST", "MECHANISM_PARAM_INVALID", "OBJECT_NOT_FOUND", "KEY_STATE_FORBIDS"])
@@ -266,9 +246,9 @@ test("what is wrong in a request for a certificate is refused on every surface, 
 });
 
 test("who may not sign may not certify", async () => {
-  const { origin, ca } = door as { origin: string; ca: string };
+  const { origin, ca } = here.door as { origin: string; ca: string };
   for (const role of ["KeyAdmin", "NamespaceAdmin", "Auditor"]) {
-    const as: Door = { origin, ca, token: await mint(server.credential("token-key.pem"), { roles: [role] }) };
+    const as: Door = { origin, ca, token: await mint(here.server.credential("token-key.pem"), { roles: [role] }) };
     assert.equal((await ask("REST", as, generateCsr, { keyId: "key-0", subject: "CN=x" })).code, "PERMISSION_DENIED", role);
     const request = { keyId: "key-0", subject: "CN=x", validityDays: 1 };
     assert.equal((await ask("REST", as, generateCertificate, request)).code, "PERMISSION_DENIED", role);

@@ -6,7 +6,7 @@
  */
 import assert from "node:assert/strict";
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
-import { after, before, test } from "node:test";
+import { before, test } from "node:test";
 import { ALGORITHMS, ALGORITHM_NAMES, type AlgorithmName } from "@keystead/contract/algorithms";
 import { algorithmNumber } from "@keystead/contract/enum-names";
 import { CiphertextFormat, KeyMaterialFormat } from "@keystead/contract/generated/hsm/hsm_pb";
@@ -17,32 +17,15 @@ import { generateDataKey } from "@keystead/contract/operations/generate-data-key
 import { generateKey } from "@keystead/contract/operations/generate-key";
 import { importKey } from "@keystead/contract/operations/import-key";
 import { openssl } from "./openssl.ts";
-import { serve, type RunningServer } from "./running-server.ts";
-import { SURFACES, ask, hangUp, type Answer, type Door, type Reply, type Surface } from "./surfaces.ts";
-import { mint } from "./tokens.ts";
+import { served } from "./served.ts";
+import { SURFACES, ask, type Answer, type Door, type Surface } from "./surfaces.ts";
 
-let server: RunningServer;
-let door: Door;
+const here = served();
+const given: typeof here.given = (...asked) => here.given(...asked);
 let user: Door;
-
 before(async () => {
-  server = await serve();
-  const ca = server.credential("ca.pem");
-  door = { origin: server.api, ca, cert: server.credential("admin.pem"), key: server.credential("admin-key.pem") };
-  user = { origin: server.api, ca, token: await mint(server.credential("token-key.pem"), { roles: ["KeyUser", "Operator", "Service"] }) };
+  user = await here.as("KeyUser", "Operator", "Service");
 });
-after(async () => {
-  hangUp();
-  assert.equal(await server.stop(), 0);
-});
-
-type Request = Parameters<typeof ask>[3];
-
-async function given(surface: Surface, operation: Parameters<typeof ask>[2], request: Request, at = door): Promise<Reply> {
-  const answer = await ask(surface, at, operation, request as never);
-  assert.ok(answer.ok, `${operation.name} over ${surface}: ${answer.code} ${answer.detail} ${answer.text.slice(0, 400)}`);
-  return answer.reply;
-}
 
 function refusedWith(answer: Answer, code: string, what: string): void {
   assert.equal(answer.ok ? "OK" : answer.code, code, `${what}: ${answer.detail}`);
@@ -143,13 +126,13 @@ for (const [name, stranger] of Object.entries(STRANGERS) as [AlgorithmName, Stra
       if (stranger.authenticates)
         for (let at = 8; at < ciphertext.length; at += 5) wrong.push(ciphertext.with(at, (ciphertext[at] ?? 0) ^ 0x10));
       for (const changed of wrong)
-        refusedWith(await ask(surface, door, decrypt, { keyId, ciphertext: changed, associatedData }), "DECRYPTION_FAILED", surface);
+        refusedWith(await ask(surface, here.door, decrypt, { keyId, ciphertext: changed, associatedData }), "DECRYPTION_FAILED", surface);
       if (stranger.authenticates)
         for (const changed of [Buffer.alloc(0), AAD.subarray(1), Buffer.concat([AAD, AAD])])
-          refusedWith(await ask(surface, door, decrypt, { keyId, ciphertext, associatedData: changed }), "DECRYPTION_FAILED", surface);
+          refusedWith(await ask(surface, here.door, decrypt, { keyId, ciphertext, associatedData: changed }), "DECRYPTION_FAILED", surface);
       else
         refusedWith(
-          await ask(surface, door, encrypt, { keyId, plaintext: MESSAGE, associatedData: AAD }),
+          await ask(surface, here.door, encrypt, { keyId, plaintext: MESSAGE, associatedData: AAD }),
           "MECHANISM_PARAM_INVALID",
           surface,
         );
@@ -177,7 +160,7 @@ for (const [name, stranger] of Object.entries(STRANGERS) as [AlgorithmName, Stra
       const raw = { keyId, ciphertext: theirs, associatedData, format: CiphertextFormat.RAW };
       assert.deepEqual(bytesOf((await given(surface, decrypt, { ...raw, nonce: own }))["plaintext"]), MESSAGE);
       for (const wrong of [Buffer.alloc(0), own.subarray(1)])
-        refusedWith(await ask(surface, door, decrypt, { ...raw, nonce: wrong }), "DECRYPTION_FAILED", `${surface}: a short nonce`);
+        refusedWith(await ask(surface, here.door, decrypt, { ...raw, nonce: wrong }), "DECRYPTION_FAILED", `${surface}: a short nonce`);
     }
   });
 
@@ -194,8 +177,12 @@ for (const [name, stranger] of Object.entries(STRANGERS) as [AlgorithmName, Stra
       refusedWith(await ask(surface, user, encrypt, request), "PERMISSION_DENIED", `${surface}: without the permission`);
       await given(surface, encrypt, { ...request, nonce: Buffer.alloc(0) }, user);
       for (const wrong of [nonce.subarray(1), Buffer.alloc(1)])
-        refusedWith(await ask(surface, door, encrypt, { ...request, nonce: wrong }), "MECHANISM_PARAM_INVALID", `${surface}: size`);
-      refusedWith(await ask(surface, door, encrypt, { ...request, nonce: Buffer.alloc(25) }), "INVALID_REQUEST", `${surface}: too long`);
+        refusedWith(await ask(surface, here.door, encrypt, { ...request, nonce: wrong }), "MECHANISM_PARAM_INVALID", `${surface}: size`);
+      refusedWith(
+        await ask(surface, here.door, encrypt, { ...request, nonce: Buffer.alloc(25) }),
+        "INVALID_REQUEST",
+        `${surface}: too long`,
+      );
     }
     assert.equal(made.size, 1);
     const items = [{ operation: { case: "encrypt" as const, value: request } }];
@@ -211,7 +198,7 @@ for (const [name, stranger] of Object.entries(STRANGERS) as [AlgorithmName, Stra
         const { plaintext, ciphertext } = await given(surface, generateDataKey, { keyId, associatedData: MESSAGE });
         const sealed = { keyId, ciphertext: bytesOf(ciphertext) };
         assert.equal((await given("gRPC", decrypt, { ...sealed, associatedData: MESSAGE }))["plaintext"], plaintext);
-        refusedWith(await ask(surface, door, decrypt, sealed), "DECRYPTION_FAILED", surface);
+        refusedWith(await ask(surface, here.door, decrypt, sealed), "DECRYPTION_FAILED", surface);
       }
     });
 }
@@ -221,13 +208,13 @@ test("sizes a mode cannot have are refused by name: XTS under a block, equal XTS
   await given("REST", generateKey, { keyId: "xts-sizes", algorithm });
   for (const surface of SURFACES) {
     refusedWith(
-      await ask(surface, door, encrypt, { keyId: "xts-sizes", plaintext: Buffer.alloc(15) }),
+      await ask(surface, here.door, encrypt, { keyId: "xts-sizes", plaintext: Buffer.alloc(15) }),
       "MECHANISM_PARAM_INVALID",
       `${surface}: 15 bytes`,
     );
     const half = randomBytes(16);
     const request = { algorithm, keyMaterial: Buffer.concat([half, half]), format: KeyMaterialFormat.RAW };
-    refusedWith(await ask(surface, door, importKey, request), "INVALID_REQUEST", `${surface}: equal halves`);
+    refusedWith(await ask(surface, here.door, importKey, request), "INVALID_REQUEST", `${surface}: equal halves`);
   }
 });
 
@@ -245,7 +232,7 @@ test("RSA and older ciphers: a caller's nonce is for AES-GCM and AES-CBC, and RS
     refusedWith(await ask("gRPC", user, encrypt, { keyId, plaintext: MESSAGE, nonce }), "PERMISSION_DENIED", name);
   }
   refusedWith(
-    await ask("gRPC", door, encrypt, { keyId: "nonce-rsa", plaintext: MESSAGE, nonce: Buffer.alloc(12) }),
+    await ask("gRPC", here.door, encrypt, { keyId: "nonce-rsa", plaintext: MESSAGE, nonce: Buffer.alloc(12) }),
     "MECHANISM_PARAM_INVALID",
     "RSA",
   );

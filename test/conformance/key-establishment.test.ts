@@ -14,7 +14,7 @@ import {
   randomBytes,
   type KeyObject,
 } from "node:crypto";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { blake3 } from "@noble/hashes/blake3.js";
 import { ml_kem1024, ml_kem512, ml_kem768 } from "@noble/post-quantum/ml-kem.js";
 import {
@@ -41,37 +41,16 @@ import { importKey } from "@keystead/contract/operations/import-key";
 import { rotateKey } from "@keystead/contract/operations/rotate-key";
 import { verifyMac } from "@keystead/contract/operations/verify-mac";
 import { openssl } from "./openssl.ts";
-import { serve, type RunningServer } from "./running-server.ts";
-import { SURFACES, ask, hangUp, type Answer, type Door, type Reply, type Surface } from "./surfaces.ts";
+import { served } from "./served.ts";
+import { SURFACES, ask, type Answer, type Surface } from "./surfaces.ts";
 
-let server: RunningServer;
-let door: Door;
-
-before(async () => {
-  server = await serve();
-  door = {
-    origin: server.api,
-    ca: server.credential("ca.pem"),
-    cert: server.credential("admin.pem"),
-    key: server.credential("admin-key.pem"),
-  };
-});
-after(async () => {
-  hangUp();
-  assert.equal(await server.stop(), 0);
-});
+const here = served();
+const given: typeof here.given = (...asked) => here.given(...asked);
 
 type Request = Parameters<typeof ask>[3];
 
-/** Asks, and demands success. */
-async function given(surface: Surface, operation: Parameters<typeof ask>[2], request: Request): Promise<Reply> {
-  const answer = await ask(surface, door, operation, request as never);
-  assert.ok(answer.ok, `${operation.name} over ${surface}: ${answer.code} ${answer.detail} ${answer.text.slice(0, 400)}`);
-  return answer.reply;
-}
-
 async function refused(code: string, surface: Surface, operation: Parameters<typeof ask>[2], request: Request): Promise<Answer> {
-  const answer = await ask(surface, door, operation, request as never);
+  const answer = await ask(surface, here.door, operation, request as never);
   assert.ok(!answer.ok && answer.code === code, `${operation.name} over ${surface}: expected ${code}, got ${answer.code} ${answer.detail}`);
   return answer;
 }

@@ -3,7 +3,7 @@
  */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { after, before, test } from "node:test";
+import { before, test } from "node:test";
 import { ALGORITHMS, ALGORITHM_NAMES, type AlgorithmName } from "@keystead/contract/algorithms";
 import { algorithmNumber } from "@keystead/contract/enum-names";
 import { KeyMaterialFormat } from "@keystead/contract/generated/hsm/hsm_pb";
@@ -13,32 +13,15 @@ import { generateMac } from "@keystead/contract/operations/generate-mac";
 import { importKey } from "@keystead/contract/operations/import-key";
 import { verifyMac } from "@keystead/contract/operations/verify-mac";
 import { openssl } from "./openssl.ts";
-import { serve, type RunningServer } from "./running-server.ts";
-import { SURFACES, ask, hangUp, type Answer, type Door, type Reply, type Surface } from "./surfaces.ts";
-import { mint } from "./tokens.ts";
+import { served } from "./served.ts";
+import { SURFACES, ask, type Answer, type Door } from "./surfaces.ts";
 
-let server: RunningServer;
-let door: Door;
+const here = served();
+const given: typeof here.given = (...asked) => here.given(...asked);
 let user: Door;
-
 before(async () => {
-  server = await serve();
-  const ca = server.credential("ca.pem");
-  door = { origin: server.api, ca, cert: server.credential("admin.pem"), key: server.credential("admin-key.pem") };
-  user = { origin: server.api, ca, token: await mint(server.credential("token-key.pem"), { roles: ["KeyUser", "Operator", "Service"] }) };
+  user = await here.as("KeyUser", "Operator", "Service");
 });
-after(async () => {
-  hangUp();
-  assert.equal(await server.stop(), 0);
-});
-
-type Request = Parameters<typeof ask>[3];
-
-async function given(surface: Surface, operation: Parameters<typeof ask>[2], request: Request, at = door): Promise<Reply> {
-  const answer = await ask(surface, at, operation, request as never);
-  assert.ok(answer.ok, `${operation.name} over ${surface}: ${answer.code} ${answer.detail} ${answer.text.slice(0, 400)}`);
-  return answer.reply;
-}
 
 const refusedWith = (answer: Answer, code: string, what: string): void =>
   assert.equal(answer.ok ? "OK" : answer.code, code, `${what}: ${answer.detail}`);
@@ -146,11 +129,11 @@ for (const [name, stranger] of Object.entries(STRANGERS) as [AlgorithmName, Stra
     for (const surface of SURFACES) {
       const nonce = stranger.kind === "gmac" ? Buffer.alloc(12) : Buffer.alloc(0);
       for (const [what, choice] of wrong) {
-        refusedWith(await ask(surface, door, generateMac, { keyId, data: MESSAGE, ...choice }), "MECHANISM_PARAM_INVALID", what);
+        refusedWith(await ask(surface, here.door, generateMac, { keyId, data: MESSAGE, ...choice }), "MECHANISM_PARAM_INVALID", what);
         const check = { keyId, data: MESSAGE, mac: Buffer.alloc(usual), nonce, ...choice };
-        refusedWith(await ask(surface, door, verifyMac, check), "MECHANISM_PARAM_INVALID", what);
+        refusedWith(await ask(surface, here.door, verifyMac, check), "MECHANISM_PARAM_INVALID", what);
       }
-      refusedWith(await ask(surface, door, generateMac, { keyId, data: MESSAGE, macBytes: 65 }), "INVALID_REQUEST", "65 bytes");
+      refusedWith(await ask(surface, here.door, generateMac, { keyId, data: MESSAGE, macBytes: 65 }), "INVALID_REQUEST", "65 bytes");
     }
   });
 }

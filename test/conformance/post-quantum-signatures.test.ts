@@ -3,7 +3,7 @@
  */
 import assert from "node:assert/strict";
 import { createPrivateKey, createPublicKey } from "node:crypto";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { ml_dsa44, ml_dsa65, ml_dsa87 } from "@noble/post-quantum/ml-dsa.js";
 import * as slh from "@noble/post-quantum/slh-dsa.js";
 import { ALGORITHMS, ALGORITHM_NAMES, type AlgorithmName } from "@keystead/contract/algorithms";
@@ -16,31 +16,11 @@ import { importKey } from "@keystead/contract/operations/import-key";
 import { sign } from "@keystead/contract/operations/sign";
 import { verify } from "@keystead/contract/operations/verify";
 import { loadPublicKey, mechanismFor } from "@keystead/crypto/mechanisms/register";
-import { serve, type RunningServer } from "./running-server.ts";
-import { SURFACES, ask, hangUp, type Door, type Reply, type Surface } from "./surfaces.ts";
+import { served } from "./served.ts";
+import { SURFACES, ask, type Surface } from "./surfaces.ts";
 
-let server: RunningServer;
-let door: Door;
-
-before(async () => {
-  server = await serve();
-  door = {
-    origin: server.api,
-    ca: server.credential("ca.pem"),
-    cert: server.credential("admin.pem"),
-    key: server.credential("admin-key.pem"),
-  };
-});
-after(async () => {
-  hangUp();
-  assert.equal(await server.stop(), 0);
-});
-
-async function given(surface: Surface, operation: Parameters<typeof ask>[2], request: object): Promise<Reply> {
-  const answer = await ask(surface, door, operation, request as never);
-  assert.ok(answer.ok, `${operation.name} over ${surface}: ${answer.code} ${answer.detail} ${answer.text.slice(0, 400)}`);
-  return answer.reply;
-}
+const here = served();
+const given: typeof here.given = (...asked) => here.given(...asked);
 
 const bytesOf = (value: unknown): Buffer => Buffer.from(String(value), "base64");
 const MESSAGE = Buffer.from("the same key through every door: the same result");
@@ -80,7 +60,7 @@ for (const [index, algorithm] of NAMES.entries()) {
       signature[20] = (signature[20] ?? 0) ^ 1;
       assert.equal((await given(surface, verify, { keyId, data: MESSAGE, signature, ...choice }))["valid"], false, "a changed bit");
     }
-    const refused = await ask(surface, door, sign, { keyId, data: MESSAGE, scheme: SignatureScheme.PREHASH });
+    const refused = await ask(surface, here.door, sign, { keyId, data: MESSAGE, scheme: SignatureScheme.PREHASH });
     assert.equal(refused.code, "MECHANISM_PARAM_INVALID");
     assert.match(refused.detail ?? "", /^Hash(ML|SLH)-DSA is not supported/);
     const { results } = await given("gRPC", batch, {
@@ -152,10 +132,10 @@ for (const [index, algorithm] of COMPOSITES.entries()) {
       }
     }
     assert.equal((await given("gRPC", getPublicKey, { keyId }))["public_key"], made["public_key"]);
-    const asJwk = await ask("REST", door, getPublicKey, { keyId, format: PublicKeyFormat.JWK });
+    const asJwk = await ask("REST", here.door, getPublicKey, { keyId, format: PublicKeyFormat.JWK });
     assert.equal(asJwk.code, "MECHANISM_NOT_SUPPORTED");
     const material = Buffer.alloc(ALGORITHMS[algorithm].bytes.key, 7);
-    const refused = await ask(surface, door, importKey, {
+    const refused = await ask(surface, here.door, importKey, {
       algorithm: algorithmNumber(algorithm),
       keyMaterial: material.subarray(1),
       format: KeyMaterialFormat.RAW,
@@ -178,7 +158,7 @@ test("SLH-DSA: a private key whose public half is of other seeds is refused", as
   const algorithm = algorithmNumber("SLH-DSA-SHA2-128f");
   const raw = Buffer.from(slh.slh_dsa_sha2_128f.keygen(Buffer.alloc(48, 3)).secretKey);
   raw[0] = (raw[0] ?? 0) ^ 1;
-  const answer = await ask("REST", door, importKey, { algorithm, keyMaterial: raw, format: KeyMaterialFormat.RAW });
+  const answer = await ask("REST", here.door, importKey, { algorithm, keyMaterial: raw, format: KeyMaterialFormat.RAW });
   assert.equal(answer.code, "INVALID_REQUEST");
   assert.match(answer.detail ?? "", /public half/);
 });

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { algorithmNumber, digestNumber } from "@keystead/contract/enum-names";
 import { SignatureFormat, SignatureScheme } from "@keystead/contract/generated/hsm/hsm_pb";
 import { batch } from "@keystead/contract/operations/batch";
@@ -13,32 +13,12 @@ import { getAuditLog } from "@keystead/contract/operations/get-audit-log";
 import { signDigest } from "@keystead/contract/operations/sign-digest";
 import { verify } from "@keystead/contract/operations/verify";
 import { derSignature, opensslAccepts } from "./openssl.ts";
-import { serve, type RunningServer } from "./running-server.ts";
-import { SURFACES, ask, hangUp, type Door, type Reply, type Surface } from "./surfaces.ts";
+import { served } from "./served.ts";
+import { SURFACES, ask, type Door } from "./surfaces.ts";
 import { mint } from "./tokens.ts";
 
-let server: RunningServer;
-let door: Door;
-
-before(async () => {
-  server = await serve();
-  door = {
-    origin: server.api,
-    ca: server.credential("ca.pem"),
-    cert: server.credential("admin.pem"),
-    key: server.credential("admin-key.pem"),
-  };
-});
-after(async () => {
-  hangUp();
-  assert.equal(await server.stop(), 0);
-});
-
-async function given(surface: Surface, operation: Parameters<typeof ask>[2], request: object): Promise<Reply> {
-  const answer = await ask(surface, door, operation, request as never);
-  assert.ok(answer.ok, `${operation.name} over ${surface}: ${answer.code} ${answer.detail} ${answer.text.slice(0, 400)}`);
-  return answer.reply;
-}
+const here = served();
+const given: typeof here.given = (...asked) => here.given(...asked);
 
 const DATA = Buffer.from("signed by its digest");
 const CASES = [
@@ -102,18 +82,21 @@ test("a key that signs no digests, a digest of another length and a caller witho
   await given("REST", generateKey, { keyId: "edwards", algorithm: algorithmNumber("Ed25519") });
   const digestValue = Buffer.alloc(32, 1);
   for (const surface of SURFACES) {
-    assert.equal((await ask(surface, door, signDigest, { keyId: "edwards", digestValue })).code, "MECHANISM_NOT_SUPPORTED");
+    assert.equal((await ask(surface, here.door, signDigest, { keyId: "edwards", digestValue })).code, "MECHANISM_NOT_SUPPORTED");
     assert.equal(
-      (await ask(surface, door, signDigest, { keyId: "digest-0", digestValue: Buffer.alloc(48, 1) })).code,
+      (await ask(surface, here.door, signDigest, { keyId: "digest-0", digestValue: Buffer.alloc(48, 1) })).code,
       "MECHANISM_PARAM_INVALID",
     );
-    assert.equal((await ask(surface, door, signDigest, { keyId: "digest-0", digestValue: Buffer.alloc(20, 1) })).code, "INVALID_REQUEST");
+    assert.equal(
+      (await ask(surface, here.door, signDigest, { keyId: "digest-0", digestValue: Buffer.alloc(20, 1) })).code,
+      "INVALID_REQUEST",
+    );
   }
-  const { origin, ca } = door as { origin: string; ca: string };
+  const { origin, ca } = here.door as { origin: string; ca: string };
   const as = async (role: string): Promise<Door> => ({
     origin,
     ca,
-    token: await mint(server.credential("token-key.pem"), { roles: [role] }),
+    token: await mint(here.server.credential("token-key.pem"), { roles: [role] }),
   });
   for (const role of ["KeyUser", "Operator", "NamespaceAdmin", "KeyAdmin", "Auditor"])
     assert.equal((await ask("REST", await as(role), signDigest, { keyId: "digest-0", digestValue })).code, "PERMISSION_DENIED", role);
