@@ -1,9 +1,10 @@
 /**
  * The reference pages, made from the tables: nothing in them is written by hand, so nothing in them can be old.
  */
-import { ALGORITHMS, ALGORITHM_NAMES, DIGESTS, DIGEST_NAMES, type AlgorithmRow } from "../lib/contract/algorithms.ts";
+import { ALGORITHMS, ALGORITHM_NAMES, DIGESTS, DIGEST_NAMES, type AlgorithmName, type AlgorithmRow } from "../lib/contract/algorithms.ts";
 import { ATTRIBUTES, ATTRIBUTE_NAMES } from "../lib/contract/attributes.ts";
 import { ERRORS, ERROR_CODES } from "../lib/contract/errors.ts";
+import { mechanismsOf } from "../lib/contract/mechanism-names.ts";
 import { KDFS, KDF_NAMES } from "../lib/contract/kdfs.ts";
 import { REVOCATION_REASONS, STATES, STATE_NAMES, TRANSITIONS, USAGE_TENSES, type KeyStateName } from "../lib/contract/lifecycle.ts";
 import { OPERATIONS } from "../lib/contract/operations/register.ts";
@@ -51,13 +52,24 @@ function mechanismsPage(): string {
     const row = KDFS[name];
     return [code(name), row.from.join(", "), row.reads.map(snake).join(", "), row.bounds, row.spec, row.ckm];
   });
+  const ways = new Map<string, AlgorithmName[]>();
+  for (const algorithm of ALGORITHM_NAMES) {
+    const names = mechanismsOf(algorithm);
+    // Most keys have one way, which has their own name.
+    if (names.length === 1 && names[0] === algorithm) continue;
+    const key = names
+      .map((name) => (name === algorithm ? "its own name" : name === `${algorithm}ph` ? "its own name with ph" : code(name)))
+      .join(", ");
+    ways.set(key, [...(ways.get(key) ?? []), algorithm]);
+  }
+  const waysRows = [...ways].map(([names, algorithms]) => [algorithms.map(code).join(", "), names]);
   const digests = DIGEST_NAMES.map((name) => [
     code(name),
     code(DIGESTS[name].proto),
     DIGESTS[name].outputBytes * 8,
     DIGESTS[name].aliases.map(code).join(" "),
   ]);
-  return `# Mechanisms\n\n${GENERATED}\nAny spelling is accepted without regard to case and to \`-\`, \`_\`, space and \`/\`; the canonical name is printed.\n\nStrength is in bits against the best attack known without a quantum computer; lengths are in bytes, without any\nstructure around them. \`draft\` may still change on the wire, \`legacy\` is there for old systems.\n\n## Key algorithms\n\n${table(["name", "in gRPC", "strength", "key bytes", "public key bytes", "signature or ciphertext bytes", "specification", "status", "usages", "JOSE", "PKCS#11 key type", "KMIP", "runs", "aliases"], rows)}\n\n## Digests\n\n${table(["name", "in gRPC", "bits", "aliases"], digests)}\n\n## Key derivation functions\n\nA parameter that a function does not read, or that is out of its bounds, is refused.\n\n${table(["name", "derives from", "reads", "bounds and defaults", "specification", "PKCS#11"], derivations)}\n`;
+  return `# Mechanisms\n\n${GENERATED}\nAny spelling is accepted without regard to case and to \`-\`, \`_\`, space and \`/\`; the canonical name is printed.\n\nStrength is in bits against the best attack known without a quantum computer; lengths are in bytes, without any\nstructure around them. \`draft\` may still change on the wire, \`legacy\` is there for old systems.\n\n## Key algorithms\n\n${table(["name", "in gRPC", "strength", "key bytes", "public key bytes", "signature or ciphertext bytes", "specification", "status", "usages", "JOSE", "PKCS#11 key type", "KMIP", "runs", "aliases"], rows)}\n\n## Digests\n\n${table(["name", "in gRPC", "bits", "aliases"], digests)}\n\n## Key derivation functions\n\nA parameter that a function does not read, or that is out of its bounds, is refused.\n\n${table(["name", "derives from", "reads", "bounds and defaults", "specification", "PKCS#11"], derivations)}\n\n## Ways to use a key\n\nWhat the attribute \`allowed_mechanisms\` lists. A key of any algorithm that is not here has one way, with the name of its algorithm. Whether a key may sign, decrypt, wrap and so on is said by its usages; a digest or scheme that a request leaves out counts as its default. \`DIGEST\` is SignDigest, OAEP is for data and for keys, \`RSA-PKCS1\` is encryption, \`HPKE\` is HpkeSeal, HpkeOpen and wrapping for X25519, X448 and ECDH keys.\n\n${table(["keys", "mechanisms"], waysRows)}\n`;
 }
 
 function errorsPage(): string {

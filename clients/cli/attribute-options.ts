@@ -38,6 +38,8 @@ function valueOf(option: string, name: AttributeName, text: string): unknown {
       return BigInt(text);
     case "time":
       return pointInTime(`${option} ${name}`)(text);
+    case "mechanisms":
+      return text.split(",").map((mechanism) => mechanism.trim());
     case "usages": {
       const usages = text.split(",").map((usage) => usage.trim().replaceAll("-", "_"));
       const wrong = usages.find((usage) => !USAGES.includes(usage as Usage));

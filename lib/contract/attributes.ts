@@ -18,7 +18,7 @@ export type Writable =
   | "to true"
   /** Once false, for good: CKA_EXTRACTABLE, CKA_MODIFIABLE. */
   | "to false"
-  /** Usages can be given up, not gained. */
+  /** What is listed can be given up, not gained. */
   | "to fewer"
   /** Only while the key is staged, and to a time that lies ahead. */
   | "while staged"
@@ -35,7 +35,7 @@ export type Indexed = "always" | "when true" | "when false" | "never";
 
 export interface AttributeRow {
   readonly pkcs11: string;
-  readonly kind: "text" | "bytes" | "boolean" | "number" | "usages" | "time" | "count";
+  readonly kind: "text" | "bytes" | "boolean" | "number" | "usages" | "mechanisms" | "time" | "count";
   /** May be given when the key is made. */
   readonly atCreation: boolean;
   readonly change: Writable;
@@ -198,6 +198,15 @@ export const ATTRIBUTES = Object.freeze({
     public: false,
     indexed: "never",
     meaning: "The most bytes that such uses may be given.",
+  },
+  allowed_mechanisms: {
+    pkcs11: "CKA_ALLOWED_MECHANISMS",
+    kind: "mechanisms",
+    atCreation: true,
+    change: "to fewer",
+    public: false,
+    indexed: "never",
+    meaning: "The only ways the key may be used, by the names on the page of mechanisms. Left out = every one it has.",
   },
 } satisfies Record<string, AttributeRow>);
 

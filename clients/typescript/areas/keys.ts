@@ -87,6 +87,8 @@ export interface KeyAttributes {
   readonly endDate?: Date | undefined;
   readonly maxUses?: bigint | undefined;
   readonly maxBytes?: bigint | undefined;
+  /** The only ways the key may be used, by the names on the page of mechanisms. */
+  readonly allowedMechanisms?: readonly string[] | undefined;
 }
 
 /** What is known of a key. Never its material. */

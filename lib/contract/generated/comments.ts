@@ -258,6 +258,7 @@ export const COMMENTS: Readonly<Record<string, string>> = {
   "hsm.Key.uses": "Uses that made something new, and the bytes they were given.",
   "hsm.Key.version": "Number of the current version, from 1.",
   "hsm.KeyAttributes": "Attributes of a key, aligned with PKCS#11. What is left out is not given, not changed, or not looked for. Which of them may be written, and when, is in the reference, \"Attributes\".",
+  "hsm.KeyAttributes.allowed_mechanisms": "CKA_ALLOWED_MECHANISMS: the only ways the key may be used, such as RSA-PSS-SHA-256; empty = every one it has.",
   "hsm.KeyAttributes.always_sensitive": "CKA_ALWAYS_SENSITIVE",
   "hsm.KeyAttributes.end_date": "CKA_END_DATE: from then on the key makes nothing new.",
   "hsm.KeyAttributes.extractable": "CKA_EXTRACTABLE: the material may leave the vault under another key.",

@@ -45,7 +45,7 @@ test("the attribute table names the fields of the message, and every attribute h
   const values = attributeValues(KEY) as unknown as Record<string, unknown>;
   assert.deepEqual(
     ATTRIBUTE_NAMES.filter((name) => values[name] === undefined),
-    ["start_date", "end_date", "max_uses", "max_bytes"],
+    ["start_date", "end_date", "max_uses", "max_bytes", "allowed_mechanisms"],
   );
 });
 
@@ -138,8 +138,8 @@ test("a match is equality, of usages containment, of nothing everything", () => 
 });
 
 test("a new key takes what may be given then, and is staged when its start lies ahead", () => {
-  assert.deepEqual(newLife({}, undefined, NOW), { state: "active", label: "", objectId: "", modifiable: true });
-  assert.deepEqual(newLife({ label: "l", id: "aa", modifiable: false, start_date: 2000, end_date: 3000 }, undefined, NOW), {
+  assert.deepEqual(newLife("Ed25519", {}, undefined, NOW), { state: "active", label: "", objectId: "", modifiable: true });
+  assert.deepEqual(newLife("Ed25519", { label: "l", id: "aa", modifiable: false, start_date: 2000, end_date: 3000 }, undefined, NOW), {
     state: "pre_activation",
     label: "l",
     objectId: "aa",
@@ -147,9 +147,9 @@ test("a new key takes what may be given then, and is staged when its start lies 
     startDate: 2000,
     endDate: 3000,
   });
-  const refusal = (...args: Parameters<typeof newLife>): string => {
+  const refusal = (wanted: SomeAttributes, state: "active" | "pre_activation" | undefined, now: number): string => {
     try {
-      return newLife(...args).state;
+      return newLife("Ed25519", wanted, state, now).state;
     } catch (error) {
       return (error as Error).message;
     }

@@ -3,9 +3,10 @@
  *
  * What a row calls "never" is computed here from the key, so there is nothing that could be written.
  */
-import { ALGORITHMS, type Usage } from "@keystead/contract/algorithms";
+import { ALGORITHMS, type AlgorithmName, type Usage } from "@keystead/contract/algorithms";
 import { ATTRIBUTES, ATTRIBUTE_NAMES, type AttributeName } from "@keystead/contract/attributes";
 import { HsmError } from "@keystead/contract/errors";
+import { findMechanism, mechanismsOf } from "@keystead/contract/mechanism-names";
 import type { KeyAttributes } from "./attributes.ts";
 import { requireState } from "./lifecycle.ts";
 
@@ -24,6 +25,7 @@ export interface AttributeValues {
   readonly local: boolean;
   readonly key_gen_mechanism: string;
   readonly modifiable: boolean;
+  readonly allowed_mechanisms?: readonly string[];
   readonly start_date?: number;
   readonly end_date?: number;
   readonly max_uses?: number;
@@ -49,6 +51,7 @@ export function attributeValues(key: KeyAttributes): AttributeValues {
     local,
     key_gen_mechanism: local ? key.algorithm : "",
     modifiable: key.modifiable,
+    ...(key.allowedMechanisms === undefined ? {} : { allowed_mechanisms: key.allowedMechanisms }),
     ...(key.startDate === undefined ? {} : { start_date: key.startDate }),
     ...(key.endDate === undefined ? {} : { end_date: key.endDate }),
     ...(key.maxUses === undefined ? {} : { max_uses: key.maxUses }),
@@ -59,12 +62,15 @@ export function attributeValues(key: KeyAttributes): AttributeValues {
 /** The names that are given. */
 const given = (some: SomeAttributes): AttributeName[] => ATTRIBUTE_NAMES.filter((name) => some[name] !== undefined);
 
-/** Whether a key has these values; of usages, at least these. */
+/** Whether a key has these values; of usages, at least these; of allowed mechanisms, that it may be used in all these ways. */
 export function attributesMatch(key: KeyAttributes, wanted: SomeAttributes): boolean {
   const values = attributeValues(key);
-  return given(wanted).every((name) =>
-    name === "usage" ? wanted.usage?.every((usage) => values.usage.includes(usage)) : values[name] === wanted[name],
-  );
+  return given(wanted).every((name) => {
+    if (name === "usage") return wanted.usage?.every((usage) => values.usage.includes(usage));
+    if (name !== "allowed_mechanisms") return values[name] === wanted[name];
+    const ways = values.allowed_mechanisms ?? mechanismsOf(key.algorithm);
+    return wanted.allowed_mechanisms?.every((spelling) => ways.includes(findMechanism(key.algorithm, spelling) ?? ""));
+  });
 }
 
 /**
@@ -91,6 +97,7 @@ export function withAttributes(keyId: string, before: KeyAttributes, wanted: Som
   requireOrder(startDate, endDate);
   const maxUses = wanted.max_uses ?? before.maxUses;
   const maxBytes = wanted.max_bytes ?? before.maxBytes;
+  const allowed = wanted.allowed_mechanisms === undefined ? before.allowedMechanisms : waysOf(before.algorithm, wanted.allowed_mechanisms);
   return {
     ...before,
     updatedAt: now,
@@ -99,6 +106,7 @@ export function withAttributes(keyId: string, before: KeyAttributes, wanted: Som
     usage: before.usage.filter((usage) => wanted.usage === undefined || wanted.usage.includes(usage)),
     exportable: !extractable ? "never" : sensitive ? "wrapped" : "plain",
     modifiable: wanted.modifiable ?? before.modifiable,
+    ...(allowed === undefined ? {} : { allowedMechanisms: allowed }),
     ...(startDate === undefined ? {} : { startDate }),
     ...(endDate === undefined ? {} : { endDate }),
     ...(maxUses === undefined ? {} : { maxUses }),
@@ -122,6 +130,11 @@ function refusal(
     case "to false":
       return values[name] === false && wanted[name] === true ? "can only become false" : undefined;
     case "to fewer":
+      if (name === "allowed_mechanisms") {
+        const ways = before.allowedMechanisms ?? mechanismsOf(before.algorithm);
+        const gained = waysOf(before.algorithm, wanted.allowed_mechanisms ?? []).find((way) => !ways.includes(way));
+        return gained === undefined ? undefined : `'${gained}' was given up; mechanisms can be given up, not gained`;
+      }
       return wanted.usage?.every((usage) => values.usage.includes(usage)) === true ? undefined : "usages can be given up, not gained";
     case "while staged":
       return before.state === "pre_activation" ? ahead(wanted[name], now) : "can only be written while the key is staged";
@@ -132,6 +145,19 @@ function refusal(
     case "freely":
       return undefined;
   }
+}
+
+/** Canonical names, each once. @throws {HsmError} INVALID_REQUEST for one that keys of the algorithm have not */
+function waysOf(algorithm: AlgorithmName, spellings: readonly string[]): readonly string[] {
+  const names = spellings.map((spelling) => {
+    const name = findMechanism(algorithm, spelling);
+    if (name !== undefined) return name;
+    throw new HsmError(
+      "INVALID_REQUEST",
+      `attributes.allowed_mechanisms: '${spelling}' is no mechanism of ${algorithm} keys; they have ${mechanismsOf(algorithm).join(", ")}`,
+    );
+  });
+  return [...new Set(names)];
 }
 
 const ahead = (time: unknown, now: number): string | undefined => ((time as number) > now ? undefined : "must lie ahead");
@@ -148,6 +174,7 @@ export interface NewLife {
   readonly label: string;
   readonly objectId: string;
   readonly modifiable: boolean;
+  readonly allowedMechanisms?: readonly string[];
   readonly startDate?: number;
   readonly endDate?: number;
   readonly maxUses?: number;
@@ -160,7 +187,12 @@ export interface NewLife {
  * @param state what was asked for; undefined = active, or staged when the start date lies ahead
  * @throws {HsmError} INVALID_REQUEST for an attribute that cannot be given then, or dates that make no sense
  */
-export function newLife(wanted: SomeAttributes, state: "pre_activation" | "active" | undefined, now: number): NewLife {
+export function newLife(
+  algorithm: AlgorithmName,
+  wanted: SomeAttributes,
+  state: "pre_activation" | "active" | undefined,
+  now: number,
+): NewLife {
   for (const name of given(wanted))
     if (!ATTRIBUTES[name].atCreation) throw new HsmError("INVALID_REQUEST", `attributes.${name}: cannot be given when a key is made`);
   for (const name of ["start_date", "end_date"] as const) {
@@ -175,6 +207,7 @@ export function newLife(wanted: SomeAttributes, state: "pre_activation" | "activ
     label: wanted.label ?? "",
     objectId: wanted.id ?? "",
     modifiable: wanted.modifiable ?? true,
+    ...(wanted.allowed_mechanisms === undefined ? {} : { allowedMechanisms: waysOf(algorithm, wanted.allowed_mechanisms) }),
     ...(wanted.start_date === undefined ? {} : { startDate: wanted.start_date }),
     ...(wanted.end_date === undefined ? {} : { endDate: wanted.end_date }),
     ...(wanted.max_uses === undefined ? {} : { maxUses: wanted.max_uses }),

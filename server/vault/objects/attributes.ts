@@ -98,6 +98,8 @@ export interface KeyAttributes {
   readonly alwaysSensitive: boolean;
   readonly neverExtractable: boolean;
   readonly modifiable: boolean;
+  /** The only ways it may be used, by canonical name; left out = every one it has. */
+  readonly allowedMechanisms?: readonly string[];
   /** When it became, or by itself becomes, active. */
   readonly startDate?: number;
   /** From then on it makes nothing new. */

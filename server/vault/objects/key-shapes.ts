@@ -18,6 +18,8 @@ export interface OpenKey {
   readonly key: Key;
   /** The public half; undefined for secret keys. */
   readonly publicKey: Key | undefined;
+  /** The only ways it may be used; left out = every one it has. providers/ holds to it. */
+  readonly allowed?: readonly string[];
 }
 
 /** A key whose material leaves. */
@@ -61,6 +63,7 @@ export interface NewKey {
   readonly objectId?: string;
   /** True when left out. */
   readonly modifiable?: boolean;
+  readonly allowedMechanisms?: readonly string[];
   /** Milliseconds since the epoch. */
   readonly startDate?: number;
   readonly endDate?: number;

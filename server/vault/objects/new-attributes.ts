@@ -30,6 +30,7 @@ export function newAttributes(key: NewKey, now: number): KeyAttributes {
     ...(key.startDate === undefined ? (key.state === "pre_activation" ? {} : { startDate: now }) : { startDate: key.startDate }),
     ...(key.endDate === undefined ? {} : { endDate: key.endDate }),
     ...(key.rotation === undefined ? {} : { rotation: key.rotation }),
+    ...(key.allowedMechanisms === undefined ? {} : { allowedMechanisms: key.allowedMechanisms }),
     ...(key.maxUses === undefined ? {} : { maxUses: key.maxUses }),
     ...(key.maxBytes === undefined ? {} : { maxBytes: key.maxBytes }),
   };

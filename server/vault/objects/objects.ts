@@ -117,7 +117,7 @@ export class Objects {
     const asking: Asking = { now: this.now(), mayUseRevoked };
     noteState(grant, permit(entry.attributes, keyId, usage, wanted, asking, noSuchVersion));
     await this.#countUse(grant, entry.attributes, asking.now);
-    return entry.opened.get(wanted) ?? (await this.#openVersion(namespace, keyId, entry, wanted));
+    return held(entry, entry.opened.get(wanted) ?? (await this.#openVersion(namespace, keyId, entry, wanted)));
   }
 
   /**
@@ -135,7 +135,7 @@ export class Objects {
     await this.#countUse(grant, attributes, asking.now);
     for (const version of usableVersions(attributes, usage, asking)) {
       noteState(grant, versionState(attributes, version, asking.now));
-      yield entry.opened.get(version.version) ?? (await this.#openVersion(namespace, keyId, entry, version.version));
+      yield held(entry, entry.opened.get(version.version) ?? (await this.#openVersion(namespace, keyId, entry, version.version)));
     }
   }
 
@@ -631,6 +631,11 @@ export class Objects {
     const oldest = this.#entries.keys().next().value;
     if (oldest !== undefined) this.#entries.delete(oldest);
   }
+}
+
+/** An open key that is held to what its attributes say now. Opened versions outlive a change of attributes. */
+function held({ attributes: { allowedMechanisms: allowed } }: Entry, key: OpenKey): OpenKey {
+  return allowed === undefined ? key : { ...key, allowed };
 }
 
 /** What is remembered of a use that its audit event must speak of. */

@@ -11,7 +11,7 @@ export const generateKey = handler(operation, async ({ namespace, request, run }
   const algorithm = algorithmName(request.algorithm);
   if (algorithm === undefined) throw new HsmError("INVALID_REQUEST", "algorithm is missing");
   const usage = newKeyUsage(algorithm, request.usage);
-  const life = newKeyLife(request, objects.now());
+  const life = newKeyLife(algorithm, request, objects.now());
   const keyId = request.keyId === "" ? newKeyId(Date.now()) : request.keyId;
   // Looked at before the work of making a key; the creation itself checks again under the object's lock.
   await objects.describeNamespace(namespace);

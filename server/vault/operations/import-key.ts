@@ -49,7 +49,7 @@ export const importKey = handler(operation, async (invocation, { objects, provid
   const format = FORMATS[request.format];
   if (algorithm === undefined || format === undefined) throw new HsmError("INVALID_REQUEST", "algorithm or format is missing");
   const usage = newKeyUsage(algorithm, request.usage);
-  const life = newKeyLife(request, objects.now());
+  const life = newKeyLife(algorithm, request, objects.now());
   const keyId = request.keyId === "" ? newKeyId(Date.now()) : request.keyId;
   const key =
     request.wrappingKeyId === ""

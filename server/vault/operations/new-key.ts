@@ -38,9 +38,13 @@ export function newKeyUsage(algorithm: AlgorithmName, asked: readonly Usage[]): 
 }
 
 /** State, dates and attributes of a new key. @throws {HsmError} INVALID_REQUEST */
-export function newKeyLife(request: { readonly attributes?: KeyAttributes | undefined; readonly state: KeyState }, now: number): NewLife {
+export function newKeyLife(
+  algorithm: AlgorithmName,
+  request: { readonly attributes?: KeyAttributes | undefined; readonly state: KeyState },
+  now: number,
+): NewLife {
   const state = stateName(request.state);
   if (state !== undefined && state !== "pre_activation" && state !== "active")
     throw new HsmError("INVALID_REQUEST", "state: a key begins as pre_activation (staged) or active");
-  return newLife(attributesOf(request.attributes), state, now);
+  return newLife(algorithm, attributesOf(request.attributes), state, now);
 }

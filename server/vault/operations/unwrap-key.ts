@@ -15,7 +15,7 @@ export const unwrapKey = handler(operation, async (invocation, { objects, provid
   const algorithm = algorithmName(template?.algorithm ?? 0);
   if (template === undefined || algorithm === undefined) throw new HsmError("INVALID_REQUEST", "as_key: say what key it becomes");
   const usage = newKeyUsage(algorithm, template.usage);
-  const life = newKeyLife(request, objects.now());
+  const life = newKeyLife(algorithm, request, objects.now());
   const keyId = template.keyId === "" ? newKeyId(Date.now()) : template.keyId;
   const unwrapping = await objects.open(grantOf(invocation), request.version, unwrapFailed);
   const key = wipeAfter(provider.unwrap(unwrapping, request.wrappedKey, wrapParams(request.mechanism, request.digest)), (material) =>

@@ -19,6 +19,14 @@ import type {
   WrapParams,
   Wrapper,
 } from "@keystead/crypto/mechanism";
+import {
+  HPKE,
+  HPKE_PSK,
+  digestMechanism,
+  encryptionMechanism,
+  signatureMechanism,
+  wrappingMechanism,
+} from "@keystead/contract/mechanism-names";
 import type { KdfName } from "@keystead/contract/kdfs";
 import type { KdfParams } from "@keystead/crypto/kdf/kdf";
 import { checkHpke, openHpke, sealHpke, type HpkeParams } from "@keystead/crypto/hpke";
@@ -74,6 +82,16 @@ export interface HpkeChoice extends Omit<HpkeParams, "psk"> {
 
 const unsupported = (key: OpenKey, what: string): HsmError =>
   new HsmError("MECHANISM_NOT_SUPPORTED", `${key.algorithm} keys do not ${what}`);
+
+/** Holds a key to the ways it may be used, before anything is done with it. @throws {HsmError} KEY_USAGE_FORBIDS */
+function requireWay(key: OpenKey, way: (algorithm: AlgorithmName) => string): void {
+  if (key.allowed === undefined) return;
+  const name = way(key.algorithm);
+  if (!key.allowed.includes(name)) throw new HsmError("KEY_USAGE_FORBIDS", `key '${key.keyId}' is not allowed to be used by ${name}`);
+}
+
+/** The one way that has the algorithm's name. */
+const plainWay = (algorithm: AlgorithmName): string => algorithm;
 
 /** Choices that make a cheap signature a costly one: what OpenSSL cannot do, and JavaScript does in its place. */
 const isSlowChoice = ({ scheme, deterministic }: SignatureParams): boolean => scheme === "prehash" || deterministic === true;
@@ -134,6 +152,7 @@ export class SoftwareProvider {
   }
 
   sign(key: OpenKey, data: Uint8Array, params: SignatureParams, run: Run): Buffer | Promise<Buffer> {
+    requireWay(key, (algorithm) => signatureMechanism(algorithm, params));
     const signer = this.#signer(key, "sign");
     if (this.#inline(signer, data, params, run)) return signer.sign(key.key, data, params);
     signer.check(params);
@@ -141,12 +160,14 @@ export class SoftwareProvider {
   }
 
   signDigest(key: OpenKey, digestValue: Uint8Array, params: SignatureParams, run: Run): Promise<Buffer> {
+    requireWay(key, (algorithm) => digestMechanism(algorithm, params));
     const signer = this.#signer(key, "sign");
     if (signer.signDigest === undefined) throw unsupported(key, "sign digests");
     return this.#heavy.run(run.principal, 1, async () => signer.signDigest?.(key.key, digestValue, params) as Promise<Buffer>);
   }
 
   verify(key: OpenKey, data: Uint8Array, signature: Uint8Array, params: SignatureParams, run: Run): boolean | Promise<boolean> {
+    requireWay(key, (algorithm) => signatureMechanism(algorithm, params));
     const signer = this.#signer(key, "verify");
     const publicKey = key.publicKey;
     if (publicKey === undefined) throw unsupported(key, "verify");
@@ -156,6 +177,7 @@ export class SoftwareProvider {
   }
 
   encrypt(key: OpenKey, plaintext: Uint8Array, params: CipherParams): { ciphertext: Buffer; nonce: Buffer } {
+    requireWay(key, (algorithm) => encryptionMechanism(algorithm, params));
     return this.#cipher(key, "encrypt").encrypt(key.publicKey ?? key.key, plaintext, params);
   }
 
@@ -173,11 +195,17 @@ export class SoftwareProvider {
 
   /** The caller wipes the plaintext. */
   decrypt(key: OpenKey, sealed: Ciphertext, params: CipherParams): Buffer {
+    requireWay(key, (algorithm) => encryptionMechanism(algorithm, params));
     return this.#cipher(key, "decrypt").decrypt(key.key, sealed, params);
   }
 
   /** The caller wipes the secret. */
   encapsulate(key: OpenKey, run: Run): { ciphertext: Buffer; secret: Buffer } | Promise<{ ciphertext: Buffer; secret: Buffer }> {
+    requireWay(key, plainWay);
+    return this.#encapsulate(key, run);
+  }
+
+  #encapsulate(key: OpenKey, run: Run): { ciphertext: Buffer; secret: Buffer } | Promise<{ ciphertext: Buffer; secret: Buffer }> {
     const kem = this.#kem(key, "encapsulate");
     const publicKey = key.publicKey;
     if (publicKey === undefined) throw unsupported(key, "encapsulate");
@@ -187,6 +215,11 @@ export class SoftwareProvider {
 
   /** The caller wipes the secret. */
   decapsulate(key: OpenKey, ciphertext: Uint8Array, run: Run): Buffer | Promise<Buffer> {
+    requireWay(key, plainWay);
+    return this.#decapsulate(key, ciphertext, run);
+  }
+
+  #decapsulate(key: OpenKey, ciphertext: Uint8Array, run: Run): Buffer | Promise<Buffer> {
     const kem = this.#kem(key, "decapsulate");
     if (kem.cost === "inline") return kem.decapsulate(key.key, ciphertext);
     return this.#heavy.run(run.principal, 1, () => kem.decapsulatePooled(key.key, ciphertext));
@@ -194,6 +227,7 @@ export class SoftwareProvider {
 
   /** The shared secret Z with the holder of `peerKey`, in any form a peer key has. The caller wipes it. */
   agree(key: OpenKey, peerKey: Uint8Array, run: Run): Buffer | Promise<Buffer> {
+    requireWay(key, plainWay);
     const agreer = key.mechanism.agreer;
     if (agreer === undefined) throw unsupported(key, "agree with a peer");
     const peer = agreer.peer(peerKey);
@@ -214,6 +248,7 @@ export class SoftwareProvider {
 
   /** The same from the bytes of a managed secret. The caller wipes the result. */
   async deriveFrom(key: OpenKey, derivation: Derivation, sizeBytes: number, run: Run): Promise<Buffer> {
+    requireWay(key, () => derivation.name);
     const { deriver } = key.mechanism;
     if (deriver === undefined) throw unsupported(key, "derive further keys");
     const secret = deriver.secretOf(key.key);
@@ -231,9 +266,10 @@ export class SoftwareProvider {
     choice: HpkeChoice,
     run: Run,
   ): Promise<{ encapsulatedKey: Buffer; ciphertext: Buffer }> {
+    requireWay(key, () => HPKE);
     return withPsk(choice, async (params) => {
       checkHpke(key.algorithm, params);
-      const { ciphertext: encapsulatedKey, secret } = await this.encapsulate(key, run);
+      const { ciphertext: encapsulatedKey, secret } = await this.#encapsulate(key, run);
       try {
         return { encapsulatedKey, ciphertext: sealHpke(key.algorithm, secret, plaintext, params) };
       } finally {
@@ -254,6 +290,7 @@ export class SoftwareProvider {
     choice: HpkeChoice,
     run: Run,
   ): Promise<Buffer> {
+    requireWay(key, () => HPKE);
     return withPsk(choice, async (params) => {
       checkHpke(key.algorithm, params);
       const { ciphertextBytes } = this.#kem(key, "receive HPKE messages");
@@ -272,7 +309,7 @@ export class SoftwareProvider {
   /** As {@link decapsulate}; an encapsulated key that is none is a message that does not open. */
   async #decapsulated(key: OpenKey, encapsulatedKey: Uint8Array, run: Run): Promise<Buffer> {
     try {
-      return await this.decapsulate(key, encapsulatedKey, run);
+      return await this.#decapsulate(key, encapsulatedKey, run);
     } catch (error) {
       if (error instanceof HsmError && error.code === "MECHANISM_PARAM_INVALID") throw decryptionFailed();
       throw error;
@@ -280,15 +317,18 @@ export class SoftwareProvider {
   }
 
   mac(key: OpenKey, data: Uint8Array, params: MacParams): { mac: Buffer; nonce: Buffer } {
+    requireWay(key, plainWay);
     return this.#macer(key).mac(key.key, data, params);
   }
 
   verifyMac(key: OpenKey, data: Uint8Array, mac: Uint8Array, params: MacParams): boolean {
+    requireWay(key, plainWay);
     return this.#macer(key).verify(key.key, data, mac, params);
   }
 
   /** Key material, encrypted under `key`. */
   wrap(key: OpenKey, material: Uint8Array, params: WrapParams): Buffer {
+    requireWay(key, (algorithm) => wrappingMechanism(algorithm, params));
     return this.#wrapper(key).wrap(key.publicKey ?? key.key, material, params);
   }
 
@@ -299,6 +339,7 @@ export class SoftwareProvider {
 
   /** The material behind `wrapped`; the caller wipes it. */
   unwrap(key: OpenKey, wrapped: Uint8Array, params: WrapParams): Buffer {
+    requireWay(key, (algorithm) => wrappingMechanism(algorithm, params));
     return this.#wrapper(key).unwrap(key.key, wrapped, params);
   }
 
@@ -346,6 +387,7 @@ export class SoftwareProvider {
 /** Does `use` with the bytes of the pre-shared key, which are wiped afterwards. */
 async function withPsk<T>({ pskKey, pskId, ...params }: HpkeChoice, use: (params: HpkeParams) => Promise<T>): Promise<T> {
   if (pskKey === undefined) return use(params);
+  requireWay(pskKey, () => HPKE_PSK);
   const { deriver } = pskKey.mechanism;
   if (deriver === undefined) throw unsupported(pskKey, "serve as a pre-shared key");
   const secret = deriver.secretOf(pskKey.key);
