@@ -52,6 +52,8 @@ test("the command line has every promised command", () => {
     "store verify",
     "namespaces create",
     "namespaces list",
+    "scripts upload",
+    "scripts simulate",
     "token mint",
     "config validate",
     "completion",

@@ -33,6 +33,7 @@ import { rewrap } from "./commands/rewrap.ts";
 import { unwrap } from "./commands/unwrap.ts";
 import { wrap } from "./commands/wrap.ts";
 import { rekey } from "./commands/rekey.ts";
+import { scripts } from "./commands/scripts.ts";
 import { seal } from "./commands/seal.ts";
 import { sign } from "./commands/sign.ts";
 import { signDigest } from "./commands/sign-digest.ts";
@@ -50,6 +51,7 @@ const REGISTER: readonly (readonly [heading: string, commands: readonly ((root: 
   ["Moving keys:", [wrap, unwrap, exportCommand, rewrap]],
   ["Without a key:", [hash, random]],
   ["Dual control:", [approvals]],
+  ["Who may do what:", [scripts]],
   ["Proof:", [audit, store, selftest]],
   ["This program:", [token, completion]],
 ];

@@ -22,6 +22,7 @@ import { CIPHER_OPERATIONS, type CipherOperations } from "./areas/ciphers.ts";
 import { ESTABLISHMENT_OPERATIONS, type EstablishmentOperations } from "./areas/establishment.ts";
 import { KEY_OPERATIONS, type KeyOperations } from "./areas/keys.ts";
 import { NAMESPACE_OPERATIONS, type NamespaceOperations } from "./areas/namespaces.ts";
+import { SCRIPT_OPERATIONS, type ScriptOperations } from "./areas/scripts.ts";
 import { SIGNATURE_OPERATIONS, type SignatureOperations } from "./areas/signatures.ts";
 import { TRANSFER_OPERATIONS, type TransferOperations } from "./areas/transfer.ts";
 import { VAULT_OPERATIONS, type VaultOperations } from "./areas/vault.ts";
@@ -56,6 +57,7 @@ const AREAS: Readonly<Record<string, Way>> = {
   ...AUDIT_OPERATIONS,
   ...VAULT_OPERATIONS,
   ...APPROVAL_OPERATIONS,
+  ...SCRIPT_OPERATIONS,
 };
 
 /** Everything a Keystead server can be asked. */
@@ -70,7 +72,8 @@ export interface Keystead
     NamespaceOperations,
     AuditOperations,
     VaultOperations,
-    ApprovalOperations {
+    ApprovalOperations,
+    ScriptOperations {
   /** A result per item, in order; an item's refusal is its result's `error`, not a thrown error. */
   batch(request: { readonly namespace?: string | undefined; readonly items: readonly BatchItem[] }): Promise<readonly BatchResult[]>;
   /** Ends the connection. */

@@ -58,6 +58,9 @@ export const PERMISSIONS = Object.freeze([
   "vault:unseal",
   "vault:seal",
   "vault:rekey",
+  // Policy scripts.
+  "script:read",
+  "script:update",
 ] as const);
 
 export type Permission = (typeof PERMISSIONS)[number];

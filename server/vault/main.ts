@@ -46,6 +46,8 @@ import { parseHeader, recordMacKeysOf, type UnsealSecret } from "./objects/hiera
 import { ListingCache, type ListReply } from "./operations/listing-cache.ts";
 import type { Context, StatusFacts } from "./operations/handler.ts";
 import { SoftwareProvider } from "./providers/software.ts";
+import { ScriptRunner } from "./scripts/runner.ts";
+import { ScriptGate } from "./scripts/script-gate.ts";
 import { filesystemStore } from "./stores/filesystem.ts";
 import { lockFolder } from "./stores/lock.ts";
 import { memoryStore } from "./stores/memory.ts";
@@ -130,6 +132,14 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
   });
   const limits = new RateLimits(config.limits.rates);
   const approvalsConfigured = approvalSettings(config.approvals);
+  const scripts = config.scripts.enabled
+    ? new ScriptRunner({
+        want: () => process.send?.({ kind: "want-scripts" }),
+        end: () => process.send?.({ kind: "end-scripts" }),
+        log,
+      })
+    : undefined;
+  const scriptGate = new ScriptGate({ runner: scripts, log, now });
   const measurements = new Measurements(config.histogramBuckets, limits);
   let integrity = "not verified yet";
   let selfTests: SelfTestReport | undefined;
@@ -161,6 +171,7 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
       return approvals;
     },
     provider,
+    scripts,
     listings,
     rsaPkcs1Decryption: config.rsaPkcs1Decryption,
     destruction: {
@@ -220,6 +231,7 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
       },
     });
     monitor.open({ vault, context: contextOf(vault, listings, approvals) });
+    scriptGate.open(vault);
     measurements.watch(vault, provider, authenticator, listings);
     await makeNamespaces(monitor, vault, config);
     countInBackground(vault)
@@ -337,7 +349,7 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
     authenticator,
     authorizer: new Authorizer(config.namespaces),
     limits,
-    gates: [(asked) => monitor.parts?.context.approvals.gate(asked)],
+    gates: [scriptGate.gate, (asked) => monitor.parts?.context.approvals.gate(asked)],
     log,
     closedContext: contextOf(undefined),
     observe: (operation, namespace, outcome, seconds) => measurements.operation(operation, namespace, outcome, seconds),
@@ -414,6 +426,7 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
     if (stopping) return;
     stopping = true;
     await peer?.drain();
+    scripts?.close();
     await closeParts();
     store.close();
     lock?.release();
@@ -421,9 +434,10 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
     // Written before the pipe closes: exit waits for nothing.
     process.stdout.write("", () => process.exit(0));
   };
-  process.on("message", (message: { kind: string }, handle: unknown) => {
+  process.on("message", (message: { kind: string; part?: string }, handle: unknown) => {
     if (message.kind === "drain") return void stop();
     if (message.kind !== "join" || !isPipe(handle)) return destroyHandle(handle);
+    if (message.part === "scripts") return scripts === undefined ? destroyHandle(handle) : scripts.join(handle);
     join_(handle, true);
   });
   process.on("disconnect", () => void stop());

@@ -32,6 +32,7 @@ import {
   SortOrder,
   Usage,
 } from "@keystead/contract/generated/hsm/hsm_pb";
+import { ScriptEngine } from "@keystead/contract/generated/hsm/scripts_pb";
 import { ERRORS, type ErrorCode } from "@keystead/contract/errors";
 import type { Operation } from "@keystead/contract/operation";
 import { OPERATIONS, operationByName } from "@keystead/contract/operations/register";
@@ -239,7 +240,15 @@ const VALID: Readonly<Record<string, (namespace: string) => object>> = {
     derivation: { function: Kdf.HKDF },
     asKey: { algorithm: Algorithm.Aes256Gcm },
   }),
+  UploadScript: () => ({ script: "policy", engine: ScriptEngine.LUA, source: POLICY }),
+  GetScript: () => ({ script: "policy" }),
+  ListScripts: () => ({}),
+  EnableScript: () => ({ script: "idle" }),
+  DisableScript: () => ({ script: "idle" }),
+  DeleteScript: () => ({ script: "policy" }),
+  SimulateScript: () => ({ script: "policy" }),
 };
+const POLICY = Buffer.from('function evaluate(context) return "allow" end');
 /** On a request that never was. */
 const VERDICT = { approvalId: "absent", approverKey: "0".repeat(64), signature: Buffer.alloc(64) };
 /**
@@ -282,9 +291,16 @@ const ONCE: Readonly<Record<string, readonly (readonly [operation: string, more:
   PurgeKey: [["DestroyKey", { delaySeconds: 0 }]],
   ApprovePurge: [["DestroyKey", { needsApproval: true }]],
 };
+/** Scripts that were made to be removed. */
+let doomedScripts = 0;
 
 /** A request of the operation that will be answered, for a key of its own where the operation uses one up. */
 async function answerable(operation: Operation): Promise<Record<string, unknown>> {
+  if (operation.name === "DeleteScript") {
+    doomedScripts += 1;
+    await given("UploadScript", { ...valid(row("UploadScript")), script: `doomed-${doomedScripts}` });
+    return { script: `doomed-${doomedScripts}` };
+  }
   const steps = ONCE[operation.name];
   if (steps === undefined) return valid(operation);
   const staged = operation.name === "ActivateKey" ? { state: KeyState.PRE_ACTIVATION } : {};
@@ -312,6 +328,8 @@ const REQUIRED: Readonly<Record<string, readonly string[]>> = {
   WrapKey: ["targetKeyId"],
   UnwrapKey: ["wrappedKey", "asKey"],
   ExportKey: ["recipientPublicKey"],
+  UploadScript: ["script", "engine", "source"],
+  SimulateScript: ["script"],
   GetApproval: ["approvalId"],
   ApproveRequest: ["approvalId", "approverKey", "signature"],
   DenyRequest: ["approvalId", "approverKey", "signature"],
@@ -332,6 +350,9 @@ before(async () => {
   bearer = { origin: server.api, ca: server.credential("ca.pem") };
   admin = { ...bearer, cert: server.credential("admin.pem"), key: server.credential("admin-key.pem") };
   for (const namespace of ["tenant-a", "tenant-b"]) await given("CreateNamespace", { namespace });
+  // "idle" is about a key that does not exist: while it is enabled it judges nothing here.
+  await given("UploadScript", valid(row("UploadScript")));
+  await given("UploadScript", { ...valid(row("UploadScript")), script: "idle", scope: { keyIds: ["nobody"] } });
   for (const namespace of ["", "tenant-a", "tenant-b"]) {
     for (const keyId of ["signer", "turning", "doomed"]) await given("GenerateKey", { namespace, keyId, algorithm: Algorithm.Ed25519 });
     await given("GenerateKey", { namespace, keyId: "curve", algorithm: Algorithm.EcdsaP256 });
@@ -524,7 +545,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   KeyAdmin: [...DAILY, ...AGREE, ...READ, ...FOR_GOOD, ...LET_OUT, "ListNamespaces", "GetStatus"],
   KeyUser: [...READ, ...AGREE, ...CRYPTO, "GetStatus"],
   Service: [...READ, ...ASK, ...CRYPTO, "SignDigest", ...ESTABLISH, "GetStatus"],
-  Auditor: [...READ, ...AGREE, "ListNamespaces", "GetAuditLog", "GetStatus"],
+  Auditor: [...READ, ...AGREE, "ListNamespaces", "GetAuditLog", "GetScript", "ListScripts", "SimulateScript", "GetStatus"],
 };
 const ALIASES: Readonly<Record<string, string>> = { admin: "Administrator", user: "KeyUser", operator: "Operator", auditor: "Auditor" };
 

@@ -62,6 +62,13 @@ import { overrideApproval } from "./override-approval.ts";
 import { registerApproverKey } from "./register-approver-key.ts";
 import { listApproverKeys } from "./list-approver-keys.ts";
 import { revokeApproverKey } from "./revoke-approver-key.ts";
+import { uploadScript } from "./upload-script.ts";
+import { getScript } from "./get-script.ts";
+import { listScripts } from "./list-scripts.ts";
+import { enableScript } from "./enable-script.ts";
+import { disableScript } from "./disable-script.ts";
+import { deleteScript } from "./delete-script.ts";
+import { simulateScript } from "./simulate-script.ts";
 
 /** Every operation, in the order of its number. */
 export const OPERATIONS: readonly Operation[] = Object.freeze([
@@ -125,6 +132,13 @@ export const OPERATIONS: readonly Operation[] = Object.freeze([
   registerApproverKey,
   listApproverKeys,
   revokeApproverKey,
+  uploadScript,
+  getScript,
+  listScripts,
+  enableScript,
+  disableScript,
+  deleteScript,
+  simulateScript,
 ] as unknown as Operation[]);
 
 const byNumber = new Map(OPERATIONS.map((row) => [row.number, row]));

@@ -73,6 +73,13 @@ const TABLE: Readonly<Record<string, string>> = {
   RegisterApproverKey: "A N O K U R",
   ListApproverKeys: "A N O K U S R",
   RevokeApproverKey: "A N O K U R",
+  UploadScript: "A",
+  GetScript: "A R",
+  ListScripts: "A R",
+  EnableScript: "A",
+  DisableScript: "A",
+  DeleteScript: "A",
+  SimulateScript: "A R",
 };
 const LETTERS: Readonly<Record<string, string>> = {
   Administrator: "A",

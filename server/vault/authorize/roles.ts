@@ -45,7 +45,7 @@ export const ROLES: Readonly<Record<string, readonly Permission[]>> = Object.fre
   KeyAdmin: [...KEYS, ...AGREE, "namespace:read", "status:view"],
   KeyUser: ["key:read", "key:delegate", ...CRYPTO, ...AGREE, "status:view"],
   Service: ["key:read", ...CRYPTO, ...ASK, "crypto:sign_digest", ...ESTABLISH, "status:view"],
-  Auditor: ["key:read", ...AGREE, "namespace:read", "audit:view", "policy:view", "status:view"],
+  Auditor: ["key:read", ...AGREE, "namespace:read", "audit:view", "policy:view", "script:read", "status:view"],
 } satisfies Record<string, readonly Permission[]>);
 
 const ALIASES: Readonly<Record<string, string>> = Object.freeze({

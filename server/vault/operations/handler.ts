@@ -5,6 +5,7 @@
  * returns its reply and, when it changes something, the prepared change, which becomes real with its audit event.
  */
 import type { DescMessage, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import { HsmError } from "@keystead/contract/errors";
 import type { Operation } from "@keystead/contract/operation";
 import type { ListReply, ListingCache } from "./listing-cache.ts";
 import type { SelfTestReport } from "@keystead/crypto/self-tests/run";
@@ -17,6 +18,7 @@ import type { RekeyProgress } from "../ceremonies/rekey.ts";
 import type { Documents } from "../objects/documents.ts";
 import type { Objects } from "../objects/objects.ts";
 import type { Run, SoftwareProvider } from "../providers/software.ts";
+import type { ScriptRunner } from "../scripts/runner.ts";
 
 /** A position in the audit log to read from, and what to look for. */
 export interface AuditQuery {
@@ -54,6 +56,8 @@ export interface Context {
   readonly documents: Documents;
   readonly approvals: Approvals;
   readonly provider: SoftwareProvider;
+  /** Runs policy scripts; undefined where the configuration says that none are run. */
+  readonly scripts: Pick<ScriptRunner, "prepare" | "decide"> | undefined;
   readonly listings: ListingCache<ListReply>;
   readonly rsaPkcs1Decryption: boolean;
   /** How long DestroyKey waits when nothing is said, and at least. */
@@ -136,4 +140,10 @@ export function grantOf(invocation: { readonly grant: Grant | undefined; readonl
 export function otherGrantOf(invocation: { readonly otherGrant?: Grant | undefined; readonly operation: Operation }): Grant {
   if (invocation.otherGrant === undefined) throw new TypeError(`${invocation.operation.name} uses a second key but its row names none`);
   return invocation.otherGrant;
+}
+
+/** What runs policy scripts. @throws {HsmError} OPERATION_NOT_SUPPORTED where none are run */
+export function scriptsOf({ scripts }: Context): NonNullable<Context["scripts"]> {
+  if (scripts === undefined) throw new HsmError("OPERATION_NOT_SUPPORTED", "policy scripts are not run here (scripts.enabled is false)");
+  return scripts;
 }

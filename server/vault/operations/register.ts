@@ -60,6 +60,13 @@ import { overrideApproval } from "./override-approval.ts";
 import { registerApproverKey } from "./register-approver-key.ts";
 import { listApproverKeys } from "./list-approver-keys.ts";
 import { revokeApproverKey } from "./revoke-approver-key.ts";
+import { uploadScript } from "./upload-script.ts";
+import { getScript } from "./get-script.ts";
+import { listScripts } from "./list-scripts.ts";
+import { enableScript } from "./enable-script.ts";
+import { disableScript } from "./disable-script.ts";
+import { deleteScript } from "./delete-script.ts";
+import { simulateScript } from "./simulate-script.ts";
 
 const LINES = [
   generateKey,
@@ -119,6 +126,13 @@ const LINES = [
   registerApproverKey,
   listApproverKeys,
   revokeApproverKey,
+  uploadScript,
+  getScript,
+  listScripts,
+  enableScript,
+  disableScript,
+  deleteScript,
+  simulateScript,
 ] as unknown as readonly Handler[];
 
 /** Handlers by operation number. */

@@ -41,6 +41,8 @@ export class ClockedVault {
   readonly retention = new Map<string, number>();
   /** What a test puts here is asked about each permitted request. */
   readonly gates: Gate[] = [];
+  /** Runs policy scripts, when a test puts something here before it opens the vault anew. */
+  scripts: Context["scripts"];
   /** Of requests that come by {@link Monitor.answer}; a test that wants others puts them here before it reopens. */
   limits = new RateLimits(UNLIMITED);
   authenticator!: Authenticator;
@@ -66,9 +68,14 @@ export class ClockedVault {
 
   static async open(store?: Store): Promise<ClockedVault> {
     const made = new ClockedVault(store);
+    await ClockedVault.begin(made);
+    return made;
+  }
+
+  /** Opens a vault that was made ready by its test, with the namespace "default". */
+  static async begin(made: ClockedVault): Promise<void> {
     await made.reopen();
     await made.ask(createNamespace, create(CreateNamespaceRequestSchema, { namespace: "default" }));
-    return made;
   }
 
   /** Ends the vault, if it runs, and opens it again: memory is forgotten, the store and the log are not. @param clean false = it crashes */
@@ -112,6 +119,7 @@ export class ClockedVault {
       documents: vault.documents,
       listings: new ListingCache<ListReply>(),
       provider: new SoftwareProvider(2),
+      scripts: this.scripts,
       rsaPkcs1Decryption: false,
       destruction: { delaySeconds: 7 * 86_400, minDelaySeconds: 0, graceSeconds: 86_400 },
       readAudit: () => Promise.reject(new TypeError("not in this vault")),
