@@ -83,9 +83,15 @@ export interface Keystead
 const DEFAULT_TIMEOUT_MS = 30_000;
 const rows = new Map(OPERATIONS.map((row) => [row.name, row]));
 
-/** Does the operation's request have a namespace that may be filled in? CreateNamespace names a new one instead. */
+/**
+ * Does the operation's request have a namespace that may be filled in? CreateNamespace names a new one instead; approvals
+ * are named by ids that are good everywhere.
+ */
 const takesNamespace = (row: Operation): boolean =>
-  row.scope !== "server" && row.name !== "CreateNamespace" && "namespace" in row.method.input.field;
+  row.scope !== "server" &&
+  row.name !== "CreateNamespace" &&
+  !row.permission.startsWith("approval:") &&
+  "namespace" in row.method.input.field;
 
 /**
  * A client for one server. Nothing is dialled before the first call.

@@ -24,7 +24,7 @@ import { VERSION } from "@keystead/contract/version";
 import { requireStrength, type StrengthRules } from "@keystead/crypto/password-strength";
 import { runSelfTests, type SelfTestReport } from "@keystead/crypto/self-tests/run";
 import type { Approvals } from "./approvals/approvals.ts";
-import { approvalSettings, heldRoles, openApprovals } from "./approvals/open-approvals.ts";
+import { approvalSettings, openApprovals } from "./approvals/open-approvals.ts";
 import { systemFiles } from "./audit/file-layer.ts";
 import { memoryFiles } from "./audit/memory-files.ts";
 import { readEvents } from "./audit/read.ts";
@@ -140,6 +140,7 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
       })
     : undefined;
   const scriptGate = new ScriptGate({ runner: scripts, log, now });
+  const authorizer = new Authorizer(config.namespaces);
   const measurements = new Measurements(config.histogramBuckets, limits);
   let integrity = "not verified yet";
   let selfTests: SelfTestReport | undefined;
@@ -222,7 +223,7 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
     const listings = new ListingCache<ListReply>();
     const approvals = openApprovals(approvalsConfigured, vault, log, {
       now,
-      rolesIn: heldRoles,
+      rolesIn: (principal, namespace) => [...authorizer.rolesOf(principal, namespace, "")],
       policyVersion: () => approvalsConfigured.version,
       recall: (requester) => (requester.id === LIFECYCLE.id ? LIFECYCLE : authenticator.recall(requester)),
       perform(operation, request, about) {
@@ -243,6 +244,7 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
         if (known.code === "INTEGRITY_FAILURE" && monitor.parts?.vault === vault) monitor.stop(known);
       });
     watchApprovals(vault, approvals);
+    measurements.watchApprovals(approvals);
     if (!vault.rekeying.complete) goOnWithRekey(vault);
     log.info("unsealed", { vaultId: vault.hierarchy.vaultId, created: vault.created, events: vault.log.sequence });
     verifyInBackground(vault).catch((error: unknown) => {
@@ -347,9 +349,9 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
 
   const monitor: Monitor = new Monitor({
     authenticator,
-    authorizer: new Authorizer(config.namespaces),
+    authorizer,
     limits,
-    gates: [scriptGate.gate, (asked) => monitor.parts?.context.approvals.gate(asked)],
+    gates: [authorizer.approvals, scriptGate.gate, (asked) => monitor.parts?.context.approvals.gate(asked)],
     log,
     closedContext: contextOf(undefined),
     observe: (operation, namespace, outcome, seconds) => measurements.operation(operation, namespace, outcome, seconds),

@@ -48,6 +48,8 @@ export interface Answer {
   readonly number: number | undefined;
   readonly detail: string | undefined;
   readonly requestId: string | undefined;
+  /** The pending request, where the answer names one. */
+  readonly approvalId: string | undefined;
   /** HTTP status; on gRPC and gRPC-Web it is always 200. */
   readonly status: number;
   /** google.rpc.Code, where the surface has one. */
@@ -120,16 +122,24 @@ const pathOf = (operation: Operation): string => `/hsm.HsmService/${operation.na
 const replyOf = (desc: DescMessage, bytes: Uint8Array): Reply =>
   toJson(desc, fromBinary(desc, bytes), { useProtoFieldName: true, alwaysEmitImplicit: true }) as Reply;
 
-const nothing = { reply: {}, code: undefined, number: undefined, detail: undefined, requestId: undefined, grpc: undefined } as const;
+const nothing = {
+  reply: {},
+  code: undefined,
+  number: undefined,
+  detail: undefined,
+  requestId: undefined,
+  approvalId: undefined,
+  grpc: undefined,
+} as const;
 
 /** hsm.ErrorDetail out of protobuf bytes. */
-function detailOf(bytes: Uint8Array): Pick<Answer, "code" | "number" | "detail" | "requestId"> {
-  const { code, number, detail, requestId } = fromBinary(ErrorDetailSchema, bytes);
-  return { code, number, detail, requestId };
+function detailOf(bytes: Uint8Array): Pick<Answer, "code" | "number" | "detail" | "requestId" | "approvalId"> {
+  const { code, number, detail, requestId, approvalId } = fromBinary(ErrorDetailSchema, bytes);
+  return { code, number, detail, requestId, approvalId: approvalId === "" ? undefined : approvalId };
 }
 
 /** hsm.ErrorDetail out of google.rpc.Status (details = 3: Any with value = 2). */
-function detailOfStatus(bytes: Uint8Array): Pick<Answer, "code" | "number" | "detail" | "requestId"> {
+function detailOfStatus(bytes: Uint8Array): Pick<Answer, "code" | "number" | "detail" | "requestId" | "approvalId"> {
   const field = (from: Uint8Array, wanted: number): Uint8Array => {
     const reader = new BinaryReader(from);
     while (reader.pos < reader.len) {
@@ -293,8 +303,8 @@ function snakeCase(value: JsonValue): JsonValue {
 
 function problemOf(body: Buffer): Partial<Answer> {
   try {
-    const { code, number, detail, request_id: requestId } = JSON.parse(body.toString("utf8")) as Reply;
-    return { code, number, detail, requestId };
+    const { code, number, detail, request_id: requestId, approval_id: approvalId } = JSON.parse(body.toString("utf8")) as Reply;
+    return { code, number, detail, requestId, approvalId };
   } catch {
     return {};
   }
@@ -304,7 +314,9 @@ function problemOf(body: Buffer): Partial<Answer> {
 export async function overRest(door: Door, method: string, path: string, body?: Uint8Array | string): Promise<Answer> {
   const answer = await http(door, method, path, body === undefined ? {} : { "content-type": "application/json" }, body);
   const text = JSON.stringify([answer.headers, answer.body.toString("latin1")]);
-  if (answer.status >= 300) return { ...nothing, ...problemOf(answer.body), ok: false, status: answer.status, text };
+  // 202: others must agree first, so nothing was done.
+  if (answer.status >= 300 || answer.status === 202)
+    return { ...nothing, ...problemOf(answer.body), ok: false, status: answer.status, text };
   return { ...nothing, ok: true, status: answer.status, text, reply: JSON.parse(answer.body.toString("utf8")) as Reply };
 }
 

@@ -30,7 +30,7 @@ async function settled(keystead: Keystead, approval: Approval): Promise<Approval
   let now = approval;
   for (const until = Date.now() + SETTLED_WITHIN_MS; (now.state === "approved" || now.state === "executing") && Date.now() < until;) {
     await sleep(LOOK_EVERY_MS);
-    now = (await keystead.getApproval({ approvalId: now.id })).approval;
+    now = (await keystead.getApproval({ approvalId: now.id, namespace: now.namespace })).approval;
   }
   return now;
 }
@@ -45,14 +45,14 @@ async function give(context: Context, options: Options, id: string, verdict: Ver
     throw usageError("--approver-key says which key made the signature");
   const key = options.key === undefined ? undefined : readApproverKey(options, shell);
   const keystead = await context.connect();
-  const subject = subjectOf((await keystead.getApproval({ approvalId: id })).approval);
+  const subject = subjectOf((await keystead.getApproval({ approvalId: id, namespace: context.options.namespace })).approval);
   await context.note(subjectText(context, subject));
   await confirm(`${verdict} this request?`, options.yes, shell);
   const signed =
     key === undefined
       ? { approverKey: options.approverKey as string, signature: signatureIn(options.signature as string, shell.cwd), reason }
       : signVerdict(key, subject, verdict, reason);
-  const { approval } = await send(keystead, { approvalId: id, ...signed });
+  const { approval } = await send(keystead, { approvalId: id, namespace: subject.namespace, ...signed });
   const now = await settled(keystead, approval);
   await context.print({ approval: now }, () => approvalText(context, now));
 }

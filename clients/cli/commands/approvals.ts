@@ -39,7 +39,7 @@ function list(parent: Command, run: Run): void {
       const keystead = await context.connect();
       const found: Approval[] = [];
       for (let pageToken: string | undefined; pageToken !== "";) {
-        const page = await keystead.listApprovals({ state, pageSize: PAGE, pageToken });
+        const page = await keystead.listApprovals({ namespace: context.options.namespace, state, pageSize: PAGE, pageToken });
         found.push(...page.approvals);
         pageToken = page.nextPageToken;
       }
@@ -64,7 +64,7 @@ function show(parent: Command, run: Run): void {
     body: async (context, options, [approvalId = ""]) => {
       const verdict = VERDICTS.find((name) => name === options.verdict);
       if (verdict === undefined) throw usageError(`--verdict is one of ${VERDICTS.join(", ")}`);
-      const { approval } = await (await context.connect()).getApproval({ approvalId });
+      const { approval } = await (await context.connect()).getApproval({ approvalId, namespace: context.options.namespace });
       if (options.bytes === true)
         return write(context.shell.stdout, statementBytes(subjectOf(approval), verdict as Verdict, options.reason ?? ""));
       if (options.evidence === true) return write(context.shell.stdout, `${JSON.stringify(evidenceOf(approval), null, 2)}\n`);
@@ -79,7 +79,7 @@ function cancel(parent: Command, run: Run): void {
     summary: "Take your own request back",
     examples: ["keystead approvals cancel 0197-..."],
     body: async (context, _options, [approvalId = ""]) => {
-      const { approval } = await (await context.connect()).cancelRequest({ approvalId });
+      const { approval } = await (await context.connect()).cancelRequest({ approvalId, namespace: context.options.namespace });
       await context.print({ approval }, () => approvalText(context, approval));
     },
   });
@@ -99,7 +99,11 @@ function result(parent: Command, run: Run): void {
     body: async (context, options, [approvalId = ""]) => {
       const { shell } = context;
       checkTarget(options, shell);
-      const { approval, result: answer, resultJson } = await (await context.connect()).getApproval({ approvalId, withResult: true });
+      const {
+        approval,
+        result: answer,
+        resultJson,
+      } = await (await context.connect()).getApproval({ approvalId, namespace: context.options.namespace, withResult: true });
       if (answer.length > 0 && options.out !== undefined) await writeTarget(options, [answer], shell);
       else if (resultJson !== "") await write(shell.stdout, `${resultJson}\n`);
       else if (answer.length > 0) {

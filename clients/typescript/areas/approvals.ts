@@ -67,6 +67,8 @@ export interface ListApprovalsResponse {
 
 export interface ApprovalAddress {
   readonly approvalId: string;
+  /** Where the request is, for callers whose rights are there alone. */
+  readonly namespace?: string | undefined;
 }
 
 export interface GetApprovalResponse {

@@ -5,6 +5,6 @@ export const approveRequest = operation({
   number: 312,
   method: HsmService.method.approveRequest,
   permission: "approval:decide",
-  scope: "server",
+  scope: "reach",
   effect: "change",
 });

@@ -5,6 +5,6 @@ export const cancelRequest = operation({
   number: 314,
   method: HsmService.method.cancelRequest,
   permission: "approval:cancel",
-  scope: "server",
+  scope: "reach",
   effect: "change",
 });

@@ -5,6 +5,6 @@ export const denyRequest = operation({
   number: 313,
   method: HsmService.method.denyRequest,
   permission: "approval:decide",
-  scope: "server",
+  scope: "reach",
   effect: "change",
 });

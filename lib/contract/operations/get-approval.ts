@@ -5,6 +5,6 @@ export const getApproval = operation({
   number: 311,
   method: HsmService.method.getApproval,
   permission: "approval:view",
-  scope: "server",
+  scope: "reach",
   effect: "read",
 });

@@ -5,6 +5,6 @@ export const overrideApproval = operation({
   number: 315,
   method: HsmService.method.overrideApproval,
   permission: "approval:override",
-  scope: "server",
+  scope: "reach",
   effect: "change",
 });

@@ -79,6 +79,8 @@ export interface ApprovalsOptions {
 /** A verdict as a request brings it. */
 export interface VerdictRequest extends GivenSignature {
   readonly approvalId: string;
+  /** The namespace that the caller's rights were looked for in; empty = wherever. */
+  readonly namespace: string;
   readonly approverKey: string;
   readonly reason: string;
 }
@@ -288,7 +290,7 @@ export class Approvals {
     let after: Approval | undefined;
     let evidence: EventApproval | undefined;
     const change = await documents.change([named(id)], () => {
-      const before = this.#visible(principal, id);
+      const before = this.#visible(principal, id, given.namespace);
       const subject = parseSubject(before.subject);
       const key = keys.get(given.approverKey);
       if (key === undefined) throw denied("there is no such approver key");
@@ -333,11 +335,11 @@ export class Approvals {
   }
 
   /** The requester takes a request back. @throws {HsmError} OBJECT_NOT_FOUND for everybody else; OBJECT_CHANGED */
-  async cancel(principal: Principal, id: string): Promise<Step> {
+  async cancel(principal: Principal, id: string, namespace: string): Promise<Step> {
     const { documents, now } = this.#options;
     let after: Approval | undefined;
     const change = await documents.change([named(id)], () => {
-      const before = this.#visible(principal, id);
+      const before = this.#visible(principal, id, namespace);
       if (before.requester.id !== principal.id) throw denied("only the requester can take a request back");
       after = withdrawn(before, now());
       return [{ ...named(id), value: after, material: EMPTY }];
@@ -359,8 +361,8 @@ export class Approvals {
   }
 
   /** One request. @throws {HsmError} OBJECT_NOT_FOUND when there is none within reach */
-  get(principal: Principal, id: string): Approval {
-    return this.#visible(principal, id);
+  get(principal: Principal, id: string, namespace: string): Approval {
+    return this.#visible(principal, id, namespace);
   }
 
   /** Those within reach, the oldest first. */
@@ -380,7 +382,7 @@ export class Approvals {
    */
   async result(principal: Principal, id: string): Promise<{ readonly bytes: Buffer; readonly change?: Change } | undefined> {
     const { documents } = this.#options;
-    const approval = this.#visible(principal, id);
+    const approval = this.#visible(principal, id, "");
     if (approval.requester.id !== principal.id || approval.result === undefined) return undefined;
     if (approval.result === "open") return { bytes: await documents.material("approval", id) };
     let bytes: Buffer | undefined;
@@ -492,19 +494,22 @@ export class Approvals {
     return found.value;
   }
 
-  #visible(principal: Principal, id: string): Approval {
+  #visible(principal: Principal, id: string, namespace: string): Approval {
     const approval = this.#options.documents.get<Approval>("approval", id)?.value;
-    if (approval === undefined || !this.#mayRead(principal, approval)) throw new HsmError("OBJECT_NOT_FOUND", "there is no such request");
+    const there = approval !== undefined && (namespace === "" || parseSubject(approval.subject).namespace === namespace);
+    if (!there || !this.#mayRead(principal, approval)) throw new HsmError("OBJECT_NOT_FOUND", "there is no such request");
     return approval;
   }
 
-  /** Everybody reads his own; others' are read by those who may decide or audit, within their reach. */
-  #mayRead({ id, permissions, namespaces }: Principal, approval: Approval): boolean {
-    if (approval.requester.id === id) return true;
+  /** Everybody reads his own; others' are read by those whose roles are asked for, and by who may decide or audit there. */
+  #mayRead(principal: Principal, approval: Approval): boolean {
+    if (approval.requester.id === principal.id) return true;
+    const { namespace, rules, override } = parseSubject(approval.subject);
+    const asked = new Set([...rules, ...(override === null ? [] : [override])].flatMap(({ roles }) => roles));
+    if (this.#options.rolesIn(principal, namespace).some((role) => asked.has(role))) return true;
+    const { permissions, namespaces } = principal;
     if (!permissions.has("approval:decide") && !permissions.has("audit:view")) return false;
-    if (namespaces === "all") return true;
-    const { namespace } = parseSubject(approval.subject);
-    return namespace !== "" && namespaces.has(namespace);
+    return namespaces === "all" || (namespace !== "" && namespaces.has(namespace));
   }
 }
 

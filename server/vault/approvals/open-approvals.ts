@@ -3,7 +3,6 @@ import { hash } from "node:crypto";
 import type { ApprovalsConfig } from "@keystead/contract/config";
 import { asHsmError } from "@keystead/contract/errors";
 import type { Logger } from "@keystead/contract/logging";
-import type { Principal } from "../authenticate/principal.ts";
 import type { Documents } from "../objects/documents.ts";
 import type { Objects } from "../objects/objects.ts";
 import { ApprovalRules } from "./approval-rules.ts";
@@ -29,10 +28,6 @@ export const approvalSettings = (config: ApprovalsConfig): ApprovalSettings => (
   keys: configuredKeys(config.approverKeys),
   version: `configuration:${hash("sha256", JSON.stringify(config), "hex").slice(0, 16)}`,
 });
-
-/** The roles of a principal whose namespaces all have the same: those within reach, and none elsewhere. */
-export const heldRoles = ({ roles, namespaces }: Principal, namespace: string): readonly string[] =>
-  namespaces === "all" || (namespace !== "" && namespaces.has(namespace)) ? roles : [];
 
 /** @param more what the other rooms have to say: who holds a role where, who somebody is now, and the monitor's entrance */
 export function openApprovals(

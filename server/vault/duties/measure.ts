@@ -5,6 +5,7 @@
  */
 import { MetricsRegistry, type Counter, type Histogram } from "@keystead/contract/metrics";
 import type { Operation } from "@keystead/contract/operation";
+import type { Approvals } from "../approvals/approvals.ts";
 import type { Authenticator } from "../authenticate/authenticate.ts";
 import type { OpenVault } from "../ceremonies/unseal.ts";
 import type { RateLimits } from "../limits/rate-limits.ts";
@@ -35,6 +36,7 @@ export class Measurements {
   #vault: OpenVault | undefined;
   #provider: SoftwareProvider | undefined;
   #authenticator: Authenticator | undefined;
+  #approvals: Pick<Approvals, "pending" | "counters"> | undefined;
   #listings: Pick<ListingCache<unknown>, "counters"> | undefined;
 
   /** @param buckets upper bounds in seconds; none = summaries alone */
@@ -84,6 +86,17 @@ export class Measurements {
       "Keys of which the log said that their policy will soon rotate them.",
       () => this.#vault?.objects.counters.rotationNotices ?? 0,
     );
+    registry.gauge("hsm_approvals_pending", "Requests that wait for approval.", () => this.#approvals?.pending() ?? 0);
+    registry.observedCounter(
+      "hsm_approvals_held_total",
+      "Requests that were held back until others agree.",
+      () => this.#approvals?.counters.held ?? 0,
+    );
+    registry.observedCounter(
+      "hsm_approval_overrides_total",
+      "Emergency overrides of approvals: each is an alarm.",
+      () => this.#approvals?.counters.overrides ?? 0,
+    );
     registry.observedCounter("hsm_auth_failures_total", "Credentials refused.", () => this.#authenticator?.counters.failures ?? 0);
     registry.observedCounter(
       "hsm_auth_jwt_failure_total",
@@ -114,6 +127,11 @@ export class Measurements {
     this.#vault = vault;
     this.#provider = provider;
     this.#authenticator = authenticator;
+  }
+
+  /** Looks at these approvals from now on. */
+  watchApprovals(approvals: Pick<Approvals, "pending" | "counters">): void {
+    this.#approvals = approvals;
   }
 
   /** Told of every finished operation. */

@@ -3,5 +3,5 @@ import { stepResult } from "./approval-message.ts";
 import { handler } from "./handler.ts";
 
 export const cancelRequest = handler(operation, async ({ principal, request }, { approvals }) =>
-  stepResult(await approvals.cancel(principal, request.approvalId)),
+  stepResult(await approvals.cancel(principal, request.approvalId, request.namespace)),
 );

@@ -10,7 +10,7 @@ import { createLogger, type Logger } from "@keystead/contract/logging";
 import type { Operation } from "@keystead/contract/operation";
 import { createNamespace } from "@keystead/contract/operations/create-namespace";
 import type { Approvals } from "../approvals/approvals.ts";
-import { approvalSettings, heldRoles, openApprovals } from "../approvals/open-approvals.ts";
+import { approvalSettings, openApprovals } from "../approvals/open-approvals.ts";
 import type { ChainedEvent } from "../audit/event.ts";
 import type { FileLayer } from "../audit/file-layer.ts";
 import { memoryFiles } from "../audit/memory-files.ts";
@@ -105,9 +105,10 @@ export class ClockedVault {
     );
     this.vault = vault;
     this.ledger = new RetentionLedger(this.files, "/data/retention-ledger", vault.hierarchy.auditMacKey);
+    const authorizer = new Authorizer({});
     this.approvals = openApprovals(approvalSettings(this.approvalsConfig), vault, this.log, {
       now: () => this.now,
-      rolesIn: heldRoles,
+      rolesIn: (principal, namespace) => [...authorizer.rolesOf(principal, namespace, "")],
       policyVersion: () => "1",
       recall: ({ id }) => this.people.get(id),
       perform: (operation, request, about) =>
@@ -136,7 +137,7 @@ export class ClockedVault {
     });
     this.monitor = new Monitor({
       authenticator: this.authenticator,
-      authorizer: new Authorizer({}),
+      authorizer,
       limits: this.limits,
       gates: [(asked) => passGates(this.gates, asked), (asked) => this.approvals.gate(asked)],
       log: this.log,
