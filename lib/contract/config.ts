@@ -159,6 +159,25 @@ export type UnsealConfig =
   | { readonly method: "passphrase"; readonly passphrase: SecretReference; readonly hmacKey: SecretReference | undefined }
   | { readonly method: "none" };
 
+/** How long keys with a tag are kept after their revocation. */
+export interface TagClass {
+  readonly tag: string;
+  readonly keepSeconds: number;
+}
+
+/** What a retention file says (server/setup/config/retention-file.ts). */
+export interface RetentionFile {
+  readonly defaultSeconds?: number;
+  readonly tags: readonly TagClass[];
+  readonly overrides: readonly {
+    readonly namespace?: string;
+    readonly keyId: string;
+    readonly version?: number;
+    readonly keepSeconds: number;
+  }[];
+  readonly namespaces: Readonly<Record<string, { readonly defaultSeconds?: number; readonly tags: readonly TagClass[] }>>;
+}
+
 /** What the vault gets. Paths are absolute. */
 export interface VaultConfig {
   readonly preset: Preset;
@@ -170,6 +189,8 @@ export interface VaultConfig {
     readonly cacheSizeBytes: number;
     readonly wal: boolean;
     readonly syncMode: SyncMode;
+    /** Times that a file is overwritten with random bytes before it is zeroed and removed. */
+    readonly shredIterations: number;
   };
   readonly audit: { readonly path: string; readonly syncMode: SyncMode };
   readonly unseal: UnsealConfig;
@@ -198,7 +219,10 @@ export interface VaultConfig {
     /** From ApprovePurge until the destruction is due. */
     readonly purgeGraceSeconds: number;
     /** How long keys are kept after their revocation, by tag. */
-    readonly retention: readonly { readonly tag: string; readonly keepSeconds: number }[];
+    readonly retention: readonly TagClass[];
+    /** The file that says more of it, and what it says; undefined until it was read. */
+    readonly retentionFilePath: string | undefined;
+    readonly retentionFile: RetentionFile | undefined;
     /** How often due activations, deactivations and destructions are looked for. */
     readonly intervalSeconds: number;
   };

@@ -13,7 +13,7 @@ import { dirname, join } from "node:path";
 import { create, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
 import { Inlet } from "@keystead/channel/inlet";
 import { Peer } from "@keystead/channel/peer";
-import type { VaultConfig } from "@keystead/contract/config";
+import type { RetentionFile, TagClass, VaultConfig } from "@keystead/contract/config";
 import { HsmError, asHsmError } from "@keystead/contract/errors";
 import { CreateNamespaceRequestSchema } from "@keystead/contract/generated/hsm/hsm_pb";
 import { createLogger } from "@keystead/contract/logging";
@@ -43,6 +43,7 @@ import { Measurements } from "./duties/measure.ts";
 import { RateLimits } from "./limits/rate-limits.ts";
 import { Monitor } from "./monitor.ts";
 import { parseHeader, recordMacKeysOf, type UnsealSecret } from "./objects/hierarchy.ts";
+import type { RetentionClasses, RetentionRules } from "./objects/retention.ts";
 import { ListingCache, type ListReply } from "./operations/listing-cache.ts";
 import type { Context, StatusFacts } from "./operations/handler.ts";
 import { SoftwareProvider } from "./providers/software.ts";
@@ -52,6 +53,7 @@ import { filesystemStore } from "./stores/filesystem.ts";
 import { lockFolder } from "./stores/lock.ts";
 import { memoryStore } from "./stores/memory.ts";
 import { sqliteStore } from "./stores/sqlite.ts";
+import { storeFiles } from "./stores/store-files.ts";
 import type { Store } from "./stores/store.ts";
 import { Trust } from "./trust.ts";
 import { refuseLinks, requireWalls } from "./walls.ts";
@@ -212,7 +214,7 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
       cacheSizeBytes: config.storage.cacheSizeBytes,
       now,
       newKeysStaged: config.approvals.newKeysStaged,
-      retention: new Map(config.lifecycle.retention.map(({ tag, keepSeconds }) => [tag, keepSeconds * 1000])),
+      retention: retentionRules(config.lifecycle),
       onLogStopped: (error) => {
         log.error("the audit log stopped", {}, error);
         monitor.stop(error);
@@ -450,6 +452,21 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
   process.send?.({ kind: "ready", phase: monitor.phase });
 }
 
+/** What configuration and retention file say together; for the same tag the file counts. */
+function retentionRules({ retention, retentionFile }: VaultConfig["lifecycle"]): RetentionRules {
+  const milliseconds = (classes: readonly TagClass[]) => classes.map(({ tag, keepSeconds }) => [tag, keepSeconds * 1000] as const);
+  const classes = ({ defaultSeconds, tags }: Pick<RetentionFile, "defaultSeconds" | "tags">): RetentionClasses => ({
+    ...(defaultSeconds === undefined ? {} : { keep: defaultSeconds * 1000 }),
+    tags: new Map(milliseconds(tags)),
+  });
+  const { overrides = [], namespaces = {}, ...general } = retentionFile ?? { tags: [] };
+  return {
+    ...classes({ ...general, tags: [...retention, ...general.tags] }),
+    overrides: overrides.map(({ keepSeconds, ...which }) => ({ ...which, keep: keepSeconds * 1000 })),
+    namespaces: new Map(Object.entries(namespaces).map(([name, own]) => [name, classes(own)])),
+  };
+}
+
 function openStore({ dataDir, storage }: VaultConfig, onTrouble: (error: unknown) => void): Store {
   switch (storage.backend) {
     case "memory":
@@ -458,7 +475,13 @@ function openStore({ dataDir, storage }: VaultConfig, onTrouble: (error: unknown
       mkdirSync(dirname(storage.sqlitePath), { recursive: true, mode: 0o700 });
       return sqliteStore({ path: storage.sqlitePath, wal: storage.wal, syncMode: storage.syncMode });
     case "filesystem":
-      return filesystemStore({ folder: dataDir, durable: storage.syncMode === "full", settleAfterMs: SETTLE_MS, onTrouble });
+      return filesystemStore({
+        folder: dataDir,
+        durable: storage.syncMode === "full",
+        settleAfterMs: SETTLE_MS,
+        onTrouble,
+        files: storeFiles(storage.shredIterations),
+      });
   }
 }
 

@@ -20,6 +20,7 @@ mkdirSync(join(folder, "data"));
 await ensureAuthority({ certPath: join(folder, "data/c.pem"), keyPath: join(folder, "data/k.pem") });
 copyFileSync(join(folder, "data/c.pem"), join(folder, "data/a.pem"));
 writeFileSync(join(folder, "data/k.json"), '{"keys":[]}');
+writeFileSync(join(folder, "data/retention.yaml"), "default_days: 1\n");
 
 /** Key, other keys it needs, value, how to see it, what is seen. */
 interface Row {
@@ -91,6 +92,7 @@ const ROWS: readonly Row[] = [
   ]),
   row("storage.cache_size_bytes", "4096", (c) => c.vault.storage.cacheSizeBytes, 4096),
   row("storage.wal_enabled", "false", (c) => c.vault.storage.wal, false),
+  row("storage.shred_iterations", "3", (c) => c.vault.storage.shredIterations, 3, ["storage.backend=filesystem"]),
   row("storage.sync_mode", "normal", (c) => [c.vault.storage.syncMode, c.vault.audit.syncMode], ["normal", "normal"]),
   row("security.audit_log_path", "log", (c) => c.vault.audit.path, join(folder, "log")),
   row("security.audit_sync_mode", "none", (c) => [c.vault.storage.syncMode, c.vault.audit.syncMode], ["full", "none"]),
@@ -153,6 +155,12 @@ const ROWS: readonly Row[] = [
   row("lifecycle.min_destruction_delay_seconds", "1d", (c) => c.vault.lifecycle.minDestructionDelaySeconds, 86_400),
   row("lifecycle.purge_grace_seconds", "2h", (c) => c.vault.lifecycle.purgeGraceSeconds, 7200),
   row("lifecycle.retention", "[{ tag: a, keep: 3d }]", (c) => c.vault.lifecycle.retention, [{ tag: "a", keepSeconds: 259_200 }]),
+  row("lifecycle.retention_file", "{data_dir}/retention.yaml", (c) => c.vault.lifecycle.retentionFile, {
+    defaultSeconds: 86_400,
+    tags: [],
+    overrides: [],
+    namespaces: {},
+  }),
   row("lifecycle.retention[].tag", "[{ tag: b, keep: 3d }]", (c) => c.vault.lifecycle.retention[0]?.tag, "b"),
   row("lifecycle.retention[].keep", "[{ tag: b, keep: 4d }]", (c) => c.vault.lifecycle.retention[0]?.keepSeconds, 345_600),
   row("lifecycle.interval_seconds", "2", (c) => c.vault.lifecycle.intervalSeconds, 2),

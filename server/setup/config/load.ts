@@ -13,6 +13,7 @@ import { type Layer, placeOfEffective } from "./layer.ts";
 import { type Mistake, dotted } from "./mistake.ts";
 import { PRESET_LAYERS } from "./presets.ts";
 import { missingFiles } from "./referenced-files.ts";
+import { readRetentionFile } from "./retention-file.ts";
 import { type Finding, brokenRules } from "./rules.ts";
 import { configSchema } from "./schema.ts";
 import type { KeyPath } from "./schema-walk.ts";
@@ -111,6 +112,13 @@ export function loadConfig(surroundings: Surroundings): Loaded {
   const config = effectiveConfig(merged.data, surroundings.cwd);
   for (const mistake of located([...brokenRules(merged.data), ...missingFiles(config, surroundings.env)])) {
     if (!mistakes.some(({ key }) => key === mistake.key)) mistakes.push(mistake);
+  }
+  const path = config.vault.lifecycle.retentionFilePath;
+  const retention = path === undefined ? undefined : readRetentionFile(path);
+  mistakes.push(...(retention?.mistakes ?? []));
+  if (mistakes.length === 0 && retention?.file !== undefined) {
+    const lifecycle = { ...config.vault.lifecycle, retentionFile: retention.file };
+    return { purpose, config: { ...config, vault: { ...config.vault, lifecycle } }, mistakes: [] };
   }
   return mistakes.length === 0 ? { purpose, config, mistakes: [] } : { purpose, config: undefined, mistakes };
 }

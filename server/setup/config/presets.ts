@@ -25,7 +25,14 @@ const BASE: Tree = {
     tls_reload_seconds: 60,
     client_auth: "required",
   },
-  storage: { backend: "sqlite", data_dir: "/var/lib/hsm", cache_size_bytes: 104_857_600, wal_enabled: true, sync_mode: "full" },
+  storage: {
+    backend: "sqlite",
+    data_dir: "/var/lib/hsm",
+    cache_size_bytes: 104_857_600,
+    wal_enabled: true,
+    sync_mode: "full",
+    shred_iterations: 0,
+  },
   security: {
     encryption_at_rest: true,
     encryption_algorithm: "aes256gcm",

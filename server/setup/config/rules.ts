@@ -172,7 +172,17 @@ const approvalNames: Rule = ({ approvals }) => {
   ];
 };
 
+/** Only a store whose files are ours can overwrite them. */
+const shredding: Rule = ({ storage: { backend, shred_iterations } }) =>
+  finding(
+    shred_iterations > 0 && (backend === "sqlite" || backend === "memory"),
+    "storage.shred_iterations",
+    backend === "memory" ? "nothing of the memory store is on a disk" : "SQLite moves what it writes, and zeroes what it deletes by itself",
+    "write 0, or storage.backend: filesystem",
+  );
+
 const RULES: readonly Rule[] = [
+  shredding,
   tlsInProduction,
   tlsFiles,
   clientAuth,

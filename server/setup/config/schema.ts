@@ -48,6 +48,10 @@ const storage = z.strictObject({
   cache_size_bytes: key(KIND.integer(0, 68_719_476_736), "Memory the store may use as a page cache, in bytes."),
   wal_enabled: key(KIND.boolean, "Whether the store uses a write-ahead log."),
   sync_mode: key(syncMode, "full: durable before the reply; normal: survives a crash of the process; none: neither."),
+  shred_iterations: key(
+    KIND.integer(0, 35),
+    "Times that a file of the filesystem store is overwritten with random bytes before it is zeroed and removed. SQLite zeroes what it deletes, and takes 0 only.",
+  ),
 });
 
 const security = z.strictObject({
@@ -170,6 +174,10 @@ const lifecycle = z.strictObject({
     z.array(retentionClass).meta({ expects: "a list of classes, each with tag and keep" }),
     "Retention classes: when a revoked key has been kept so long, its destruction is scheduled and waits for ApprovePurge.",
   ),
+  retention_file: key(
+    KIND.path,
+    "YAML or JSON file of further retention: default_days, tags, overrides by key and version, and what namespaces say of their own.",
+  ).optional(),
   interval_seconds: key(KIND.seconds, "How often due activations, deactivations and destructions are looked for; at least 1."),
 });
 

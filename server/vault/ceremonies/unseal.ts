@@ -15,6 +15,7 @@ import { createVault, openVault, parseHeader, type OpenHierarchy, type UnsealSec
 import { ObjectLocks } from "../objects/change.ts";
 import { Documents } from "../objects/documents.ts";
 import { Objects } from "../objects/objects.ts";
+import { NO_RETENTION, type RetentionRules } from "../objects/retention.ts";
 import { recordName, SERVER_SPACE } from "../objects/record.ts";
 import { VaultedRecords } from "../objects/vaulted-records.ts";
 import { Rekeying } from "./rekey.ts";
@@ -41,8 +42,8 @@ export interface UnsealOptions {
   readonly syncMode: SyncMode;
   readonly cacheSizeBytes: number;
   readonly now: () => number;
-  /** Milliseconds to keep revoked keys, by tag; no classes when left out. */
-  readonly retention?: ReadonlyMap<string, number>;
+  /** How long revoked keys are kept; for ever when left out. */
+  readonly retention?: RetentionRules;
   readonly newKeysStaged?: boolean;
   readonly onLogStopped: (error: HsmError) => void;
 }
@@ -96,7 +97,7 @@ export async function unseal(secret: UnsealSecret, options: UnsealOptions): Prom
     cacheSizeBytes: options.cacheSizeBytes,
     now: options.now,
     record: (action, writes) => recordAs(action === "FileKeys" ? "index" : "uses")(action, writes),
-    retention: options.retention ?? new Map(),
+    retention: options.retention ?? NO_RETENTION,
     newKeysStaged: options.newKeysStaged ?? false,
   });
   const rekeying = new Rekeying(store, hierarchy, objects, live);

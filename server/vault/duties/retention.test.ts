@@ -7,6 +7,7 @@ import { approvePurge } from "@keystead/contract/operations/approve-purge";
 import { cancelDestruction } from "@keystead/contract/operations/cancel-destruction";
 import { generateKey } from "@keystead/contract/operations/generate-key";
 import { getKey } from "@keystead/contract/operations/get-key";
+import { rotateKey } from "@keystead/contract/operations/rotate-key";
 import { revokeKey } from "@keystead/contract/operations/revoke-key";
 import { updateKey } from "@keystead/contract/operations/update-key";
 import { memoryFiles } from "../audit/memory-files.ts";
@@ -96,6 +97,32 @@ test("a destruction that was asked for is held off by a longer class and taken b
   await vault.ask(cancelDestruction, { keyId: "k" });
   assert.equal(await vault.pass(DAY), 0);
   assert.equal(await stateOf(vault, "k"), "revoked");
+});
+
+test("an older version that was revoked by itself ends alone, by an override of its own or by what counts for its key", async () => {
+  const vault = await ClockedVault.open();
+  vault.retentionRules = { keep: 90 * DAY, overrides: [{ keyId: "k", version: 2, keep: 10 * DAY }] };
+  await vault.reopen();
+  await vault.ask(generateKey, { keyId: "k", algorithm: Algorithm.HmacSha256 });
+  for (let version = 1; version < 4; version += 1) {
+    await vault.ask(rotateKey, { keyId: "k" });
+    if (version < 3) await vault.ask(revokeKey, { keyId: "k", version, reason: RevocationReason.SUPERSEDED });
+  }
+  const states = async (): Promise<string[]> =>
+    (await keyOf(vault, "k")).versions.map(({ state }) => enumSpelling(KeyStateSchema, state) ?? "");
+  assert.equal(await vault.pass(10 * DAY - 1), 0);
+  assert.equal(await vault.pass(1), 1);
+  assert.deepEqual(await states(), ["revoked", "purge_scheduled", "deactivated", "active"]);
+  assert.equal(await vault.pass(80 * DAY), 1);
+  assert.deepEqual(await states(), ["purge_scheduled", "purge_scheduled", "deactivated", "active"]);
+  await vault.ask(approvePurge, { keyId: "k", version: 2 }, ["Administrator"], "alice");
+  assert.equal(await vault.pass(DAY), 1);
+  assert.deepEqual(await states(), ["purge_scheduled", "destroyed", "deactivated", "active"]);
+  // The key itself, once it is revoked, is kept by the default; what waits already waits on.
+  await vault.ask(revokeKey, { keyId: "k", reason: RevocationReason.CESSATION_OF_OPERATION });
+  assert.equal(await vault.pass(90 * DAY - 1), 0);
+  assert.equal(await vault.pass(1), 1);
+  assert.equal(await stateOf(vault, "k"), "purge_scheduled");
 });
 
 test("a crash between a destruction and its line leaves the line to the next start", async () => {

@@ -6,7 +6,7 @@
  * done is read off the key's attributes when that time has come. It is made anew from the records at each unseal.
  */
 import type { KeyAttributes } from "./attributes.ts";
-import { retentionEnd, type RetentionClasses } from "./retention.ts";
+import { retentionEnd, versionRetentionEnd, type RetentionEnd, type RetentionRules } from "./retention.ts";
 import { excess, nextRotation, revocations } from "./rotation.ts";
 
 /** One step that is due, by the name of the operation that makes it. */
@@ -20,34 +20,35 @@ export interface DueStep {
 }
 
 /** Every step that a key will take by itself, in no order. */
-export function plannedSteps(attributes: KeyAttributes, classes: RetentionClasses): DueStep[] {
+export function plannedSteps(key: DueKey, attributes: KeyAttributes, rules: RetentionRules): DueStep[] {
   const { state, startDate, endDate, purge, versions } = attributes;
+  const kept = versions.flatMap((version) => destruction(version.version, versionRetentionEnd(key, attributes, version, rules)));
   switch (state) {
     case "pre_activation":
       // A key that would be past its end the moment it began stays staged.
       return startDate === undefined || (endDate !== undefined && endDate <= startDate)
-        ? purgesOf(versions)
-        : [{ operation: "ActivateKey", version: 0, at: startDate }, ...purgesOf(versions)];
+        ? [...purgesOf(versions), ...kept]
+        : [{ operation: "ActivateKey", version: 0, at: startDate }, ...purgesOf(versions), ...kept];
     case "active":
     case "suspended":
       return [
         ...(endDate === undefined ? [] : [{ operation: "DeactivateKey" as const, version: 0, at: endDate }]),
         ...purgesOf(versions),
+        ...kept,
         ...rotationOf(attributes),
       ];
     case "purge_scheduled":
       return purge === undefined || purge.needsApproval === true ? [] : [{ operation: "PurgeKey", version: 0, at: purge.at }];
     case "destroyed":
       return attributes.destruction === undefined ? [] : [{ operation: "attest", version: 0, at: attributes.destruction.destroyedAt }];
-    default: {
-      const end = retentionEnd(attributes, classes);
-      return [
-        ...purgesOf(versions),
-        ...(end === undefined ? [] : [{ operation: "DestroyKey" as const, version: 0, at: end.at, reason: `retention: ${end.tag}` }]),
-      ];
-    }
+    default:
+      return [...purgesOf(versions), ...kept, ...destruction(0, retentionEnd(key, attributes, rules))];
   }
 }
+
+/** What retention asks for. */
+const destruction = (version: number, end: RetentionEnd | undefined): DueStep[] =>
+  end === undefined ? [] : [{ operation: "DestroyKey", version, at: end.at, reason: `retention: ${end.because}` }];
 
 const purgesOf = (versions: KeyAttributes["versions"]): DueStep[] =>
   versions.flatMap(({ version, state, purge }) =>
@@ -83,10 +84,10 @@ export class DueIndex {
   readonly #next = new Map<string, DueKey & { readonly at: number }>();
   /** Notices that were given, by key: the version they were about. */
   readonly #noticed = new Map<string, number>();
-  readonly #classes: RetentionClasses;
+  readonly #rules: RetentionRules;
 
-  constructor(classes: RetentionClasses) {
-    this.#classes = classes;
+  constructor(rules: RetentionRules) {
+    this.#rules = rules;
   }
 
   /** What is known of a key now. */
@@ -100,7 +101,7 @@ export class DueIndex {
   /** The steps that are still to be taken: a notice is given once. */
   steps(namespace: string, keyId: string, attributes: KeyAttributes): DueStep[] {
     const noticed = this.#noticed.get(`${namespace}/${keyId}`);
-    return plannedSteps(attributes, this.#classes).filter(
+    return plannedSteps({ namespace, keyId }, attributes, this.#rules).filter(
       ({ operation, version }) => (operation !== "notice" && operation !== "attest") || version !== noticed,
     );
   }

@@ -42,7 +42,7 @@ import { loadMaterial, materialWrite, readMaterial, removal, storedMaterial } fr
 import { Namespaces, newNamespace, type NamespaceEntry } from "./namespaces.ts";
 import { newAttributes, versionOf } from "./new-attributes.ts";
 import type { RecordKey } from "./record.ts";
-import type { RetentionClasses } from "./retention.ts";
+import { NO_RETENTION, type RetentionRules } from "./retention.ts";
 import type { CurrentRecord, VaultedRecords } from "./vaulted-records.ts";
 
 interface Entry {
@@ -64,7 +64,7 @@ export interface ObjectsOptions {
   /** Every new key waits for its activation, whatever is asked for. */
   readonly newKeysStaged?: boolean;
   /** None when left out. */
-  readonly retention?: RetentionClasses;
+  readonly retention?: RetentionRules;
   /** Makes writes of the vault's own accord durable, with an event of this name. */
   readonly record: (action: string, writes: readonly RecordWrite[]) => Promise<void>;
 }
@@ -97,7 +97,7 @@ export class Objects {
     this.#options = options;
     this.#records = options.records;
     this.#locks = options.locks ?? new ObjectLocks();
-    this.#due = new DueIndex(options.retention ?? new Map());
+    this.#due = new DueIndex(options.retention ?? NO_RETENTION);
     this.#namespaces = new Namespaces(options.records, options.hierarchy, (...listed) => this.#due.listed(...listed));
     this.#maxEntries = Math.max(16, Math.floor(options.cacheSizeBytes / ENTRY_BYTES));
   }

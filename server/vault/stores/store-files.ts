@@ -23,6 +23,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { HsmError } from "@keystead/contract/errors";
+import { fillRandom } from "@keystead/crypto/random";
 import { FOLDER_SYNC, syncFolder } from "../folder-sync.ts";
 
 /** A journal that is being written. */
@@ -71,6 +72,37 @@ function openNoFollow(path: string, flags: number): number {
 function writeAll(fd: number, bytes: Buffer, position: number): void {
   for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done, bytes.length - done, position + done);
 }
+
+/**
+ * Overwrites a file where it lies: so many times with random bytes, then with zeros, each time to the device. What the
+ * device or the file system keeps of the former bytes elsewhere is out of reach.
+ */
+function overwrite(path: string, iterations: number): void {
+  const fd = openNoFollow(path, constants.O_WRONLY | constants.O_DSYNC);
+  try {
+    for (const pass of overwrites(fstatSync(fd).size, iterations)) writeAll(fd, pass, 0);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** What a file is overwritten with, one after the other. */
+export function* overwrites(size: number, iterations: number): Generator<Buffer> {
+  for (let done = 0; done < iterations; done += 1) yield fillRandom(Buffer.alloc(size));
+  yield Buffer.alloc(size);
+}
+
+/** Overwrites a file so often, and unlinks it; a file that is not there is no error. */
+const removing =
+  (iterations: number): StoreFiles["remove"] =>
+  (path) => {
+    try {
+      overwrite(path, iterations);
+      unlinkSync(path);
+    } catch (error) {
+      if (!absent(error)) throw error;
+    }
+  };
 
 /** The operating system's files. New files are 0600, new folders 0700. */
 export const systemStoreFiles: StoreFiles = {
@@ -121,19 +153,7 @@ export const systemStoreFiles: StoreFiles = {
     };
   },
   rename: renameSync,
-  remove(path) {
-    try {
-      const fd = openNoFollow(path, constants.O_WRONLY | constants.O_DSYNC);
-      try {
-        writeAll(fd, Buffer.alloc(fstatSync(fd).size), 0);
-      } finally {
-        closeSync(fd);
-      }
-      unlinkSync(path);
-    } catch (error) {
-      if (!absent(error)) throw error;
-    }
-  },
+  remove: removing(0),
   makeFolder(path) {
     mkdirSync(path, { recursive: true, mode: 0o700 });
     refuseLink(path);
@@ -151,3 +171,6 @@ export const systemStoreFiles: StoreFiles = {
     for (const name of [FOLDER_SYNC, `${FOLDER_SYNC}-journal`]) rmSync(join(path, name), { force: true });
   },
 };
+
+/** The same, where a file that is removed is overwritten with random bytes so many times before it is zeroed. */
+export const storeFiles = (shredIterations: number): StoreFiles => ({ ...systemStoreFiles, remove: removing(shredIterations) });

@@ -27,6 +27,7 @@ import { Monitor } from "../monitor.ts";
 import type { Context } from "../operations/handler.ts";
 import { ListingCache, type ListReply } from "../operations/listing-cache.ts";
 import { SoftwareProvider } from "../providers/software.ts";
+import { NO_RETENTION, type RetentionRules } from "../objects/retention.ts";
 import { memoryStore } from "../stores/memory.ts";
 import type { Store } from "../stores/store.ts";
 
@@ -38,7 +39,9 @@ export class ClockedVault {
   readonly store: Store;
   readonly files: FileLayer = memoryFiles();
   readonly #secret = randomBytes(32);
+  /** Retention classes by tag, and what else counts. */
   readonly retention = new Map<string, number>();
+  retentionRules: Partial<RetentionRules> = {};
   /** What a test puts here is asked about each permitted request. */
   readonly gates: Gate[] = [];
   /** Runs policy scripts, when a test puts something here before it opens the vault anew. */
@@ -96,7 +99,7 @@ export class ClockedVault {
         syncMode: "none",
         cacheSizeBytes: 1 << 20,
         now: () => this.now,
-        retention: this.retention,
+        retention: { ...NO_RETENTION, tags: this.retention, ...this.retentionRules },
         newKeysStaged: this.approvalsConfig.newKeysStaged,
         onLogStopped: (error) => {
           throw error;
