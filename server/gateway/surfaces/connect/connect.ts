@@ -6,6 +6,7 @@
  * @see https://connectrpc.com/docs/protocol
  */
 import { fromBinary, fromJson, toBinary, toJson, type DescMessage } from "@bufbuild/protobuf";
+import { wholeOf } from "@keystead/channel/payload";
 import { GRPC_CODES, HsmError } from "@keystead/contract/errors";
 import { parseStrictJson, type JsonValue } from "@keystead/contract/json";
 import { requestIdOf } from "../../evidence/evidence.ts";
@@ -105,11 +106,11 @@ async function unary(desk: Desk, own: OwnMethod | undefined, exchange: Exchange,
   if (types === undefined) throw new HsmError("OPERATION_NOT_SUPPORTED", "there is no such unary method");
   const deadlineMs = connectTimeoutMs(exchange.header("connect-timeout-ms"));
   const asJson = type.startsWith("application/json");
-  const body = await exchange.readBody(desk.bodyBytes);
-  const message = asJson ? messageOf(types.input, body) : body;
+  const body = await exchange.readPieces(desk.bodyBytes);
+  const message = asJson ? messageOf(types.input, wholeOf(body)) : body;
   const reply =
     operation === undefined
-      ? await onlyReply((own as OwnMethod).run(once(message), exchange))
+      ? await onlyReply((own as OwnMethod).run(once(wholeOf(message)), exchange))
       : await desk.forward(exchange, { operation, requestId, body: message, deadlineMs });
   const headers = { ...SAFE_HEADERS, "content-type": asJson ? "application/json" : "application/proto", "x-request-id": requestId };
   exchange.respond(200, headers, asJson ? jsonOf(types.output, reply) : reply);

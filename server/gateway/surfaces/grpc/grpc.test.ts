@@ -7,6 +7,7 @@ import { promisify } from "node:util";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { AnySchema, FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import * as grpc from "@grpc/grpc-js";
+import { piecesOf } from "@keystead/channel/payload";
 import { HsmError } from "@keystead/contract/errors";
 import { HealthCheckRequestSchema, HealthCheckResponseSchema } from "@keystead/contract/generated/grpc/health/v1/health_pb";
 import * as v1 from "@keystead/contract/generated/grpc/reflection/v1/reflection_pb";
@@ -117,6 +118,32 @@ test("a message of two mebibytes goes whole both ways, as many at once as one co
       assert.ok(plaintext.equals(response.ciphertext));
     }),
   );
+});
+
+test("what a request and its reply carried is zeros when they have been answered, large and small", async (context) => {
+  const gateway = await testGateway(
+    context,
+    { Encrypt: ({ plaintext }: EncryptRequest) => ({ ciphertext: plaintext }) },
+    { limits: { bodyBytes: 4 * 1024 * 1024 } },
+  );
+  const carried: Buffer[] = [];
+  const request = gateway.link.request.bind(gateway.link);
+  gateway.link.request = async (operation, payload, ...more) => {
+    carried.push(...piecesOf(payload));
+    const reply = await request(operation, payload, ...more);
+    carried.push(reply);
+    return reply;
+  };
+  const from = client(context, gateway);
+  for (const size of [100, 1024 * 1024]) {
+    const plaintext = Buffer.alloc(size, 0x5a);
+    const message = toBinary(EncryptRequestSchema, create(EncryptRequestSchema, { keyId: "k", plaintext }));
+    assert.ok(
+      plaintext.equals(fromBinary(EncryptResponseSchema, (await unary(from, "/hsm.HsmService/Encrypt", message)).reply).ciphertext),
+    );
+  }
+  assert.ok(carried.length > 10 && carried.reduce((sum, { length }) => sum + length, 0) > 2 * 1024 * 1024);
+  while (carried.some((bytes) => bytes.includes(0x5a))) await new Promise<void>((resolve) => setImmediate(resolve));
 });
 
 test("grpc-js gets an error with status, message, details, code and number", async (context) => {
