@@ -72,7 +72,7 @@ export class Outbox {
 
   /** Takes a frame back that has not left. @returns whether there was one */
   withdraw(type: FrameType, callId: number): boolean {
-    const place = this.#queue.findIndex((queued) => queued.type === type && queued.callId === callId);
+    const place = this.#queue.findIndex((waiting) => waiting.type === type && waiting.callId === callId);
     const [taken] = place === -1 ? [] : this.#queue.splice(place, 1);
     if (taken === undefined) return false;
     this.#queuedBytes -= HEADER_BYTES + taken.bytes;
