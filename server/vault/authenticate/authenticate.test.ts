@@ -18,7 +18,7 @@ import { HsmError } from "@keystead/contract/errors";
 import { Authenticator, ceremonyPrincipal, type AuthenticatorOptions } from "./authenticate.ts";
 import { parseAuthorities } from "./certificate.ts";
 import type { Principal } from "./principal.ts";
-import { parseKeySet } from "./token.ts";
+import { type LoadedKeySet, parseKeySet } from "./token.ts";
 
 const NOW = Date.parse("2026-06-01T12:00:00Z");
 const NOW_SECONDS = NOW / 1000;
@@ -480,4 +480,31 @@ test("no two ways of proving oneself make the same principal", async () => {
   ];
   assert.equal(new Set(ids).size, 4);
   assert.equal(createPublicKey(rsa.privateKey).type, "public");
+});
+
+test("who is recalled is who could come in now, with what he had and still has, and never with more", async () => {
+  const was = { id: "jwt:https://idp.example:alice", method: "token", roles: ["KeyUser", "Auditor"], namespaces: ["a", "b"] } as const;
+  const recalled = (keySets: readonly LoadedKeySet[], more: Partial<typeof was> = {}): readonly unknown[] | undefined => {
+    const found = authenticator({ keySets }).recall({ ...was, ...more });
+    return found === undefined ? undefined : [found.id, found.roles, found.namespaces === "all" ? "all" : [...found.namespaces]];
+  };
+  const set = (config: Partial<LoadedKeySet["config"]>): LoadedKeySet => ({ ...keySet(), config: { ...keySet().config, ...config } });
+  assert.deepEqual(recalled([set({ allowedRoles: ["KeyUser", "Administrator"], namespaces: ["*"] })]), [was.id, ["KeyUser"], ["a", "b"]]);
+  assert.deepEqual(recalled([set({ allowedRoles: ["KeyUser"], namespaces: ["b", "c"] })]), [was.id, ["KeyUser"], ["b"]]);
+  assert.deepEqual(recalled([set({ allowedRoles: ["Administrator"], namespaces: [] })]), [was.id, [], []]);
+  assert.equal(recalled([set({ issuer: "https://idp.example:alice" })]), undefined);
+  assert.equal(recalled([]), undefined);
+  assert.equal(recalled([set({})], { method: "certificate" as never }), undefined);
+
+  const binding = (principal: string, roles: readonly string[], namespaces: readonly string[]) => ({
+    match: { commonName: principal },
+    principal,
+    roles,
+    namespaces,
+  });
+  const certified = authenticator({ certificates: [binding("bob", ["KeyUser"], ["a"]), binding("bob", ["Auditor"], ["*"])] });
+  const bob = certified.recall({ id: "cert:bob", method: "certificate", roles: ["Auditor", "KeyAdmin"], namespaces: ["b"] });
+  assert.deepEqual([bob?.roles, [...(bob?.namespaces as ReadonlySet<string>)]], [["Auditor"], ["b"]]);
+  assert.equal(certified.recall({ id: "cert:eve", method: "certificate", roles: [], namespaces: "all" }), undefined);
+  assert.equal(certified.recall({ id: "ceremony:bob", method: "ceremony", roles: [], namespaces: "all" }), undefined);
 });

@@ -25,6 +25,12 @@ export interface AuthenticatorOptions {
   readonly now: () => number;
 }
 
+/** What a binding or a key set can give. */
+interface Source {
+  readonly roles: readonly string[];
+  readonly namespaces: readonly string[];
+}
+
 /** A principal as it was kept with a request that waited. */
 export interface RememberedPrincipal {
   readonly id: string;
@@ -113,27 +119,32 @@ export class Authenticator {
   }
 
   /**
-   * Somebody who was here before, as of now: what the bindings and key sets of now say of the same principal. Roles and
-   * namespaces of a token are those that it had, as far as its key set still grants them.
+   * Somebody who was here before, as of now: of the roles and namespaces that the principal had, those that the bindings or
+   * key sets of now still give. Nobody gains by having waited.
    *
    * @returns undefined when nobody can be this principal any more
    */
   recall({ id, method, roles, namespaces }: RememberedPrincipal): Principal | undefined {
     if (method === "development listener") return this.#development?.id === id ? this.#development : undefined;
-    if (method === "certificate") {
-      const binding = this.#options.certificates.find((one) => `cert:${one.principal}` === id);
-      return binding === undefined ? undefined : principal(id, method, binding.roles, binding.namespaces, FOREVER);
-    }
-    if (method !== "token") return undefined;
-    const keySet = this.#keySets.find(
-      ({ config }) => id.startsWith(`jwt:${config.issuer}:`) && !id.slice(`jwt:${config.issuer}:`.length).includes(":"),
-    )?.config;
-    if (keySet === undefined) return undefined;
-    const granted = new Set(keySet.allowedRoles.flatMap((role) => findRole(role) ?? []));
-    const kept = roles.flatMap((role) => findRole(role) ?? []).filter((role) => granted.has(role));
-    const all = keySet.namespaces.includes("*");
-    const reach = namespaces === "all" ? keySet.namespaces : namespaces.filter((name) => all || keySet.namespaces.includes(name));
-    return principal(id, method, kept, reach, FOREVER);
+    const sources = method === "certificate" ? this.#bindingsOf(id) : method === "token" ? this.#keySetsOf(id) : [];
+    if (sources.length === 0) return undefined;
+    const given = new Set(sources.flatMap((source) => source.roles.flatMap((role) => findRole(role) ?? [])));
+    const reach = new Set(sources.flatMap((source) => source.namespaces));
+    const kept = roles.flatMap((role) => findRole(role) ?? []).filter((role) => given.has(role));
+    const within = namespaces === "all" ? [...reach] : namespaces.filter((name) => reach.has("*") || reach.has(name));
+    return principal(id, method as Principal["method"], kept, within, FOREVER);
+  }
+
+  #bindingsOf(id: string): readonly Source[] {
+    return this.#options.certificates.filter((binding) => `cert:${binding.principal}` === id);
+  }
+
+  /** The key sets whose tokens can be of this principal; in an id the subject has no colon of its own. */
+  #keySetsOf(id: string): readonly Source[] {
+    return this.#keySets
+      .map(({ config }) => config)
+      .filter(({ issuer }) => id.slice(0, id.lastIndexOf(":")) === `jwt:${issuer}`)
+      .map(({ allowedRoles, namespaces }) => ({ roles: allowedRoles, namespaces }));
   }
 
   /** Remembered credentials that are still valid, by default namespace, for metrics. */
