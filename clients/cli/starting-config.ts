@@ -1,18 +1,61 @@
 /** The configuration file that `keystead init` writes: a production server with every place to fill in explained. */
+import { CRITICAL_PERMISSIONS } from "@keystead/client/names";
+import type { Administrator } from "./administrators.ts";
 
 export interface StartingConfig {
   /** Folder for data, keys and certificates; absolute. */
   readonly folder: string;
-  /** Common name of the administrator's client certificate. */
-  readonly administrator: string;
+  /** Folder of what the vault writes; absolute. */
+  readonly dataDir: string;
+  readonly administrators: readonly Administrator[];
+  /** What matters needs a second administrator. */
+  readonly dualControl: boolean;
 }
 
 const quoted = (text: string): string => JSON.stringify(text);
 
+/** Who may come in: by certificate where one was given, otherwise by the common name of whatever certificate the authority issues. */
+const bindings = ({ name, fingerprints }: Administrator): string =>
+  (fingerprints.length === 0
+    ? [`common_name: ${quoted(name)}`]
+    : fingerprints.map((fingerprint) => `fingerprint_sha256: ${quoted(fingerprint)}`)
+  )
+    .map(
+      (match) => `    - ${match}
+      principal: ${quoted(name)}
+      roles: [Administrator]
+      namespaces: ["*"]
+`,
+    )
+    .join("");
+
+const approvals = (administrators: readonly Administrator[], dualControl: boolean): string => {
+  const keys = administrators.flatMap(({ name, approverKeys }) =>
+    approverKeys.map((key) => `    - principal: ${quoted(`cert:${name}`)}\n      public_key: ${quoted(key)}\n`),
+  );
+  if (keys.length === 0 && !dualControl) return "";
+  const rules = dualControl
+    ? `  rules:
+    # What cannot be undone, what leaves, and who may do what: one administrator asks, another one agrees.
+    - name: two administrators
+      permissions: [${CRITICAL_PERMISSIONS.join(", ")}]
+      quorum: 1
+      roles: [Administrator]
+`
+    : "";
+  return `
+# Requests that others must agree to, by signatures of these public keys. See docs/operate/dual-control.md.
+approvals:
+${rules}  approver_keys:
+${keys.join("")}`;
+};
+
 /** The YAML text. `keystead config validate --config FILE` accepts it once the root secret and the certificates are in place. */
 export const startingConfig = ({
   folder,
-  administrator,
+  dataDir,
+  administrators,
+  dualControl,
 }: StartingConfig): string => `# Keystead configuration. Check it with: keystead config validate --config FILE
 # Every key can also be set by the environment: server.port is HSM_SERVER__PORT.
 preset: production
@@ -30,7 +73,7 @@ server:
 
 storage:
   backend: sqlite
-  data_dir: ${quoted(`${folder}/data`)}
+  data_dir: ${quoted(dataDir)}
   sync_mode: full      # nothing is acknowledged before it is durable
 
 security:
@@ -44,11 +87,7 @@ unseal:
 # Who the bearers of client certificates are.
 auth:
   certificates:
-    - common_name: ${quoted(administrator)}
-      principal: ${quoted(administrator)}
-      roles: [Administrator]
-      namespaces: ["*"]
-
+${administrators.map(bindings).join("")}${approvals(administrators, dualControl)}
 logging:
   level: info
   format: json

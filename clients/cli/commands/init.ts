@@ -2,13 +2,16 @@
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import { checkTarget, writeTarget } from "../byte-target.ts";
-import { leaf, type Run } from "../command-tree.ts";
+import { readAdministrators, requireTwo } from "../administrators.ts";
+import { collect, leaf, type Run } from "../command-tree.ts";
 import { startingConfig } from "../starting-config.ts";
 
 interface Options {
   readonly out: string;
   readonly folder: string;
-  readonly administrator: string;
+  readonly dataDir?: string;
+  readonly administrator?: readonly string[];
+  readonly dualControl?: boolean;
   readonly force?: boolean;
 }
 
@@ -19,19 +22,30 @@ export function init(root: Command, run: Run): void {
   leaf<Options>(root, run, {
     usage: "init",
     summary: "Write a configuration for a production server and say what is left to do",
-    notes: "To try Keystead on this machine no configuration is needed: `npm start` or `keystead dev`.",
-    examples: ["keystead init", "keystead init --out /etc/hsm/config.yaml --folder /var/lib/hsm --administrator alice"],
+    notes:
+      "An administrator is NAME, or NAME:FILE with her client certificate (PEM) or the public key (PEM) she signs approvals with;\ngive the option once for each. With --dual-control what matters needs a second administrator, so it takes two people or more.\nTo try Keystead on this machine no configuration is needed: `npm start` or `keystead dev`.",
+    examples: [
+      "keystead init",
+      "keystead init --out /etc/hsm/config.yaml --folder /var/lib/hsm --administrator alice",
+      "keystead init --dual-control --administrator alice:alice.crt --administrator alice:alice-approver.pub --administrator bob:bob.crt --administrator bob:bob-approver.pub",
+    ],
     options: (command) =>
       command
         .option("--out <file>", "configuration file to write", "keystead.yaml")
         .option("--folder <folder>", "where data, keys and certificates are kept", "keystead-data")
-        .option("--administrator <name>", "common name of the administrator's client certificate", "admin")
+        .option("--data-dir <folder>", "where the vault keeps its data (default: data in --folder)")
+        .option("--administrator <name[:file]>", "a first administrator (default: admin, by common name)", collect)
+        .option("--dual-control", "have a second administrator agree to what matters")
         .option("--force", "replace the file"),
     body: async (context, options) => {
       const { shell } = context;
       const folder = resolve(shell.cwd, options.folder);
+      const dataDir = options.dataDir === undefined ? `${folder}/data` : resolve(shell.cwd, options.dataDir);
+      const dualControl = options.dualControl === true;
+      const administrators = readAdministrators(options.administrator ?? ["admin"], shell.cwd);
+      if (dualControl) requireTwo(administrators);
       checkTarget(options, shell);
-      await writeTarget(options, [Buffer.from(startingConfig({ folder, administrator: options.administrator }), "utf8")], shell);
+      await writeTarget(options, [Buffer.from(startingConfig({ folder, dataDir, administrators, dualControl }), "utf8")], shell);
       const file = quoted(options.out);
       const secrets = `${folder}/unseal`;
       const steps = [
