@@ -2,7 +2,7 @@
  * Runs inside a process with the vault's flags and tries what a vault must not be able to do. Prints one JSON object:
  * attempt -> "done" when it worked, otherwise the code of the error that stopped it.
  *
- * Copied into a scratch root by vault-walls.test.ts, because the flags allow the vault's own code alone.
+ * Copied into a scratch root by run-probe.ts, because the flags allow the vault's own code alone.
  */
 import child_process from "node:child_process";
 import * as dgram from "node:dgram";
