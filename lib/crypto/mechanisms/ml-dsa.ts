@@ -2,7 +2,7 @@
  * ML-DSA-44, -65 and -87: pure signatures, with or without a context.
  *
  * Signatures are OpenSSL's, hedged: two over one message differ. HashML-DSA (FIPS 204 §5.4) is refused by name, because
- * Node cannot ask OpenSSL for it; the message is always given whole. Keys are kept as their 32-byte seed where there is
+ * Node cannot ask OpenSSL for it (docs/design/pre-hashed-signatures.md); the message is always given whole. Keys are kept as their 32-byte seed where there is
  * one; a key that comes expanded alone stays so.
  *
  * @see FIPS 204 §5.2, §5.3; RFC 9881 (PKCS#8: seed, expandedKey or both); PKCS#11 3.2 §6.67

@@ -85,6 +85,21 @@ test("every mistake is named with its line, and the server does not start", (t) 
   assert.match(missing.mistakes.map(sentence).join(), /\/nowhere\.yaml: the file cannot be read \(ENOENT\)/);
 });
 
+test("a hardware source that would have to be spoken to is refused by name", () => {
+  for (const path of ["/dev/tpm0", "/dev/tpmrm0", "tpm:0", "pkcs11:token=x", "/usr/lib/softhsm/libsofthsm2.so"]) {
+    const { mistakes } = loadConfig({
+      args: ["--preset", "development", "--set", `crypto.hardware_random=${path}`],
+      env: {},
+      cwd: tmpdir(),
+    });
+    assert.deepEqual(
+      mistakes.map(({ key }) => key),
+      ["crypto.hardware_random"],
+      path,
+    );
+  }
+});
+
 test("overwriting files before they are removed is refused by name where no file is the store's own", () => {
   for (const backend of ["sqlite", "memory"]) {
     const args = ["--preset", "development", "--set", "storage.shred_iterations=1", "--set", `storage.backend=${backend}`];

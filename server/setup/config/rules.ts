@@ -181,7 +181,24 @@ const shredding: Rule = ({ storage: { backend, shred_iterations } }) =>
     "write 0, or storage.backend: filesystem",
   );
 
+/** What is read like a file, and nothing that has to be spoken to. */
+const hardwareRandom: Rule = ({ crypto: { hardware_random: path = "" } }) => [
+  ...finding(
+    /^(tpm:|\/dev\/tpm)/.test(path),
+    "crypto.hardware_random",
+    "a TPM is spoken to, not read",
+    "write /dev/hwrng: Linux reads the TPM's random numbers through it (docs/operate/observe.md)",
+  ),
+  ...finding(
+    path.startsWith("pkcs11:") || /\.(so|dll|dylib)(\.|$)/.test(path),
+    "crypto.hardware_random",
+    "a PKCS#11 module is native code, and the vault loads none",
+    "name a device that can be read, such as /dev/hwrng",
+  ),
+];
+
 const RULES: readonly Rule[] = [
+  hardwareRandom,
   shredding,
   tlsInProduction,
   tlsFiles,
