@@ -75,7 +75,14 @@ test("dual control takes two people who can agree", () => {
 test("what init writes for two administrators is valid, names their certificates and keys, and no private key", async () => {
   const made = await runIn(
     { cwd: folder },
-    ...["init", "--out", "two.yaml", "--folder", "srv", "--data-dir", "elsewhere", "--dual-control"],
+    "init",
+    "--out",
+    "two.yaml",
+    "--folder",
+    "srv",
+    "--data-dir",
+    "elsewhere",
+    "--dual-control",
     ...["alice:alice.crt", "alice:alice.pub", "bob:bob.crt", "bob:bob.pub"].flatMap((one) => ["--administrator", one]),
   );
   assert.equal(made.exit, 0, made.err);
