@@ -36,16 +36,51 @@ export interface TlsFiles {
   readonly reloadSeconds: number;
 }
 
-/** A JWT key set file: a JWKS document, plus what tokens verified by it may claim. */
+/** A claim that a token must have, and what its value must be; a claim that is a list has it among its values. */
+export type BoundClaim = {
+  /** The claim's name, or a JSON pointer (RFC 6901) into the claims when it begins with a slash. */
+  readonly claim: string;
+} & ({ readonly oneOf: readonly (string | boolean)[] } | { readonly prefix: string });
+
+/** A JWT key set: a JWKS document of a file or a URL, plus what tokens verified by it may claim. */
 export interface JwtKeySet {
-  readonly path: string;
+  readonly path?: string;
+  readonly url?: string;
   readonly issuer: string;
   readonly audience: string;
   readonly leewaySeconds: number;
   /** Roles a token of this set may carry; any other role in a token is ignored. */
   readonly allowedRoles: readonly string[];
+  /** Claims its tokens must have beyond these. */
+  readonly boundClaims?: readonly BoundClaim[];
+  /** Roles that every token of this set has, whatever it claims. */
+  readonly roles?: readonly string[];
+  /** False when tokens without a `jti` count. */
+  readonly requireJti?: boolean;
   /** Namespaces a token of this set may reach; `["*"]` = all. A token's `namespaces` claim can only narrow this. */
   readonly namespaces: readonly string[];
+}
+
+/** An OpenID Connect provider, and who the bearers of its tokens are. */
+export interface OidcProvider {
+  readonly issuer: string;
+  /** Our client at the provider: the audience of its ID tokens. */
+  readonly clientId: string;
+  /** Audience of access tokens that count too. */
+  readonly audience?: string;
+  readonly leewaySeconds: number;
+  /** Claims that every token must have. */
+  readonly boundClaims: readonly BoundClaim[];
+  /** The first that fits counts, alone. */
+  readonly mappings: readonly (BoundClaim & { readonly roles: readonly string[]; readonly namespaces: readonly string[] })[];
+}
+
+/** How key sets that lie elsewhere are kept, in seconds. */
+export interface KeyFetchConfig {
+  readonly refreshSeconds: number;
+  readonly staleSeconds: number;
+  readonly unknownKidSeconds: number;
+  readonly timeoutSeconds: number;
 }
 
 /** Who a verified client certificate is. Exactly one of the match fields is set; each is compared whole. */
@@ -131,6 +166,18 @@ export interface ApprovalsConfig {
   readonly newKeysStaged: boolean;
 }
 
+/** What a connector gets: what it may reach. */
+export interface ConnectorConfig {
+  readonly name: "fetch";
+  readonly logLevel: LogLevel;
+  /** Origins that may be asked. */
+  readonly origins: readonly string[];
+  /** PEM file of authorities of servers, besides the system's. */
+  readonly caPath: string | undefined;
+  /** Addresses and CIDR ranges that may be dialled besides public ones. */
+  readonly allowedAddresses: readonly string[];
+}
+
 /** What the gateway gets. */
 export interface GatewayConfig {
   readonly preset: Preset;
@@ -199,6 +246,8 @@ export interface VaultConfig {
   readonly auth: {
     readonly keySets: readonly JwtKeySet[];
     readonly keySetReloadSeconds: number;
+    readonly keyFetch: KeyFetchConfig;
+    readonly oidcProviders: readonly OidcProvider[];
     readonly certificates: readonly CertificateBinding[];
     /** PEM file of the authorities; the vault checks the certificate chain again. */
     readonly caPath: string | undefined;
@@ -248,6 +297,8 @@ export interface LoggingConfig {
 export interface EffectiveConfig {
   readonly gateway: GatewayConfig;
   readonly vault: VaultConfig;
+  /** Connectors that the configuration needs; a default installation needs none. */
+  readonly connectors: readonly ConnectorConfig[];
   readonly logging: LoggingConfig;
   /** Lines to show the operator once the server is ready (development preset: where the credentials are). */
   readonly notices: readonly string[];

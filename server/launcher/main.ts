@@ -5,6 +5,7 @@
  *
  *      setup (once) ─► effective configuration
  *      vault ◄─ fd 3 ─► gateway          joined by passing one end of a pipe this process made
+ *      vault ◄─ pipe ─► side parts       such as connectors, when the configuration needs them (side-part.ts)
  *
  * @see ARCHITECTURE.md "Joining"
  */
@@ -16,9 +17,9 @@ import type { Socket } from "node:net";
 import type { Readable } from "node:stream";
 import { LogWriter, type LoggingConfig } from "./log-writer.ts";
 import { FIRST_PASSED, confined, pipeOf, startPart, type PartOptions } from "./part.ts";
-import { USERS, giveFile, giveFolder, letThrough, readableByOthers, showFile } from "./users.ts";
 import { SidePart } from "./side-part.ts";
-import { SETUP_FLAGS, gatewayFlags, scriptsFlags, vaultFlags } from "./walls.ts";
+import { USERS, giveFile, giveFolder, letThrough, readableByOthers, showFile } from "./users.ts";
+import { SETUP_FLAGS, connectorFlags, gatewayFlags, scriptsFlags, vaultFlags } from "./walls.ts";
 
 /** What this process reads of the effective configuration; the rest is passed on unread. */
 interface Effective {
@@ -33,10 +34,11 @@ interface Effective {
     readonly scripts: { readonly enabled: boolean };
     readonly auth: {
       readonly caPath?: string;
-      readonly keySets: readonly { readonly path: string }[];
+      readonly keySets: readonly { readonly path?: string }[];
       readonly revocation: { readonly crlPaths: readonly string[] };
     };
   };
+  readonly connectors: readonly { readonly name: string; readonly caPath?: string }[];
   readonly logging: LoggingConfig;
   readonly notices: readonly string[];
 }
@@ -82,7 +84,7 @@ function openHardware(path: string | undefined): number | undefined {
   }
 }
 
-function run({ gateway: gatewayConfig, vault: vaultConfig, logging, notices }: Effective): void {
+function run({ gateway: gatewayConfig, vault: vaultConfig, connectors: connectorConfigs, logging, notices }: Effective): void {
   const log = new LogWriter(logging);
   const say = (level: string, message: string, fields: Record<string, string | number> = {}): void =>
     log.write(JSON.stringify({ time: new Date().toISOString(), level, part: "launcher", message, ...fields }));
@@ -98,7 +100,7 @@ function run({ gateway: gatewayConfig, vault: vaultConfig, logging, notices }: E
   const named = (kind: string): string[] =>
     secrets.filter((reference) => reference.startsWith(`${kind}:`)).map((reference) => reference.slice(kind.length + 1));
   const vaultFiles = [
-    ...vaultConfig.auth.keySets.map(({ path }) => path),
+    ...vaultConfig.auth.keySets.flatMap(({ path }) => path ?? []),
     ...(vaultConfig.auth.caPath === undefined ? [] : [vaultConfig.auth.caPath]),
     ...vaultConfig.auth.revocation.crlPaths,
     ...named("file"),
@@ -165,6 +167,7 @@ function run({ gateway: gatewayConfig, vault: vaultConfig, logging, notices }: E
     letThrough(vaultConfig.dataDir);
     for (const file of [...tlsFiles, ...vaultFiles]) letThrough(dirname(file));
     for (const file of [...vaultFiles.filter((path) => !named("file").includes(path)), ...tlsFiles]) showFile(file);
+    for (const { caPath } of connectorConfigs) if (caPath !== undefined) showFile(caPath);
     if (gatewayConfig.tls !== undefined) giveFile(gatewayConfig.tls.keyPath, USERS.gateway);
   }
 
@@ -173,26 +176,40 @@ function run({ gateway: gatewayConfig, vault: vaultConfig, logging, notices }: E
   const ready = new Set<string>();
   const failures = { vault: 0, gateway: 0 };
 
+  /** A part that works for the vault alone; it ends with it. */
+  const sidePart = (
+    name: string,
+    part: "connector" | "scripts",
+    { flags, config: told }: { readonly flags: readonly string[]; readonly config?: object },
+  ): SidePart =>
+    new SidePart({
+      options: {
+        name,
+        node: process.execPath,
+        main: join(ROOT, `server/${part}/main.ts`),
+        flags,
+        env: {},
+        user: ownUsers ? USERS[part] : undefined,
+        descriptors: [],
+        onLine: (line) => log.write(line),
+      },
+      ...(told === undefined ? {} : { config: told }),
+      join: (pipe) => {
+        if (vault?.connected === true) vault.send({ kind: "join", part: name }, pipe);
+        else pipe.destroy();
+      },
+      say,
+    });
   // Runs from when the vault first has a script to ask.
-  const scripts = !vaultConfig.scripts.enabled
-    ? undefined
-    : new SidePart({
-        options: {
-          name: "scripts",
-          node: process.execPath,
-          main: join(ROOT, "server/scripts/main.ts"),
-          flags: scriptsFlags(ROOT),
-          env: {},
-          user: ownUsers ? USERS.scripts : undefined,
-          descriptors: [],
-          onLine: (line) => log.write(line),
-        },
-        join: (pipe) => {
-          if (vault?.connected === true) vault.send({ kind: "join", part: "scripts" }, pipe);
-          else pipe.destroy();
-        },
-        say,
-      });
+  const scripts = vaultConfig.scripts.enabled ? sidePart("scripts", "scripts", { flags: scriptsFlags(ROOT) }) : undefined;
+  // Run from when the vault listens.
+  const connectors = connectorConfigs.map((one) =>
+    sidePart(`connector ${one.name}`, "connector", {
+      flags: connectorFlags(ROOT, one.caPath === undefined ? [] : [one.caPath]),
+      config: one,
+    }),
+  );
+  const sideParts = [...connectors, ...(scripts === undefined ? [] : [scripts])];
 
   const start = (name: "vault" | "gateway", pipe: Socket | undefined, extraEnv: Readonly<Record<string, string>> = {}): ChildProcess => {
     const options = name === "vault" ? vaultOptions : gatewayOptions;
@@ -205,6 +222,7 @@ function run({ gateway: gatewayConfig, vault: vaultConfig, logging, notices }: E
       if (message.kind === "peer-ended" && name === "vault" && !stopping) gateway?.kill("SIGKILL");
       if (message.kind !== "ready") return;
       ready.add(name);
+      if (name === "vault" && !stopping) for (const part of connectors) part.want();
       say("info", `${name} is ready`, {
         ...(message.phase === undefined ? {} : { phase: message.phase }),
         ...(message.addresses === undefined ? {} : { addresses: JSON.stringify(message.addresses) }),
@@ -217,7 +235,7 @@ function run({ gateway: gatewayConfig, vault: vaultConfig, logging, notices }: E
       ready.delete(name);
       if (name === "vault") {
         vault = undefined;
-        scripts?.release();
+        for (const part of sideParts) part.release();
       } else gateway = undefined;
       if (stopping) return;
       if (name === "vault" && code === EXIT_CONFIG) return void stop(EXIT_CONFIG);
@@ -286,7 +304,7 @@ function run({ gateway: gatewayConfig, vault: vaultConfig, logging, notices }: E
     stopping = true;
     await ended(gateway, DRAIN_GATEWAY_MS);
     await ended(vault, DRAIN_VAULT_MS);
-    scripts?.release();
+    for (const part of sideParts) part.release();
     say("info", "stopped");
     await log.flush();
     process.exit(code);

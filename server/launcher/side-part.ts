@@ -10,6 +10,8 @@ import { pipeOf, startPart, type PartOptions } from "./part.ts";
 
 export interface SidePartOptions {
   readonly options: PartOptions;
+  /** What the part is told first, besides its pipe. */
+  readonly config?: object;
   /** Hands the vault its end of the pipe. */
   readonly join: (pipe: Socket) => void;
   readonly say: (level: string, message: string, fields?: Record<string, string | number>) => void;
@@ -60,7 +62,7 @@ export class SidePart {
 
   #start(): void {
     this.#waiting = undefined;
-    const { options, join, say } = this.#about;
+    const { options, config, join, say } = this.#about;
     const child = startPart(options, undefined);
     const startedAt = Date.now();
     this.#child = child;
@@ -78,6 +80,7 @@ export class SidePart {
       say(asked ? "info" : "error", `${options.name} ended; it is started again`, { code: code ?? 0, signal: signal ?? "", delayMs });
       this.#waiting = setTimeout(() => this.#start(), delayMs);
     });
+    if (config !== undefined) child.send({ kind: "start", config });
     join(pipeOf(child));
   }
 }

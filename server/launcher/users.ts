@@ -14,9 +14,10 @@ export interface PartUser {
 }
 
 /** One number for user and group; 61184 to 65519 is systemd's dynamic range. */
-export const USERS: Readonly<Record<"vault" | "gateway" | "scripts", PartUser>> = Object.freeze({
+export const USERS: Readonly<Record<"vault" | "gateway" | "connector" | "scripts", PartUser>> = Object.freeze({
   vault: { uid: 61501, gid: 61501 },
   gateway: { uid: 61502, gid: 61502 },
+  connector: { uid: 61503, gid: 61503 },
   scripts: { uid: 61504, gid: 61504 },
 });
 

@@ -75,6 +75,11 @@ export function scriptsFlags(root: string): string[] {
   return [...SHARED, `--stack-size=${SCRIPT_STACK_KIB}`, ...readable.map((path) => `--allow-fs-read=${root}/${path}`)];
 }
 
+/** The network, its own code and the authorities it trusts; nothing to write, no data folder. */
+export function connectorFlags(root: string, files: readonly string[]): string[] {
+  return [...SHARED, "--allow-net", ...code(root, "connector"), ...files.map((file) => `--allow-fs-read=${file}`)];
+}
+
 /**
  * Setup reads and writes where the configuration says and ends. It runs without the permission model, under which Node
  * has no fsync: the keys it makes must survive a power failure.

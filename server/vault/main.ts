@@ -46,6 +46,7 @@ import { parseHeader, recordMacKeysOf, type UnsealSecret } from "./objects/hiera
 import type { RetentionClasses, RetentionRules } from "./objects/retention.ts";
 import { ListingCache, type ListReply } from "./operations/listing-cache.ts";
 import type { Context, StatusFacts } from "./operations/handler.ts";
+import { ConnectorLine } from "./outside/connector-line.ts";
 import { SoftwareProvider } from "./providers/software.ts";
 import { ScriptRunner } from "./scripts/runner.ts";
 import { ScriptGate } from "./scripts/script-gate.ts";
@@ -123,11 +124,13 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
   const store = openStore(config, (error) => log.error("the key store's files cannot be brought up to date", {}, error));
   const files = inMemory ? memoryFiles() : systemFiles;
   const provider = new SoftwareProvider(config.limits.poolJobs);
-  const trust = new Trust(config.auth, log);
+  const connector = new ConnectorLine();
+  const trust = new Trust(config.auth, log, connector);
   const authenticator = new Authenticator({
     authorities: trust.authorities(),
     certificates: config.auth.certificates,
     revocation: trust.revocation,
+    unknownKey: trust.unknownKey,
     keySets: trust.keySets(),
     developmentPrincipal: config.auth.developmentPrincipal,
     now,
@@ -442,6 +445,7 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
     if (message.kind === "drain") return void stop();
     if (message.kind !== "join" || !isPipe(handle)) return destroyHandle(handle);
     if (message.part === "scripts") return scripts === undefined ? destroyHandle(handle) : scripts.join(handle);
+    if (message.part === "connector fetch") return connector.join(handle);
     join_(handle, true);
   });
   process.on("disconnect", () => void stop());

@@ -131,8 +131,9 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   // Ceremonies are rows of the operation table too: they take the shape of a handler, and no handler.
   ceremonies: ["audit", "objects", "operations/handler.ts"],
   duties: ["audit", "objects"],
-  "trust.ts": ["authenticate", "duties"],
   approvals: ["objects"],
+  "trust.ts": ["authenticate", "duties", "outside"],
+  outside: [],
   // Of a grant the monitor only learns afterwards what it opened.
   "monitor.ts": ["authenticate", "authorize", "operations", "audit", "grant.ts", "gate.ts", "objects/change.ts"],
 };
@@ -146,7 +147,7 @@ test("the rooms of the vault use one another in the directions of the design", (
   assert.deepEqual(wrong.map(told), []);
 });
 
-test("no process part but the launcher starts processes, and only the gateway opens the network", () => {
+test("no process part but the launcher starts processes, and only gateway and connector open the network", () => {
   const users = (...modules: string[]): string[] => [
     ...new Set(IMPORTS.filter(({ target, typeOnly }) => !typeOnly && modules.includes(target)).map(({ file }) => file)),
   ];
@@ -154,12 +155,12 @@ test("no process part but the launcher starts processes, and only the gateway op
     users("node:child_process")
       .filter((file) => !file.startsWith("clients/"))
       .sort(),
-    ["server/launcher/main.ts", "server/launcher/part.ts", "server/scripts/main.ts", "server/vault/main.ts"],
+    ["server/connector/main.ts", "server/launcher/main.ts", "server/launcher/part.ts", "server/scripts/main.ts", "server/vault/main.ts"],
   );
   assert.deepEqual(users("node:worker_threads", "node:cluster", "node:vm", "node:wasi", "node:inspector", "node:repl"), []);
   assert.deepEqual(
     users("node:http", "node:https", "node:http2", "node:tls", "node:dgram", "node:dns").filter(
-      (file) => !file.startsWith("server/gateway/") && !file.startsWith("clients/"),
+      (file) => !file.startsWith("server/gateway/") && !file.startsWith("server/connector/") && !file.startsWith("clients/"),
     ),
     [],
   );

@@ -25,6 +25,7 @@ export const PACKAGES: Readonly<Record<string, { readonly folder: string; readon
     ],
   },
   "@keystead/scripts": { folder: "server/scripts", mayImport: ["@keystead/contract", "@keystead/channel", "wasmoon"] },
+  "@keystead/connector": { folder: "server/connector", mayImport: ["@keystead/contract", "@keystead/channel"] },
   "@keystead/launcher": { folder: "server/launcher", mayImport: [] },
   "@keystead/setup": {
     folder: "server/setup",

@@ -3,12 +3,15 @@ import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import type {
   ApprovalsConfig,
+  BoundClaim,
   CertificateBinding,
+  ConnectorConfig,
   EffectiveConfig,
   GatewayConfig,
   JwtKeySet,
   LoggingConfig,
   NamespaceConfig,
+  OidcProvider,
   TlsFiles,
   TlsListener,
   UnsealConfig,
@@ -72,9 +75,55 @@ function unsealing({ unseal }: ConfigTree, base: PathBase): UnsealConfig {
   return { method: "none" };
 }
 
+type ClaimCondition = { claim: string; value?: string | boolean | undefined; one_of?: string[] | undefined; prefix?: string | undefined };
+
+const boundClaim = ({ claim, value, one_of, prefix }: ClaimCondition): BoundClaim =>
+  prefix === undefined ? { claim, oneOf: one_of ?? [value ?? ""] } : { claim, prefix };
+
 function keySet(entry: ConfigTree["auth"]["jwt"]["key_sets"][number], base: PathBase): JwtKeySet {
-  const { path, issuer, audience, leeway_seconds = 60, allowed_roles = [], namespaces = [] } = entry;
-  return { path: absolutePath(path, base), issuer, audience, leewaySeconds: leeway_seconds, allowedRoles: allowed_roles, namespaces };
+  const { path, url, issuer, audience, leeway_seconds = 60, allowed_roles = [], namespaces = [] } = entry;
+  return {
+    ...(path === undefined ? {} : { path: absolutePath(path, base) }),
+    ...(url === undefined ? {} : { url }),
+    issuer,
+    audience,
+    leewaySeconds: leeway_seconds,
+    allowedRoles: allowed_roles,
+    boundClaims: (entry.bound_claims ?? []).map(boundClaim),
+    roles: entry.roles ?? [],
+    requireJti: entry.require_jti ?? true,
+    namespaces,
+  };
+}
+
+function oidcProvider(entry: ConfigTree["auth"]["oidc"]["providers"][number]): OidcProvider {
+  const { issuer, client_id, audience, leeway_seconds = 60, bound_claims = [], mappings } = entry;
+  return {
+    issuer,
+    clientId: client_id,
+    ...(audience === undefined ? {} : { audience }),
+    leewaySeconds: leeway_seconds,
+    boundClaims: bound_claims.map(boundClaim),
+    mappings: mappings.map(({ roles, namespaces, ...condition }) => ({ ...boundClaim(condition), roles, namespaces })),
+  };
+}
+
+/** The connectors that somebody will ask something, each with what it may reach. */
+function connectors({ auth, connector, logging: log }: ConfigTree, base: PathBase): ConnectorConfig[] {
+  const addresses = [
+    ...auth.jwt.key_sets.flatMap(({ url }) => url ?? []),
+    ...auth.oidc.providers.flatMap(({ issuer, origins = [] }) => [issuer, ...origins]),
+  ];
+  if (addresses.length === 0) return [];
+  return [
+    {
+      name: "fetch",
+      logLevel: log.level,
+      origins: [...new Set(addresses.map((address) => new URL(address).origin))],
+      caPath: connector.ca_path === undefined ? undefined : absolutePath(connector.ca_path, base),
+      allowedAddresses: connector.allowed_addresses,
+    },
+  ];
 }
 
 function binding({ principal, roles, namespaces, ...entry }: ConfigTree["auth"]["certificates"][number]): CertificateBinding {
@@ -148,6 +197,13 @@ function vault(config: ConfigTree, base: PathBase): VaultConfig {
     auth: {
       keySets: auth.jwt.key_sets.map((entry) => keySet(entry, base)),
       keySetReloadSeconds: auth.jwt.reload_seconds,
+      keyFetch: {
+        refreshSeconds: auth.jwt.refresh_seconds,
+        staleSeconds: auth.jwt.stale_seconds,
+        unknownKidSeconds: auth.jwt.unknown_kid_seconds,
+        timeoutSeconds: config.connector.timeout_seconds,
+      },
+      oidcProviders: auth.oidc.providers.map(oidcProvider),
       certificates: auth.certificates.map(binding),
       caPath: tlsFiles(config, base)?.caPath,
       caReloadSeconds: server.tls_reload_seconds,
@@ -200,5 +256,11 @@ function logging({ logging: log }: ConfigTree, base: PathBase): LoggingConfig {
 /** The effective configuration of a tree without mistakes; relative paths start at `cwd`. Notices are empty. */
 export function effectiveConfig(config: ConfigTree, cwd: string): EffectiveConfig {
   const base: PathBase = { cwd, dataDir: resolve(cwd, config.storage.data_dir) };
-  return { gateway: gateway(config, base), vault: vault(config, base), logging: logging(config, base), notices: [] };
+  return {
+    gateway: gateway(config, base),
+    vault: vault(config, base),
+    connectors: connectors(config, base),
+    logging: logging(config, base),
+    notices: [],
+  };
 }

@@ -40,6 +40,11 @@ const row = (key: string, value: string, sees: Row["sees"], expected: unknown, n
 });
 const NO_PLAINTEXT = ["development.plaintext=false"];
 const SET = (entry: string) => `[{path: "{data_dir}/k.json", issuer: i, audience: a, ${entry}}]`;
+const SET_AT = (entry: string) => `[{url: "https://idp.example/keys", issuer: i, audience: a, ${entry}}]`;
+const BOUND = "bound_claims: [{claim: repository, value: o/r}]";
+const PROVIDER = (entry: string) =>
+  `[{issuer: "https://idp.example", client_id: c, mappings: [{claim: groups, value: g, roles: [Auditor], namespaces: ["*"]}], ${entry}}]`;
+const provider = (config: EffectiveConfig) => config.vault.auth.oidcProviders[0];
 const CERTIFICATE = (entry: string) => `[{common_name: c, principal: p, roles: [], namespaces: [], ${entry}}]`;
 const keySets = (config: EffectiveConfig) => config.vault.auth.keySets;
 const bindings = (config: EffectiveConfig) => config.vault.auth.certificates;
@@ -113,6 +118,91 @@ const ROWS: readonly Row[] = [
   row("auth.jwt.key_sets[].leeway_seconds", SET("leeway_seconds: 5m"), (c) => keySets(c)[0]?.leewaySeconds, 300),
   row("auth.jwt.key_sets[].allowed_roles", SET("allowed_roles: [Auditor]"), (c) => keySets(c)[0]?.allowedRoles, ["Auditor"]),
   row("auth.jwt.key_sets[].namespaces", SET("namespaces: [x]"), (c) => keySets(c)[0]?.namespaces, ["x"]),
+  row("auth.jwt.key_sets[].url", SET_AT(""), (c) => [keySets(c)[0]?.url, c.connectors[0]?.origins], [
+    "https://idp.example/keys",
+    ["https://idp.example"],
+  ]),
+  row("auth.jwt.key_sets[].bound_claims", SET(BOUND), (c) => keySets(c)[0]?.boundClaims, [{ claim: "repository", oneOf: ["o/r"] }]),
+  row(
+    "auth.jwt.key_sets[].bound_claims[].claim",
+    SET(BOUND.replace("repository", "ref")),
+    (c) => keySets(c)[0]?.boundClaims?.[0]?.claim,
+    "ref",
+  ),
+  row("auth.jwt.key_sets[].bound_claims[].value", SET(BOUND.replace("o/r", "o/s")), (c) => keySets(c)[0]?.boundClaims, [
+    { claim: "repository", oneOf: ["o/s"] },
+  ]),
+  row("auth.jwt.key_sets[].bound_claims[].one_of", SET(BOUND.replace("value: o/r", "one_of: [a, b]")), (c) => keySets(c)[0]?.boundClaims, [
+    { claim: "repository", oneOf: ["a", "b"] },
+  ]),
+  row("auth.jwt.key_sets[].bound_claims[].prefix", SET(BOUND.replace("value: o/r", "prefix: o/")), (c) => keySets(c)[0]?.boundClaims, [
+    { claim: "repository", prefix: "o/" },
+  ]),
+  row("auth.jwt.key_sets[].roles", SET(`${BOUND}, roles: [KeyUser]`), (c) => keySets(c)[0]?.roles, ["KeyUser"]),
+  row("auth.jwt.key_sets[].require_jti", SET("require_jti: false"), (c) => keySets(c)[0]?.requireJti, false),
+  row("auth.jwt.refresh_seconds", "5m", (c) => c.vault.auth.keyFetch.refreshSeconds, 300),
+  row("auth.jwt.stale_seconds", "5m", (c) => c.vault.auth.keyFetch.staleSeconds, 300),
+  row("auth.jwt.unknown_kid_seconds", "5m", (c) => c.vault.auth.keyFetch.unknownKidSeconds, 300),
+  row("auth.oidc.providers", PROVIDER(""), (c) => [provider(c), c.connectors.map(({ name, origins }) => [name, origins])], [
+    {
+      issuer: "https://idp.example",
+      clientId: "c",
+      leewaySeconds: 60,
+      boundClaims: [],
+      mappings: [{ claim: "groups", oneOf: ["g"], roles: ["Auditor"], namespaces: ["*"] }],
+    },
+    [["fetch", ["https://idp.example"]]],
+  ]),
+  row(
+    "auth.oidc.providers[].issuer",
+    PROVIDER("").replace("idp.example", "other.example"),
+    (c) => provider(c)?.issuer,
+    "https://other.example",
+  ),
+  row("auth.oidc.providers[].client_id", PROVIDER("").replace("client_id: c", "client_id: d"), (c) => provider(c)?.clientId, "d"),
+  row("auth.oidc.providers[].audience", PROVIDER("audience: a"), (c) => provider(c)?.audience, "a"),
+  row("auth.oidc.providers[].origins", PROVIDER('origins: ["https://keys.example/x"]'), (c) => c.connectors[0]?.origins, [
+    "https://idp.example",
+    "https://keys.example",
+  ]),
+  row("auth.oidc.providers[].leeway_seconds", PROVIDER("leeway_seconds: 5"), (c) => provider(c)?.leewaySeconds, 5),
+  ...["", "[].claim", "[].one_of", "[].prefix", "[].value"].map((name) =>
+    row(
+      `auth.oidc.providers[].bound_claims${name}`,
+      PROVIDER("bound_claims: [{claim: hd, value: x.org}, {claim: tid, one_of: [a, b]}, {claim: sub, prefix: a/}]"),
+      (c) => provider(c)?.boundClaims,
+      [
+        { claim: "hd", oneOf: ["x.org"] },
+        { claim: "tid", oneOf: ["a", "b"] },
+        { claim: "sub", prefix: "a/" },
+      ],
+    ),
+  ),
+  ...["", "[].claim", "[].one_of", "[].value", "[].roles", "[].namespaces"].map((name) =>
+    row(
+      `auth.oidc.providers[].mappings${name}`,
+      PROVIDER("").replace(
+        "{claim: groups",
+        "{claim: admin, value: true, roles: [Operator], namespaces: [x]}, {claim: h, one_of: [i, j], roles: [], namespaces: []}, {claim: groups",
+      ),
+      (c) => provider(c)?.mappings.slice(0, 2),
+      [
+        { claim: "admin", oneOf: [true], roles: ["Operator"], namespaces: ["x"] },
+        { claim: "h", oneOf: ["i", "j"], roles: [], namespaces: [] },
+      ],
+    ),
+  ),
+  row("connector.ca_path", "{data_dir}/c.pem", (c) => c.connectors[0]?.caPath, join(folder, "data/c.pem"), [
+    `auth.jwt.key_sets=${SET_AT("")}`,
+  ]),
+  row(
+    "connector.allowed_addresses",
+    "127.0.0.1",
+    (c) => c.connectors[0]?.allowedAddresses,
+    ["127.0.0.1"],
+    [`auth.jwt.key_sets=${SET_AT("")}`],
+  ),
+  row("connector.timeout_seconds", "7", (c) => c.vault.auth.keyFetch.timeoutSeconds, 7),
   row("auth.jwt.reload_seconds", "90", (c) => c.vault.auth.keySetReloadSeconds, 90),
   row("auth.certificates", "[]", bindings, []),
   row("auth.certificates[].common_name", CERTIFICATE(""), (c) => bindings(c)[0]?.match, { commonName: "c" }),

@@ -43,10 +43,12 @@ const BASE: Tree = {
   },
   unseal: {},
   auth: {
-    jwt: { key_sets: [], reload_seconds: 30 },
+    jwt: { key_sets: [], reload_seconds: 30, refresh_seconds: "1h", stale_seconds: "6h", unknown_kid_seconds: 30 },
+    oidc: { providers: [] },
     certificates: [],
     revocation: { crl_paths: [], reload_seconds: 60, unknown: "refuse" },
   },
+  connector: { allowed_addresses: [], timeout_seconds: 5 },
   crypto: { rsa_pkcs1_decryption: false, pool_jobs: 0 },
   lifecycle: {
     destruction_delay_seconds: "7d",

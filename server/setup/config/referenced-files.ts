@@ -10,7 +10,7 @@ import { join } from "node:path";
 import type { EffectiveConfig, SecretReference } from "@keystead/contract/config";
 import type { Environment } from "./environment-layer.ts";
 import { PROVISIONED_FILES } from "./presets.ts";
-import type { Finding } from "./rules.ts";
+import type { Finding } from "./finding.ts";
 
 /** What is wrong with a file, or undefined; `isMade` says that provisioning will make it. */
 function problemOfFile(path: string, isMade: (path: string) => boolean): string | undefined {
@@ -71,7 +71,12 @@ export function missingFiles(config: EffectiveConfig, env: Environment): readonl
     );
     publicFile("server.tls_ca_cert_path", gateway.tls.caPath, certificate, "a PEM file of certificate authorities");
   }
-  vault.auth.keySets.forEach(({ path }, at) => publicFile(`auth.jwt.key_sets[${at}].path`, path, parseKeySet, "a JWKS file"));
+  vault.auth.keySets.forEach(({ path }, at) => {
+    if (path !== undefined) publicFile(`auth.jwt.key_sets[${at}].path`, path, parseKeySet, "a JWKS file");
+  });
+  const serverAuthorities = config.connectors.find(({ caPath }) => caPath !== undefined)?.caPath;
+  if (serverAuthorities !== undefined)
+    publicFile("connector.ca_path", serverAuthorities, (text) => new X509Certificate(text), "a PEM file of certificate authorities");
   vault.auth.revocation.crlPaths.forEach((path, at) =>
     note(`auth.revocation.crl_paths[${at}]`, problemOfFile(path, isMade), "name a file of revocation lists"),
   );

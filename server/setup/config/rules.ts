@@ -3,14 +3,9 @@
  * files exist is not asked here (see referenced-files.ts).
  */
 import { isIP } from "node:net";
-import type { Mistake } from "./mistake.ts";
+import { finding, type Finding, type Rule } from "./finding.ts";
+import { IDENTITY_RULES } from "./identity-rules.ts";
 import type { ConfigTree } from "./schema.ts";
-
-/** A mistake before its place is known. */
-export type Finding = Pick<Mistake, "key" | "problem" | "remedy">;
-type Rule = (config: ConfigTree) => readonly Finding[];
-
-const finding = (broken: boolean, key: string, problem: string, remedy: string): Finding[] => (broken ? [{ key, problem, remedy }] : []);
 
 export const LOOPBACK: readonly string[] = ["127.0.0.1", "::1"];
 
@@ -129,26 +124,6 @@ const sqlitePath: Rule = ({ storage }) =>
     "write storage.backend: sqlite, or remove the path",
   );
 
-/** What cannot be told is not good (fail closed). */
-const revocation: Rule = ({ preset, auth }) =>
-  finding(
-    preset === "production" && auth.revocation.unknown === "accept",
-    "auth.revocation.unknown",
-    "accept is not allowed in production",
-    "write refuse",
-  );
-
-/** Two entries for one name would leave open which of them counts. */
-const certificateNames: Rule = ({ auth }) => {
-  const seen = new Set<string>();
-  return auth.certificates.flatMap(({ principal: _who, roles: _roles, namespaces: _reach, ...match }, at) => {
-    const name = JSON.stringify(match).toLowerCase();
-    const twice = seen.has(name);
-    seen.add(name);
-    return finding(twice, `auth.certificates[${at}]`, "an entry before it matches the same certificates", "keep one of the two");
-  });
-};
-
 /** Approvals are in the key store: naming another place would be believed. */
 const approvalStore: Rule = ({ approvals, storage }) =>
   finding(
@@ -199,6 +174,7 @@ const hardwareRandom: Rule = ({ crypto: { hardware_random: path = "" } }) => [
 
 const RULES: readonly Rule[] = [
   hardwareRandom,
+  ...IDENTITY_RULES,
   shredding,
   tlsInProduction,
   tlsFiles,
@@ -210,8 +186,6 @@ const RULES: readonly Rule[] = [
   addresses,
   destructionDelay,
   sqlitePath,
-  revocation,
-  certificateNames,
   approvalStore,
   approvalNames,
 ];

@@ -78,13 +78,85 @@ const unseal = z.strictObject({
   hmac_key: key(KIND.reference, "Where an optional second secret is; it is mixed into the root.").optional(),
 });
 
-const keySet = z.strictObject({
-  path: key(KIND.path, "JWKS file."),
-  issuer: key(KIND.name, "Required iss of its tokens."),
-  audience: key(KIND.name, "Required aud of its tokens."),
+/** A word that is compared: a star in it would be taken for a pattern by its reader. */
+const exactValue = z
+  .string()
+  .min(1)
+  .max(1024)
+  .regex(/^[^*]*$/)
+  .meta({ expects: "a whole value; * is no pattern here and is not accepted" });
+
+/** Conditions on a claim, beside what else an entry has. */
+const claimCondition = {
+  claim: key(KIND.name, "Name of the claim, or a JSON pointer to it that begins with /."),
+  value: key(z.union([exactValue, z.boolean()]).meta({ expects: "a whole value, or true or false" }), "The value it must have.").optional(),
+  one_of: key(
+    z.array(exactValue).min(1).max(64).meta({ expects: "a list of whole values" }),
+    "Values of which it must have one; of a claim that is a list, one must be among these.",
+  ).optional(),
+};
+const exactlyOne = (...values: readonly unknown[]): boolean => values.filter((value) => value !== undefined).length === 1;
+
+const boundClaim = z
+  .strictObject({
+    ...claimCondition,
+    prefix: key(
+      z
+        .string()
+        .max(1024)
+        .regex(/^[^*]*[/:]$/)
+        .meta({ expects: "the beginning of a value, up to and with a / or :, so that it ends where a name does" }),
+      "What its value must begin with.",
+    ).optional(),
+  })
+  .refine((entry) => exactlyOne(entry.value, entry.one_of, entry.prefix))
+  .meta({ expects: "an entry with claim, and exactly one of value, one_of and prefix" });
+const boundClaims = z.array(boundClaim).max(32).meta({ expects: "a list of conditions, each with claim and one of value, one_of, prefix" });
+
+const keySet = z
+  .strictObject({
+    path: key(KIND.path, "JWKS file.").optional(),
+    url: key(KIND.url, "Address of the JWKS, instead of path; the connector fetches it.").optional(),
+    issuer: key(KIND.name, "Required iss of its tokens."),
+    audience: key(KIND.name, "Required aud of its tokens."),
+    leeway_seconds: key(KIND.seconds, "Clock difference forgiven; 60 without it.").optional(),
+    allowed_roles: key(roles, "Roles its tokens may carry; none without it.").optional(),
+    bound_claims: key(boundClaims, "Claims its tokens must have, all of them.").optional(),
+    roles: key(roles, "Roles every token of it has; needs bound_claims.").optional(),
+    require_jti: key(KIND.boolean, "Whether its tokens must have a jti; true without it.").optional(),
+    namespaces: key(KIND.names, 'Namespaces its tokens may reach; ["*"] = all; none without it.').optional(),
+  })
+  .refine((entry) => exactlyOne(entry.path, entry.url) && (entry.roles === undefined || (entry.bound_claims ?? []).length > 0))
+  .meta({ expects: "an entry with exactly one of path and url, and with bound_claims where it has roles" });
+
+/** Claims that their bearers, or administrators of other organisations, can set to anything. */
+const UNTRUSTWORTHY_CLAIMS = ["name", "nickname", "preferred_username", "upn", "unique_name", "given_name", "family_name"];
+
+const mapping = z
+  .strictObject({
+    ...claimCondition,
+    roles: key(roles, "Roles of who has it."),
+    namespaces: key(KIND.names, 'Namespaces within reach; ["*"] = all.'),
+  })
+  .refine((entry) => exactlyOne(entry.value, entry.one_of) && !UNTRUSTWORTHY_CLAIMS.includes(entry.claim))
+  .meta({
+    expects: `an entry with claim, exactly one of value and one_of, roles and namespaces; the claim is none of ${UNTRUSTWORTHY_CLAIMS.join(", ")}, which their bearers choose`,
+  });
+
+const oidcProvider = z.strictObject({
+  issuer: key(KIND.url, "The provider, exactly as its discovery document and its tokens name it."),
+  client_id: key(KIND.name, "Our client at the provider: the audience of its ID tokens."),
+  audience: key(KIND.name, "Audience of access tokens that are accepted too.").optional(),
+  origins: key(
+    z.array(KIND.url).meta({ expects: "a list of addresses" }),
+    "Origins besides the issuer's that its keys may be at, such as https://www.googleapis.com.",
+  ).optional(),
   leeway_seconds: key(KIND.seconds, "Clock difference forgiven; 60 without it.").optional(),
-  allowed_roles: key(roles, "Roles its tokens may carry; none without it.").optional(),
-  namespaces: key(KIND.names, 'Namespaces its tokens may reach; ["*"] = all; none without it.').optional(),
+  bound_claims: key(boundClaims, "Claims every token must have, such as hd or tid.").optional(),
+  mappings: key(
+    z.array(mapping).min(1).meta({ expects: "a list of mappings, each with claim, value, roles and namespaces" }),
+    "Who the bearers are: the first mapping that fits counts, alone; whom none fits is not let in.",
+  ),
 });
 
 /** One principal for one name: a pattern could match what nobody thought of. */
@@ -137,16 +209,34 @@ const revocation = z.strictObject({
 const auth = z.strictObject({
   jwt: z.strictObject({
     key_sets: key(
-      z.array(keySet).meta({ expects: "a list of key sets, each with path, issuer and audience" }),
+      z.array(keySet).meta({ expects: "a list of key sets, each with path or url, issuer and audience" }),
       "Key sets that verify bearer tokens.",
     ),
     reload_seconds: key(KIND.seconds, "How often the key sets are read again; 0 = never."),
+    refresh_seconds: key(KIND.seconds, "Longest time until keys of an address or a provider are fetched again; at least 60."),
+    stale_seconds: key(KIND.seconds, "How long fetched keys count when they cannot be fetched again."),
+    unknown_kid_seconds: key(KIND.seconds, "Least time between fetches because of an unknown key id; at least 1."),
+  }),
+  oidc: z.strictObject({
+    providers: key(
+      z.array(oidcProvider).meta({ expects: "a list of providers, each with issuer, client_id and mappings" }),
+      "OpenID Connect providers whose tokens count.",
+    ),
   }),
   certificates: key(
     z.array(certificate).meta({ expects: "a list of bindings, each with a match, principal, roles and namespaces" }),
     "Who the bearers of client certificates are.",
   ),
   revocation,
+});
+
+const connector = z.strictObject({
+  ca_path: key(KIND.path, "PEM file of authorities of the servers it asks, besides the system's.").optional(),
+  allowed_addresses: key(
+    KIND.addressRanges,
+    "Addresses it may dial besides public ones; loopback, private and link-local ones only when they are here.",
+  ),
+  timeout_seconds: key(KIND.seconds, "Longest time one question may take; more than 0 and at most 60."),
 });
 
 const crypto = z.strictObject({
@@ -249,6 +339,7 @@ export const configSchema = z.strictObject({
   security,
   unseal,
   auth,
+  connector,
   crypto,
   lifecycle,
   limits,

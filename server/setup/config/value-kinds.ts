@@ -53,6 +53,16 @@ export const KIND = {
       .refine((path) => !path.includes("\0")),
     "the path of a file or folder; {data_dir} at its start means storage.data_dir",
   ),
+  url: kind(
+    z
+      .string()
+      .max(2048)
+      .refine((text) => {
+        const url = URL.canParse(text) ? new URL(text) : undefined;
+        return url !== undefined && /^https?:$/.test(url.protocol) && url.username === "" && url.password === "" && url.hash === "";
+      }),
+    "an address that begins with https:// (http:// outside production, for this machine), without user, password and fragment",
+  ),
   host: kind(
     z.string().refine((host) => isIP(host) !== 0 || HOST_NAME.test(host)),
     "an IP address or a host name",

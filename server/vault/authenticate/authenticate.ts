@@ -12,7 +12,7 @@ import { findRole, permissionsOf } from "../authorize/roles.ts";
 import { bindingFor, prepareBindings, verifyCertificate, type Authority, type Bindings } from "./certificate.ts";
 import type { Principal } from "./principal.ts";
 import { admits, type Revocation } from "./revocation.ts";
-import { verifyToken, type LoadedKeySet } from "./token.ts";
+import { namedKey, verifyToken, type LoadedKeySet, type TokenIdentity } from "./token.ts";
 
 export interface AuthenticatorOptions {
   readonly authorities: readonly Authority[];
@@ -20,6 +20,8 @@ export interface AuthenticatorOptions {
   /** Who tells whether a certificate was taken back; without it nobody is asked. */
   readonly revocation?: Revocation;
   readonly keySets: readonly LoadedKeySet[];
+  /** Has an issuer's keys fetched again, when that is due; says whether to look again. */
+  readonly unknownKey?: (issuer: string) => Promise<boolean>;
   /** Set only in the development preset. */
   readonly developmentPrincipal: string | undefined;
   readonly now: () => number;
@@ -164,14 +166,21 @@ export class Authenticator {
       if (certified === undefined) return undefined;
     }
     if (evidence.token === "") return certified;
-    const token = await verifyToken(evidence.token, this.#keySets, now);
+    const token = (await verifyToken(evidence.token, this.#keySets, now)) ?? (await this.#withNewKeys(evidence.token, now));
     if (token === undefined) return undefined;
-    const canonical = new Set(token.keySet.allowedRoles.flatMap((role) => findRole(role) ?? []));
-    const roles = token.roles.flatMap((role) => findRole(role) ?? []).filter((role) => canonical.has(role));
     const validUntil = Math.min(token.expiresAt, certified?.validUntil ?? Infinity);
     // Without a colon of its own the subject is what follows the last one: no two issuers share a principal.
     const subject = token.subject.replaceAll("%", "%25").replaceAll(":", "%3A");
-    return principal(`jwt:${token.issuer}:${subject}`, "token", roles, token.namespaces, validUntil);
+    return principal(`${token.scheme}:${token.issuer}:${subject}`, "token", token.roles, token.namespaces, validUntil);
+  }
+
+  /** A second look at a token whose key nobody knew, when its issuer's keys were fetched again for it. */
+  async #withNewKeys(token: string, now: number): Promise<TokenIdentity | undefined> {
+    const named = this.#options.unknownKey === undefined ? undefined : namedKey(token);
+    if (named === undefined) return undefined;
+    const known = this.#keySets.some(({ config, keys }) => config.issuer === named.issuer && keys.some(({ kid }) => kid === named.kid));
+    if (known || !(await this.#options.unknownKey?.(named.issuer))) return undefined;
+    return verifyToken(token, this.#keySets, now);
   }
 
   async #certified(der: Buffer, now: number): Promise<Principal | undefined> {

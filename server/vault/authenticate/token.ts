@@ -1,18 +1,22 @@
 /**
- * Bearer tokens: JWTs verified against key set files.
+ * Bearer tokens: JWTs verified against key sets, of files and of addresses, and those of OpenID Connect providers.
  *
  * The key decides the algorithm, never the token's header: each key of a set is used with exactly one algorithm of
  * HS256, RS256, ES256, EdDSA, so `none` and "HS256 with a public key" have nowhere to go. `exp`, `iss`, `aud`, `sub`,
- * `jti` are required. A token's roles and namespaces count only as far as its key set's configuration allows.
+ * are required, and `jti` unless the configuration says otherwise. A token's roles and namespaces count only as far as
+ * its key set's configuration allows; what it says of addresses or methods counts for nothing.
  *
  * @see RFC 7519, RFC 8725 (JWT best current practices)
  */
 import { createPublicKey, createSecretKey, type KeyObject } from "node:crypto";
 import { jwtVerify, type JWK, type JWTPayload } from "jose";
-import type { JwtKeySet } from "@keystead/contract/config";
+import type { JwtKeySet, OidcProvider } from "@keystead/contract/config";
 import { HsmError } from "@keystead/contract/errors";
 import { parseStrictJson, type JsonValue } from "@keystead/contract/json";
 import { secretBuffer, wipe } from "@keystead/crypto/wipe";
+import { findRole } from "../authorize/roles.ts";
+import { allHold } from "./claims.ts";
+import { oidcIdentity } from "./oidc.ts";
 
 interface VerificationKey {
   readonly kid: string | undefined;
@@ -24,19 +28,21 @@ interface VerificationKey {
 export interface LoadedKeySet {
   readonly config: JwtKeySet;
   readonly keys: readonly VerificationKey[];
+  /** Set for keys of a provider: its rules say who the bearer is. */
+  readonly oidc?: OidcProvider;
 }
 
 /** What a verified token says, cut down to what its key set allows. */
 export interface TokenIdentity {
+  /** First part of the principal's id. */
+  readonly scheme: "jwt" | "oidc";
   readonly issuer: string;
   readonly subject: string;
-  /** Roles as claimed; the key set's `allowedRoles` decides which count. */
+  /** Roles as far as the configuration allows them. */
   readonly roles: readonly string[];
   readonly namespaces: readonly string[];
   /** Milliseconds since the epoch. */
   readonly expiresAt: number;
-  /** The set whose key verified the token. */
-  readonly keySet: JwtKeySet;
 }
 
 /** Longest life of a token that is accepted, in seconds: a day. */
@@ -50,20 +56,49 @@ function algorithmOf(jwk: JWK): string | undefined {
   return undefined;
 }
 
-/** Reads a JWKS document. @throws {HsmError} INVALID_REQUEST saying which key is wrong, never showing it */
+const nameOf = ({ path, url, issuer }: JwtKeySet): string => path ?? url ?? issuer;
+
+/** Reads a JWKS document of our own, where every key must be one. @throws {HsmError} INVALID_REQUEST saying which key is wrong, never showing it */
 export function parseKeySet(text: string, config: JwtKeySet): LoadedKeySet {
+  return { config, keys: jwksOf(text, config).map((jwk, index) => verificationKey(jwk, index, config)) };
+}
+
+/** Keys of a set that are looked at; more would be a burden to every token without a key id. */
+const MOST_KEYS = 64;
+
+/**
+ * Reads a JWKS document of somebody else's, who may have keys in it for other ends: those are passed over. A secret or a
+ * private key that lies open at an address is no key at all.
+ *
+ * @throws {HsmError} INVALID_REQUEST when it is no key set, or has no key that verifies tokens
+ */
+export function parseForeignKeySet(text: string, config: JwtKeySet, oidc?: OidcProvider): LoadedKeySet {
+  const keys = jwksOf(text, config)
+    .slice(0, MOST_KEYS)
+    .flatMap((jwk, index) => {
+      try {
+        return jwk?.kty === "oct" ? [] : [verificationKey(jwk, index, config)];
+      } catch {
+        return [];
+      }
+    });
+  if (keys.length === 0) throw new HsmError("INVALID_REQUEST", `${nameOf(config)} has no key that verifies tokens`);
+  return { config, keys, ...(oidc === undefined ? {} : { oidc }) };
+}
+
+function jwksOf(text: string, config: JwtKeySet): JWK[] {
   let document: { keys?: JWK[] };
   try {
     document = JSON.parse(text) as typeof document;
   } catch {
-    throw new HsmError("INVALID_REQUEST", `${config.path} is not JSON`);
+    throw new HsmError("INVALID_REQUEST", `${nameOf(config)} is not JSON`);
   }
-  if (!Array.isArray(document?.keys)) throw new HsmError("INVALID_REQUEST", `${config.path} is not a JWK set`);
-  return { config, keys: document.keys.map((jwk, index) => verificationKey(jwk, index, config)) };
+  if (!Array.isArray(document?.keys)) throw new HsmError("INVALID_REQUEST", `${nameOf(config)} is not a JWK set`);
+  return document.keys;
 }
 
 function verificationKey(jwk: JWK, index: number, config: JwtKeySet): VerificationKey {
-  const wrong = (what: string): HsmError => new HsmError("INVALID_REQUEST", `${config.path}: key ${index}: ${what}`);
+  const wrong = (what: string): HsmError => new HsmError("INVALID_REQUEST", `${nameOf(config)}: key ${index}: ${what}`);
   if (jwk === null || typeof jwk !== "object") throw wrong("not a JWK");
   const algorithm = algorithmOf(jwk);
   if (algorithm === undefined) throw wrong("only oct, RSA, P-256 and Ed25519 keys verify tokens");
@@ -105,12 +140,12 @@ export async function verifyToken(token: string, sets: readonly LoadedKeySet[], 
         const { payload } = await jwtVerify(token, key, {
           algorithms: [algorithm],
           issuer: set.config.issuer,
-          audience: set.config.audience,
+          audience: set.oidc?.audience === undefined ? set.config.audience : [set.config.audience, set.oidc.audience],
           clockTolerance: set.config.leewaySeconds,
           currentDate: new Date(now),
-          requiredClaims: ["sub", "exp", "iss", "aud", "jti"],
+          requiredClaims: ["sub", "exp", "iss", "aud"],
         });
-        const identity = identityOf(payload, set.config, now);
+        const identity = identityOf(payload, set, now);
         if (identity !== undefined) return identity;
       } catch {
         // One answer for every reason: the next key, and in the end nobody.
@@ -118,6 +153,14 @@ export async function verifyToken(token: string, sets: readonly LoadedKeySet[], 
     }
   }
   return undefined;
+}
+
+/** The issuer and the key that a token names, unverified: to know whose keys may be missing. */
+export function namedKey(token: string): { readonly issuer: string; readonly kid: string } | undefined {
+  const kid = protectedHeader(token)?.kid;
+  if (kid === undefined) return undefined;
+  const { iss } = parseStrictJson(Buffer.from(token.split(".")[1] as string, "base64url")) as { iss?: unknown };
+  return typeof iss === "string" ? { issuer: iss, kid } : undefined;
 }
 
 /** What the header says, once header and claims are JSON that has one reading only (no member twice; RFC 8725 §2.4). */
@@ -141,31 +184,27 @@ function protectedHeader(token: string): { alg: string; kid: string | undefined 
 const strings = (value: unknown): string[] =>
   Array.isArray(value) ? value.filter((item): item is string => typeof item === "string") : typeof value === "string" ? [value] : [];
 
-function identityOf(payload: JWTPayload, config: JwtKeySet, now: number): TokenIdentity | undefined {
-  const { sub, jti, exp } = payload;
-  if (
-    typeof sub !== "string" ||
-    sub === "" ||
-    sub.length > 256 ||
-    typeof jti !== "string" ||
-    jti === "" ||
-    jti.length > 256 ||
-    typeof exp !== "number"
-  )
-    return undefined;
+function identityOf(payload: JWTPayload, { config, oidc }: LoadedKeySet, now: number): TokenIdentity | undefined {
+  const { sub, jti, exp, iat } = payload;
+  const isName = (value: unknown): boolean => typeof value === "string" && value !== "" && value.length <= 256;
+  if (typeof sub !== "string" || !isName(sub) || typeof exp !== "number") return undefined;
+  const jtiNeeded = oidc === undefined && config.requireJti !== false;
+  if ((jti !== undefined || jtiNeeded) && !isName(jti)) return undefined;
   if (exp * 1000 > now + (MAX_LIFE_SECONDS + config.leewaySeconds) * 1000) return undefined;
-  const claimed = [...strings(payload["roles"]), ...strings(payload["role"])];
+  if (typeof iat === "number" && iat * 1000 > now + config.leewaySeconds * 1000) return undefined;
+  const known = { issuer: config.issuer, subject: sub, expiresAt: (exp + config.leewaySeconds) * 1000 };
+  if (oidc !== undefined) {
+    const identity = oidcIdentity(payload, oidc);
+    return identity === undefined ? undefined : { scheme: "oidc", ...known, roles: identity.roles, namespaces: identity.namespaces };
+  }
+  if (!allHold(config.boundClaims ?? [], payload)) return undefined;
+  const canonical = new Set(config.allowedRoles.flatMap((role) => findRole(role) ?? []));
+  const claimed = [...strings(payload["roles"]), ...strings(payload["role"])].flatMap((role) => findRole(role) ?? []);
+  const roles = [...new Set([...claimed.filter((role) => canonical.has(role)), ...(config.roles ?? [])])];
   const allowed = config.namespaces;
   const named = payload["namespaces"];
   // A claim narrows, whatever it holds: one that names nothing reaches nothing.
-  const reach =
+  const namespaces =
     named === undefined ? [...allowed] : strings(named).filter((name) => name !== "" && (allowed.includes("*") || allowed.includes(name)));
-  return {
-    issuer: config.issuer,
-    subject: sub,
-    roles: claimed,
-    namespaces: reach,
-    expiresAt: (exp + config.leewaySeconds) * 1000,
-    keySet: config,
-  };
+  return { scheme: "jwt", ...known, roles, namespaces };
 }
