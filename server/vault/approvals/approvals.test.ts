@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { hash, randomBytes } from "node:crypto";
+import { generateKeyPairSync, hash, randomBytes, sign as signBytes } from "node:crypto";
 import { test } from "node:test";
 import { create, fromBinary, toBinary, type DescMessage, type MessageInitShape } from "@bufbuild/protobuf";
 import type { ApprovalRuleConfig, ApprovalsConfig } from "@keystead/contract/config";
@@ -36,7 +36,7 @@ import { sign } from "@keystead/contract/operations/sign";
 import { updateKey } from "@keystead/contract/operations/update-key";
 import { checkEvidence } from "@keystead/crypto/public/approval-evidence";
 import { parseSubject, registrationBytes, statementBytes, statementDigest, type Verdict } from "@keystead/crypto/public/approval-statement";
-import { signatureMatches } from "@keystead/crypto/public/approver-key";
+import { parseApproverKey, signatureMatches } from "@keystead/crypto/public/approver-key";
 import type { Principal } from "../authenticate/principal.ts";
 import { approver, person, type TestApprover } from "../testing/approvers.ts";
 import { ClockedVault } from "../testing/clocked-vault.ts";
@@ -668,4 +668,44 @@ test("a message is performed as it was kept, to the byte", async () => {
   const id = await held(vault, sign, message);
   assert.deepEqual(await vault.vault.documents.material("approval", id), Buffer.from(toBinary(SignRequestSchema, message)));
   assert.equal(parseSubject(document(vault, id).subject).payload, hash("sha256", toBinary(SignRequestSchema, message), "hex"));
+});
+
+test("an authenticator's key approves by assertions for its own site, and by nothing else", async () => {
+  const vault = await vaultWith([{ ...RULE, quorum: 1 }]);
+  const pair = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const publicKey = pair.publicKey.export({ format: "pem", type: "spki" }) as string;
+  const asserted = (statement: Uint8Array, site = "hsm.example") => {
+    const authenticatorData = Buffer.concat([hash("sha256", site, "buffer"), Buffer.from([0x05, 0, 0, 0, 1])]);
+    const clientDataJson = Buffer.from(
+      JSON.stringify({ type: "webauthn.get", challenge: hash("sha256", statement, "base64url"), origin: `https://${site}` }),
+    );
+    const signature = signBytes("sha256", Buffer.concat([authenticatorData, hash("sha256", clientDataJson, "buffer")]), pair.privateKey);
+    return { signature, assertion: { authenticatorData, clientDataJson } };
+  };
+  const keyId = parseApproverKey(publicKey).id;
+  const proof = registrationBytes(vault.vault.hierarchy.vaultId, "cert:bob", keyId);
+  const register = (given: ReturnType<typeof asserted>) =>
+    vault.askAs(BOB.principal, registerApproverKey, { publicKey, rpId: "hsm.example", ...given });
+  assert.equal((await refusal(register(asserted(proof, "evil.example")))).code, "PERMISSION_DENIED");
+  assert.equal((await register(asserted(proof))).key?.rpId, "hsm.example");
+  const id = await held(vault, deleteKey, { keyId: "k" });
+  const statement = statementBytes(parseSubject(document(vault, id).subject), "approve", "");
+  const approve = (given: { signature: Uint8Array; assertion?: ReturnType<typeof asserted>["assertion"] }) =>
+    vault.askAs(BOB.principal, approveRequest, { approvalId: id, approverKey: keyId, ...given });
+  for (const wrong of [
+    { signature: signBytes("sha256", statement, pair.privateKey) },
+    asserted(statement, "evil.example"),
+    asserted(Buffer.from("another statement")),
+    { ...asserted(statement), signature: asserted(proof).signature },
+  ])
+    assert.equal((await refusal(approve(wrong))).code, "PERMISSION_DENIED");
+  assert.equal((await approve(asserted(statement))).status, "approved");
+  const { subject, verdicts, requester } = await finished(vault, id);
+  assert.equal(checkEvidence({ subject, verdicts: [...verdicts], requesterPerson: requester.person }).approved, true);
+});
+
+test("a request that waits is of bounded size", async () => {
+  const vault = await vaultWith([{ ...RULE, operations: ["Sign"], quorum: 1 }]);
+  assert.equal((await refusal(vault.askAs(ALICE, sign, { keyId: "k", data: Buffer.alloc(1_048_577) }))).code, "REQUEST_TOO_LARGE");
+  await held(vault, sign, { keyId: "k", data: Buffer.alloc(1_000_000) });
 });

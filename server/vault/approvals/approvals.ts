@@ -85,6 +85,12 @@ export interface VerdictRequest extends GivenSignature {
   readonly reason: string;
 }
 
+/** Who asks, and the namespaces in which this could not be asked by name: by policy, reach or address. */
+export interface Caller {
+  readonly principal: Principal;
+  readonly hidden: () => { has(namespace: string): boolean };
+}
+
 /** A document with its id. */
 export interface KnownApproval {
   readonly id: string;
@@ -103,6 +109,7 @@ const EXEMPT: ReadonlySet<string> = new Set(["ceremony:configuration", "ceremony
 /** Requests that wait, over all and per requester: what waits is kept, and somebody has to read it. */
 const MAX_PENDING = 10_000;
 const MAX_PENDING_EACH = 100;
+const MAX_MESSAGE_BYTES = 1_048_576;
 const SALT_BYTES = 32;
 const RETRY_SECONDS = 10;
 const EMPTY = Buffer.alloc(0);
@@ -177,6 +184,8 @@ export class Approvals {
     const createdAt = now();
     const id = uuidV7(createdAt);
     const message = messageBytes(operation.method.input, request);
+    if (message.length > MAX_MESSAGE_BYTES)
+      throw new HsmError("REQUEST_TOO_LARGE", `a request that waits for approval has at most ${MAX_MESSAGE_BYTES} bytes`);
     const saltBytes = guessable(operation, request) ? SALT_BYTES : 0;
     const material = Buffer.alloc(saltBytes + message.length);
     fillRandom(material.subarray(0, saltBytes));
@@ -284,13 +293,14 @@ export class Approvals {
    * @throws {HsmError} PERMISSION_DENIED  it does not count; the detail says why
    * @throws {HsmError} OBJECT_CHANGED     the request does not wait any more
    */
-  async decide(principal: Principal, verdict: Verdict, given: VerdictRequest): Promise<Step> {
+  async decide(caller: Caller, verdict: Verdict, given: VerdictRequest): Promise<Step> {
+    const { principal } = caller;
     const { documents, keys, now, persons, log } = this.#options;
     const id = given.approvalId;
     let after: Approval | undefined;
     let evidence: EventApproval | undefined;
     const change = await documents.change([named(id)], () => {
-      const before = this.#visible(principal, id, given.namespace);
+      const before = this.#visible(caller, id, given.namespace);
       const subject = parseSubject(before.subject);
       const key = keys.get(given.approverKey);
       if (key === undefined) throw denied("there is no such approver key");
@@ -335,12 +345,12 @@ export class Approvals {
   }
 
   /** The requester takes a request back. @throws {HsmError} OBJECT_NOT_FOUND for everybody else; OBJECT_CHANGED */
-  async cancel(principal: Principal, id: string, namespace: string): Promise<Step> {
+  async cancel(caller: Caller, id: string, namespace: string): Promise<Step> {
     const { documents, now } = this.#options;
     let after: Approval | undefined;
     const change = await documents.change([named(id)], () => {
-      const before = this.#visible(principal, id, namespace);
-      if (before.requester.id !== principal.id) throw denied("only the requester can take a request back");
+      const before = this.#visible(caller, id, namespace);
+      if (before.requester.id !== caller.principal.id) throw denied("only the requester can take a request back");
       after = withdrawn(before, now());
       return [{ ...named(id), value: after, material: EMPTY }];
     });
@@ -361,15 +371,15 @@ export class Approvals {
   }
 
   /** One request. @throws {HsmError} OBJECT_NOT_FOUND when there is none within reach */
-  get(principal: Principal, id: string, namespace: string): Approval {
-    return this.#visible(principal, id, namespace);
+  get(caller: Caller, id: string, namespace: string): Approval {
+    return this.#visible(caller, id, namespace);
   }
 
   /** Those within reach, the oldest first. */
-  list(principal: Principal, namespace: string): KnownApproval[] {
+  list(caller: Caller, namespace: string): KnownApproval[] {
     return this.#options.documents
       .list<Approval>("approval")
-      .filter(({ value }) => this.#mayRead(principal, value))
+      .filter(({ value }) => this.#mayRead(caller, value))
       .filter(({ value }) => namespace === "" || parseSubject(value.subject).namespace === namespace)
       .map(({ id, value }) => ({ id, approval: value }))
       .sort((a, b) => (a.id < b.id ? -1 : 1));
@@ -382,7 +392,7 @@ export class Approvals {
    */
   async result(principal: Principal, id: string): Promise<{ readonly bytes: Buffer; readonly change?: Change } | undefined> {
     const { documents } = this.#options;
-    const approval = this.#visible(principal, id, "");
+    const approval = this.#document(id);
     if (approval.requester.id !== principal.id || approval.result === undefined) return undefined;
     if (approval.result === "open") return { bytes: await documents.material("approval", id) };
     let bytes: Buffer | undefined;
@@ -494,22 +504,24 @@ export class Approvals {
     return found.value;
   }
 
-  #visible(principal: Principal, id: string, namespace: string): Approval {
+  #visible(caller: Caller, id: string, namespace: string): Approval {
     const approval = this.#options.documents.get<Approval>("approval", id)?.value;
     const there = approval !== undefined && (namespace === "" || parseSubject(approval.subject).namespace === namespace);
-    if (!there || !this.#mayRead(principal, approval)) throw new HsmError("OBJECT_NOT_FOUND", "there is no such request");
+    if (!there || !this.#mayRead(caller, approval)) throw new HsmError("OBJECT_NOT_FOUND", "there is no such request");
     return approval;
   }
 
-  /** Everybody reads his own; others' are read by those whose roles are asked for, and by who may decide or audit there. */
-  #mayRead(principal: Principal, approval: Approval): boolean {
+  /**
+   * Everybody reads his own. Others' are read where they could be asked for by name, by those whose roles they ask for, and
+   * by who may decide or audit.
+   */
+  #mayRead({ principal, hidden }: Caller, approval: Approval): boolean {
     if (approval.requester.id === principal.id) return true;
     const { namespace, rules, override } = parseSubject(approval.subject);
+    if (hidden().has(namespace)) return false;
     const asked = new Set([...rules, ...(override === null ? [] : [override])].flatMap(({ roles }) => roles));
     if (this.#options.rolesIn(principal, namespace).some((role) => asked.has(role))) return true;
-    const { permissions, namespaces } = principal;
-    if (!permissions.has("approval:decide") && !permissions.has("audit:view")) return false;
-    return namespaces === "all" || (namespace !== "" && namespaces.has(namespace));
+    return principal.permissions.has("approval:decide") || principal.permissions.has("audit:view");
   }
 }
 

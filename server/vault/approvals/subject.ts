@@ -54,7 +54,9 @@ export function holdsSecret(desc: DescMessage, message: Message): boolean {
     const value =
       field.oneof === undefined ? members[field.localName] : (members[field.oneof.localName] as { value?: unknown } | undefined)?.value;
     if (isSecret(field)) return value instanceof Uint8Array ? value.length > 0 : value !== undefined && value !== "";
-    return field.fieldKind === "message" && isPlainMessage(value) && holdsSecret(field.message, value);
+    const inner = field.message;
+    if (inner === undefined) return false;
+    return (Array.isArray(value) ? value : [value]).some((item: unknown) => isPlainMessage(item) && holdsSecret(inner, item));
   });
 }
 
