@@ -4,6 +4,7 @@ import type { GlobalOptions } from "./global-options.ts";
 import { jsonText } from "./json-text.ts";
 import { resolveSettings } from "./settings.ts";
 import { write, type Shell } from "./shell.ts";
+import { sessionPath, sessionTokens } from "./stored-session.ts";
 import { colours, renderFacts, renderTable } from "./table.ts";
 
 export interface Context {
@@ -19,6 +20,14 @@ export interface Context {
   note(text: string): Promise<void>;
 }
 
+/** The settings, with the stored session's token where no other was given. */
+function withSession(options: GlobalOptions, shell: Shell): KeysteadOptions {
+  const settings = resolveSettings(options, shell);
+  if (settings.token !== undefined) return settings;
+  const tokenProvider = sessionTokens(sessionPath(options, shell), settings, (other) => shell.createClient(other));
+  return tokenProvider === undefined ? settings : { ...settings, tokenProvider };
+}
+
 /** Runs `body` with a context and closes the connection afterwards, whatever happened. */
 export async function withContext<T>(shell: Shell, options: GlobalOptions, body: (context: Context) => Promise<T>): Promise<T> {
   let client: Promise<Keystead> | undefined;
@@ -27,7 +36,7 @@ export async function withContext<T>(shell: Shell, options: GlobalOptions, body:
     return await body({
       shell,
       options,
-      connect: (extra) => (client ??= Promise.try(() => shell.createClient({ ...resolveSettings(options, shell), ...extra }))),
+      connect: (extra) => (client ??= Promise.try(() => shell.createClient({ ...withSession(options, shell), ...extra }))),
       print: (value, forPeople) => write(shell.stdout, options.json === true ? jsonText(value) : forPeople()),
       table: (heading, rows) => renderTable(heading, rows, colour),
       facts: (facts) => renderFacts(facts, colour),

@@ -25,6 +25,7 @@ import { hash } from "./commands/hash.ts";
 import { hpke } from "./commands/hpke.ts";
 import { init } from "./commands/init.ts";
 import { keys } from "./commands/keys.ts";
+import { login, logout } from "./commands/login.ts";
 import { mac } from "./commands/mac.ts";
 import { namespaces } from "./commands/namespaces.ts";
 import { random } from "./commands/random.ts";
@@ -35,16 +36,21 @@ import { wrap } from "./commands/wrap.ts";
 import { rekey } from "./commands/rekey.ts";
 import { scripts } from "./commands/scripts.ts";
 import { seal } from "./commands/seal.ts";
+import { serviceAccounts } from "./commands/service-accounts.ts";
+import { sessions } from "./commands/sessions.ts";
 import { sign } from "./commands/sign.ts";
 import { signDigest } from "./commands/sign-digest.ts";
 import { status } from "./commands/status.ts";
 import { token } from "./commands/token-mint.ts";
 import { unseal } from "./commands/unseal.ts";
+import { users } from "./commands/users.ts";
 import { verify } from "./commands/verify.ts";
+import { whoami } from "./commands/whoami.ts";
 
 /** The commands under their headings in `--help`. */
 const REGISTER: readonly (readonly [heading: string, commands: readonly ((root: Command, run: Run) => void)[]])[] = [
   ["Server:", [dev, server, init, config, status, seal, unseal, rekey]],
+  ["People and programs:", [login, logout, whoami, users, serviceAccounts, sessions]],
   ["Keys:", [keys, namespaces]],
   ["Use of keys:", [sign, signDigest, verify, csr, certificate, encrypt, decrypt, mac, dataKey, batch]],
   ["Establishing keys:", [encapsulate, decapsulate, agree, derive, hpke]],

@@ -28,12 +28,16 @@ export function profilePlaces(shell: Surroundings): readonly string[] {
   ];
 }
 
-/** The profile that counts here: the named one, or the first that exists, or none. */
-export function findProfile(options: Pick<GlobalOptions, "profile">, shell: Surroundings): Profile | undefined {
+/** Where the profile is that counts here: the named one, or the first that exists, or none. */
+export function profilePath(options: Pick<GlobalOptions, "profile">, shell: Surroundings): string | undefined {
   const named = options.profile ?? variable(shell, "KEYSTEAD_PROFILE");
-  if (named !== undefined) return readProfile(resolve(shell.cwd, named));
-  const found = profilePlaces(shell).find((path) => existsSync(path));
-  return found === undefined ? undefined : readProfile(found);
+  return named === undefined ? profilePlaces(shell).find((path) => existsSync(path)) : resolve(shell.cwd, named);
+}
+
+/** The profile that counts here, or undefined. */
+export function findProfile(options: Pick<GlobalOptions, "profile">, shell: Surroundings): Profile | undefined {
+  const path = profilePath(options, shell);
+  return path === undefined ? undefined : readProfile(path);
 }
 
 function pem(path: string | undefined, what: string): Buffer | undefined {

@@ -20,6 +20,7 @@ import { AUDIT_OPERATIONS, type AuditOperations } from "./areas/audit.ts";
 import { CERTIFICATE_OPERATIONS, type CertificateOperations } from "./areas/certificates.ts";
 import { CIPHER_OPERATIONS, type CipherOperations } from "./areas/ciphers.ts";
 import { ESTABLISHMENT_OPERATIONS, type EstablishmentOperations } from "./areas/establishment.ts";
+import { IDENTITY_OPERATIONS, type IdentityOperations } from "./areas/identity.ts";
 import { KEY_OPERATIONS, type KeyOperations } from "./areas/keys.ts";
 import { NAMESPACE_OPERATIONS, type NamespaceOperations } from "./areas/namespaces.ts";
 import { SCRIPT_OPERATIONS, type ScriptOperations } from "./areas/scripts.ts";
@@ -54,6 +55,7 @@ const AREAS: Readonly<Record<string, Way>> = {
   ...ESTABLISHMENT_OPERATIONS,
   ...TRANSFER_OPERATIONS,
   ...NAMESPACE_OPERATIONS,
+  ...IDENTITY_OPERATIONS,
   ...AUDIT_OPERATIONS,
   ...VAULT_OPERATIONS,
   ...APPROVAL_OPERATIONS,
@@ -70,6 +72,7 @@ export interface Keystead
     EstablishmentOperations,
     TransferOperations,
     NamespaceOperations,
+    IdentityOperations,
     AuditOperations,
     VaultOperations,
     ApprovalOperations,

@@ -8,6 +8,7 @@ export type * from "./areas/batches.ts";
 export type * from "./areas/certificates.ts";
 export type * from "./areas/ciphers.ts";
 export type * from "./areas/establishment.ts";
+export type * from "./areas/identity.ts";
 export type * from "./areas/keys.ts";
 export type * from "./areas/names.ts";
 export type * from "./areas/namespaces.ts";

@@ -135,6 +135,8 @@ export interface NamespaceConfig {
   /** CIDR ranges or single addresses; empty = everyone. */
   readonly allowedIps: readonly string[];
   readonly deniedIps: readonly string[];
+  /** Sessions open at once of users and service accounts that name this namespace; undefined = no limit. */
+  readonly maxConcurrentSessions?: number | undefined;
 }
 
 /** Which requests others must agree to, and who. */
@@ -256,6 +258,15 @@ export interface VaultConfig {
     readonly revocation: RevocationConfig;
     /** True only in the development preset: requests vouched as "development listener" act as this principal. */
     readonly developmentPrincipal: string | undefined;
+  };
+  readonly sessions: {
+    /** From the login to the end, whatever happens in between. */
+    readonly sessionSeconds: number;
+    readonly accessTokenSeconds: number;
+    readonly maxAuthAttempts: number;
+    readonly lockoutSeconds: number;
+    /** Undefined = no WebAuthn factor can be registered. */
+    readonly webAuthn: { readonly rpId: string; readonly rpName: string; readonly origins: readonly string[] } | undefined;
   };
   readonly rsaPkcs1Decryption: boolean;
   /** Device of a hardware random source that is mixed into the system's; the launcher opens it. */

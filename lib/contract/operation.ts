@@ -43,6 +43,10 @@ export interface Operation<I extends DescMessage = DescMessage, O extends DescMe
   };
   /** May be an item of Batch. */
   readonly batchable: boolean;
+  /** For callers who have no credential yet. What else they send of one is not looked at; what they may do is these rows. */
+  readonly anonymous?: boolean;
+  /** The request holds what could be guessed from its digest, such as a password: the log gets no digest of it. */
+  readonly sealedPayload?: boolean;
 }
 
 /**

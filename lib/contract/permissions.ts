@@ -54,6 +54,12 @@ export const PERMISSIONS = Object.freeze([
   "key:delegate",
   "policy:view",
   "policy:update",
+  "identity:read",
+  "identity:manage",
+  // What everybody may do about themselves: who am I, my sessions, my password, my second factors.
+  "identity:self",
+  // Held by callers without a credential, and of use to nobody else.
+  "session:begin",
   "status:view",
   "vault:unseal",
   "vault:seal",

@@ -29,6 +29,7 @@ import { systemFiles } from "./audit/file-layer.ts";
 import { memoryFiles } from "./audit/memory-files.ts";
 import { readEvents } from "./audit/read.ts";
 import { Authenticator, ceremonyPrincipal } from "./authenticate/authenticate.ts";
+import { Identity } from "./authenticate/identity.ts";
 import type { Principal } from "./authenticate/principal.ts";
 import { Authorizer } from "./authorize/authorize.ts";
 import { phaseCeremonies } from "./ceremonies/phase-changes.ts";
@@ -163,7 +164,27 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
     selfTests,
     rekey: monitor.parts?.vault.rekeying.progress,
   });
-  const contextOf = (vault?: OpenVault, listings = new ListingCache<ListReply>(), approvals?: Approvals): Context => ({
+  const identityOf = (vault: OpenVault): Identity =>
+    new Identity({
+      documents: vault.documents,
+      vaultId: vault.hierarchy.vaultId,
+      sessions: {
+        sessionMs: config.sessions.sessionSeconds * 1000,
+        accessTokenMs: config.sessions.accessTokenSeconds * 1000,
+        namespaceLimits: new Map(
+          Object.entries(config.namespaces).flatMap(([name, { maxConcurrentSessions: most }]) =>
+            most === undefined ? [] : [[name, most]],
+          ),
+        ),
+      },
+      lockout: { maxAttempts: config.sessions.maxAuthAttempts, lockoutMs: config.sessions.lockoutSeconds * 1000 },
+      strength,
+      webAuthn: config.sessions.webAuthn,
+      argon2: (password, params, sizeBytes, by) =>
+        provider.derive(password, { name: "argon2id", params }, sizeBytes, { principal: by, batch: false }),
+      now,
+    });
+  const contextOf = (vault?: OpenVault, identity?: Identity, listings = new ListingCache<ListReply>(), approvals?: Approvals): Context => ({
     get objects() {
       if (vault === undefined) throw new HsmError("VAULT_SEALED", "the vault is sealed");
       return vault.objects;
@@ -175,6 +196,10 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
     get approvals() {
       if (approvals === undefined) throw new HsmError("VAULT_SEALED", "the vault is sealed");
       return approvals;
+    },
+    get identity() {
+      if (identity === undefined) throw new HsmError("VAULT_SEALED", "the vault is sealed");
+      return identity;
     },
     provider,
     scripts,
@@ -236,7 +261,9 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
         return monitor.perform(operation, request, { ...about, deadline: Infinity, cancelled: () => false });
       },
     });
-    monitor.open({ vault, context: contextOf(vault, listings, approvals) });
+    const identity = identityOf(vault);
+    authenticator.useSessions(identity.sessions);
+    monitor.open({ vault, context: contextOf(vault, identity, listings, approvals) });
     scriptGate.open(vault);
     measurements.watch(vault, provider, authenticator, listings);
     await makeNamespaces(monitor, vault, config);
@@ -320,6 +347,7 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
     waiting = undefined;
     const parts = monitor.parts;
     monitor.close();
+    authenticator.useSessions(undefined);
     closing = closing.then(async () => {
       await Promise.all([onDuty, onRecord, rekey, performing]);
       for (const ledger of ledgers.splice(0)) ledger.close();

@@ -22,8 +22,9 @@ import type { Permission } from "@keystead/contract/permissions";
 import { validatorFor } from "@keystead/contract/validate";
 import { wipe } from "@keystead/crypto/wipe";
 import type { EventApproval, EventFields } from "./audit/event.ts";
-import { notAuthenticated, type Authenticator } from "./authenticate/authenticate.ts";
+import { ANONYMOUS, notAuthenticated, peerOf, type Authenticator } from "./authenticate/authenticate.ts";
 import type { Principal } from "./authenticate/principal.ts";
+import type { Peer } from "./authenticate/sessions.ts";
 import type { Authorizer, Question } from "./authorize/authorize.ts";
 import { requestFacts } from "./authorize/request-facts.ts";
 import type { OpenVault } from "./ceremonies/unseal.ts";
@@ -46,6 +47,8 @@ export interface Circumstances {
   readonly cancelled: () => boolean;
   /** Set when others have agreed to the request, which is now performed. */
   readonly approved?: ApprovedRun;
+  /** What was seen of the other end, where there is one. */
+  readonly peer?: () => Peer;
 }
 
 /** Told of every finished operation, for metrics. */
@@ -170,9 +173,11 @@ export class Monitor {
     };
     const started = performance.now();
     const { authenticator, limits } = this.#options;
-    const known = authenticator.remembered(decoded);
+    const known = operation.anonymous === true ? undefined : authenticator.remembered(decoded);
     const principal = known ?? (await this.#login(operation, decoded, draft, started));
-    const tooMuch = limits.principal(principal.id) ?? limits.enter(principal.id);
+    // Who has no credential is counted by address.
+    const counted = operation.anonymous === true ? limits.placeOf(evidence.address) : principal.id;
+    const tooMuch = (counted === principal.id ? limits.principal(counted) : undefined) ?? limits.enter(counted);
     if (tooMuch !== undefined) return this.#turnAway(operation, draft, tooMuch, principal, evidence.requestId, started);
     draft.payload ||= payloadDigest(operation, body);
     const about: Circumstances = {
@@ -181,11 +186,12 @@ export class Monitor {
       address: evidence.address,
       deadline: call.deadline,
       cancelled: () => call.cancelled,
+      peer: () => peerOf(evidence),
     };
     try {
       return await this.#perform(operation, () => parse(operation, body), about, draft, started);
     } finally {
-      limits.leave(principal.id);
+      limits.leave(counted);
     }
   }
 
@@ -198,7 +204,7 @@ export class Monitor {
     if (tooMuch !== undefined) return this.#turnAway(operation, draft, tooMuch, NOBODY, requestId, started);
     draft.payload = payloadDigest(operation, decoded.body);
     try {
-      return await authenticator.authenticate(decoded);
+      return operation.anonymous === true ? ANONYMOUS : await authenticator.authenticate(decoded);
     } catch (error) {
       const refusal = error instanceof HsmError ? error : notAuthenticated();
       await this.#record(operation, draft, refusal.code, NOBODY, requestId);
@@ -303,11 +309,13 @@ export class Monitor {
           run: { principal: principal.id, batch: false },
           hidden: () => this.#options.authorizer.hiddenFrom(principal, about.address, operation),
           visible: () => this.#options.authorizer.visibleKeys(question),
+          peer: about.peer ?? nobody,
           ...(item === undefined ? {} : { item }),
         },
         context,
       );
       this.#refuseAfterFault(operation, performed);
+      refuseAfterEnd(principal, performed);
       result = performed;
       draft.keyId = result.keyId ?? draft.keyId;
       draft.otherKeyId = result.otherKeyId ?? draft.otherKeyId;
@@ -321,13 +329,14 @@ export class Monitor {
         result = joined(result, closing ?? (await about.approved.close("OK", "", reply)));
       }
       const patient = this.#underWay >= SIBLINGS && performance.now() - started > COSTLY_MS;
-      await this.#record(operation, draft, "OK", principal, about.requestId, result, patient);
+      await this.#record(operation, draft, "OK", result.actor ?? principal, about.requestId, result, patient);
       result.change?.settle(true);
       this.#options.observe(operation, draft.namespace, "OK", (performance.now() - started) / 1000);
       return reply ?? encodeReply(operation.method.output, result);
     } catch (thrown) {
       const error = asHsmError(thrown);
       if (error.code === "SELF_TEST_FAILED") this.fail(error);
+      if (error.code === "UNAUTHENTICATED") draft.decision = "refuse";
       const performed = result !== undefined;
       result?.change?.settle(false);
       closing?.settle(false);
@@ -443,6 +452,8 @@ export class Monitor {
   #decide(operation: Operation, request: MessageShape<DescMessage>, question: Question): Grants | Promise<Grants> {
     const { authorizer } = this.#options;
     const demands = operation.demands?.(request) ?? NO_DEMANDS;
+    if (question.principal.onlySelf === true && (operation.permission !== "identity:self" || demands.length > 0))
+      throw new HsmError("PERMISSION_DENIED", `${operation.name} is not permitted here`);
     const grant = authorizer.decide({
       ...question,
       ...requestFacts(operation, request),
@@ -570,6 +581,19 @@ const joined = (result: Result<DescMessage>, change: Change): Result<DescMessage
   change: result.change === undefined ? change : joinChanges(result.change, change),
 });
 
+const nobody = (): Peer => ({ address: "", thumbprint: "" });
+
+/**
+ * The session ended while this was under way: nothing of it succeeds any more. What is recorded after this look is
+ * answered before whatever ends the session next, because the log answers in the order of its events.
+ */
+function refuseAfterEnd(principal: Principal, performed: Result<DescMessage>): void {
+  if (principal.session?.ended() !== true || performed.endsOwnSession === true) return;
+  performed.change?.settle(false);
+  wipe(...(performed.secrets ?? []));
+  throw notAuthenticated();
+}
+
 /** For an event: the permissions that a request needs beyond its operation's, where there are any. */
 function demandsOf(operation: Operation, request: MessageShape<DescMessage>): { demands?: readonly Permission[] } {
   const demands = operation.demands?.(request) ?? NO_DEMANDS;
@@ -595,9 +619,9 @@ function isoNow(): string {
   return isoText;
 }
 
-/** SHA-256 of a request body. Not of an unseal secret: the digest of a passphrase would let anybody with the log guess. */
+/** SHA-256 of a request body. Not of one with a password in it: its digest would let anybody with the log guess. */
 const payloadDigest = (operation: Operation, body: Uint8Array): string =>
-  operation.permission === "vault:unseal" || operation.permission === "vault:rekey" ? "" : hash("sha256", body, "hex");
+  operation.sealedPayload === true ? "" : hash("sha256", body, "hex");
 
 /** The request message, understood whole. @throws {HsmError} INVALID_REQUEST */
 function parse(operation: Operation, body: Buffer): MessageShape<DescMessage> {

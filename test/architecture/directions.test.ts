@@ -122,7 +122,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   "walls.ts": [],
   authenticate: ["authorize"],
   authorize: ["grant.ts"],
-  operations: ["objects", "providers", "ceremonies", "scripts"],
+  operations: ["objects", "providers", "ceremonies", "scripts", "authenticate/subjects.ts"],
   objects: ["stores", "grant.ts"],
   providers: [],
   scripts: [],

@@ -7,4 +7,5 @@ export const rekeyVault = operation({
   permission: "vault:rekey",
   scope: "server",
   effect: "change",
+  sealedPayload: true,
 });

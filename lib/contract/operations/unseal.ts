@@ -7,5 +7,6 @@ export const unseal = operation({
   permission: "vault:unseal",
   scope: "server",
   effect: "change",
+  sealedPayload: true,
   phases: ["sealed"],
 });

@@ -144,7 +144,13 @@ function matchOf(
 }
 
 function namespace({ description = "", max_keys = 10_000, access_control = {} }: ConfigTree["namespaces"][string]): NamespaceConfig {
-  return { description, maxKeys: max_keys, allowedIps: access_control.allowed_ips ?? [], deniedIps: access_control.denied_ips ?? [] };
+  return {
+    description,
+    maxKeys: max_keys,
+    allowedIps: access_control.allowed_ips ?? [],
+    deniedIps: access_control.denied_ips ?? [],
+    maxConcurrentSessions: access_control.max_concurrent_sessions,
+  };
 }
 
 function approvals({
@@ -213,6 +219,16 @@ function vault(config: ConfigTree, base: PathBase): VaultConfig {
         unknown: auth.revocation.unknown,
       },
       developmentPrincipal: plaintext ? config.development.principal : undefined,
+    },
+    sessions: {
+      sessionSeconds: security.session_timeout_seconds,
+      accessTokenSeconds: security.access_token_seconds,
+      maxAuthAttempts: security.max_auth_attempts,
+      lockoutSeconds: security.lockout_duration_seconds,
+      webAuthn:
+        auth.webauthn === undefined
+          ? undefined
+          : { rpId: auth.webauthn.rp_id, rpName: auth.webauthn.rp_name ?? "Keystead", origins: auth.webauthn.origins },
     },
     rsaPkcs1Decryption: crypto.rsa_pkcs1_decryption,
     hardwareRandomPath: crypto.hardware_random === undefined ? undefined : absolutePath(crypto.hardware_random, base),

@@ -38,6 +38,7 @@ const row = (key: string, value: string, sees: Row["sees"], expected: unknown, n
   expected,
   with: needs,
 });
+const WEBAUTHN = ["auth.webauthn.rp_id=a.example.com", "auth.webauthn.origins=https://a.example.com"];
 const NO_PLAINTEXT = ["development.plaintext=false"];
 const SET = (entry: string) => `[{path: "{data_dir}/k.json", issuer: i, audience: a, ${entry}}]`;
 const SET_AT = (entry: string) => `[{url: "https://idp.example/keys", issuer: i, audience: a, ${entry}}]`;
@@ -341,6 +342,14 @@ const ROWS: readonly Row[] = [
   row("namespaces.*.max_keys", "5", (c) => c.vault.namespaces["team-a"]?.maxKeys, 5),
   row("namespaces.*.access_control.allowed_ips", "10.0.0.0/8,::1", (c) => c.vault.namespaces["team-a"]?.allowedIps, ["10.0.0.0/8", "::1"]),
   row("namespaces.*.access_control.denied_ips", "10.0.0.1", (c) => c.vault.namespaces["team-a"]?.deniedIps, ["10.0.0.1"]),
+  row("namespaces.*.access_control.max_concurrent_sessions", "7", (c) => c.vault.namespaces["team-a"]?.maxConcurrentSessions, 7),
+  row("security.session_timeout_seconds", "2h", (c) => c.vault.sessions.sessionSeconds, 7200),
+  row("security.access_token_seconds", "1m", (c) => c.vault.sessions.accessTokenSeconds, 60),
+  row("security.max_auth_attempts", "3", (c) => c.vault.sessions.maxAuthAttempts, 3),
+  row("security.lockout_duration_seconds", "1h", (c) => c.vault.sessions.lockoutSeconds, 3600),
+  row("auth.webauthn.rp_id", "example.com", (c) => c.vault.sessions.webAuthn?.rpId, "example.com", WEBAUTHN),
+  row("auth.webauthn.rp_name", "Ours", (c) => c.vault.sessions.webAuthn?.rpName, "Ours", WEBAUTHN),
+  row("auth.webauthn.origins", "https://b.a.example.com", (c) => c.vault.sessions.webAuthn?.origins, ["https://b.a.example.com"], WEBAUTHN),
   row(
     "development.plaintext",
     "false",
@@ -352,9 +361,6 @@ const ROWS: readonly Row[] = [
 
 /** A value outside what is built, for keys of the table not-built.ts. */
 const REFUSED: Readonly<Record<string, string>> = {
-  "security.session_timeout_seconds": "3600",
-  "security.max_auth_attempts": "5",
-  "security.lockout_duration_seconds": "300",
   "security.key_derivation_iterations": "100000",
   "security.encryption_at_rest": "false",
   "security.encryption_algorithm": "chacha20poly1305",
@@ -362,7 +368,6 @@ const REFUSED: Readonly<Record<string, string>> = {
   "approvals.store": "memory",
   "metrics.format": "statsd",
   "metrics.collection_interval_seconds": "60",
-  "namespaces.*.access_control.max_concurrent_sessions": "100",
 };
 
 /** Loads the development preset with some keys set. */

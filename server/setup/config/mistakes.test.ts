@@ -30,7 +30,7 @@ test("all mistakes are said at once, each with file, line, column, key and what 
 storage:
   sync_mode: fully
 security:
-  session_timeout_seconds: 3600
+  key_derivation_iterations: 100000
   min_password_length: 4
 namespaces:
   a:
@@ -53,7 +53,7 @@ development:
       "c.yaml:3:3: server.port: 70000 is wrong",
       'c.yaml:4:3: server.timeout_seconds: "30x" is wrong',
       'c.yaml:6:3: storage.sync_mode: "fully" is wrong',
-      "c.yaml:8:3: security.session_timeout_seconds: refused: sessions are not built, so nothing could time out",
+      "c.yaml:8:3: security.key_derivation_iterations: refused: nothing uses PBKDF2 yet",
       'c.yaml:13:33: namespaces.a.access_control.allowed_ips[1]: "nowhere" is wrong',
       'c.yaml:17:15: auth.certificates[0].roles[0]: "Root" is wrong',
     ],
@@ -70,6 +70,36 @@ const RULES: readonly (readonly [rule: string, preset: string, yaml: string, sai
     "production",
     "server: {tls_enabled: false}",
     /server\.tls_enabled: false is not allowed in production/,
+  ],
+  [
+    "a session cannot be shorter than its tokens",
+    "development",
+    "security: {session_timeout_seconds: 60}",
+    /security\.access_token_seconds: it is more than security\.session_timeout_seconds/,
+  ],
+  [
+    "a session cannot last for ever",
+    "development",
+    "security: {session_timeout_seconds: 90d}",
+    /security\.session_timeout_seconds: it is not between a minute and a day/,
+  ],
+  [
+    "an access token cannot last a day",
+    "development",
+    "security: {access_token_seconds: 2h, session_timeout_seconds: 3h}",
+    /security\.access_token_seconds: it is not between 10 seconds and an hour/,
+  ],
+  [
+    "an origin of WebAuthn must lie within its domain",
+    "development",
+    'auth: {webauthn: {rp_id: example.com, origins: ["https://badexample.com"]}}',
+    /auth\.webauthn\.origins: https:\/\/badexample\.com is no origin of auth\.webauthn\.rp_id/,
+  ],
+  [
+    "an origin of WebAuthn must be over TLS",
+    "development",
+    'auth: {webauthn: {rp_id: example.com, origins: ["http://example.com"]}}',
+    /auth\.webauthn\.origins: http:\/\/example\.com is no origin/,
   ],
   [
     "client certificates cannot be unasked for in production",

@@ -14,9 +14,6 @@ export interface NotBuilt {
 const REMOVE = "remove the key";
 
 export const NOT_BUILT: readonly NotBuilt[] = [
-  { key: "security.session_timeout_seconds", problem: "sessions are not built, so nothing could time out", remedy: REMOVE },
-  { key: "security.max_auth_attempts", problem: "counting failed attempts is not built", remedy: REMOVE },
-  { key: "security.lockout_duration_seconds", problem: "lockouts are not built", remedy: REMOVE },
   { key: "security.key_derivation_iterations", problem: "nothing uses PBKDF2 yet; passphrases go through Argon2id", remedy: REMOVE },
   { key: "security.encryption_at_rest", built: [true], problem: "records are always sealed", remedy: "write true, or remove the key" },
   {
@@ -36,11 +33,6 @@ export const NOT_BUILT: readonly NotBuilt[] = [
   {
     key: "metrics.collection_interval_seconds",
     problem: "nothing is collected in between: gauges are read when /metrics is",
-    remedy: REMOVE,
-  },
-  {
-    key: "namespaces.*.access_control.max_concurrent_sessions",
-    problem: "sessions are not built, so none could be counted",
     remedy: REMOVE,
   },
 ];

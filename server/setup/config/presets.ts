@@ -40,6 +40,10 @@ const BASE: Tree = {
     audit_log_path: "/var/log/hsm/audit.log",
     require_strong_passwords: true,
     min_password_length: 12,
+    session_timeout_seconds: "1h",
+    access_token_seconds: "5m",
+    max_auth_attempts: 5,
+    lockout_duration_seconds: "5m",
   },
   unseal: {},
   auth: {

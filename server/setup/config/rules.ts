@@ -124,6 +124,36 @@ const sqlitePath: Rule = ({ storage }) =>
     "write storage.backend: sqlite, or remove the path",
   );
 
+/** A session shorter than its tokens, or one that outlives a day, is a slip. */
+const sessions: Rule = ({ security: { session_timeout_seconds: session, access_token_seconds: token } }) => [
+  ...finding(
+    session < 60 || session > 86_400,
+    "security.session_timeout_seconds",
+    "it is not between a minute and a day",
+    "write 60 to 86400",
+  ),
+  ...finding(token < 10 || token > 3600, "security.access_token_seconds", "it is not between 10 seconds and an hour", "write 10 to 3600"),
+  ...finding(token > session, "security.access_token_seconds", "it is more than security.session_timeout_seconds", "write at most as much"),
+];
+
+/** W3C Web Authentication §5.1.3: a domain is registered for by itself and what lies below it, over TLS or on this machine. */
+const webAuthn: Rule = ({ auth: { webauthn } }) =>
+  (webauthn?.origins ?? []).flatMap((origin) => {
+    const url = URL.parse(origin);
+    const id = webauthn?.rp_id ?? "";
+    const fits =
+      url !== null &&
+      url.origin === origin &&
+      (url.hostname === id || url.hostname.endsWith(`.${id}`)) &&
+      (url.protocol === "https:" || (url.protocol === "http:" && url.hostname === "localhost"));
+    return finding(
+      !fits,
+      "auth.webauthn.origins",
+      `${origin} is no origin of auth.webauthn.rp_id`,
+      "write origins such as https://hsm.example.com, without a path, whose host is the rp_id or below it",
+    );
+  });
+
 /** Approvals are in the key store: naming another place would be believed. */
 const approvalStore: Rule = ({ approvals, storage }) =>
   finding(
@@ -188,6 +218,8 @@ const RULES: readonly Rule[] = [
   sqlitePath,
   approvalStore,
   approvalNames,
+  sessions,
+  webAuthn,
 ];
 
 /** Everything that does not hold. */

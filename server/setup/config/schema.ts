@@ -58,14 +58,15 @@ const security = z.strictObject({
   key_derivation_iterations: key(KIND.integer(1, 100_000_000), "Iterations of PBKDF2.").optional(),
   encryption_at_rest: key(KIND.boolean, "Records are always sealed; only true is accepted."),
   encryption_algorithm: key(KIND.name, "Cipher that seals records."),
-  session_timeout_seconds: key(KIND.seconds, "Idle time after which a session ends.").optional(),
-  max_auth_attempts: key(KIND.integer(1, 1_000_000), "Failed attempts before a lockout.").optional(),
-  lockout_duration_seconds: key(KIND.seconds, "How long a lockout lasts.").optional(),
+  session_timeout_seconds: key(KIND.seconds, "How long a session lasts from its login, whatever it is used for; 60 to 86400."),
+  access_token_seconds: key(KIND.seconds, "How long an access token is good before it is refreshed; 10 to 3600."),
+  max_auth_attempts: key(KIND.integer(1, 1_000_000), "Failed attempts of a user in a row before a lockout."),
+  lockout_duration_seconds: key(KIND.seconds, "How long a lockout lasts."),
   audit_log_enabled: key(KIND.boolean, "Every operation is recorded; only true is accepted."),
   audit_log_path: key(KIND.path, "Where the audit log's segments are kept."),
   audit_sync_mode: key(syncMode, "sync_mode of the audit log; without it storage.sync_mode counts.").optional(),
-  require_strong_passwords: key(KIND.boolean, "Whether passphrases must mix kinds of characters."),
-  min_password_length: key(KIND.integer(4, 1024), "Shortest passphrase, in characters; at least 8 in production."),
+  require_strong_passwords: key(KIND.boolean, "Whether passwords and passphrases must mix kinds of characters."),
+  min_password_length: key(KIND.integer(4, 1024), "Shortest password or passphrase, in characters; at least 8 in production."),
 });
 
 const unseal = z.strictObject({
@@ -223,6 +224,13 @@ const auth = z.strictObject({
       "OpenID Connect providers whose tokens count.",
     ),
   }),
+  webauthn: z
+    .strictObject({
+      rp_id: key(KIND.name, "Domain that security keys and passkeys are registered for, such as hsm.example.com."),
+      rp_name: key(KIND.name, "What they show people; Keystead without it.").optional(),
+      origins: key(KIND.names, "Web origins that may ask for them, such as https://hsm.example.com."),
+    })
+    .optional(),
   certificates: key(
     z.array(certificate).meta({ expects: "a list of bindings, each with a match, principal, roles and namespaces" }),
     "Who the bearers of client certificates are.",

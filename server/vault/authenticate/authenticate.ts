@@ -5,13 +5,16 @@
  * verified once and not per request. When a token and a certificate come together both must hold, and the token says
  * who it is.
  */
+import { hash } from "node:crypto";
 import type { CertificateBinding } from "@keystead/contract/config";
-import { HsmError } from "@keystead/contract/errors";
 import { LISTENER, type DecodedCall } from "@keystead/channel/call";
 import { findRole, permissionsOf } from "../authorize/roles.ts";
-import { bindingFor, prepareBindings, verifyCertificate, type Authority, type Bindings } from "./certificate.ts";
+import { claimsIssuer } from "./access-token.ts";
+import { bindingFor, prepareBindings, verifyCertificate, type Authority, type Bindings, type CheckedCertificate } from "./certificate.ts";
+import { notAuthenticated } from "./not-authenticated.ts";
 import type { Principal } from "./principal.ts";
 import { admits, type Revocation } from "./revocation.ts";
+import type { Peer, Sessions } from "./sessions.ts";
 import { namedKey, verifyToken, type LoadedKeySet, type TokenIdentity } from "./token.ts";
 
 export interface AuthenticatorOptions {
@@ -46,8 +49,7 @@ const CACHE_ENTRIES = 4096;
 const CERTIFICATE_RECHECK_MS = 60_000;
 const FOREVER = Number.MAX_SAFE_INTEGER;
 
-/** The one answer to everybody who is not let in. */
-export const notAuthenticated = (): HsmError => new HsmError("UNAUTHENTICATED", "authentication failed");
+export { notAuthenticated };
 
 export class Authenticator {
   readonly #options: AuthenticatorOptions;
@@ -58,6 +60,7 @@ export class Authenticator {
   #authorities: readonly Authority[];
   /** Counts what was replaced: a verdict reached under something older is not remembered. */
   #generation = 0;
+  #sessions: Sessions | undefined;
   /** Failures, for metrics. */
   readonly counters = { failures: 0, tokenFailures: 0, cacheHits: 0, cacheMisses: 0 };
 
@@ -90,13 +93,19 @@ export class Authenticator {
     this.#cache.clear();
   }
 
+  /** The sessions of the vault that was opened, or none from now on. */
+  useSessions(sessions: Sessions | undefined): void {
+    this.#sessions = sessions;
+    this.forget();
+  }
+
   /** A remembered principal, without waiting; undefined when it must be verified. */
   remembered(call: DecodedCall): Principal | undefined {
     if (call.evidence.listener === LISTENER.development && call.credentials.length === 4) return this.#development;
     const name = call.credentials.toString("latin1");
     const known = this.#cache.get(name);
     if (known === undefined) return undefined;
-    if (known.validUntil > this.#options.now()) {
+    if (known.validUntil > this.#options.now() && isCurrent(known.session, call.evidence.address)) {
       this.counters.cacheHits += 1;
       return known;
     }
@@ -128,13 +137,26 @@ export class Authenticator {
    */
   recall({ id, method, roles, namespaces }: RememberedPrincipal): Principal | undefined {
     if (method === "development listener") return this.#development?.id === id ? this.#development : undefined;
-    const sources = method === "certificate" ? this.#bindingsOf(id) : method === "token" ? this.#keySetsOf(id) : [];
+    const sources =
+      method === "certificate"
+        ? this.#bindingsOf(id)
+        : method === "token"
+          ? this.#keySetsOf(id)
+          : method === "local user" || method === "service account"
+            ? this.#subjectOf(id)
+            : [];
     if (sources.length === 0) return undefined;
     const given = new Set(sources.flatMap((source) => source.roles.flatMap((role) => findRole(role) ?? [])));
     const reach = new Set(sources.flatMap((source) => source.namespaces));
     const kept = roles.flatMap((role) => findRole(role) ?? []).filter((role) => given.has(role));
     const within = namespaces === "all" ? [...reach] : namespaces.filter((name) => reach.has("*") || reach.has(name));
     return principal(id, method as Principal["method"], kept, within, FOREVER);
+  }
+
+  /** A user or service account as it is now. */
+  #subjectOf(id: string): readonly Source[] {
+    const now = this.#sessions?.principalNow(id);
+    return now === undefined ? [] : [{ roles: now.roles, namespaces: now.namespaces === "all" ? ["*"] : [...now.namespaces] }];
   }
 
   #bindingsOf(id: string): readonly Source[] {
@@ -160,6 +182,10 @@ export class Authenticator {
 
   async #verify({ evidence }: DecodedCall): Promise<Principal | undefined> {
     const now = this.#options.now();
+    const sessions = this.#sessions;
+    if (sessions !== undefined && claimsIssuer(evidence.token, sessions.issuer)) {
+      return this.#inSession(sessions, evidence, now);
+    }
     let certified: Principal | undefined;
     if (evidence.certificate.length > 0) {
       certified = await this.#certified(evidence.certificate, now);
@@ -183,12 +209,28 @@ export class Authenticator {
     return verifyToken(token, this.#keySets, now);
   }
 
+  /** A certificate that comes along must be good; whom it speaks for the session says, which may be bound to it. */
+  async #inSession(sessions: Sessions, evidence: DecodedCall["evidence"], now: number): Promise<Principal | undefined> {
+    let validUntil = Infinity;
+    if (evidence.certificate.length > 0) {
+      const checked = verifyCertificate(evidence.certificate, this.#authorities, now);
+      if (checked === undefined || !(await this.#notRevoked(checked, now))) return undefined;
+      validUntil = Math.min(checked.facts.notAfter, now + CERTIFICATE_RECHECK_MS);
+    }
+    const found = await sessions.principalOf(evidence.token, peerOf(evidence));
+    return found === undefined ? undefined : Object.freeze({ ...found, validUntil: Math.min(found.validUntil, validUntil) });
+  }
+
+  async #notRevoked(checked: CheckedCertificate, now: number): Promise<boolean> {
+    const { revocation } = this.#options;
+    return revocation === undefined || admits(revocation, checked, now);
+  }
+
   async #certified(der: Buffer, now: number): Promise<Principal | undefined> {
     const checked = verifyCertificate(der, this.#authorities, now);
     if (checked === undefined) return undefined;
     const binding = bindingFor(checked, this.#bindings);
-    const { revocation } = this.#options;
-    if (binding === undefined || (revocation !== undefined && !(await admits(revocation, checked, now)))) return undefined;
+    if (binding === undefined || !(await this.#notRevoked(checked, now))) return undefined;
     return principal(
       `cert:${binding.principal}`,
       "certificate",
@@ -207,6 +249,27 @@ export class Authenticator {
     this.#cache.set(name, found);
   }
 }
+
+/** What sessions know of the other end of a connection. */
+export const peerOf = ({ address, certificate }: Pick<DecodedCall["evidence"], "address" | "certificate">): Peer => ({
+  address,
+  thumbprint: certificate.length === 0 ? "" : hash("sha256", certificate, "base64url"),
+});
+
+/** Whether a remembered verdict still holds of its session; one without a session does. */
+const isCurrent = (session: Principal["session"], address: string): boolean =>
+  session === undefined || (!session.ended() && session.current() && (session.address ?? address) === address);
+
+/** Callers without a credential: they may begin a session, and nothing else. */
+export const ANONYMOUS: Principal = Object.freeze<Principal>({
+  id: "anonymous",
+  method: "anonymous",
+  roles: [],
+  permissions: new Set(["session:begin"]),
+  namespaces: new Set(),
+  defaultNamespace: "",
+  validUntil: FOREVER,
+});
 
 /** The principal of a ceremony that the server itself performs, such as making the configured namespaces. */
 export const ceremonyPrincipal = (name: string, roles: readonly string[]): Principal =>

@@ -3,12 +3,31 @@
  */
 import type { Permission } from "@keystead/contract/permissions";
 
-export type AuthenticationMethod = "certificate" | "token" | "development listener" | "ceremony";
+export type AuthenticationMethod =
+  | "certificate"
+  | "token"
+  | "local user"
+  | "service account"
+  | "development listener"
+  | "ceremony"
+  | "anonymous";
+
+/** The session a principal came with. */
+export interface PrincipalSession {
+  readonly id: string;
+  /** True once it is over: nothing that is still under way for it succeeds. Costs nothing to ask. */
+  ended(): boolean;
+  /** True while what was read of its user is what the vault knows. */
+  current(): boolean;
+  /** The one client address it is good from; left out = any. */
+  readonly address?: string;
+}
 
 export interface Principal {
   /**
-   * Unique over all methods: `cert:NAME`, `jwt:ISSUER:SUBJECT`, `development`, `ceremony:NAME`. Two methods never yield
-   * the same id, so that a name taken in one cannot speak for the same name in another.
+   * Unique over all methods: `cert:NAME`, `jwt:ISSUER:SUBJECT`, `user:NAME`, `service:NAME`, `development`,
+   * `ceremony:NAME`, `anonymous`. Two methods never yield the same id, so that a name taken in one cannot speak for the
+   * same name in another.
    */
   readonly id: string;
   readonly method: AuthenticationMethod;
@@ -23,4 +42,8 @@ export interface Principal {
   readonly validUntil: number;
   /** Milliseconds since the epoch of the second factor of this login; undefined when there was none. */
   readonly mfaAt?: number;
+  /** Left out for principals that came without one. */
+  readonly session?: PrincipalSession;
+  /** They must set a password first: whatever else roles and policy give them, they may do only what is about themselves. */
+  readonly onlySelf?: boolean;
 }

@@ -40,12 +40,32 @@ const AGREE: readonly Permission[] = [...ASK, "approval:decide", "approval:keys"
 /** Every built-in role. */
 export const ROLES: Readonly<Record<string, readonly Permission[]>> = Object.freeze({
   Administrator: PERMISSIONS,
-  NamespaceAdmin: [...KEYS, ...AGREE, "namespace:read", "status:view", "audit:view"],
-  Operator: [...DAILY, ...AGREE, "key:use_revoked", "key:delegate", ...CRYPTO, ...ESTABLISH, "namespace:read", "status:view"],
-  KeyAdmin: [...KEYS, ...AGREE, "namespace:read", "status:view"],
-  KeyUser: ["key:read", "key:delegate", ...CRYPTO, ...AGREE, "status:view"],
-  Service: ["key:read", ...CRYPTO, ...ASK, "crypto:sign_digest", ...ESTABLISH, "status:view"],
-  Auditor: ["key:read", ...AGREE, "namespace:read", "audit:view", "policy:view", "script:read", "status:view"],
+  NamespaceAdmin: [...KEYS, ...AGREE, "namespace:read", "status:view", "identity:self", "audit:view"],
+  Operator: [
+    ...DAILY,
+    ...AGREE,
+    "key:use_revoked",
+    "key:delegate",
+    ...CRYPTO,
+    ...ESTABLISH,
+    "namespace:read",
+    "status:view",
+    "identity:self",
+  ],
+  KeyAdmin: [...KEYS, ...AGREE, "namespace:read", "status:view", "identity:self"],
+  KeyUser: ["key:read", "key:delegate", ...CRYPTO, ...AGREE, "status:view", "identity:self"],
+  Service: ["key:read", ...CRYPTO, ...ASK, "crypto:sign_digest", ...ESTABLISH, "status:view", "identity:self"],
+  Auditor: [
+    "key:read",
+    ...AGREE,
+    "namespace:read",
+    "audit:view",
+    "policy:view",
+    "script:read",
+    "identity:read",
+    "status:view",
+    "identity:self",
+  ],
 } satisfies Record<string, readonly Permission[]>);
 
 const ALIASES: Readonly<Record<string, string>> = Object.freeze({

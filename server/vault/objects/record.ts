@@ -27,6 +27,7 @@ export const DOCUMENT_KINDS = Object.freeze([
   "user",
   "service-account",
   "session",
+  "lockout",
   "token-key",
   "approval",
   "approver-key",

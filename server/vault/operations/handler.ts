@@ -11,7 +11,9 @@ import type { ListReply, ListingCache } from "./listing-cache.ts";
 import type { SelfTestReport } from "@keystead/crypto/self-tests/run";
 import type { EventApproval, EventItem } from "../audit/event.ts";
 import type { Approvals } from "../approvals/approvals.ts";
+import type { Identity } from "../authenticate/identity.ts";
 import type { Principal } from "../authenticate/principal.ts";
+import type { Peer } from "../authenticate/sessions.ts";
 import type { Grant } from "../grant.ts";
 import type { Change } from "../objects/change.ts";
 import type { RekeyProgress } from "../ceremonies/rekey.ts";
@@ -55,6 +57,8 @@ export interface Context {
   readonly objects: Objects;
   readonly documents: Documents;
   readonly approvals: Approvals;
+  /** Local users, service accounts and sessions. */
+  readonly identity: Identity;
   readonly provider: SoftwareProvider;
   /** Runs policy scripts; undefined where the configuration says that none are run. */
   readonly scripts: Pick<ScriptRunner, "prepare" | "decide"> | undefined;
@@ -89,6 +93,8 @@ export interface Invocation<I extends DescMessage = DescMessage> {
   /** Opens the second key that the request names, once; present when it names one. */
   readonly otherGrant?: Grant | undefined;
   readonly run: Run;
+  /** What was seen of the other end of the connection. */
+  readonly peer?: () => Peer;
   /** Performs one item of a batch: its own decision, its own result. Present only for Batch. */
   readonly item?: (operation: Operation, request: MessageShape<DescMessage>) => Promise<ItemResult>;
 }
@@ -114,6 +120,10 @@ export interface Result<O extends DescMessage> {
   /** The pending request that it was about, with the proof of what was said. */
   readonly approval?: EventApproval;
   readonly items?: readonly EventItem[];
+  /** Who the caller turned out to be, for the audit event, when they came without a credential. */
+  readonly actor?: { readonly id: string; readonly method: string };
+  /** It ends the session it came with, and succeeds nevertheless. */
+  readonly endsOwnSession?: boolean;
   /** Buffers to wipe once the reply is encoded. */
   readonly secrets?: readonly Uint8Array[];
 }

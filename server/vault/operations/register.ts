@@ -67,6 +67,33 @@ import { enableScript } from "./enable-script.ts";
 import { disableScript } from "./disable-script.ts";
 import { deleteScript } from "./delete-script.ts";
 import { simulateScript } from "./simulate-script.ts";
+import { createUser } from "./create-user.ts";
+import { getUser } from "./get-user.ts";
+import { listUsers } from "./list-users.ts";
+import { updateUser } from "./update-user.ts";
+import { deleteUser } from "./delete-user.ts";
+import { setPassword } from "./set-password.ts";
+import { unlockUser } from "./unlock-user.ts";
+import { enrollTotp } from "./enroll-totp.ts";
+import { confirmTotp } from "./confirm-totp.ts";
+import { beginWebAuthnRegistration } from "./begin-webauthn-registration.ts";
+import { finishWebAuthnRegistration } from "./finish-webauthn-registration.ts";
+import { removeFactor } from "./remove-factor.ts";
+import { generateRecoveryCodes } from "./generate-recovery-codes.ts";
+import { login } from "./login.ts";
+import { completeLogin } from "./complete-login.ts";
+import { refreshSession } from "./refresh-session.ts";
+import { logout } from "./logout.ts";
+import { listSessions } from "./list-sessions.ts";
+import { revokeSession } from "./revoke-session.ts";
+import { whoAmI } from "./who-am-i.ts";
+import { createServiceAccount } from "./create-service-account.ts";
+import { listServiceAccounts } from "./list-service-accounts.ts";
+import { deleteServiceAccount } from "./delete-service-account.ts";
+import { createSecretId } from "./create-secret-id.ts";
+import { revokeSecretId } from "./revoke-secret-id.ts";
+import { loginService } from "./login-service.ts";
+import { getJwks } from "./get-jwks.ts";
 
 const LINES = [
   generateKey,
@@ -133,6 +160,33 @@ const LINES = [
   disableScript,
   deleteScript,
   simulateScript,
+  createUser,
+  getUser,
+  listUsers,
+  updateUser,
+  deleteUser,
+  setPassword,
+  unlockUser,
+  enrollTotp,
+  confirmTotp,
+  beginWebAuthnRegistration,
+  finishWebAuthnRegistration,
+  removeFactor,
+  generateRecoveryCodes,
+  login,
+  completeLogin,
+  refreshSession,
+  logout,
+  listSessions,
+  revokeSession,
+  whoAmI,
+  createServiceAccount,
+  listServiceAccounts,
+  deleteServiceAccount,
+  createSecretId,
+  revokeSecretId,
+  loginService,
+  getJwks,
 ] as unknown as readonly Handler[];
 
 /** Handlers by operation number. */

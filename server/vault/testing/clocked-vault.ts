@@ -3,7 +3,9 @@
  * and the walls are missing.
  */
 import { randomBytes } from "node:crypto";
-import { create, fromBinary, type DescMessage, type MessageInitShape, type MessageShape } from "@bufbuild/protobuf";
+import { create, fromBinary, toBinary, type DescMessage, type MessageInitShape, type MessageShape } from "@bufbuild/protobuf";
+import { encodeCall, LISTENER } from "@keystead/channel/call";
+import type { IncomingCall } from "@keystead/channel/peer";
 import { CreateNamespaceRequestSchema } from "@keystead/contract/generated/hsm/hsm_pb";
 import type { ApprovalsConfig } from "@keystead/contract/config";
 import { createLogger, type Logger } from "@keystead/contract/logging";
@@ -16,7 +18,10 @@ import type { FileLayer } from "../audit/file-layer.ts";
 import { memoryFiles } from "../audit/memory-files.ts";
 import { readEvents } from "../audit/read.ts";
 import { Authenticator, ceremonyPrincipal } from "../authenticate/authenticate.ts";
+import type { Authority } from "../authenticate/certificate.ts";
+import { Identity, type IdentityOptions } from "../authenticate/identity.ts";
 import type { Principal } from "../authenticate/principal.ts";
+import type { LoadedKeySet } from "../authenticate/token.ts";
 import { Authorizer } from "../authorize/authorize.ts";
 import { unseal, type OpenVault } from "../ceremonies/unseal.ts";
 import { takeDueSteps } from "../duties/lifecycle.ts";
@@ -62,6 +67,16 @@ export class ClockedVault {
   readonly people = new Map<string, Principal>();
   approvals!: Approvals;
   ledger!: RetentionLedger;
+  readonly identityRules: Pick<IdentityOptions, "sessions" | "lockout" | "strength" | "webAuthn"> = {
+    sessions: { sessionMs: 3_600_000, accessTokenMs: 300_000, namespaceLimits: new Map([["crowded", 2]]) },
+    lockout: { maxAttempts: 5, lockoutMs: 300_000 },
+    strength: { minLength: 8, strong: false },
+    webAuthn: { rpId: "hsm.example.com", rpName: "Keystead", origins: ["https://hsm.example.com"] },
+  };
+  /** Who certificates must be from, and what verifies tokens besides sessions; a test fills them before it opens again. */
+  readonly authorities: Authority[] = [];
+  readonly keySets: LoadedKeySet[] = [];
+  identity!: Identity;
   vault!: OpenVault;
   monitor!: Monitor;
 
@@ -117,12 +132,22 @@ export class ClockedVault {
       perform: (operation, request, about) =>
         this.monitor.perform(operation, request, { ...about, deadline: Infinity, cancelled: () => false }),
     });
+    const provider = new SoftwareProvider(2);
+    this.identity = new Identity({
+      documents: vault.documents,
+      vaultId: vault.hierarchy.vaultId,
+      ...this.identityRules,
+      argon2: (password, params, sizeBytes, by) =>
+        provider.derive(password, { name: "argon2id", params }, sizeBytes, { principal: by, batch: false }),
+      now: () => this.now,
+    });
     const context: Context = {
       approvals: this.approvals,
       objects: vault.objects,
       documents: vault.documents,
+      identity: this.identity,
       listings: new ListingCache<ListReply>(),
-      provider: new SoftwareProvider(2),
+      provider,
       scripts: this.scripts,
       rsaPkcs1Decryption: false,
       destruction: { delaySeconds: 7 * 86_400, minDelaySeconds: 0, graceSeconds: 86_400 },
@@ -132,12 +157,13 @@ export class ClockedVault {
       },
     };
     this.authenticator = new Authenticator({
-      authorities: [],
+      authorities: this.authorities,
       certificates: [],
-      keySets: [],
+      keySets: this.keySets,
       developmentPrincipal: "developer",
       now: () => this.now,
     });
+    this.authenticator.useSessions(this.identity.sessions);
     this.monitor = new Monitor({
       authenticator: this.authenticator,
       authorizer,
@@ -178,6 +204,23 @@ export class ClockedVault {
       cancelled: () => false,
     });
     return fromBinary(operation.method.output, reply);
+  }
+
+  /** Asks through the front door, as the gateway would, with what was seen of the caller. @throws {HsmError} */
+  async over<I extends DescMessage, O extends DescMessage>(
+    operation: Operation<I, O>,
+    request: MessageInitShape<I>,
+    seen: { readonly token?: string; readonly certificate?: Buffer; readonly address?: string } = {},
+  ): Promise<MessageShape<O>> {
+    const { token = "", certificate = Buffer.alloc(0), address = "192.0.2.1" } = seen;
+    const body = Buffer.from(toBinary(operation.method.input, create(operation.method.input, request)));
+    const reply = await this.monitor.answer({
+      operation: operation.number,
+      payload: encodeCall({ listener: LISTENER.tls, address, requestId: "over", token, certificate }, body),
+      deadline: Infinity,
+      cancelled: false,
+    } as IncomingCall);
+    return fromBinary(operation.method.output, Buffer.concat([reply].flat()));
   }
 
   /** The code of the refusal, or OK. */

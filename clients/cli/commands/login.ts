@@ -1,0 +1,113 @@
+/** `keystead login` and `keystead logout`: a session of a local user or a service account, kept beside the profile. */
+import type { Command } from "commander";
+import type { Keystead } from "@keystead/client/client";
+import type { LoginChallenge, SessionTokens } from "@keystead/client/shapes";
+import { leaf, type Run } from "../command-tree.ts";
+import type { Context } from "../context.ts";
+import { askCode, askPassword } from "../hidden-input.ts";
+import { readSecret, withoutLineEnding } from "../secret-reference.ts";
+import { resolveSettings } from "../settings.ts";
+import { forgetSession, sessionPath, writeSession } from "../stored-session.ts";
+import { usageError } from "../usage-error.ts";
+import { dateText } from "./key-facts.ts";
+
+interface Options {
+  readonly password?: string;
+  readonly code?: string;
+  readonly recoveryCode?: string;
+  readonly service?: boolean;
+  readonly secretId?: string;
+  readonly bindAddress?: boolean;
+}
+
+export function login(root: Command, run: Run): void {
+  leaf<Options>(root, run, {
+    usage: "login <name>",
+    summary: "Begin a session as a local user or a service account",
+    notes:
+      "The password is asked for on the terminal. The session is kept in session.json beside the profile, where only you may\nread it, and refreshed by itself until it ends. Security keys and passkeys need a browser.",
+    examples: [
+      "keystead login alice",
+      "keystead login alice --password file:/run/secrets/alice --code env:CODE",
+      "keystead login builder --service --secret-id file:/run/secrets/builder",
+    ],
+    options: (command) =>
+      command
+        .option("--password <ref>", "the password by reference, instead of being asked: file:PATH, env:NAME or fd:N")
+        .option("--code <ref>", "the authenticator app's code by reference")
+        .option("--recovery-code <ref>", "a recovery code by reference, in place of the second factor")
+        .option("--service", "the name is a service account's, its role id")
+        .option("--secret-id <ref>", "the secret id of the service account by reference")
+        .option("--bind-address", "a session that is good from this machine's address alone"),
+    body: async (context, options, [name = ""]) => {
+      const { shell } = context;
+      // Whatever session there was says nothing here.
+      const keystead = await context.connect({ token: undefined, tokenProvider: undefined });
+      const tokens =
+        options.service === true ? await asService(keystead, name, options, context) : await asUser(keystead, name, options, context);
+      const { endpoint } = resolveSettings(context.options, shell);
+      const path = sessionPath(context.options, shell);
+      writeSession(path, endpoint, tokens);
+      const { sessionId, sessionExpiresAt, mustChangePassword } = tokens;
+      await context.print({ sessionId, sessionExpiresAt, mustChangePassword, file: path }, () =>
+        context.facts([
+          ["session", sessionId],
+          ["until", dateText(sessionExpiresAt)],
+          ["kept in", path],
+        ]),
+      );
+      if (mustChangePassword) await context.note("this password was set by somebody else: change it with `keystead users password`");
+    },
+  });
+}
+
+export function logout(root: Command, run: Run): void {
+  leaf(root, run, {
+    usage: "logout",
+    summary: "End the session of `keystead login`",
+    examples: ["keystead logout"],
+    body: async (context) => {
+      const path = sessionPath(context.options, context.shell);
+      const keystead = await context.connect();
+      try {
+        const sessionId = await keystead.logout();
+        await context.print({ sessionId }, () => `session ${sessionId} has ended\n`);
+      } finally {
+        // Whether the server heard it or not: nobody goes on with it here.
+        forgetSession(path);
+      }
+    },
+  });
+}
+
+async function asService(keystead: Keystead, roleId: string, options: Options, { shell }: Context): Promise<SessionTokens> {
+  if (options.secretId === undefined) throw usageError("--service needs --secret-id with a reference: file:PATH, env:NAME or fd:N");
+  const secretId = withoutLineEnding(readSecret(options.secretId, "--secret-id", shell)).toString("utf8");
+  return keystead.loginService({ roleId, secretId, bindAddress: options.bindAddress });
+}
+
+async function asUser(keystead: Keystead, name: string, options: Options, context: Context): Promise<SessionTokens> {
+  const password = await askPassword(`password of ${name}: `, options.password, "--password", context.shell);
+  try {
+    const { tokens, challenge } = await keystead.login({ name, password, bindAddress: options.bindAddress });
+    return tokens ?? (await secondFactor(keystead, challenge as LoginChallenge, options, context));
+  } finally {
+    password.fill(0);
+  }
+}
+
+async function secondFactor(keystead: Keystead, challenge: LoginChallenge, options: Options, { shell }: Context): Promise<SessionTokens> {
+  const { challengeId, factors } = challenge;
+  const withRecovery = options.recoveryCode !== undefined;
+  if (factors.includes("totp") && !withRecovery)
+    return keystead.completeLogin({
+      challengeId,
+      totpCode: await askCode("code of your authenticator app: ", options.code, "--code", shell),
+    });
+  if (factors.includes("recovery_code"))
+    return keystead.completeLogin({
+      challengeId,
+      recoveryCode: await askCode("recovery code: ", options.recoveryCode, "--recovery-code", shell),
+    });
+  throw usageError(`this login wants ${factors.join(" or ")}, which needs a browser`);
+}

@@ -1,0 +1,407 @@
+/**
+ * Sessions: begun by a login, refreshed by one-time tokens, over after an hour or at once when somebody says so.
+ *
+ * Each is a document, so that a restart ends none and revives none. A session speaks for its user as the vault knows that
+ * user now: a role taken away is gone with the next request, and a disabled user has no session. What ends a session ends
+ * it in memory before it is durable, and the monitor asks again before it records a success: once a revocation has been
+ * answered, nothing of the session succeeds. Nothing here decides who may begin one.
+ *
+ * @see RFC 6749 §1.5, RFC 9700 §4.14 (rotation of refresh tokens), RFC 8705 (binding to certificates)
+ */
+import { createHash, timingSafeEqual } from "node:crypto";
+import { HsmError } from "@keystead/contract/errors";
+import type { Permission } from "@keystead/contract/permissions";
+import type { Change } from "../objects/change.ts";
+import type { DocumentName, Documents, DocumentWrite } from "../objects/documents.ts";
+import { findRole, permissionsOf } from "../authorize/roles.ts";
+import { signAccessToken, verifyAccessToken } from "./access-token.ts";
+import { notAuthenticated } from "./not-authenticated.ts";
+import { unguessable } from "./pending.ts";
+import type { Principal } from "./principal.ts";
+import { methodOf, principalId, subjectOf, type ServiceAccountRecord, type Subject, type UserRecord } from "./subjects.ts";
+import type { TokenKeys } from "./token-keys.ts";
+
+/** What was seen of the other end of a connection. */
+export interface Peer {
+  readonly address: string;
+  /** SHA-256 of the client certificate of the handshake, base64url (RFC 8705 §3.1); empty without one. */
+  readonly thumbprint: string;
+}
+
+export interface SessionRecord extends Subject {
+  readonly generation: number;
+  /** Where it was begun. */
+  readonly address: string;
+  readonly addressBound: boolean;
+  readonly thumbprint: string | null;
+  readonly createdAt: number;
+  readonly expiresAt: number;
+  readonly refreshedAt: number;
+  readonly mfaAt: number | null;
+  /** SHA-256 of the refresh token that is good, base64url. */
+  readonly refresh: string;
+  /** Of those that were, the newest last: one of them shown again means that two have them. */
+  readonly used: readonly string[];
+}
+
+export interface SessionRules {
+  readonly sessionMs: number;
+  readonly accessTokenMs: number;
+  /** Most sessions at once of those that name a namespace, by namespace. */
+  readonly namespaceLimits: ReadonlyMap<string, number>;
+}
+
+export interface Tokens {
+  readonly accessToken: string;
+  readonly accessExpiresAt: number;
+  readonly refreshToken: string;
+  readonly sessionId: string;
+  readonly sessionExpiresAt: number;
+  readonly mustChangePassword: boolean;
+}
+
+export interface Beginning {
+  readonly subject: Subject;
+  /** What the subject's was when it proved itself: a password changed since then is not the one that was shown. */
+  readonly generation: number;
+  readonly peer: Peer;
+  readonly bindAddress: boolean;
+  readonly mfaAt: number | null;
+  /** What else becomes true with it, planned under the subject's lock. */
+  readonly also?: { readonly about: readonly DocumentName[]; plan(): readonly DocumentWrite[] };
+}
+
+/** All that are kept at once, over or not. */
+const MOST_SESSIONS = 65_536;
+/** Sessions that are over and are removed with each that begins. */
+const SWEPT_AT_ONCE = 8;
+/** Refresh tokens that were used and are remembered. */
+const USED_REMEMBERED = 128;
+const SELF: ReadonlySet<Permission> = new Set(["identity:self"]);
+
+const digestOf = (secret: string): string => createHash("sha256").update(secret).digest("base64url");
+const same = (a: string, b: string): boolean => a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
+
+export class Sessions {
+  readonly #documents: Documents;
+  readonly #keys: TokenKeys;
+  readonly #issuer: string;
+  readonly #rules: SessionRules;
+  readonly #now: () => number;
+  /** Sessions by principal, those that are over too until they are swept. */
+  readonly #ofPrincipal = new Map<string, Set<string>>();
+  /** Over from now on, whether that is durable yet or not. */
+  readonly #ended = new Set<string>();
+  /** Generations below this are over from now on, by principal, for the same reason. */
+  readonly #cut = new Map<string, number>();
+  /** Begun and not durable yet: they count. */
+  readonly #beginning = new Map<string, Subject>();
+
+  /** @param issuer names this vault, and no other */
+  constructor(documents: Documents, keys: TokenKeys, issuer: string, rules: SessionRules, now: () => number) {
+    this.#documents = documents;
+    this.#keys = keys;
+    this.#issuer = issuer;
+    this.#rules = rules;
+    this.#now = now;
+    for (const { id, value } of documents.list<SessionRecord>("session")) this.#index(id, value);
+    documents.watch("session", (id, document) => {
+      if (document !== undefined) this.#index(id, document.value as SessionRecord);
+      else this.#forget(id);
+    });
+  }
+
+  get issuer(): string {
+    return this.#issuer;
+  }
+
+  /** The user or service account behind a subject, or undefined. */
+  record(subject: Subject): UserRecord | ServiceAccountRecord | undefined {
+    return this.#documents.get<UserRecord | ServiceAccountRecord>(subject.kind, subject.name)?.value;
+  }
+
+  /**
+   * Begins a session.
+   *
+   * @throws {HsmError} UNAUTHENTICATED when the subject is gone, disabled or of another generation by now;
+   *   QUOTA_EXCEEDED for one session too many
+   */
+  async begin(beginning: Beginning): Promise<{ readonly tokens: Tokens; readonly change: Change }> {
+    const { subject, peer, also } = beginning;
+    const now = this.#now();
+    const id = unguessable();
+    const secret = unguessable();
+    const record: SessionRecord = {
+      kind: subject.kind,
+      name: subject.name,
+      generation: beginning.generation,
+      address: peer.address,
+      addressBound: beginning.bindAddress,
+      thumbprint: peer.thumbprint === "" ? null : peer.thumbprint,
+      createdAt: now,
+      expiresAt: now + this.#rules.sessionMs,
+      refreshedAt: now,
+      mfaAt: beginning.mfaAt,
+      refresh: digestOf(secret),
+      used: [],
+    };
+    // Signed before anything is locked: the key may have to be made first.
+    const tokens = await this.#tokens(id, record, secret);
+    const over = this.#documents
+      .list<SessionRecord>("session")
+      .filter((other) => !this.#lives(other.id))
+      .slice(0, SWEPT_AT_ONCE);
+    const session = (each: string): DocumentName => ({ kind: "session", id: each });
+    const about: DocumentName[] = [session(id), ...over.map((each) => session(each.id)), { kind: subject.kind, id: subject.name }];
+    const settled = (): boolean => this.#beginning.delete(id);
+    const preparing = this.#documents.change([...about, ...(also?.about ?? [])], () => {
+      const known = this.record(subject);
+      if (known === undefined || known.disabled || known.generation !== beginning.generation) throw notAuthenticated();
+      const more = also?.plan() ?? [];
+      this.#requireRoom(subject, known);
+      this.#beginning.set(id, subject);
+      return [{ ...session(id), value: record }, ...over.map((each) => ({ ...session(each.id), value: undefined })), ...more];
+    });
+    return { tokens, change: await settling(preparing, settled) };
+  }
+
+  /**
+   * The next tokens of a session. A refresh token that was used before ends its session: two have it, and one of them stole
+   * it.
+   *
+   * @throws {HsmError} UNAUTHENTICATED
+   */
+  async refresh(
+    refreshToken: string,
+    peer: Peer,
+  ): Promise<{ readonly tokens: Tokens; readonly change: Change; readonly subject: Subject }> {
+    const [id = "", given = ""] = refreshToken.split(".");
+    const before = this.#documents.get<SessionRecord>("session", id)?.value;
+    if (before === undefined || !this.#lives(id) || !this.#fromHere(before, peer)) throw notAuthenticated();
+    const digest = digestOf(given);
+    const secret = unguessable();
+    const refreshedAt = this.#now();
+    const tokens = await this.#tokens(id, before, secret);
+    let reused = false;
+    try {
+      const change = await this.#documents.change([{ kind: "session", id }], () => {
+        const record = this.#documents.get<SessionRecord>("session", id)?.value;
+        if (record === undefined || !this.#lives(id)) throw notAuthenticated();
+        if (!same(digest, record.refresh)) {
+          reused = record.used.includes(digest);
+          throw notAuthenticated();
+        }
+        const used = [...record.used, record.refresh].slice(-USED_REMEMBERED);
+        return [{ kind: "session", id, value: { ...record, refresh: digestOf(secret), used, refreshedAt } satisfies SessionRecord }];
+      });
+      return { tokens, change, subject: { kind: before.kind, name: before.name } };
+    } catch (error) {
+      if (reused) {
+        this.#ended.add(id);
+        await this.#documents.record("EndReusedSession", [{ kind: "session", id }], () => [{ kind: "session", id, value: undefined }]);
+      }
+      throw error;
+    }
+  }
+
+  /** The principal behind an access token shown by this peer, or undefined. */
+  async principalOf(token: string, peer: Peer): Promise<Principal | undefined> {
+    const verified = await verifyAccessToken(token, this.#issuer, this.#keys, this.#now());
+    // From here on nothing waits: what is looked at is what holds.
+    if (verified === undefined) return undefined;
+    const { sessionId: id, expiresAt } = verified;
+    const record = this.#documents.get<SessionRecord>("session", id)?.value;
+    if (record === undefined || !this.#lives(id) || principalId(record) !== verified.principal) return undefined;
+    if (!this.#fromHere(record, peer)) return undefined;
+    const document = this.#documents.get<UserRecord | ServiceAccountRecord>(record.kind, record.name);
+    if (document === undefined) return undefined;
+    return Object.freeze<Principal>({
+      ...principalFrom(record, document.value),
+      validUntil: Math.min(expiresAt, record.expiresAt),
+      ...(record.mfaAt === null ? {} : { mfaAt: record.mfaAt }),
+      session: Object.freeze({
+        id,
+        ended: () => !this.#lives(id),
+        current: () => this.#documents.get(record.kind, record.name) === document,
+        ...(record.addressBound ? { address: record.address } : {}),
+      }),
+    });
+  }
+
+  /** What a user or service account is now, without a session; undefined when they are gone or disabled. */
+  principalNow(id: string): Principal | undefined {
+    const subject = subjectOf(id);
+    const record = subject === undefined ? undefined : this.record(subject);
+    if (subject === undefined || record === undefined || record.disabled) return undefined;
+    return Object.freeze<Principal>({ ...principalFrom(subject, record), validUntil: Number.MAX_SAFE_INTEGER });
+  }
+
+  /** Those that live, of one principal or of all. */
+  list(principal?: string): readonly { readonly id: string; readonly record: SessionRecord }[] {
+    const ids =
+      principal === undefined ? [...this.#ofPrincipal.values()].flatMap((each) => [...each]) : (this.#ofPrincipal.get(principal) ?? []);
+    return [...ids].flatMap((id) => {
+      const record = this.#documents.get<SessionRecord>("session", id)?.value;
+      return record === undefined || !this.#lives(id) ? [] : [{ id, record }];
+    });
+  }
+
+  /** Ends one, at once. @throws {HsmError} OBJECT_NOT_FOUND when the principal has no such session */
+  async end(principal: string, id: string): Promise<Change> {
+    const record = this.#documents.get<SessionRecord>("session", id)?.value;
+    if (record === undefined || !this.#lives(id) || principalId(record) !== principal)
+      throw new HsmError("OBJECT_NOT_FOUND", "there is no such session");
+    const preparing = this.#documents.change([{ kind: "session", id }], () => {
+      this.#ended.add(id);
+      return [{ kind: "session", id, value: undefined }];
+    });
+    // What could not be made durable is not over after all, and whoever asked is told so.
+    return settling(preparing, () => this.#ended.delete(id));
+  }
+
+  /**
+   * Ends all of a principal, at once.
+   *
+   * @throws {HsmError} OBJECT_NOT_FOUND when there is no such user or service account
+   */
+  async endAll(principal: string): Promise<{ readonly ended: number; readonly change: Change }> {
+    const subject = subjectOf(principal);
+    if (subject === undefined || this.record(subject) === undefined)
+      throw new HsmError("OBJECT_NOT_FOUND", "there is no such user or service account");
+    let ended = 0;
+    const change = await this.changeSubject(subject, (record) => {
+      ended = this.list(principal).length;
+      return { ...record, generation: record.generation + 1 };
+    });
+    return { ended, change };
+  }
+
+  /**
+   * Changes a user or service account. When the generation is another afterwards, every session of before is over at once.
+   *
+   * @throws {HsmError} OBJECT_NOT_FOUND; what the plan throws
+   */
+  async changeSubject<R extends UserRecord | ServiceAccountRecord>(
+    subject: Subject,
+    plan: (record: R) => R | undefined,
+    also: { readonly about: readonly DocumentName[]; plan(): readonly DocumentWrite[] } = { about: [], plan: () => [] },
+    material?: Uint8Array,
+  ): Promise<Change> {
+    const principal = principalId(subject);
+    const about: DocumentName = { kind: subject.kind, id: subject.name };
+    const preparing = this.#documents.change([about, ...also.about], () => {
+      const record = this.record(subject) as R | undefined;
+      if (record === undefined) throw new HsmError("OBJECT_NOT_FOUND", `there is no ${subject.kind} ${subject.name}`);
+      const next = plan(record);
+      if (next === undefined || next.generation !== record.generation) this.#cut.set(principal, record.generation);
+      return [{ ...about, value: next, ...(material === undefined ? {} : { material }) }, ...also.plan()];
+    });
+    // Once durable, the generation itself tells; until then, and only until then, this does.
+    return settling(preparing, () => this.#cut.delete(principal));
+  }
+
+  #lives(id: string): boolean {
+    const record = this.#documents.get<SessionRecord>("session", id)?.value;
+    if (record === undefined || this.#ended.has(id) || this.#now() >= record.expiresAt) return false;
+    const subject = this.record(record);
+    if (subject === undefined || subject.disabled || subject.generation !== record.generation) return false;
+    return this.#cut.get(principalId(record)) !== record.generation;
+  }
+
+  /** Whether a session may be used by this peer: its own certificate, its own address. */
+  #fromHere(record: SessionRecord, peer: Peer): boolean {
+    if (record.addressBound && record.address !== peer.address) return false;
+    return record.thumbprint === null || same(record.thumbprint, peer.thumbprint);
+  }
+
+  async #tokens(id: string, record: SessionRecord, secret: string): Promise<Tokens> {
+    const now = this.#now();
+    const accessExpiresAt = Math.min(now + this.#rules.accessTokenMs, record.expiresAt);
+    const subject = this.record(record);
+    const mustChangePassword = subject !== undefined && "mustChangePassword" in subject && subject.mustChangePassword;
+    const accessToken = await signAccessToken(
+      {
+        issuer: this.#issuer,
+        principal: principalId(record),
+        sessionId: id,
+        roles: mustChangePassword ? [] : (subject?.roles ?? []),
+        thumbprint: record.thumbprint,
+        issuedAt: now,
+        expiresAt: accessExpiresAt,
+      },
+      this.#keys,
+    );
+    return {
+      accessToken,
+      accessExpiresAt,
+      refreshToken: `${id}.${secret}`,
+      sessionId: id,
+      sessionExpiresAt: record.expiresAt,
+      mustChangePassword,
+    };
+  }
+
+  /** @throws {HsmError} QUOTA_EXCEEDED */
+  #requireRoom(subject: Subject, record: UserRecord | ServiceAccountRecord): void {
+    const principal = principalId(subject);
+    const begun = [...this.#beginning.values()];
+    if (this.#documents.count("session") + begun.length >= MOST_SESSIONS)
+      throw new HsmError("QUOTA_EXCEEDED", "too many sessions are open");
+    const own = this.list(principal).length + begun.filter((other) => principalId(other) === principal).length;
+    if (record.maxSessions > 0 && own >= record.maxSessions)
+      throw new HsmError("QUOTA_EXCEEDED", `${record.maxSessions} sessions are open, which is as many as there may be`);
+    for (const [namespace, limit] of this.#rules.namespaceLimits) {
+      if (!record.namespaces.includes(namespace)) continue;
+      const names = (other: Subject): boolean => this.record(other)?.namespaces.includes(namespace) === true;
+      const open = this.list().filter((other) => names(other.record)).length + begun.filter(names).length;
+      if (open >= limit)
+        throw new HsmError("QUOTA_EXCEEDED", `${limit} sessions are open in ${namespace}, which is as many as there may be`);
+    }
+  }
+
+  #index(id: string, record: SessionRecord): void {
+    const principal = principalId(record);
+    const known = this.#ofPrincipal.get(principal);
+    if (known === undefined) this.#ofPrincipal.set(principal, new Set([id]));
+    else known.add(id);
+  }
+
+  #forget(id: string): void {
+    this.#ended.delete(id);
+    for (const [principal, ids] of this.#ofPrincipal) if (ids.delete(id) && ids.size === 0) this.#ofPrincipal.delete(principal);
+  }
+}
+
+/** Who a user or service account is to the rest of the vault. */
+function principalFrom(subject: Subject, record: UserRecord | ServiceAccountRecord): Omit<Principal, "validUntil"> {
+  const onlySelf = "mustChangePassword" in record && record.mustChangePassword;
+  const roles = onlySelf ? [] : record.roles.flatMap((role) => findRole(role) ?? []);
+  const reach = record.namespaces.includes("*") ? ("all" as const) : new Set(record.namespaces);
+  return {
+    id: principalId(subject),
+    method: methodOf(subject),
+    roles,
+    permissions: new Set([...permissionsOf(roles), ...SELF]),
+    namespaces: onlySelf ? new Set<string>() : reach,
+    defaultNamespace: reach === "all" || reach.has("default") ? "default" : ([...reach][0] ?? "default"),
+    ...(onlySelf ? { onlySelf } : {}),
+  };
+}
+
+/** The same change, with something to do once it is settled either way, or could not be prepared. */
+async function settling(preparing: Promise<Change>, then: () => void): Promise<Change> {
+  let change: Change;
+  try {
+    change = await preparing;
+  } catch (error) {
+    then();
+    throw error;
+  }
+  return {
+    ...change,
+    settle(durable) {
+      change.settle(durable);
+      then();
+    },
+  };
+}

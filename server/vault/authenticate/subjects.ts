@@ -1,0 +1,84 @@
+/**
+ * Those who have sessions: local users and service accounts, as their documents hold them.
+ *
+ * Shapes, and who a session speaks for. A document holds no secret that could be guessed: passwords and the secrets of
+ * authenticator apps are its material, sealed apart; of what is random and long there is a digest.
+ */
+import type { Principal } from "./principal.ts";
+
+export type SubjectKind = "user" | "service-account";
+
+/** A WebAuthn credential of a user. */
+export interface WebAuthnFactor {
+  readonly label: string;
+  readonly createdAt: number;
+  readonly userVerified: boolean;
+  /** base64url, like the credential's id, which is the factor's too. */
+  readonly publicKey: string;
+  readonly counter: number;
+}
+
+interface SubjectRecord {
+  readonly roles: readonly string[];
+  readonly namespaces: readonly string[];
+  readonly disabled: boolean;
+  /** 0 = no limit. */
+  readonly maxSessions: number;
+  /**
+   * Sessions are of the generation they were begun in; those of another are over. It begins at random, so that a user who
+   * is made again under an old name has none of the sessions of the one before.
+   */
+  readonly generation: number;
+  readonly createdAt: number;
+}
+
+export interface UserRecord extends SubjectRecord {
+  readonly displayName: string;
+  readonly person: string;
+  /** What authenticators know the user by, base64url; says nothing. */
+  readonly handle: string;
+  readonly hasPassword: boolean;
+  readonly mustChangePassword: boolean;
+  readonly passwordChangedAt: number;
+  /** The one authenticator app; its secret is material. */
+  readonly totp: { readonly id: string; readonly label: string; readonly createdAt: number; readonly lastStep: number } | null;
+  readonly webAuthn: Readonly<Record<string, WebAuthnFactor>>;
+  /** SHA-256 of each code that is left, base64url; a code has 100 random bits. */
+  readonly recoveryCodes: readonly string[];
+}
+
+export interface SecretIdRecord {
+  /** SHA-256 of the secret, base64url; the secret has 256 random bits. */
+  readonly digest: string;
+  readonly createdAt: number;
+  readonly expiresAt: number;
+  /** null = no limit. */
+  readonly usesLeft: number | null;
+  readonly addresses: readonly string[];
+}
+
+export interface ServiceAccountRecord extends SubjectRecord {
+  readonly description: string;
+  readonly secretIds: Readonly<Record<string, SecretIdRecord>>;
+}
+
+/** Whom a session speaks for. */
+export interface Subject {
+  readonly kind: SubjectKind;
+  readonly name: string;
+}
+
+/** `user:alice`, `service:ci`: no other method of authentication makes ids that begin so. */
+export const principalId = ({ kind, name }: Subject): string => `${kind === "user" ? "user" : "service"}:${name}`;
+
+export const methodOf = ({ kind }: Subject): Principal["method"] => (kind === "user" ? "local user" : "service account");
+
+/** The subject of a principal's id, or undefined for principals that have no sessions. */
+export function subjectOf(id: string): Subject | undefined {
+  if (id.startsWith("user:")) return { kind: "user", name: id.slice(5) };
+  if (id.startsWith("service:")) return { kind: "service-account", name: id.slice(8) };
+  return undefined;
+}
+
+/** Whether a login asks this user for a second factor. */
+export const hasSecondFactor = ({ totp, webAuthn }: UserRecord): boolean => totp !== null || Object.keys(webAuthn).length > 0;
