@@ -74,6 +74,25 @@ test("nothing is left of one decision in the next", () => {
   for (let round = 0; round < 20; round++) assert.equal(script.decide(CONTEXT).decision, "allow");
 });
 
+test("a decision after one that failed, anywhere, uses the fuel of one in a new interpreter", () => {
+  const source = `local seen = {}
+    function evaluate(context)
+      if context.fail == "fuel" then while true do seen[#seen + 1] = {} end end
+      if context.fail == "error" then seen.x = 1; error(("x"):rep(1000)) end
+      if context.fail == "memory" then return ("x"):rep(1 << 30) end
+      if context.fail == "deep" then return select("#", ("x"):rep(100000):gsub(".", function(c) return context.fail and c .. error("in the library") end)) end
+      for name, value in pairs(context) do seen[name] = tostring(value) end
+      return "allow"
+    end`;
+  const good = Buffer.from('{"a":1,"b":[1,2],"c":"text"}');
+  const fresh = prepared(source).decide(good);
+  const used = prepared(source);
+  for (const fail of ["fuel", "error", "memory", "deep"]) {
+    assert.throws(() => used.decide(Buffer.from(JSON.stringify({ fail }))), ScriptFailed, fail);
+    assert.deepEqual(used.decide(good), fresh, fail);
+  }
+});
+
 test("a decision that took more memory does not change the next", () => {
   const script = prepared(`function evaluate(context) local s = ("0123456789"):rep(200000) return #s == 2000000 and "allow" or "deny" end`);
   const figures = Array.from({ length: 4 }, () => script.decide(CONTEXT).fuel);

@@ -298,25 +298,21 @@ function decide(lua: Lua, context: Uint8Array): Verdict {
 
 export const luaEngine: Engine = {
   prepare(source, limits) {
-    let ready: Lua | undefined;
+    let lua: Lua;
     try {
-      ready = load(source, limits);
+      lua = load(source, limits);
     } catch (error) {
       if (error instanceof ScriptFailed) throw new ModuleRefused(error.message);
       throw error;
     }
     return {
       decide(context) {
-        let lua = ready;
-        // Whatever goes wrong, nobody meets what it leaves behind.
-        ready = undefined;
-        if (lua === undefined || !lua.begin()) {
+        // Whatever the last decision did or left undone, all that it could change is put back: memory and stack.
+        if (!lua.begin()) {
           lua = load(source, limits);
           lua.begin();
         }
-        const verdict = decide(lua, context);
-        ready = lua;
-        return verdict;
+        return decide(lua, context);
       },
     };
   },
