@@ -16,6 +16,9 @@ import { sign } from "@keystead/contract/operations/sign";
 import { simulateScript } from "@keystead/contract/operations/simulate-script";
 import { uploadScript } from "@keystead/contract/operations/upload-script";
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import { approveRequest } from "@keystead/contract/operations/approve-request";
+import type { Approval } from "../../server/vault/approvals/approval.ts";
+import { approver, person } from "../../server/vault/testing/approvers.ts";
 import type { ApprovalDemand } from "../../server/vault/gate.ts";
 import { ScriptGate } from "../../server/vault/scripts/script-gate.ts";
 import { ClockedVault } from "../../server/vault/testing/clocked-vault.ts";
@@ -244,4 +247,35 @@ test("a simulation tells decision and fuel, says that it is one, and touches not
     assert.equal(await vault.codeOf(vault.ask(simulateScript, wrong)), "INVALID_REQUEST", JSON.stringify(wrong));
   assert.equal(await vault.codeOf(vault.ask(simulateScript, { engine: ScriptEngine.LUA, source }, ["Auditor"])), "PERMISSION_DENIED");
   assert.equal((await vault.ask(simulateScript, { script: "bad" }, ["Auditor"])).failureReason, "fuel");
+});
+
+test("a script's demand holds the request back until somebody with the role agrees; the script is asked again before it is done", async () => {
+  const { vault, gate, put } = await judged();
+  const alice = person("alice", ["Administrator"]);
+  const bob = approver(person("bob", ["KeyAdmin"]));
+  const settings = { approverKeys: [{ principal: bob.principal.id, publicKey: bob.publicKey }] };
+  vault.approvalsConfig = { ...vault.approvalsConfig, ...settings };
+  await vault.reopen();
+  gate.open(vault.vault);
+  vault.people.set(alice.id, alice);
+  await put(
+    "big-orders",
+    lua(`if context.environment.hour >= 20 then return "deny" end
+      return context.payload.json.amount > 100 and "require-approval" or "allow"`),
+    { scope: { operations: ["Sign"] }, approval: { quorum: 1, roles: ["KeyAdmin"] } },
+  );
+  const order = (amount: number): { keyId: string; data: Buffer } => ({ keyId: "k", data: Buffer.from(JSON.stringify({ amount })) });
+  await vault.askAs(alice, sign, order(100));
+  const outcome = async (amount: number, hours: number): Promise<string | undefined> => {
+    const held = await vault.askAs(alice, sign, order(amount)).catch((error: HsmError) => error);
+    assert.ok(held instanceof HsmError && held.code === "APPROVAL_REQUIRED", String(held));
+    const id = held.approvalId as string;
+    const kept = (): Approval => vault.vault.documents.get<Approval>("approval", id)?.value as Approval;
+    vault.now += hours * 3_600_000;
+    await vault.askAs(bob.principal, approveRequest, bob.says(id, kept().subject, "approve"));
+    await vault.approvals.execute(id);
+    return kept().outcome;
+  };
+  assert.equal(await outcome(101, 1), "OK");
+  assert.equal(await outcome(102, 19), "SIGNING_REFUSED", "what was permitted at one o'clock is refused at eight in the evening");
 });
