@@ -7,6 +7,7 @@ import { readSecret } from "../secret-reference.ts";
 import { findProfile } from "../settings.ts";
 import { TOKEN_ALGORITHMS } from "../token-signing.ts";
 import { usageError } from "../usage-error.ts";
+import { tokenSignIn } from "./token-sign-in.ts";
 
 interface Options {
   readonly key?: string;
@@ -44,7 +45,13 @@ export function keyReference(text: string | undefined, profile: Profile | undefi
 }
 
 export function token(root: Command, run: Run): void {
-  leaf<Options>(group(root, "token", "Make bearer tokens"), run, {
+  const tokens = group(root, "token", "Make and get bearer tokens");
+  mint(tokens, run);
+  tokenSignIn(tokens, run);
+}
+
+function mint(tokens: Command, run: Run): void {
+  leaf<Options>(tokens, run, {
     usage: "mint",
     summary: "Sign a bearer token on this machine",
     notes:
