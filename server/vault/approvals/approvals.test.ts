@@ -37,7 +37,11 @@ import { updateKey } from "@keystead/contract/operations/update-key";
 import { checkEvidence } from "@keystead/crypto/public/approval-evidence";
 import { parseSubject, registrationBytes, statementBytes, statementDigest, type Verdict } from "@keystead/crypto/public/approval-statement";
 import { parseApproverKey, signatureMatches } from "@keystead/crypto/public/approver-key";
+import { parsePolicy } from "@keystead/contract/policy/parse";
 import type { Principal } from "../authenticate/principal.ts";
+import { CompiledPolicy } from "../authorize/compile.ts";
+import { NO_DELEGATIONS } from "../authorize/delegations.ts";
+import { findRole } from "../authorize/roles.ts";
 import { approver, person, type TestApprover } from "../testing/approvers.ts";
 import { ClockedVault } from "../testing/clocked-vault.ts";
 import type { Approval } from "./approval.ts";
@@ -251,6 +255,61 @@ test("PEERS: a role of the same name in another tenant does not count", async ()
   const id = await held(vault, deleteKey, { keyId: "k" });
   assert.equal((await refusal(say(vault, BOB, id, "approve", "", stranger))).code, "OBJECT_NOT_FOUND");
   assert.equal(document(vault, id).state, "pending");
+});
+
+/** From now on this is the policy. */
+function govern(vault: ClockedVault, document: object): void {
+  const compiled = new CompiledPolicy(parsePolicy(JSON.stringify({ format: 1, ...document }), findRole));
+  vault.authorizer.use({
+    policy: () => compiled,
+    delegations: NO_DELEGATIONS,
+    keyFacts: async (namespace, keyId) => {
+      const { algorithm, tags } = (await vault.vault.objects.describe(namespace, keyId)).attributes;
+      return { algorithm, tags };
+    },
+  });
+}
+
+test("PEERS: a group of the same name in another tenant does not count, and no group hides in another", async () => {
+  const vault = await vaultWith([]);
+  await vault.ask(generateKey, { namespace: "tenant", keyId: "t", algorithm: Algorithm.Ed25519 });
+  const nobody = { ...BOB, principal: person("bob", []) };
+  const [here, there] = ["default", "tenant"].map((namespace) => ({
+    groups: { [`${namespace}/officers`]: { members: ["cert:bob"] } },
+    bindings: [{ id: "officers", members: [`group:${namespace}/officers`], roles: ["KeyAdmin"], namespaces: [namespace] }],
+    approvals: [{ id: "ends", permissions: ["key:destroy"], namespaces: ["*"], quorum: 1, role: "KeyAdmin" }],
+  })) as [object, object];
+  govern(vault, there);
+  const id = await held(vault, deleteKey, { keyId: "k" });
+  const approve = { ...nobody.says(id, document(vault, id).subject, "approve"), namespace: "default" };
+  assert.equal((await refusal(vault.askAs(nobody.principal, approveRequest, approve))).code, "PERMISSION_DENIED");
+  assert.equal(
+    (await refusal(vault.askAs(nobody.principal, approveRequest, { ...approve, namespace: "tenant" }))).code,
+    "OBJECT_NOT_FOUND",
+  );
+  govern(vault, here);
+  assert.equal((await vault.askAs(nobody.principal, approveRequest, approve)).status, "approved");
+  assert.equal((await finished(vault, id)).state, "done");
+  assert.throws(
+    () =>
+      govern(vault, { groups: { "default/all": { members: ["group:default/officers"] }, "default/officers": { members: ["cert:bob"] } } }),
+    /cannot be a member of a group/,
+  );
+});
+
+test("an approval rule of the policy holds a request back, and what it asks for by then is asked for", async () => {
+  const vault = await vaultWith([]);
+  const rule = { id: "ends", permissions: ["key:destroy"], namespaces: ["default"], quorum: 1, role: "KeyAdmin", expirySeconds: 60 };
+  govern(vault, { approvals: [rule] });
+  const id = await held(vault, deleteKey, { keyId: "k" });
+  assert.deepEqual(
+    parseSubject(document(vault, id).subject).rules.map(({ rule: name, quorum, roles }) => [name, quorum, roles]),
+    [["ends", 1, ["KeyAdmin"]]],
+  );
+  govern(vault, { approvals: [{ ...rule, quorum: 2 }] });
+  await say(vault, BOB, id);
+  const after = await finished(vault, id);
+  assert.deepEqual([after.state, after.detail], ["failed", "the policy asks for more by now: ends"]);
 });
 
 test("PEERS: the requester approves nothing by asking again", async () => {

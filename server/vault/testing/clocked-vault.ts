@@ -63,6 +63,7 @@ export class ClockedVault {
     keepClosedDays: 90,
     newKeysStaged: false,
   };
+  readonly authorizer = new Authorizer({}, () => this.now);
   /** Who can be recalled when an approved request is performed. */
   readonly people = new Map<string, Principal>();
   approvals!: Approvals;
@@ -123,10 +124,9 @@ export class ClockedVault {
     );
     this.vault = vault;
     this.ledger = new RetentionLedger(this.files, "/data/retention-ledger", vault.hierarchy.auditMacKey);
-    const authorizer = new Authorizer({});
     this.approvals = openApprovals(approvalSettings(this.approvalsConfig), vault, this.log, {
       now: () => this.now,
-      rolesIn: (principal, namespace) => [...authorizer.rolesOf(principal, namespace, "")],
+      rolesIn: (principal, namespace) => [...this.authorizer.rolesOf(principal, namespace, "")],
       policyVersion: () => "1",
       recall: ({ id }) => this.people.get(id),
       perform: (operation, request, about) =>
@@ -166,9 +166,9 @@ export class ClockedVault {
     this.authenticator.useSessions(this.identity.sessions);
     this.monitor = new Monitor({
       authenticator: this.authenticator,
-      authorizer,
+      authorizer: this.authorizer,
       limits: this.limits,
-      gates: [(asked) => passGates(this.gates, asked), (asked) => this.approvals.gate(asked)],
+      gates: [this.authorizer.approvals, (asked) => passGates(this.gates, asked), (asked) => this.approvals.gate(asked)],
       log: this.log,
       observe: () => undefined,
       self: () => Buffer.alloc(0),
