@@ -28,6 +28,9 @@ import { keys } from "./commands/keys.ts";
 import { login, logout } from "./commands/login.ts";
 import { mac } from "./commands/mac.ts";
 import { namespaces } from "./commands/namespaces.ts";
+import { policy, roles } from "./commands/policy.ts";
+import { bindings } from "./commands/bindings.ts";
+import { grants } from "./commands/grants.ts";
 import { random } from "./commands/random.ts";
 import { exportCommand } from "./commands/export.ts";
 import { rewrap } from "./commands/rewrap.ts";
@@ -55,6 +58,7 @@ const REGISTER: readonly (readonly [heading: string, commands: readonly ((root: 
   ["Use of keys:", [sign, signDigest, verify, csr, certificate, encrypt, decrypt, mac, dataKey, batch]],
   ["Establishing keys:", [encapsulate, decapsulate, agree, derive, hpke]],
   ["Moving keys:", [wrap, unwrap, exportCommand, rewrap]],
+  ["Who may do what:", [policy, roles, bindings, grants]],
   ["Without a key:", [hash, random]],
   ["Dual control:", [approvals]],
   ["Who may do what:", [scripts]],

@@ -24,6 +24,7 @@ import { IDENTITY_OPERATIONS, type IdentityOperations } from "./areas/identity.t
 import { KEY_OPERATIONS, type KeyOperations } from "./areas/keys.ts";
 import { NAMESPACE_OPERATIONS, type NamespaceOperations } from "./areas/namespaces.ts";
 import { SCRIPT_OPERATIONS, type ScriptOperations } from "./areas/scripts.ts";
+import { POLICY_OPERATIONS, type PolicyOperations } from "./areas/policy.ts";
 import { SIGNATURE_OPERATIONS, type SignatureOperations } from "./areas/signatures.ts";
 import { TRANSFER_OPERATIONS, type TransferOperations } from "./areas/transfer.ts";
 import { VAULT_OPERATIONS, type VaultOperations } from "./areas/vault.ts";
@@ -56,6 +57,7 @@ const AREAS: Readonly<Record<string, Way>> = {
   ...TRANSFER_OPERATIONS,
   ...NAMESPACE_OPERATIONS,
   ...IDENTITY_OPERATIONS,
+  ...POLICY_OPERATIONS,
   ...AUDIT_OPERATIONS,
   ...VAULT_OPERATIONS,
   ...APPROVAL_OPERATIONS,
@@ -73,6 +75,7 @@ export interface Keystead
     TransferOperations,
     NamespaceOperations,
     IdentityOperations,
+    PolicyOperations,
     AuditOperations,
     VaultOperations,
     ApprovalOperations,

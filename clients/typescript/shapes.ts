@@ -12,6 +12,7 @@ export type * from "./areas/identity.ts";
 export type * from "./areas/keys.ts";
 export type * from "./areas/names.ts";
 export type * from "./areas/namespaces.ts";
+export type * from "./areas/policy.ts";
 export type * from "./areas/signatures.ts";
 export type * from "./areas/transfer.ts";
 export type * from "./areas/vault.ts";

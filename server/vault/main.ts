@@ -31,7 +31,8 @@ import { readEvents } from "./audit/read.ts";
 import { Authenticator, ceremonyPrincipal } from "./authenticate/authenticate.ts";
 import { Identity } from "./authenticate/identity.ts";
 import type { Principal } from "./authenticate/principal.ts";
-import { Authorizer } from "./authorize/authorize.ts";
+import { Authorizer, type PolicyParts } from "./authorize/authorize.ts";
+import { configuredStanding, openPolicy } from "./authorize/policy-service.ts";
 import { phaseCeremonies } from "./ceremonies/phase-changes.ts";
 import { configuredSecret, type PassedDescriptors } from "./ceremonies/secret.ts";
 import { unseal, type OpenVault } from "./ceremonies/unseal.ts";
@@ -45,6 +46,7 @@ import { RateLimits } from "./limits/rate-limits.ts";
 import { Monitor } from "./monitor.ts";
 import { parseHeader, recordMacKeysOf, type UnsealSecret } from "./objects/hierarchy.ts";
 import type { RetentionClasses, RetentionRules } from "./objects/retention.ts";
+import type { PolicyControl } from "./operations/policy-control.ts";
 import { ListingCache, type ListReply } from "./operations/listing-cache.ts";
 import type { Context, StatusFacts } from "./operations/handler.ts";
 import { ConnectorLine } from "./outside/connector-line.ts";
@@ -146,7 +148,7 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
       })
     : undefined;
   const scriptGate = new ScriptGate({ runner: scripts, log, now });
-  const authorizer = new Authorizer(config.namespaces);
+  const authorizer = new Authorizer(config.namespaces, now);
   const measurements = new Measurements(config.histogramBuckets, limits);
   let integrity = "not verified yet";
   let selfTests: SelfTestReport | undefined;
@@ -184,10 +186,20 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
         provider.derive(password, { name: "argon2id", params }, sizeBytes, { principal: by, batch: false }),
       now,
     });
-  const contextOf = (vault?: OpenVault, identity?: Identity, listings = new ListingCache<ListReply>(), approvals?: Approvals): Context => ({
+  const contextOf = (
+    vault?: OpenVault,
+    identity?: Identity,
+    listings = new ListingCache<ListReply>(),
+    approvals?: Approvals,
+    policy?: PolicyControl,
+  ): Context => ({
     get objects() {
       if (vault === undefined) throw new HsmError("VAULT_SEALED", "the vault is sealed");
       return vault.objects;
+    },
+    get policy() {
+      if (policy === undefined) throw new HsmError("VAULT_SEALED", "the vault is sealed");
+      return policy;
     },
     get documents() {
       if (vault === undefined) throw new HsmError("VAULT_SEALED", "the vault is sealed");
@@ -251,10 +263,19 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
     if (vault.cutBytes > 0 || vault.replayedLines > 0)
       log.warn("the audit log was mended after an unclean stop", { cutBytes: vault.cutBytes, replayedLines: vault.replayedLines });
     const listings = new ListingCache<ListReply>();
+    let policy: PolicyControl;
+    try {
+      const keyFacts: PolicyParts["keyFacts"] = (namespace, keyId) => vault.objects.facts(namespace, keyId);
+      policy = openPolicy({ documents: vault.documents, authorizer, keyFacts, standing: standingOf(config), now });
+    } catch (error) {
+      await vault.log.close();
+      vault.objects.close();
+      throw error;
+    }
     const approvals = openApprovals(approvalsConfigured, vault, log, {
       now,
       rolesIn: (principal, namespace) => [...authorizer.rolesOf(principal, namespace, "")],
-      policyVersion: () => approvalsConfigured.version,
+      policyVersion: () => `${approvalsConfigured.version}${policy.version(0)?.digest ?? ""}`,
       recall: (requester) => (requester.id === LIFECYCLE.id ? LIFECYCLE : authenticator.recall(requester)),
       perform(operation, request, about) {
         if (monitor.parts?.vault !== vault || monitor.phase !== "open") throw new HsmError("VAULT_SEALED", "the vault is not open");
@@ -263,7 +284,7 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
     });
     const identity = identityOf(vault);
     authenticator.useSessions(identity.sessions);
-    monitor.open({ vault, context: contextOf(vault, identity, listings, approvals) });
+    monitor.open({ vault, context: contextOf(vault, identity, listings, approvals, policy) });
     scriptGate.open(vault);
     measurements.watch(vault, provider, authenticator, listings);
     await makeNamespaces(monitor, vault, config);
@@ -348,6 +369,7 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
     const parts = monitor.parts;
     monitor.close();
     authenticator.useSessions(undefined);
+    authorizer.use(undefined);
     closing = closing.then(async () => {
       await Promise.all([onDuty, onRecord, rekey, performing]);
       for (const ledger of ledgers.splice(0)) ledger.close();
@@ -386,7 +408,7 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
     limits,
     gates: [authorizer.approvals, scriptGate.gate, (asked) => monitor.parts?.context.approvals.gate(asked)],
     log,
-    closedContext: contextOf(undefined),
+    closedContext: contextOf(),
     observe: (operation, namespace, outcome, seconds) => measurements.operation(operation, namespace, outcome, seconds),
     self: (question) =>
       question === SELF.health
@@ -498,6 +520,13 @@ function retentionRules({ retention, retentionFile }: VaultConfig["lifecycle"]):
     namespaces: new Map(Object.entries(namespaces).map(([name, own]) => [name, classes(own)])),
   };
 }
+
+/** What the configuration gives to certificates and to callers without a login: it holds whether or not they are here. */
+const standingOf = ({ auth }: VaultConfig): ReturnType<typeof configuredStanding> =>
+  configuredStanding([
+    ...auth.certificates.map(({ principal, roles, namespaces }) => ({ id: `cert:${principal}`, roles, namespaces })),
+    ...(auth.developmentPrincipal === undefined ? [] : [{ id: auth.developmentPrincipal, roles: ["Administrator"], namespaces: ["*"] }]),
+  ]);
 
 function openStore({ dataDir, storage }: VaultConfig, onTrouble: (error: unknown) => void): Store {
   switch (storage.backend) {

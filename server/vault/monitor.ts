@@ -303,6 +303,7 @@ export class Monitor {
         {
           operation,
           principal,
+          address: about.address,
           namespace: space,
           request,
           ...grants,
@@ -427,6 +428,7 @@ export class Monitor {
         {
           operation,
           principal,
+          address: about.address,
           namespace,
           request,
           ...grants,

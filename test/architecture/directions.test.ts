@@ -121,7 +121,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   "folder-sync.ts": [],
   "walls.ts": [],
   authenticate: ["authorize"],
-  authorize: ["grant.ts"],
+  authorize: ["grant.ts", "objects"],
   operations: ["objects", "providers", "ceremonies", "scripts", "authenticate/subjects.ts"],
   objects: ["stores", "grant.ts"],
   providers: [],

@@ -96,6 +96,17 @@ import { createSecretId } from "./create-secret-id.ts";
 import { revokeSecretId } from "./revoke-secret-id.ts";
 import { loginService } from "./login-service.ts";
 import { getJwks } from "./get-jwks.ts";
+import { getPolicy } from "./get-policy.ts";
+import { setPolicy } from "./set-policy.ts";
+import { listPolicyVersions } from "./list-policy-versions.ts";
+import { diffPolicy } from "./diff-policy.ts";
+import { testPolicy } from "./test-policy.ts";
+import { explainDecision } from "./explain-decision.ts";
+import { replayPolicy } from "./replay-policy.ts";
+import { listRoles } from "./list-roles.ts";
+import { createGrant } from "./create-grant.ts";
+import { listGrants } from "./list-grants.ts";
+import { revokeGrant } from "./revoke-grant.ts";
 
 /** Every operation, in the order of its number. */
 export const OPERATIONS: readonly Operation[] = Object.freeze([
@@ -193,6 +204,17 @@ export const OPERATIONS: readonly Operation[] = Object.freeze([
   revokeSecretId,
   loginService,
   getJwks,
+  getPolicy,
+  setPolicy,
+  listPolicyVersions,
+  diffPolicy,
+  testPolicy,
+  explainDecision,
+  replayPolicy,
+  listRoles,
+  createGrant,
+  listGrants,
+  revokeGrant,
 ] as unknown as Operation[]);
 
 const byNumber = new Map(OPERATIONS.map((row) => [row.number, row]));

@@ -14,7 +14,7 @@ export const POLICY_FORMAT = 1;
 /** What a document may hold at most; checked before anything is compiled. */
 export const POLICY_LIMITS = Object.freeze({
   /** UTF-8 bytes of the whole document. */
-  documentBytes: 1_048_576,
+  documentBytes: 262_144,
   roles: 256,
   groups: 512,
   membersPerGroup: 4096,

@@ -62,6 +62,17 @@ const TABLE: Readonly<Record<string, string>> = {
   Decapsulate: "A O S",
   AgreeKey: "A O S",
   DeriveKey: "A O S",
+  GetPolicy: "A R",
+  SetPolicy: "A",
+  ListPolicyVersions: "A R",
+  DiffPolicy: "A R",
+  TestPolicy: "A R",
+  ExplainDecision: "A R",
+  ReplayPolicy: "A R",
+  ListRoles: "A R",
+  CreateGrant: "A O U",
+  ListGrants: "A O U",
+  RevokeGrant: "A O U",
   HpkeSeal: "A O U S",
   HpkeOpen: "A O U S",
   ListApprovals: "A N O K U S R",
@@ -134,6 +145,8 @@ const ask = (more: Partial<Question> = {}): Question => ({
   address: "192.0.2.1",
   ...more,
 });
+/** Who rules over all namespaces must reach all of them. */
+const reachFor = (what: string): readonly string[] | "all" => (operation(what).permission.startsWith("policy:") ? "all" : ["default"]);
 const plain = new Authorizer({});
 
 /** What a refusal says, or "allowed". */
@@ -157,7 +170,7 @@ for (const [name, letter] of Object.entries(LETTERS)) {
     const may = allowed.split(" ").includes(letter);
     test(`${name} ${may ? "may" : "may not"} ${what}`, () => {
       assert.equal(
-        answer(plain, ask({ principal: principal([name]), operation: operation(what) })),
+        answer(plain, ask({ principal: principal([name], reachFor(what)), operation: operation(what) })),
         may ? "allowed" : `PERMISSION_DENIED: ${what} is not permitted here`,
       );
     });
@@ -197,9 +210,18 @@ test("a shared secret demands key:create to become a key, and a permission of it
     assert.deepEqual([may(role, false), may(role, true)], [false, false]);
 });
 
+test("an Administrator who is confined to some namespaces has no say in the policy of all", () => {
+  for (const name of OPERATIONS.map((row) => row.name).filter((one) => reachFor(one) === "all"))
+    assert.notEqual(
+      answer(plain, ask({ principal: principal(["Administrator"]), operation: operation(name), namespace: "" })),
+      "allowed",
+      name,
+    );
+});
+
 test("two roles may together what each may alone, and no more", () => {
-  const both = principal(["Auditor", "Service"]);
   for (const { name } of OPERATIONS) {
+    const both = principal(["Auditor", "Service"], reachFor(name));
     const may = ["R", "S"].some((letter) => (TABLE[name] as string).split(" ").includes(letter));
     assert.equal(answer(plain, ask({ principal: both, operation: operation(name) })) === "allowed", may, name);
   }
@@ -295,7 +317,7 @@ test("a grant says what was decided, works once, and comes only with operations 
   assert.throws(() => consumeGrant(grant), { code: "PERMISSION_DENIED" });
   for (const row of OPERATIONS)
     assert.equal(
-      plain.decide(ask({ principal: principal(["Administrator"]), operation: row })) === undefined,
+      plain.decide(ask({ principal: principal(["Administrator"], "all"), operation: row })) === undefined,
       row.usage === undefined,
       row.name,
     );

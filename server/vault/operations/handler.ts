@@ -18,6 +18,7 @@ import type { Grant } from "../grant.ts";
 import type { Change } from "../objects/change.ts";
 import type { RekeyProgress } from "../ceremonies/rekey.ts";
 import type { Documents } from "../objects/documents.ts";
+import type { PolicyControl } from "./policy-control.ts";
 import type { Objects } from "../objects/objects.ts";
 import type { Run, SoftwareProvider } from "../providers/software.ts";
 import type { ScriptRunner } from "../scripts/runner.ts";
@@ -59,6 +60,7 @@ export interface Context {
   readonly approvals: Approvals;
   /** Local users, service accounts and sessions. */
   readonly identity: Identity;
+  readonly policy: PolicyControl;
   readonly provider: SoftwareProvider;
   /** Runs policy scripts; undefined where the configuration says that none are run. */
   readonly scripts: Pick<ScriptRunner, "prepare" | "decide"> | undefined;
@@ -81,6 +83,8 @@ export interface AuditRow {
 export interface Invocation<I extends DescMessage = DescMessage> {
   readonly operation: Operation;
   readonly principal: Principal;
+  /** Client address; empty for ceremonies. */
+  readonly address: string;
   /** Resolved: never empty for operations about a namespace or a key. */
   readonly namespace: string;
   readonly request: MessageShape<I>;

@@ -23,6 +23,7 @@ import { Identity, type IdentityOptions } from "../authenticate/identity.ts";
 import type { Principal } from "../authenticate/principal.ts";
 import type { LoadedKeySet } from "../authenticate/token.ts";
 import { Authorizer } from "../authorize/authorize.ts";
+import { openPolicy } from "../authorize/policy-service.ts";
 import { unseal, type OpenVault } from "../ceremonies/unseal.ts";
 import { takeDueSteps } from "../duties/lifecycle.ts";
 import { RetentionLedger } from "../duties/retention-ledger.ts";
@@ -80,6 +81,7 @@ export class ClockedVault {
   identity!: Identity;
   vault!: OpenVault;
   monitor!: Monitor;
+  authorizer!: Authorizer;
 
   constructor(store: Store = memoryStore()) {
     this.store = store;
@@ -124,6 +126,11 @@ export class ClockedVault {
     );
     this.vault = vault;
     this.ledger = new RetentionLedger(this.files, "/data/retention-ledger", vault.hierarchy.auditMacKey);
+<<<<<<< HEAD
+=======
+    const now = (): number => this.now;
+    this.authorizer = new Authorizer({}, now);
+>>>>>>> ad55f29 (policy: signed versions of one document, decisions explained and replayed, grants; on every surface and the command line)
     this.approvals = openApprovals(approvalSettings(this.approvalsConfig), vault, this.log, {
       now: () => this.now,
       rolesIn: (principal, namespace) => [...this.authorizer.rolesOf(principal, namespace, "")],
@@ -143,6 +150,13 @@ export class ClockedVault {
     });
     const context: Context = {
       approvals: this.approvals,
+      policy: openPolicy({
+        documents: vault.documents,
+        authorizer: this.authorizer,
+        keyFacts: (namespace, keyId) => vault.objects.facts(namespace, keyId),
+        standing: () => undefined,
+        now,
+      }),
       objects: vault.objects,
       documents: vault.documents,
       identity: this.identity,
@@ -168,7 +182,11 @@ export class ClockedVault {
       authenticator: this.authenticator,
       authorizer: this.authorizer,
       limits: this.limits,
+<<<<<<< HEAD
       gates: [this.authorizer.approvals, (asked) => passGates(this.gates, asked), (asked) => this.approvals.gate(asked)],
+=======
+      gates: [(asked) => this.authorizer.approvals(asked), (asked) => passGates(this.gates, asked), (asked) => this.approvals.gate(asked)],
+>>>>>>> ad55f29 (policy: signed versions of one document, decisions explained and replayed, grants; on every surface and the command line)
       log: this.log,
       observe: () => undefined,
       self: () => Buffer.alloc(0),

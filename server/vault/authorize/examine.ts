@@ -1,0 +1,104 @@
+/**
+ * Requests that nobody made: what a policy would decide of them, and why. And requests that somebody made once: what
+ * a draft would have decided.
+ *
+ * The decision is decide.ts's own, with notes taken. Nothing is issued, performed or changed here.
+ */
+import { HsmError } from "@keystead/contract/errors";
+import { findAlgorithm } from "@keystead/contract/algorithms";
+import type { Operation } from "@keystead/contract/operation";
+import { operationByName } from "@keystead/contract/operations/register";
+import type { Permission } from "@keystead/contract/permissions";
+import { findPermission } from "@keystead/contract/policy/key-families";
+import type { Principal } from "../authenticate/principal.ts";
+import type { Finding, PastDecision, Replayed, Supposition } from "../operations/policy-control.ts";
+import type { Authorizer } from "./authorize.ts";
+import type { CompiledPolicy } from "./compile.ts";
+import { decide, type Case, type Note } from "./decide.ts";
+import { findRole, permissionsOf } from "./roles.ts";
+
+const FOREVER = Number.MAX_SAFE_INTEGER;
+const invalid = (detail: string): HsmError => new HsmError("INVALID_REQUEST", detail);
+
+/** What the policy would decide of a request. */
+export async function examine(authorizer: Authorizer, policy: CompiledPolicy, supposed: Supposition, now: number): Promise<Finding> {
+  const operation = operationByName(supposed.operation);
+  if (operation === undefined) throw invalid(`operation: there is no ${supposed.operation}`);
+  const roles = supposed.roles.map((name) => findRole(name) ?? refuse(`roles: there is no built-in role ${name}`));
+  const demands = supposed.demands.map((name) => findPermission(name) ?? refuse(`demands: there is no permission ${name}`));
+  const algorithm = supposed.algorithm === "" ? "" : (findAlgorithm(supposed.algorithm) ?? refuse("algorithm: there is no such algorithm"));
+  const principal = supposedPrincipal(supposed.principal, supposed.method, permissionsOf(roles), supposed.reach, supposed.mfaAt);
+  const asked = await authorizer.caseOf({
+    principal,
+    operation,
+    namespace: supposed.namespace,
+    keyId: supposed.keyId,
+    address: supposed.address,
+    demands,
+    ...(algorithm === "" && supposed.tags.length === 0 ? {} : { made: { algorithm, tags: supposed.tags } }),
+  });
+  return finding(policy, { ...asked, situation: { ...asked.situation, time: supposed.time ?? now } });
+}
+
+/**
+ * What a draft would have decided of a request in the log.
+ *
+ * The log says who asked for what and what became of it, not what the credential carried. What was allowed and no rule
+ * of the policy in force gives, the credential must have carried; what was refused, it did not.
+ */
+export async function replay(
+  authorizer: Authorizer,
+  { inForce, draft }: { readonly inForce: CompiledPolicy; readonly draft: CompiledPolicy },
+  past: PastDecision,
+): Promise<Replayed> {
+  const operation = operationByName(past.operation) as Operation;
+  const demands = past.demands.flatMap((name) => findPermission(name) ?? []);
+  const question = { operation, namespace: past.namespace, keyId: past.keyId, address: "", demands };
+  const bare = supposedPrincipal(past.principal, past.method, new Set(), [], undefined);
+  const asked = await authorizer.caseOf({ ...question, principal: bare });
+  const at: Case = { ...asked, admitted: true, situation: { ...asked.situation, time: past.time } };
+  if (restsOnTheUnsaid(inForce, at) || restsOnTheUnsaid(draft, at)) return "undetermined";
+  const carried = past.allowed && !decide(inForce, at).allowed;
+  const principal = carried ? supposedPrincipal(past.principal, past.method, new Set(at.needs), [], undefined) : bare;
+  return finding(draft, { ...at, asker: principal });
+}
+
+/** Whether a rule that could matter looks at what the log does not hold. */
+function restsOnTheUnsaid(policy: CompiledPolicy, { asker, needs }: Case): boolean {
+  const profile = policy.profile(asker);
+  const rules = [...needs.flatMap((need) => [...profile.allowing(need), ...profile.denying(need)]), ...policy.approvals];
+  return rules.some(
+    ({ condition }) => condition?.uses.has("request.address") === true || condition?.uses.has("principal.mfa_age") === true,
+  );
+}
+
+function finding(policy: CompiledPolicy, asked: Case): Finding {
+  const steps: Note[] = [];
+  const verdict = decide(policy, asked, steps);
+  if (!verdict.allowed) return { decision: "deny", rule: verdict.rule, name: verdict.name, approvals: [], steps };
+  const approvals = verdict.approvals.map(({ id }) => id);
+  return { decision: approvals.length === 0 ? "allow" : "approve", rule: "", name: "", approvals, steps };
+}
+
+function supposedPrincipal(
+  id: string,
+  method: string,
+  permissions: ReadonlySet<Permission>,
+  reach: readonly string[],
+  mfaAt: number | undefined,
+): Principal {
+  return {
+    id,
+    method: (method === "" ? "token" : method) as Principal["method"],
+    roles: [],
+    permissions,
+    namespaces: reach.length === 0 ? "all" : new Set(reach),
+    defaultNamespace: "default",
+    validUntil: FOREVER,
+    ...(mfaAt === undefined ? {} : { mfaAt }),
+  };
+}
+
+function refuse(detail: string): never {
+  throw invalid(detail);
+}

@@ -1,0 +1,378 @@
+import assert from "node:assert/strict";
+import { hash, verify, createPublicKey } from "node:crypto";
+import { test, type TestContext } from "node:test";
+import { Algorithm } from "@keystead/contract/generated/hsm/hsm_pb";
+import { createGrant } from "@keystead/contract/operations/create-grant";
+import { createNamespace } from "@keystead/contract/operations/create-namespace";
+import { diffPolicy } from "@keystead/contract/operations/diff-policy";
+import { explainDecision } from "@keystead/contract/operations/explain-decision";
+import { findObjects } from "@keystead/contract/operations/find-objects";
+import { generateKey } from "@keystead/contract/operations/generate-key";
+import { getKey } from "@keystead/contract/operations/get-key";
+import { getPolicy } from "@keystead/contract/operations/get-policy";
+import { listGrants } from "@keystead/contract/operations/list-grants";
+import { listKeys } from "@keystead/contract/operations/list-keys";
+import { listNamespaces } from "@keystead/contract/operations/list-namespaces";
+import { listPolicyVersions } from "@keystead/contract/operations/list-policy-versions";
+import { listRoles } from "@keystead/contract/operations/list-roles";
+import { revokeGrant } from "@keystead/contract/operations/revoke-grant";
+import { setPolicy } from "@keystead/contract/operations/set-policy";
+import { sign } from "@keystead/contract/operations/sign";
+import { testPolicy } from "@keystead/contract/operations/test-policy";
+import { updateKey } from "@keystead/contract/operations/update-key";
+import type { Principal } from "../authenticate/principal.ts";
+import { askAs, codeAs, person } from "../testing/asking.ts";
+import { ClockedVault } from "../testing/clocked-vault.ts";
+
+const DATA = Buffer.from("data");
+const admin = person("user:admin", ["Administrator"]);
+const alice = person("user:alice");
+
+/** A vault with some keys, and ways to ask it. */
+async function vaultOf(t: TestContext) {
+  const vault = await ClockedVault.open();
+  t.after(async () => {
+    vault.monitor.close();
+    await vault.vault.log.close();
+    vault.vault.objects.close();
+  });
+  await askAs(vault.monitor, admin, createNamespace, { namespace: "retail" });
+  for (const [namespace, keyId, algorithm, tags] of [
+    ["default", "rsa", Algorithm.Rsa2048, ["cards"]],
+    ["default", "ed", Algorithm.Ed25519, ["cards", "frozen"]],
+    ["default", "ec", Algorithm.EcdsaP256, []],
+    ["retail", "ed", Algorithm.Ed25519, ["cards"]],
+  ] as const)
+    await askAs(vault.monitor, admin, generateKey, { namespace, keyId, algorithm, tags: [...tags] });
+  let version = 0;
+  return {
+    vault,
+    set: async (document: object, by = admin) => {
+      const { policy } = await askAs(vault.monitor, by, setPolicy, {
+        expectedVersion: version,
+        document: JSON.stringify({ format: 1, ...document }),
+      });
+      version += 1;
+      return policy;
+    },
+    signs: (who: Principal, keyId: string, namespace = "default", address?: string) =>
+      codeAs(vault.monitor, who, sign, { namespace, keyId, data: DATA }, address),
+  };
+}
+
+const BINDING = { id: "b", members: ["user:alice"], roles: ["KeyUser"], namespaces: ["default"] };
+
+test("a binding gives a role at once, and a document without it takes it back", async (t) => {
+  const { signs, set, vault } = await vaultOf(t);
+  assert.equal(await signs(alice, "ed"), "PERMISSION_DENIED");
+  await set({ bindings: [BINDING] });
+  assert.equal(await signs(alice, "ed"), "OK");
+  assert.equal(await signs(alice, "ed", "retail"), "PERMISSION_DENIED");
+  assert.equal(await codeAs(vault.monitor, alice, generateKey, { keyId: "new", algorithm: Algorithm.Ed25519 }), "PERMISSION_DENIED");
+  await set({});
+  assert.equal(await signs(alice, "ed"), "PERMISSION_DENIED");
+});
+
+test("versions are signed, chained and kept over a restart, and what is set is compared with what was expected", async (t) => {
+  const { set, signs, vault } = await vaultOf(t);
+  const one = await set({ bindings: [BINDING] });
+  const two = await set({ bindings: [{ ...BINDING, description: "again" }] });
+  assert.equal(two?.previous, one?.digest);
+  assert.equal(await codeAs(vault.monitor, admin, setPolicy, { expectedVersion: 1, document: '{"format":1}' }), "OBJECT_CHANGED");
+  // The same once more, by somebody who did not get the answer, changes nothing.
+  assert.equal(
+    await codeAs(vault.monitor, admin, setPolicy, {
+      expectedVersion: 1,
+      document: JSON.stringify({ bindings: [{ ...BINDING, description: "again" }], format: 1 }),
+    }),
+    "OK",
+  );
+  await vault.reopen();
+  const { policy, statement, document } = await askAs(vault.monitor, admin, getPolicy, {});
+  assert.equal(policy?.version, 2);
+  assert.equal(hash("sha256", statement, "hex"), policy.digest);
+  const signed = JSON.parse(statement) as { document: object; version: number; previous: string };
+  assert.deepEqual([signed.version, signed.previous, signed.document], [2, one?.digest, JSON.parse(document)]);
+  const key = createPublicKey({ key: Buffer.from(policy.publicKey), format: "raw-public", asymmetricKeyType: "ed25519" });
+  assert.ok(verify(null, Buffer.from(statement), key, policy.signature));
+  assert.ok(!verify(null, Buffer.from(statement.replace("alice", "mallo")), key, policy.signature));
+  assert.equal(await signs(alice, "ed"), "OK");
+  const { policies } = await askAs(vault.monitor, admin, listPolicyVersions, {});
+  assert.deepEqual(
+    policies.map(({ version, author }) => `${version} ${author}`),
+    ["2 user:admin", "1 user:admin"],
+  );
+  const { differences } = await askAs(vault.monitor, admin, diffPolicy, { fromVersion: 1 });
+  assert.deepEqual(
+    differences.map(({ change, part, name }) => `${change} ${part} ${name}`),
+    ["changed bindings b"],
+  );
+  assert.equal(await codeAs(vault.monitor, admin, getPolicy, { version: 3 }), "OBJECT_NOT_FOUND");
+});
+
+test("a stored version whose statement was not signed by this vault keeps the vault from opening its policy", async (t) => {
+  const { set, vault } = await vaultOf(t);
+  await set({});
+  const { openPolicy } = await import("./policy-service.ts");
+  const documents = vault.vault.documents;
+  const stored = documents.get<Record<string, unknown>>("policy", "v00000001")?.value ?? assert.fail();
+  for (const forged of [
+    { ...stored, document: '{"bindings":[],"format":1}' },
+    { ...stored, author: "user:mallory" },
+    { ...stored, signature: Buffer.alloc(64).toString("base64") },
+    { ...stored, version: 2 },
+    { ...stored, previous: "1".repeat(64) },
+  ]) {
+    await documents.record("Forged", [{ kind: "policy", id: "v00000001" }], () => [{ kind: "policy", id: "v00000001", value: forged }]);
+    assert.throws(
+      () => openPolicy({ documents, authorizer: vault.authorizer, keyFacts: () => assert.fail(), standing: () => undefined, now: () => 0 }),
+      { code: "INTEGRITY_FAILURE" },
+    );
+  }
+});
+
+test("a document that would shut its author out is refused, as is one with a wrong condition", async (t) => {
+  const { vault } = await vaultOf(t);
+  const refused = (document: object): Promise<string> =>
+    askAs(vault.monitor, admin, setPolicy, { document: JSON.stringify({ format: 1, ...document }) }).then(
+      () => "OK",
+      (error: Error & { detail: string }) => error.detail,
+    );
+  assert.match(
+    await refused({ denials: [{ id: "d", members: ["*"], permissions: ["*"], namespaces: ["*"] }] }),
+    /could not set another one/,
+  );
+  assert.match(
+    await refused({ denials: [{ id: "d", members: ["user:*"], permissions: ["policy:update"], namespaces: ["*"] }] }),
+    /could not set/,
+  );
+  assert.match(
+    await refused({ bindings: [{ ...BINDING, condition: "request.nobody" }] }),
+    /bindings\[0\]\.condition: there is no variable/,
+  );
+  assert.equal(await refused({ denials: [{ id: "d", members: ["*"], permissions: ["policy:update"], namespaces: ["default"] }] }), "OK");
+});
+
+test("LIST does not bypass deny: a key that may not be read is in no list, no search and no count", async (t) => {
+  const { set, vault } = await vaultOf(t);
+  const reader = person("user:reader", ["Auditor"]);
+  const listed = async (): Promise<[string[], bigint | number, string[]]> => {
+    const all = await askAs(vault.monitor, reader, listKeys, {});
+    const found = await askAs(vault.monitor, reader, findObjects, {});
+    return [all.keys.map(({ keyId }) => keyId), all.total, found.keys.map(({ keyId }) => keyId)];
+  };
+  assert.deepEqual(await listed(), [["ec", "ed", "rsa"], 3, ["ec", "ed", "rsa"]]);
+  await set({
+    denials: [{ id: "d", members: ["*"], permissions: ["key:read"], namespaces: ["default"], keys: { ids: ["ec"], tags: ["frozen"] } }],
+  });
+  assert.deepEqual(await listed(), [["rsa"], 1, ["rsa"]]);
+  assert.equal(await codeAs(vault.monitor, reader, getKey, { keyId: "ec" }), "PERMISSION_DENIED");
+  assert.equal(await codeAs(vault.monitor, reader, getKey, { keyId: "rsa" }), "OK");
+  await set({ denials: [{ id: "d", members: ["*"], permissions: ["key:read", "namespace:read"], namespaces: ["default"] }] });
+  assert.equal(await codeAs(vault.monitor, reader, listKeys, {}), "PERMISSION_DENIED");
+  assert.deepEqual(
+    (await askAs(vault.monitor, reader, listNamespaces, {})).namespaces.map(({ namespace }) => namespace),
+    ["retail"],
+  );
+});
+
+test("who may see some keys sees those in a list, and namespaces only where a role lets him", async (t) => {
+  const { set, vault } = await vaultOf(t);
+  await set({
+    bindings: [
+      { ...BINDING, keys: { tags: ["cards"] } },
+      { id: "ns", members: ["user:alice"], roles: ["Auditor"], namespaces: ["retail"] },
+    ],
+  });
+  const names = async (namespace: string): Promise<string[]> =>
+    (await askAs(vault.monitor, alice, listKeys, { namespace })).keys.map(({ keyId }) => keyId);
+  assert.deepEqual([await names("default"), await names("retail")], [["ed", "rsa"], ["ed"]]);
+  assert.deepEqual(
+    (await askAs(vault.monitor, alice, listNamespaces, {})).namespaces.map(({ namespace }) => namespace),
+    ["retail"],
+  );
+});
+
+test("the root namespace spelled another way is no namespace, and reaches nothing", async (t) => {
+  const { set, vault } = await vaultOf(t);
+  await set({ bindings: [BINDING] });
+  for (const namespace of ["/", "Default", "default/", "*", ".", "..", " default", "default ", "%64efault", "_server"])
+    assert.equal(await codeAs(vault.monitor, alice, sign, { namespace, keyId: "ed", data: DATA }), "INVALID_REQUEST", namespace);
+});
+
+test("a group of the same name in another tenant gives nothing here", async (t) => {
+  const { set, signs } = await vaultOf(t);
+  await set({
+    groups: { "default/ops": { members: ["user:alice"] }, "retail/ops": { members: ["user:bob"] } },
+    bindings: [{ ...BINDING, members: ["group:default/ops"] }],
+  });
+  assert.deepEqual([await signs(alice, "ed"), await signs(person("user:bob"), "ed")], ["OK", "PERMISSION_DENIED"]);
+});
+
+test("names that a caller chose are never read as patterns", async (t) => {
+  const { set, signs } = await vaultOf(t);
+  await set({ bindings: [{ ...BINDING, members: ["jwt:https://a:*"] }] });
+  for (const id of ["jwt:https://a:8443:x", "jwt:*:x", "jwt:https://*:x", "*", "group:default/ops", "user:*", "jwt:https://a:"])
+    assert.equal(await signs(person(id), "ed"), "PERMISSION_DENIED", id);
+  assert.equal(await signs(person("jwt:https://a:*"), "ed"), "OK");
+});
+
+test("key:use:rsa reaches RSA keys alone, and a condition reads address, tags and the age of the second factor", async (t) => {
+  const { set, signs, vault } = await vaultOf(t);
+  await set({ roles: { rsa: { permissions: ["crypto:sign", "key:use:rsa"] } }, bindings: [{ ...BINDING, roles: ["rsa"] }] });
+  assert.deepEqual(
+    [await signs(alice, "rsa"), await signs(alice, "ed"), await signs(alice, "none")],
+    ["OK", "PERMISSION_DENIED", "PERMISSION_DENIED"],
+  );
+  await set({
+    bindings: [{ ...BINDING, condition: 'in_range(request.address, "192.0.2.0/24") && "cards" in key.tags && principal.mfa_age < 60' }],
+  });
+  const fresh = { ...alice, mfaAt: vault.now - 30_000 };
+  assert.equal(await signs(fresh, "ed", "default", "192.0.2.9"), "OK");
+  assert.equal(await signs(fresh, "ec", "default", "192.0.2.9"), "PERMISSION_DENIED");
+  assert.equal(await signs(fresh, "ed", "default", "10.0.0.1"), "PERMISSION_DENIED");
+  assert.equal(await signs(alice, "ed", "default", "192.0.2.9"), "PERMISSION_DENIED");
+  vault.now += 31_000;
+  assert.equal(await signs(fresh, "ed", "default", "192.0.2.9"), "PERMISSION_DENIED");
+});
+
+test("nobody tags a key into his reach, or out of a denial's", async (t) => {
+  const { set, vault } = await vaultOf(t);
+  await set({
+    bindings: [{ ...BINDING, roles: ["KeyAdmin"], keys: { tags: ["cards"] } }],
+    denials: [{ id: "d", members: ["*"], permissions: ["key:update"], namespaces: ["*"], keys: { tags: ["frozen"] } }],
+  });
+  const update = (keyId: string, more: object): Promise<string> => codeAs(vault.monitor, alice, updateKey, { keyId, ...more });
+  assert.equal(await update("rsa", { addTags: ["blue"] }), "OK");
+  assert.equal(await update("ec", { addTags: ["cards"] }), "PERMISSION_DENIED");
+  assert.equal(await update("rsa", { removeTags: ["cards"] }), "PERMISSION_DENIED");
+  assert.equal(await update("rsa", { addTags: ["frozen"] }), "PERMISSION_DENIED");
+  assert.equal(await codeAs(vault.monitor, admin, updateKey, { keyId: "ed", removeTags: ["frozen"] }), "PERMISSION_DENIED");
+});
+
+test("an approval rule holds a request back, and the one who asked is told so", async (t) => {
+  const { set, signs, vault } = await vaultOf(t);
+  await set({
+    bindings: [BINDING],
+    approvals: [
+      { id: "two", permissions: ["crypto:sign"], namespaces: ["default"], keys: { tags: ["frozen"] }, quorum: 2, role: "KeyAdmin" },
+    ],
+  });
+  assert.equal(await signs(alice, "rsa"), "OK");
+  assert.equal(await signs(alice, "ed"), "APPROVAL_REQUIRED");
+  const [event] = (await vault.events("Sign")).slice(-1);
+  assert.deepEqual([event?.decision, event?.outcome], ["pending", "APPROVAL_REQUIRED"]);
+});
+
+test("a grant hands one operation on one key on, with its condition, until it expires or is taken back", async (t) => {
+  const { set, signs, vault } = await vaultOf(t);
+  const bob = person("user:bob");
+  await set({ bindings: [BINDING] });
+  const grant = (who: Principal, more: object = {}): Promise<string> =>
+    codeAs(vault.monitor, who, createGrant, { keyId: "ed", grantee: "user:bob", operation: "Sign", ...more });
+  assert.equal(await grant(alice), "OK");
+  assert.deepEqual(
+    [await signs(bob, "ed"), await signs(bob, "rsa"), await signs(bob, "ed", "retail")],
+    ["OK", "PERMISSION_DENIED", "PERMISSION_DENIED"],
+  );
+  assert.equal(await codeAs(vault.monitor, bob, getKey, { keyId: "ed" }), "PERMISSION_DENIED");
+  // What bob holds by a grant alone is not his to hand on.
+  assert.equal(
+    await codeAs(vault.monitor, bob, createGrant, { keyId: "ed", grantee: "user:carol", operation: "Sign" }),
+    "PERMISSION_DENIED",
+  );
+  const { grants } = await askAs(vault.monitor, alice, listGrants, { keyId: "ed" });
+  assert.deepEqual(
+    grants.map(({ grantor, grantee, operation }) => [grantor, grantee, operation]),
+    [["user:alice", "user:bob", "Sign"]],
+  );
+  const other = person("user:other", ["KeyUser"]);
+  const which = { keyId: "ed", grantId: grants[0]?.grantId ?? "" };
+  assert.equal(await codeAs(vault.monitor, other, revokeGrant, which), "PERMISSION_DENIED");
+  assert.equal(await codeAs(vault.monitor, alice, revokeGrant, { ...which, keyId: "rsa" }), "OBJECT_NOT_FOUND");
+  assert.equal(await codeAs(vault.monitor, alice, revokeGrant, which), "OK");
+  assert.equal(await signs(bob, "ed"), "PERMISSION_DENIED");
+
+  assert.equal(await grant(alice, { condition: 'in_range(request.address, "192.0.2.0/24")' }), "OK");
+  assert.deepEqual([await signs(bob, "ed"), await signs(bob, "ed", "default", "192.0.2.1")], ["PERMISSION_DENIED", "OK"]);
+  const end = vault.now + 60_000;
+  assert.equal(await grant(alice, { expiresAt: { seconds: BigInt(Math.floor(end / 1000)), nanos: 0 } }), "OK");
+  assert.equal(await signs(bob, "ed"), "OK");
+  await vault.reopen();
+  assert.equal(await signs(bob, "ed"), "OK");
+  vault.now = end;
+  assert.equal(await signs(bob, "ed"), "PERMISSION_DENIED");
+});
+
+test("a grant is never more than its giver holds, and ends with what its giver holds", async (t) => {
+  const { set, signs, vault } = await vaultOf(t);
+  const bob = person("user:bob");
+  await set({ bindings: [{ ...BINDING, keys: { ids: ["ed"] } }] });
+  const grant = (who: Principal, more: object): Promise<string> =>
+    codeAs(vault.monitor, who, createGrant, { keyId: "ed", grantee: "user:bob", operation: "Sign", ...more });
+  for (const [more, code] of [
+    [{ keyId: "rsa" }, "PERMISSION_DENIED"],
+    [{ operation: "DestroyKey" }, "PERMISSION_DENIED"],
+    [{ operation: "CreateGrant" }, "INVALID_REQUEST"],
+    [{ operation: "SetPolicy" }, "INVALID_REQUEST"],
+    [{ operation: "Melt" }, "INVALID_REQUEST"],
+    [{ grantee: "user:alice" }, "INVALID_REQUEST"],
+    [{ grantee: "*" }, "INVALID_REQUEST"],
+    [{ grantee: "user:*" }, "INVALID_REQUEST"],
+    [{ condition: "nobody" }, "INVALID_REQUEST"],
+    [{ expiresAt: { seconds: 1n, nanos: 0 } }, "INVALID_REQUEST"],
+  ] as const)
+    assert.equal(
+      await grant(alice, more),
+      code,
+      JSON.stringify(more, (_, value: unknown) => (typeof value === "bigint" ? Number(value) : value)),
+    );
+  assert.equal(await grant(alice, {}), "OK");
+  assert.equal(await signs(bob, "ed"), "OK");
+  // A denial of the grantee, of the giver, or the end of the giver's role: each ends it.
+  await set({ bindings: [BINDING], denials: [{ id: "d", members: ["user:bob"], permissions: ["crypto:sign"], namespaces: ["*"] }] });
+  assert.equal(await signs(bob, "ed"), "PERMISSION_DENIED");
+  await set({ bindings: [BINDING], denials: [{ id: "d", members: ["user:alice"], permissions: ["crypto:sign"], namespaces: ["*"] }] });
+  assert.equal(await signs(bob, "ed"), "PERMISSION_DENIED");
+  await set({ bindings: [BINDING] });
+  assert.equal(await signs(bob, "ed"), "OK");
+  await set({});
+  assert.equal(await signs(bob, "ed"), "PERMISSION_DENIED");
+});
+
+test("what a credential alone carries is handed on no longer than the credential lasts", async (t) => {
+  const { signs, vault } = await vaultOf(t);
+  const carrier = person("jwt:https://a:carrier", ["KeyUser"], "all", { validUntil: vault.now + 60_000 });
+  assert.equal(await codeAs(vault.monitor, carrier, createGrant, { keyId: "ed", grantee: "user:bob", operation: "Sign" }), "OK");
+  assert.equal(await signs(person("user:bob"), "ed"), "OK");
+  assert.equal(await signs(person("user:bob", [], ["retail"]), "ed"), "PERMISSION_DENIED");
+  vault.now += 60_000;
+  assert.equal(await signs(person("user:bob"), "ed"), "PERMISSION_DENIED");
+});
+
+test("questions are answered as requests would be, with the rules that were looked at", async (t) => {
+  const { set, vault } = await vaultOf(t);
+  await set({ bindings: [BINDING] });
+  const draft = JSON.stringify({ format: 1, denials: [{ id: "no", members: ["*"], permissions: ["crypto:sign"], namespaces: ["*"] }] });
+  const question = { principal: "user:alice", operation: "Sign", namespace: "default", keyId: "ed", expect: "allow" };
+  const tested = await askAs(vault.monitor, admin, testPolicy, { questions: [question, { ...question, principal: "user:bob" }] });
+  assert.deepEqual([tested.answers.map(({ decision }) => decision), tested.failed], [["allow", "deny"], 1]);
+  const drafted = await askAs(vault.monitor, admin, testPolicy, { document: draft, questions: [{ ...question, roles: ["admin"] }] });
+  assert.deepEqual(
+    drafted.answers.map(({ decision, rule, name, asExpected }) => [decision, rule, name, asExpected]),
+    [["deny", "denial", "no", false]],
+  );
+  const { answer, steps } = await askAs(vault.monitor, admin, explainDecision, { question });
+  assert.equal(answer?.decision, "allow");
+  assert.deepEqual(
+    steps.map(({ rule, name, applies }) => [rule, name, applies]),
+    [
+      ["credential", "", false],
+      ["binding", "b/KeyUser", true],
+    ],
+  );
+  for (const wrong of [{ operation: "Melt" }, { roles: ["Root"] }, { demands: ["key:melt"] }, { algorithm: "RSA-1" }])
+    assert.equal(await codeAs(vault.monitor, admin, explainDecision, { question: { ...question, ...wrong } }), "INVALID_REQUEST");
+  const { roles } = await askAs(vault.monitor, admin, listRoles, {});
+  assert.ok(roles.some(({ name, builtIn }) => name === "KeyUser" && builtIn));
+});

@@ -1,0 +1,167 @@
+/**
+ * The policy of an open vault: its versions, its delegations, and what handlers may ask about both.
+ */
+import { HsmError } from "@keystead/contract/errors";
+import { operationByName } from "@keystead/contract/operations/register";
+import { policyDifferences } from "@keystead/contract/policy/differences";
+import { readMember } from "@keystead/contract/policy/members";
+import { parsePolicy } from "@keystead/contract/policy/parse";
+import { setPolicy } from "@keystead/contract/operations/set-policy";
+import { fillRandom } from "@keystead/crypto/random";
+import type { Documents } from "../objects/documents.ts";
+import type { Caller, DelegationFacts, PolicyControl } from "../operations/policy-control.ts";
+import type { Authorizer, PolicyParts } from "./authorize.ts";
+import { ConditionMistake } from "./condition-types.ts";
+import { compileCondition } from "./conditions.ts";
+import { decide } from "./decide.ts";
+import { Delegations, type Delegation, type Standing } from "./delegations.ts";
+import { examine, replay } from "./examine.ts";
+import { compilePolicy, Policies } from "./policies.ts";
+import { findRole, permissionsOf, ROLES } from "./roles.ts";
+
+export interface PolicyServiceOptions {
+  readonly documents: Documents;
+  readonly authorizer: Authorizer;
+  readonly keyFacts: PolicyParts["keyFacts"];
+  /** What somebody holds without showing a credential. */
+  readonly standing: Standing;
+  readonly now: () => number;
+}
+
+const MOST_DELEGATIONS = 100_000;
+const denied = (detail: string): HsmError => new HsmError("PERMISSION_DENIED", detail);
+const facts = (id: string, { from, to, namespace, keyId, operation, condition, createdAt, expiresAt }: Delegation): DelegationFacts => ({
+  id,
+  from,
+  to,
+  namespace,
+  keyId,
+  operation,
+  condition,
+  createdAt,
+  expiresAt,
+});
+
+/**
+ * Verifies what is stored and puts it in force.
+ *
+ * @throws {HsmError} INTEGRITY_FAILURE
+ */
+export function openPolicy(options: PolicyServiceOptions): PolicyControl {
+  const { documents, authorizer, keyFacts, standing, now } = options;
+  const policies = new Policies(documents, now);
+  const delegations = new Delegations(standing);
+  for (const { id, value } of documents.list<Delegation>("delegation")) delegations.note(id, value);
+  documents.watch("delegation", (id, document) => delegations.note(id, document?.value as Delegation | undefined));
+  authorizer.use({ policy: () => policies.compiled, delegations, keyFacts });
+
+  /** Whether the caller may do this by what it holds itself, and whether it could without its credential. */
+  const holds = async (
+    caller: Caller,
+    asked: Pick<DelegationFacts, "namespace" | "keyId" | "operation">,
+  ): Promise<{ self: boolean; alone: boolean }> => {
+    const operation = operationByName(asked.operation);
+    if (operation === undefined) return { self: false, alone: false };
+    const { delegated: _, ...own } = await authorizer.caseOf({ ...caller, ...asked, operation });
+    const known = standing(caller.principal.id) ?? { id: caller.principal.id, permissions: new Set(), namespaces: "all" };
+    return { self: decide(policies.compiled, own).allowed, alone: decide(policies.compiled, { ...own, asker: known }).allowed };
+  };
+
+  return {
+    version: (version) => policies.version(version),
+    versions: () => policies.versions(),
+    prepare: async (text, expectedVersion, comment, caller) => {
+      const asked = await authorizer.caseOf({ ...caller, operation: setPolicy as never, namespace: "", keyId: "" });
+      return policies.prepare(text, expectedVersion, { author: caller.principal.id, comment }, (draft) => {
+        // Nobody saws off the branch: whoever sets a document can set the next one.
+        if (caller.principal.method !== "ceremony" && !decide(draft, asked).allowed)
+          throw new HsmError("INVALID_REQUEST", "policy: its author could not set another one under it; let somebody set it who could");
+      });
+    },
+    differences: (before, after) => policyDifferences(parsePolicy(before, findRole), parsePolicy(after, findRole)),
+    examiner: (draft) => {
+      const policy = draft === undefined ? policies.compiled : compilePolicy(draft);
+      return (supposed) => examine(authorizer, policy, supposed, now());
+    },
+    replayer: (draft) => {
+      const compiled = compilePolicy(draft);
+      return (past) => replay(authorizer, { inForce: policies.compiled, draft: compiled }, past);
+    },
+    roles: () => [
+      ...Object.entries(ROLES).map(([name, permissions]) => ({ name, builtIn: true, description: "", permissions, families: [] })),
+      ...[...policies.compiled.document.roles].map(([name, { description, permissions, families }]) => ({
+        name,
+        builtIn: false,
+        description,
+        permissions,
+        families: families ?? [],
+      })),
+    ],
+    delegate: async (asked, caller) => {
+      const row = operationByName(asked.operation);
+      if (row === undefined || row.scope !== "key" || row.permission === "key:delegate")
+        throw new HsmError("INVALID_REQUEST", "operation: only an operation on a key can be handed on, and this right cannot");
+      if (readMember(asked.to)?.kind !== "principal") throw new HsmError("INVALID_REQUEST", "grantee: must be the id of one principal");
+      if (asked.to === caller.principal.id) throw new HsmError("INVALID_REQUEST", "grantee: is the caller");
+      if (delegations.count >= MOST_DELEGATIONS) throw new HsmError("QUOTA_EXCEEDED", `there are ${MOST_DELEGATIONS} grants already`);
+      try {
+        if (asked.condition !== "") compileCondition(asked.condition);
+      } catch (error) {
+        if (!(error instanceof ConditionMistake)) throw error;
+        throw new HsmError("INVALID_REQUEST", `condition: ${error.message}`);
+      }
+      const time = now();
+      if (asked.expiresAt !== 0 && asked.expiresAt <= time) throw new HsmError("INVALID_REQUEST", "expires_at: lies in the past");
+      const { self, alone } = await holds(caller, asked);
+      if (!self) throw denied(`${asked.operation} is not the caller's to hand on`);
+      const end = alone ? asked.expiresAt : Math.min(asked.expiresAt === 0 ? Infinity : asked.expiresAt, caller.principal.validUntil);
+      const delegation: Delegation = {
+        ...asked,
+        from: caller.principal.id,
+        permission: row.permission,
+        createdAt: time,
+        expiresAt: end,
+        byCredential: !alone,
+      };
+      const id = fillRandom(Buffer.alloc(16)).toString("hex");
+      const change = await documents.change([{ kind: "delegation", id }], () => [{ kind: "delegation", id, value: delegation }]);
+      return { delegation: facts(id, delegation), change };
+    },
+    delegations: (namespace, keyId) =>
+      documents
+        .list<Delegation>("delegation")
+        .filter(({ value }) => value.namespace === namespace && value.keyId === keyId)
+        .map(({ id, value }) => facts(id, value))
+        .sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1)),
+    revoke: async ({ id, namespace, keyId }, caller) => {
+      const missing = (): HsmError => new HsmError("OBJECT_NOT_FOUND", "there is no such grant on this key");
+      const mayAll = async (): Promise<boolean> => {
+        const asked = await authorizer.caseOf({ ...caller, operation: setPolicy as never, namespace: "", keyId: "" });
+        return decide(policies.compiled, asked).allowed;
+      };
+      const all = await mayAll();
+      let taken: Delegation | undefined;
+      const change = await documents.change([{ kind: "delegation", id }], () => {
+        const known = documents.get<Delegation>("delegation", id)?.value;
+        if (known === undefined || known.namespace !== namespace || known.keyId !== keyId) throw missing();
+        if (known.from !== caller.principal.id && !all) throw denied("only who handed it on takes it back, or who may update the policy");
+        taken = known;
+        return [{ kind: "delegation", id, value: undefined }];
+      });
+      return { delegation: facts(id, taken as unknown as Delegation), change };
+    },
+  };
+}
+
+/** What the configuration says that certificates and the development listener carry. */
+export function configuredStanding(
+  known: readonly { readonly id: string; readonly roles: readonly string[]; readonly namespaces: readonly string[] }[],
+): Standing {
+  const askers = new Map(
+    known.map(({ id, roles, namespaces }) => [
+      id,
+      { id, permissions: permissionsOf(roles), namespaces: namespaces.includes("*") ? ("all" as const) : new Set(namespaces) },
+    ]),
+  );
+  return (id) => askers.get(id);
+}
