@@ -225,6 +225,11 @@ test("evidence is approved when enough persons with the right roles signed", () 
   assert.equal(checkEvidence(evidence([verdictOf("bob"), verdictOf("dave")])).approved, true);
   const waiting = checkEvidence(evidence([verdictOf("bob")]));
   assert.deepEqual([waiting.approved, waiting.problems], [false, []]);
+  assert.equal(
+    checkEvidence(evidence([verdictOf("bob"), { ...verdictOf("carol"), person: "bob" }])).approved,
+    false,
+    "one person, two keys",
+  );
   assert.equal(checkEvidence(evidence([])).approved, false);
   assert.equal(checkEvidence(evidence([verdictOf("bob"), verdictOf("carol", "approve", { roles: ["Auditor"] })])).approved, false);
   assert.equal(checkEvidence(evidence([verdictOf("bob"), verdictOf("carol"), verdictOf("dave", "deny")])).approved, false);
@@ -267,7 +272,7 @@ test("altered evidence is found: every member of the subject and of a verdict th
     evidence([verdictOf("bob"), { ...verdictOf("carol"), signature: verdictOf("bob").signature }]),
     evidence([verdictOf("bob"), { ...verdictOf("carol"), person: "alice" }]),
     evidence([verdictOf("bob"), { ...verdictOf("carol"), principal: "cert:alice" }]),
-    evidence([verdictOf("bob"), { ...verdictOf("carol"), person: "bob" }]),
+    evidence([verdictOf("bob"), verdictOf("bob")]),
     evidence([verdictOf("bob"), { ...verdictOf("carol"), time: "2030-01-01T01:00:00.001Z" }]),
     evidence([verdictOf("bob"), { ...verdictOf("carol"), time: "2029-12-31T23:59:59.999Z" }]),
     evidence([verdictOf("bob"), { ...verdictOf("carol"), verdict: "allow" as Verdict }]),
@@ -297,4 +302,36 @@ test("evidence survives its JSON, and what is none is refused", () => {
     '{"subject":"","requesterPerson":"","verdicts":[{}]}',
   ])
     assert.throws(() => parseEvidence(text), HsmError, text);
+});
+
+test("evidence with anything in the place of anything is refused or not approved, and nothing else happens", () => {
+  const good = evidence([verdictOf("bob"), verdictOf("carol")]);
+  const places = fc.constantFrom(
+    ...(["subject", "requesterPerson", "verdicts"] as const).map((name) => ["", name] as const),
+    ...Object.keys(good.verdicts[0] as object).map((name) => ["verdicts", name] as const),
+  );
+  fc.assert(
+    fc.property(
+      places,
+      fc.oneof(
+        fc.json(),
+        fc.string({ unit: "binary" }).map((text) => JSON.stringify(text)),
+      ),
+      ([under, name], text) => {
+        const value: unknown = JSON.parse(text);
+        const mutated =
+          under === "" ? { ...good, [name]: value } : { ...good, verdicts: [{ ...good.verdicts[0], [name]: value }, good.verdicts[1]] };
+        if (JSON.stringify(mutated) === JSON.stringify(good)) return;
+        try {
+          const report = checkEvidence(parseEvidence(JSON.stringify(mutated)));
+          // Who it was and when, the evidence says alone; everything else is signed.
+          if (!["principal", "person", "requesterPerson", "time", "roles", "authenticatorData", "clientDataJson"].includes(name))
+            assert.equal(report.approved, false, JSON.stringify(mutated).slice(0, 500));
+        } catch (error) {
+          assert.ok(error instanceof HsmError, String(error));
+        }
+      },
+    ),
+    { numRuns: 3000 },
+  );
 });

@@ -78,8 +78,8 @@ export function checkEvidence(evidence: ApprovalEvidence, known: readonly string
   const verdicts = evidence.verdicts.map((given): CheckedVerdict => {
     const problem =
       problemOf(subject, evidence.requesterPerson, given, trusted) ??
-      (seen.has(`${given.verdict} ${given.person}`) ? "the person said so before" : "");
-    seen.add(`${given.verdict} ${given.person}`);
+      (seen.has(`${given.verdict} ${given.keyId}`) ? "the key said so before" : "");
+    seen.add(`${given.verdict} ${given.keyId}`);
     if (problem !== "") problems.push(`${given.verdict} by ${given.principal}: ${problem}`);
     return { verdict: given.verdict, principal: given.principal, keyId: given.keyId, problem };
   });

@@ -110,10 +110,12 @@ class Model {
         return true;
       case "verdict": {
         const before = this.said.get(act.given) ?? new Set<string>();
-        if (!from("pending") || over || before.has(act.person)) return false;
-        this.said.set(act.given, new Set([...before, act.person]));
+        const key = this.revoked.has(act.person) ? `new ${act.person}` : act.person;
+        const again = before.has(`new ${act.person}`) || (before.has(act.person) && !this.revoked.has(act.person));
+        if (!from("pending") || over || again) return false;
+        this.said.set(act.given, new Set([...before, key]));
         if (act.given === "deny") return become("denied");
-        const count = (given: string): number => [...(this.said.get(given) ?? [])].filter((person) => !this.revoked.has(person)).length;
+        const count = (given: string): number => [...(this.said.get(given) ?? [])].filter((signed) => !this.revoked.has(signed)).length;
         if (count("approve") >= this.quorum || (this.overrideQuorum > 0 && count("override") >= this.overrideQuorum))
           this.state = "approved";
         return true;
@@ -147,7 +149,14 @@ function step(approval: Approval, act: Act, now: number, stands: (keyId: string)
     case "revoke":
       return approval;
     case "verdict":
-      return withVerdict(approval, verdict(act.person, act.given), (next) => enough(next, stands), now);
+      // A revoked key is never used again; who had one signs with another.
+      return withVerdict(
+        approval,
+        { ...verdict(act.person, act.given), keyId: stands(`key-${act.person}`) ? `key-${act.person}` : `new-${act.person}` },
+        (next) => enough(next, stands),
+        now,
+        stands,
+      );
     case "cancel":
       return withdrawn(approval, now);
     case "expire":
@@ -180,7 +189,7 @@ test("whatever people do, in whatever order, a request is where the model says, 
           const possible = model.does(act);
           let did = true;
           try {
-            approval = step(approval, act, model.now, (keyId) => !model.revoked.has(keyId.slice(4)));
+            approval = step(approval, act, model.now, (keyId) => keyId.startsWith("new-") || !model.revoked.has(keyId.slice(4)));
           } catch (error) {
             assert.ok(error instanceof HsmError, String(error));
             did = false;

@@ -83,17 +83,21 @@ const closed = (approval: Approval, state: ApprovalState, now: number, more: Par
  * Takes a verdict. One deny ends the request; an approval or override ends the waiting when `enough` says so.
  *
  * @throws {HsmError} OBJECT_CHANGED     it is not pending any more
- * @throws {HsmError} PERMISSION_DENIED  the person has given a verdict before
+ * @param stands whether a key still counts: who signed with one that was revoked since may say it again with another
+ * @throws {HsmError} PERMISSION_DENIED  the person has given this verdict before
  */
 export function withVerdict(
   approval: Approval,
   verdict: EvidencedVerdict,
   enough: (approval: Approval) => "approved" | "overridden" | undefined,
   now: number,
+  stands: (keyId: string) => boolean,
 ): Approval {
   requireState(approval, "pending");
   requireTime(approval, now);
-  if (approval.verdicts.some(({ person, verdict: given }) => person === verdict.person && given === verdict.verdict))
+  if (
+    approval.verdicts.some(({ person, verdict: given, keyId }) => person === verdict.person && given === verdict.verdict && stands(keyId))
+  )
     throw new HsmError("PERMISSION_DENIED", "this person has given this verdict before");
   const next: Approval = { ...approval, verdicts: [...approval.verdicts, verdict] };
   if (verdict.verdict === "deny") return closed(next, "denied", now);

@@ -513,6 +513,12 @@ test("what a revoked key signed does not count any more", async () => {
   await vault.askAs(BOB.principal, revokeApproverKey, { approverKey: BOB.keyId, reason: "lost" });
   assert.equal((await say(vault, CAROL, id)).status, "pending");
   assert.match((await refusal(say(vault, BOB, id, "deny"))).detail, /revoked/);
+  const fresh = approver(BOB.principal);
+  const { vaultId } = await vault.askAs(BOB.principal, listApproverKeys, {});
+  const signature = fresh.sign(registrationBytes(vaultId, "cert:bob", fresh.keyId));
+  await vault.askAs(BOB.principal, registerApproverKey, { publicKey: fresh.publicKey, signature });
+  assert.equal((await say(vault, fresh, id)).status, "approved", "who lost a key says it again with another");
+  assert.equal((await finished(vault, id)).state, "done");
   await vault.reopen();
   assert.equal(vault.approvals.keys.stands(BOB.keyId), false, "the configuration does not bring it back");
 });

@@ -317,7 +317,8 @@ export class Approvals {
         },
         now(),
       );
-      after = withVerdict(before, judgement.verdict, (approval) => enough(approval, (keyId) => keys.stands(keyId)), now());
+      const stands = (keyId: string): boolean => keys.stands(keyId);
+      after = withVerdict(before, judgement.verdict, (approval) => enough(approval, stands), now(), stands);
       evidence = { digest: judgement.digest, id, key: key.id, signature: judgement.verdict.signature };
       return [{ ...named(id), value: after, ...(isClosed(after) ? { material: EMPTY } : {}) }];
     });
