@@ -81,7 +81,6 @@ export class ClockedVault {
   identity!: Identity;
   vault!: OpenVault;
   monitor!: Monitor;
-  authorizer!: Authorizer;
 
   constructor(store: Store = memoryStore()) {
     this.store = store;
@@ -126,11 +125,6 @@ export class ClockedVault {
     );
     this.vault = vault;
     this.ledger = new RetentionLedger(this.files, "/data/retention-ledger", vault.hierarchy.auditMacKey);
-<<<<<<< HEAD
-=======
-    const now = (): number => this.now;
-    this.authorizer = new Authorizer({}, now);
->>>>>>> ad55f29 (policy: signed versions of one document, decisions explained and replayed, grants; on every surface and the command line)
     this.approvals = openApprovals(approvalSettings(this.approvalsConfig), vault, this.log, {
       now: () => this.now,
       rolesIn: (principal, namespace) => [...this.authorizer.rolesOf(principal, namespace, "")],
@@ -155,7 +149,7 @@ export class ClockedVault {
         authorizer: this.authorizer,
         keyFacts: (namespace, keyId) => vault.objects.facts(namespace, keyId),
         standing: () => undefined,
-        now,
+        now: () => this.now,
       }),
       objects: vault.objects,
       documents: vault.documents,
@@ -182,11 +176,7 @@ export class ClockedVault {
       authenticator: this.authenticator,
       authorizer: this.authorizer,
       limits: this.limits,
-<<<<<<< HEAD
       gates: [this.authorizer.approvals, (asked) => passGates(this.gates, asked), (asked) => this.approvals.gate(asked)],
-=======
-      gates: [(asked) => this.authorizer.approvals(asked), (asked) => passGates(this.gates, asked), (asked) => this.approvals.gate(asked)],
->>>>>>> ad55f29 (policy: signed versions of one document, decisions explained and replayed, grants; on every surface and the command line)
       log: this.log,
       observe: () => undefined,
       self: () => Buffer.alloc(0),
