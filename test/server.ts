@@ -22,7 +22,7 @@ export const KEYSTEAD = join(ROOT, "keystead.cjs");
 const READY_MS = 60_000;
 const ANY_PORTS = ["--port", "0", "--api-port", "0", "--health-port", "0", "--metrics-port", "0"];
 
-export type Part = "launcher" | "vault" | "gateway" | "connector";
+export type Part = "launcher" | "vault" | "gateway" | "connector" | "scripts";
 
 export interface StartOptions {
   /** development unless said otherwise; "none" for whatever `flags` name. */
@@ -141,6 +141,7 @@ function partOf(pid: number): Part | undefined {
   if (title === "keystead [vault]" || /(^|\/)node .*server\/vault\/main\.ts/.test(title)) return "vault";
   if (title === "keystead [gateway]" || /(^|\/)node .*server\/gateway\/main\.ts/.test(title)) return "gateway";
   if (title.startsWith("keystead [connector") || /(^|\/)node .*server\/connector\/main\.ts/.test(title)) return "connector";
+  if (title === "keystead [scripts]" || /(^|\/)node .*server\/scripts\/main\.ts/.test(title)) return "scripts";
   if (title === "keystead" || /(^|\/)node .*server\/launcher\/main\.ts/.test(title)) return "launcher";
   return undefined;
 }

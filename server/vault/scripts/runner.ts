@@ -2,9 +2,9 @@
  * The line to the process that runs policy scripts: prepares them there, asks for decisions, and ends the process when
  * it does not answer in time.
  *
- * Questions are answered in the order they were sent, so the first one waiting is the one being worked on: when it has
- * taken its limit and a little more, the launcher is asked to end the process. What waited behind it is asked again of
- * the next one. Nothing here permits anything: whatever goes wrong is an answer that its caller makes a refusal of.
+ * One question is asked at a time, so that time-outs and deaths are laid at the right door; sending more ahead would save
+ * a few microseconds of some sixty. When the answer takes its limit and a little more, the launcher is asked to end the
+ * process, and what waits is asked of the next one. Nothing here permits anything: whatever goes wrong is an answer that its caller makes a refusal of.
  */
 import type { Socket } from "node:net";
 import { MalformedFrame } from "@keystead/channel/frame";
@@ -48,15 +48,16 @@ export type Decided = Exclude<DecideAnswer, { readonly unknown: true }>;
 
 interface Job {
   readonly operation: number;
-  readonly payload: Buffer;
+  /** Made anew each time it is sent: the channel zeroes what it has sent. */
+  readonly payload: () => Buffer;
   readonly timeMs: number;
   readonly askedAt: number;
+  /** Processes that ended while they were asked this. */
+  deaths: number;
   readonly done: (answer: Buffer) => void;
   readonly failed: (reason: string, why: string) => void;
 }
 
-/** Questions sent ahead of the answers: enough to keep the process at work. */
-const WINDOW = 16;
 const GRACE_MS = 400;
 const WAIT_MS = 5_000;
 const SWEEP_MS = 25;
@@ -65,6 +66,8 @@ const PREPARE_MS = 5_000;
 /** Deadlines are kept here, by the first in line; the channel's own only bounds what is forgotten. */
 const CHANNEL_DEADLINE_MS = 60_000;
 const MAX_WAITING = 4096;
+/** A question may be asked of one process more after one has died over it. */
+const MOST_DEATHS = 1;
 
 export class ScriptRunner {
   readonly #options: RunnerOptions;
@@ -78,9 +81,9 @@ export class ScriptRunner {
   /** What it is preparing: many requests may wait for one script. */
   readonly #preparing = new Map<string, Promise<PrepareAnswer>>();
   #waiting: Job[] = [];
-  #sent: Job[] = [];
-  /** When the first of those sent became the first. */
-  #headSince = 0;
+  /** The one that is being worked on, and since when. */
+  #asked: Job | undefined;
+  #askedSince = 0;
   #sweep: NodeJS.Timeout | undefined;
 
   constructor(options: RunnerOptions) {
@@ -117,9 +120,10 @@ export class ScriptRunner {
     return new Promise((resolve) => {
       this.#ask({
         operation: SCRIPT_CALL.prepare,
-        payload: encodePrepare({ script: script.name, engine: script.engine, limits: script.limits, source }),
+        payload: () => encodePrepare({ script: script.name, engine: script.engine, limits: script.limits, source }),
         timeMs: PREPARE_MS,
         askedAt: performance.now(),
+        deaths: 0,
         done: (bytes) => {
           const answer = decodePrepareAnswer(bytes);
           if ("ready" in answer) this.#prepared.add(script.name);
@@ -168,9 +172,10 @@ export class ScriptRunner {
     return new Promise((resolve) => {
       this.#ask({
         operation: SCRIPT_CALL.decide,
-        payload: encodeDecide({ script: script.name, context }),
+        payload: () => encodeDecide({ script: script.name, context }),
         timeMs: SCRIPT_LIMITS[script.limits].timeMs,
         askedAt: performance.now(),
+        deaths: 0,
         done: (bytes) => resolve(decodeDecideAnswer(bytes)),
         failed: (reason, why) => resolve({ failed: why, reason, fuel: 0 }),
       });
@@ -187,43 +192,45 @@ export class ScriptRunner {
 
   #pump(): void {
     const peer = this.#peer;
-    if (peer === undefined || !this.#ready) return;
-    while (this.#sent.length < WINDOW) {
-      const job = this.#waiting.shift();
-      if (job === undefined) return;
-      if (this.#sent.length === 0) this.#headSince = performance.now();
-      this.#sent.push(job);
-      peer.request(job.operation, job.payload, CHANNEL_DEADLINE_MS).then(
-        (answer) => this.#answered(job, answer),
-        // A line that ended is dealt with once, for all that was sent.
-        () => undefined,
-      );
-    }
+    if (peer === undefined || !this.#ready || this.#asked !== undefined) return;
+    const job = this.#waiting.shift();
+    if (job === undefined) return;
+    this.#asked = job;
+    this.#askedSince = performance.now();
+    peer.request(job.operation, job.payload(), CHANNEL_DEADLINE_MS).then(
+      (answer) => this.#answered(job, answer),
+      // A line that ended is dealt with where it is noticed.
+      () => undefined,
+    );
   }
 
   #answered(job: Job, answer: Buffer): void {
-    const at = this.#sent.indexOf(job);
-    if (at === -1) return;
-    this.#sent.splice(at, 1);
-    if (at === 0) this.#headSince = performance.now();
+    if (this.#asked !== job) return;
+    this.#asked = undefined;
     try {
       job.done(answer);
     } catch (error) {
       if (!(error instanceof MalformedFrame)) throw error;
       job.failed("died", "the process that runs scripts answered what is no answer");
-      this.#replace("answered what is no answer");
+      this.#replace("it answered what is no answer");
     }
     this.#pump();
   }
 
-  /** The line has ended: the one being worked on is not asked again, as it may be why; the others are. */
+  /**
+   * The line has ended. What was being worked on may be why: it is not asked again when it took too long, and once more
+   * when the process died, which it may have done by itself. Everything behind is asked again.
+   */
   #lost(reason: string, why: string): void {
     this.#peer = undefined;
     this.#ready = false;
     this.#prepared.clear();
-    const [head, ...others] = this.#sent.splice(0);
-    this.#waiting.unshift(...others);
-    head?.failed(reason, why);
+    const asked = this.#asked;
+    this.#asked = undefined;
+    if (asked !== undefined && reason === "died" && asked.deaths < MOST_DEATHS) {
+      asked.deaths += 1;
+      this.#waiting.unshift(asked);
+    } else asked?.failed(reason, why);
     if (this.#waiting.length > 0) this.#options.want();
   }
 
@@ -237,12 +244,12 @@ export class ScriptRunner {
 
   #watch(): void {
     const now = performance.now();
-    const [head] = this.#sent;
-    if (head !== undefined && now - this.#headSince > head.timeMs + this.#graceMs)
-      this.#replace(`a script did not answer within ${head.timeMs} ms`);
+    const asked = this.#asked;
+    if (asked !== undefined && now - this.#askedSince > asked.timeMs + this.#graceMs)
+      this.#replace(`a script did not answer within ${asked.timeMs} ms`);
     while (!this.#ready && this.#waiting[0] !== undefined && now - this.#waiting[0].askedAt > this.#waitMs)
       this.#waiting.shift()?.failed("unavailable", "the process that runs scripts cannot be reached");
-    if (this.#sent.length === 0 && this.#waiting.length === 0) {
+    if (this.#asked === undefined && this.#waiting.length === 0) {
       clearInterval(this.#sweep);
       this.#sweep = undefined;
     }

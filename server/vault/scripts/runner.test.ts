@@ -1,0 +1,148 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { connect, createServer, type Server, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { Peer } from "@keystead/channel/peer";
+import { SCRIPT_CALL, decodeDecide } from "@keystead/channel/script-call";
+import { createLogger } from "@keystead/contract/logging";
+import { ScriptRunner, type RunnableScript } from "./runner.ts";
+
+/** What a process that is no good does with a question. */
+type Behaviour = (script: string) => Buffer | Promise<Buffer>;
+
+interface Line {
+  readonly runner: ScriptRunner;
+  /** Processes that were started so far. */
+  starts(): number;
+  /** Times the runner asked for the end of one. */
+  ends(): number;
+}
+
+const json = (value: object): Buffer => {
+  const text = JSON.stringify(value);
+  const bytes = Buffer.alloc(text.length);
+  bytes.write(text);
+  return bytes;
+};
+
+/** A runner whose processes answer by `behave`, over real sockets; a new one comes when it is asked for. */
+async function line(t: TestContext, behave: Behaviour, graceMs = 60_000): Promise<Line> {
+  const folder = mkdtempSync(join(tmpdir(), "keystead-runner-"));
+  const server: Server = createServer().listen(join(folder, "s"));
+  await once(server, "listening");
+  const sockets: Socket[] = [];
+  let starts = 0;
+  let ends = 0;
+  let running = false;
+  const start = async (): Promise<void> => {
+    running = true;
+    starts += 1;
+    const near = connect(join(folder, "s"));
+    const [[far]] = await Promise.all([once(server, "connection") as Promise<[Socket]>, once(near, "connect")]);
+    sockets.push(near, far);
+    far.on("close", () => (running = false));
+    const peer: Peer = new Peer(far, {
+      speaksFirst: false,
+      answer({ operation, payload }) {
+        if (operation === SCRIPT_CALL.ready || operation === SCRIPT_CALL.prepare) return json({ ready: true });
+        const { script } = decodeDecide(payload);
+        if (script === "deadly") {
+          peer.destroy();
+          running = false;
+        }
+        return behave(script);
+      },
+    });
+    runner.join(near);
+  };
+  const runner: ScriptRunner = new ScriptRunner({
+    want: () => {
+      if (!running) void start();
+    },
+    end: () => {
+      ends += 1;
+      running = false;
+      void start();
+    },
+    log: createLogger({ part: "vault", version: "0", level: "error", write: () => undefined }),
+    waitMs: 60_000,
+    graceMs,
+  });
+  t.after(() => {
+    runner.close();
+    for (const socket of sockets) socket.destroy();
+    server.close();
+    rmSync(folder, { recursive: true });
+  });
+  return { runner, starts: () => starts, ends: () => ends };
+}
+
+const CONTEXT = Buffer.from("{}");
+const script = (name: string): RunnableScript => ({
+  name,
+  engine: "wasm",
+  limits: "strict",
+  source: () => Promise.resolve(Buffer.alloc(8)),
+});
+const ALLOW = json({ decision: "allow", fuel: 1 });
+const allow = (): Buffer => Buffer.from(ALLOW);
+
+test("a script that kills its process is asked twice and then refused; nobody behind it is", async (t) => {
+  const { runner, starts } = await line(t, allow);
+  const answers = await Promise.all(["fine", "deadly", "fine", "fine"].map((name) => runner.decide(script(name), CONTEXT)));
+  assert.deepEqual(
+    answers.map((answer) => ("failed" in answer ? answer.reason : answer.decision)),
+    ["allow", "died", "allow", "allow"],
+  );
+  assert.ok(starts() >= 2);
+});
+
+test("a script that never answers is refused after its time, and its process is ended", async (t) => {
+  const { runner, ends } = await line(t, (name) => (name === "stuck" ? new Promise<Buffer>(() => undefined) : allow()), 50);
+  await runner.decide(script("fine"), CONTEXT);
+  const answers = await Promise.all([runner.decide(script("stuck"), CONTEXT), runner.decide(script("fine"), CONTEXT)]);
+  assert.deepEqual(
+    answers.map((answer) => ("failed" in answer ? answer.reason : answer.decision)),
+    ["time", "allow"],
+  );
+  assert.equal(ends(), 1);
+});
+
+test("what is no decision is never taken for one", async (t) => {
+  const lies = [
+    {},
+    { decision: "ALLOW", fuel: 1 },
+    { decision: 1, fuel: 1 },
+    { decision: "allow" },
+    { decision: "allow", fuel: -1 },
+    { decision: ["allow"], fuel: 1 },
+    { failed: 1, reason: "x", fuel: 1 },
+  ];
+  const { runner } = await line(t, (name) => (name.startsWith("{") ? Buffer.from(name) : Buffer.from("allow")));
+  for (const lie of [...lies.map((one) => JSON.stringify(one)), "null", "[]", "x"]) {
+    const answer = await runner.decide(script(lie), CONTEXT);
+    assert.ok("failed" in answer, `${lie}: ${JSON.stringify(answer)}`);
+  }
+});
+
+test("a process that keeps forgetting what it prepared is not asked for ever", async (t) => {
+  const { runner } = await line(t, () => json({ unknown: true }));
+  const answer = await runner.decide(script("forgotten"), CONTEXT);
+  assert.ok("failed" in answer && answer.reason === "unavailable", JSON.stringify(answer));
+});
+
+test("without a process a question waits, and is refused when none comes; closed, all that wait are refused", async () => {
+  let wanted = 0;
+  const log = createLogger({ part: "vault", version: "0", level: "error", write: () => undefined });
+  const runner = new ScriptRunner({ want: () => (wanted += 1), end: () => undefined, log, waitMs: 30 });
+  const answer = await runner.decide(script("fine"), CONTEXT);
+  assert.ok("failed" in answer && /cannot be reached/.test(answer.failed), JSON.stringify(answer));
+  assert.ok(wanted > 0);
+  const patient = new ScriptRunner({ want: () => undefined, end: () => undefined, log, waitMs: 60_000 });
+  const waiting = patient.decide(script("fine"), CONTEXT);
+  setImmediate(() => patient.close());
+  assert.ok("failed" in (await waiting));
+});
