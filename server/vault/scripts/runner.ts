@@ -152,8 +152,9 @@ export class ScriptRunner {
   /** Ends the line; whatever waits is refused. */
   close(): void {
     const peer = this.#peer;
-    this.#lost("unavailable", "the vault is being sealed");
-    for (const job of this.#waiting.splice(0)) job.failed("unavailable", "the vault is being sealed");
+    // First, so that no other process is asked for them.
+    for (const job of this.#waiting.splice(0)) job.failed("unavailable", "the vault stops");
+    this.#lost("unavailable", "the vault stops");
     peer?.destroy();
   }
 
