@@ -3,7 +3,7 @@
  *
  *     npm run bench                    everything, under four minutes
  *     npm run bench -- --quick         everything in under a minute, for a first look
- *     npm run bench -- --only channel  one part: primitives, end-to-end, audit, channel, scripts, store
+ *     npm run bench -- --only channel  one part: primitives, end-to-end, audit, channel, decisions, scripts, store
  *     npm run bench -- --only store --keys 10000,100000,1000000    many keys; ten minutes for a million
  *     npm run bench -- --only end-to-end --plan "rest, 64"    only rows whose name contains the words
  *
@@ -19,6 +19,7 @@ import { measureChannel, type ChannelRow } from "./channel.ts";
 import { measureEndToEnd, type EndToEndRow } from "./end-to-end.ts";
 import { describeMachine } from "./machine.ts";
 import { measurePrimitives, type Primitive } from "./primitives.ts";
+import { measureDecisions, type DecisionRow } from "./decisions.ts";
 import { measureScripts, type ScriptRow } from "./scripts.ts";
 import { measureStore, type StoreRow } from "./store.ts";
 import { count, table } from "./table.ts";
@@ -62,6 +63,7 @@ const rounds = values.rounds === undefined ? undefined : Number(values.rounds);
 const primitives: Primitive[] = wants("primitives") ? measurePrimitives(quick ? 3 : 7, quick ? 60 : 150) : [];
 const channel: ChannelRow[] = wants("channel") ? await measureChannel(rounds ?? (quick ? 3 : 5), quick ? 300 : 700) : [];
 const audit: AuditRow[] = wants("audit") ? await measureAudit(rounds ?? (quick ? 3 : 5), quick ? 120 : 350) : [];
+const decisions: DecisionRow | undefined = wants("decisions") ? measureDecisions(quick ? 20_000 : 200_000) : undefined;
 const scripts: ScriptRow[] = wants("scripts") ? await measureScripts(ROOT, quick ? 500 : 3_000) : [];
 const endToEnd: EndToEndRow[] = wants("end-to-end")
   ? await measureEndToEnd(
@@ -85,7 +87,7 @@ report();
 mkdirSync(join(import.meta.dirname, "results"), { recursive: true });
 writeFileSync(
   join(import.meta.dirname, "results/latest.json"),
-  `${JSON.stringify({ machine, quick, primitives, channel, audit, scripts, endToEnd, store, targets }, null, 2)}\n`,
+  `${JSON.stringify({ machine, quick, primitives, channel, audit, decisions, scripts, endToEnd, store, targets }, null, 2)}\n`,
 );
 say(`\n${((performance.now() - started) / 1000).toFixed(0)} s; bench/results/latest.json has the numbers.`);
 
@@ -133,6 +135,7 @@ function judge(): Target[] {
   );
   least("audit full, 1024 waiters, of sync none", ratio(events("log, full", 1024), events("log, none", 1024)), 0.65);
   most("channel round trip, 64 in flight, CPU of both sides", channel.find(({ inFlight }) => inFlight === 64)?.cpuUs, 4, "us");
+  most("a decision among 1,000 principals, 200 bindings and 20 conditions", decisions?.averageUs, 20, "us");
   most("a decision of a WebAssembly policy, one at a time", scripts.find(({ name }) => name.endsWith(".wat"))?.aloneUs, 100, "us");
   const [fewest, most_] = [store.at(0), store.at(-1)];
   if (fewest !== undefined && most_ !== undefined && fewest !== most_) {
@@ -169,6 +172,10 @@ function report(): void {
       )}`,
     );
   }
+  if (decisions !== undefined)
+    say(
+      `\nDecisions: ${decisions.averageUs.toFixed(1)} us each, ${decisions.principals} principals, ${decisions.bindings} bindings, ${decisions.conditions} conditions`,
+    );
   if (scripts.length > 0)
     say(
       `\nPolicy scripts: a decision, asked over the pipe\n${table(

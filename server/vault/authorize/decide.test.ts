@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { Permission } from "@keystead/contract/permissions";
@@ -163,6 +165,17 @@ test("a list is given to who may see some of it; what is denied of it is left to
   assert.equal(answer(keyed, { needs: ["key:read"], so: { keyId: "other", tags: ["t"] } }), "allowed");
   const shut = policy({ bindings: [BINDING], denials: [{ id: "d", members: ["*"], permissions: ["key:read"], namespaces: ["payments"] }] });
   assert.equal(answer(shut, list), "denial d");
+});
+
+test("the document of the handbook is one, and decides as the handbook says", () => {
+  const page = readFileSync(join(import.meta.dirname, "../../../docs/operate/policy.md"), "utf8");
+  const [, text = ""] = /```json\n([\s\S]*?)```/.exec(page) ?? [];
+  const compiled = new CompiledPolicy(parsePolicy(text, findRole));
+  const so = { tags: ["cards"], address: "10.2.3.4", time: 100_000_000, secondFactorAt: 99_000_000 };
+  assert.equal(answer(compiled, { so }), "allowed");
+  assert.equal(answer(compiled, { so: { ...so, tags: ["cards", "frozen"] } }), "denial frozen");
+  assert.equal(answer(compiled, { so: { ...so, secondFactorAt: undefined } }), "binding crypto:sign");
+  assert.equal(answer(compiled, { carries: ["key:destroy"], needs: ["key:destroy"] }), "allowed two-destroy");
 });
 
 /** The rules as they are said in the handbook, in the plainest way: no index, no order, no cache. */
