@@ -30,14 +30,14 @@ export function benchPolicy(principals = 1000, bindings = 200): CompiledPolicy {
     format: 1,
     roles: { signer: { permissions: ["crypto:sign", "key:use:rsa", "key:use:ecdsa"] } },
     groups: Object.fromEntries(
-      Array.from({ length: bindings / 4 }, (_, group) => [
+      Array.from({ length: bindings / 4 }, (_group, group) => [
         `space-${group * 4}/ops`,
-        { members: Array.from({ length: each }, (_, index) => `user:p${group * 4 * each + index}`) },
+        { members: Array.from({ length: each }, (_member, index) => `user:p${group * 4 * each + index}`) },
       ]),
     ),
-    bindings: Array.from({ length: bindings }, (_, index) => ({
+    bindings: Array.from({ length: bindings }, (_binding, index) => ({
       id: `b${index}`,
-      members: index % 4 === 0 ? [`group:space-${index}/ops`] : Array.from({ length: each }, (_, at) => `user:p${index * each + at}`),
+      members: index % 4 === 0 ? [`group:space-${index}/ops`] : Array.from({ length: each }, (_member, at) => `user:p${index * each + at}`),
       roles: index % 2 === 0 ? ["KeyUser"] : ["signer"],
       namespaces: [`space-${index}`],
       ...(index % 10 === 0 ? { condition: CONDITIONS[(index / 10) % CONDITIONS.length] } : {}),
@@ -56,7 +56,7 @@ export function measureDecisions(count: number): DecisionRow {
   const principals = 1000;
   const bindings = 200;
   const policy = benchPolicy(principals, bindings);
-  const askers = Array.from({ length: principals }, (_, index) => ({
+  const askers = Array.from({ length: principals }, (_asker, index) => ({
     id: `user:p${index}`,
     permissions: new Set<Permission>(),
     namespaces: "all" as const,
