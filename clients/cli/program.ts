@@ -11,6 +11,7 @@ import { agree } from "./commands/agree.ts";
 import { approvals } from "./commands/approvals.ts";
 import { audit } from "./commands/audit.ts";
 import { batch } from "./commands/batch.ts";
+import { budgets } from "./commands/budgets.ts";
 import { certificate } from "./commands/certificate.ts";
 import { completion } from "./commands/completion.ts";
 import { csr } from "./commands/csr.ts";
@@ -54,7 +55,7 @@ import { whoami } from "./commands/whoami.ts";
 const REGISTER: readonly (readonly [heading: string, commands: readonly ((root: Command, run: Run) => void)[]])[] = [
   ["Server:", [dev, server, init, config, status, seal, unseal, rekey]],
   ["People and programs:", [login, logout, whoami, users, serviceAccounts, sessions]],
-  ["Keys:", [keys, namespaces]],
+  ["Keys:", [keys, namespaces, budgets]],
   ["Use of keys:", [sign, signDigest, verify, csr, certificate, encrypt, decrypt, mac, dataKey, batch]],
   ["Establishing keys:", [encapsulate, decapsulate, agree, derive, hpke]],
   ["Moving keys:", [wrap, unwrap, exportCommand, rewrap]],

@@ -49,6 +49,11 @@ export const PERMISSIONS = Object.freeze([
   "approval:revoke_keys",
   "namespace:create",
   "namespace:read",
+  "namespace:update",
+  "namespace:suspend",
+  "namespace:resume",
+  "budget:read",
+  "budget:update",
   "audit:view",
   // Lets one principal hand one operation on one key to another: never more than it holds itself.
   "key:delegate",

@@ -42,6 +42,9 @@ import { finishRekey } from "./duties/rekey.ts";
 import { RetentionLedger } from "./duties/retention-ledger.ts";
 import { verifyEverything } from "./duties/verify-everything.ts";
 import { Measurements } from "./duties/measure.ts";
+import { budgetGate } from "./limits/budget-gate.ts";
+import { Budgets } from "./limits/budgets.ts";
+import { concealed, namespaceGate } from "./limits/namespace-gate.ts";
 import { RateLimits } from "./limits/rate-limits.ts";
 import { Monitor } from "./monitor.ts";
 import { parseHeader, recordMacKeysOf, type UnsealSecret } from "./objects/hierarchy.ts";
@@ -192,7 +195,12 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
     listings = new ListingCache<ListReply>(),
     approvals?: Approvals,
     policy?: PolicyControl,
+    budgets?: Budgets,
   ): Context => ({
+    get budgets() {
+      if (budgets === undefined) throw new HsmError("VAULT_SEALED", "the vault is sealed");
+      return budgets;
+    },
     get objects() {
       if (vault === undefined) throw new HsmError("VAULT_SEALED", "the vault is sealed");
       return vault.objects;
@@ -284,7 +292,8 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
     });
     const identity = identityOf(vault);
     authenticator.useSessions(identity.sessions);
-    monitor.open({ vault, context: contextOf(vault, identity, listings, approvals, policy) });
+    const budgets = new Budgets(vault.documents, now);
+    monitor.open({ vault, context: contextOf(vault, identity, listings, approvals, policy, budgets) });
     scriptGate.open(vault);
     measurements.watch(vault, provider, authenticator, listings);
     await makeNamespaces(monitor, vault, config);
@@ -406,7 +415,15 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
     authenticator,
     authorizer,
     limits,
-    gates: [authorizer.approvals, scriptGate.gate, (asked) => monitor.parts?.context.approvals.gate(asked)],
+    gates: [
+      namespaceGate(() => monitor.parts?.vault.objects, limits),
+      authorizer.approvals,
+      scriptGate.gate,
+      (asked) => monitor.parts?.context.approvals.gate(asked),
+      // The last: what others still have to agree to has used nothing yet.
+      budgetGate(() => monitor.parts?.context.budgets),
+    ],
+    concealed: (principal, address) => concealed(monitor.parts?.vault.objects, principal, address),
     log,
     closedContext: contextOf(),
     observe: (operation, namespace, outcome, seconds) => measurements.operation(operation, namespace, outcome, seconds),

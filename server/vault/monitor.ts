@@ -25,7 +25,7 @@ import type { EventApproval, EventFields } from "./audit/event.ts";
 import { ANONYMOUS, notAuthenticated, peerOf, type Authenticator } from "./authenticate/authenticate.ts";
 import type { Principal } from "./authenticate/principal.ts";
 import type { Peer } from "./authenticate/sessions.ts";
-import type { Authorizer, Question } from "./authorize/authorize.ts";
+import type { Authorizer, HiddenNamespaces, Question } from "./authorize/authorize.ts";
 import { requestFacts } from "./authorize/request-facts.ts";
 import type { OpenVault } from "./ceremonies/unseal.ts";
 import { passGates, type ApprovalDemand, type ApprovedRun, type Asked, type Gate, type Held } from "./gate.ts";
@@ -67,6 +67,8 @@ export interface MonitorOptions {
   readonly observe: Observer;
   /** Rates and places of those who come over the line; ceremonies and duties need neither. */
   readonly limits: RateLimits;
+  /** Namespaces that answers about everything within reach leave out, besides those that the authorizer hides. */
+  readonly concealed?: (principal: Principal, address: string) => (namespace: string) => boolean;
   /** What a permitted request must still pass, in order. */
   readonly gates: readonly Gate[];
   /** Questions of the gateway itself: health and metrics. */
@@ -308,7 +310,7 @@ export class Monitor {
           request,
           ...grants,
           run: { principal: principal.id, batch: false },
-          hidden: () => this.#options.authorizer.hiddenFrom(principal, about.address, operation),
+          hidden: () => this.#hidden(operation, about),
           visible: () => this.#options.authorizer.visibleKeys(question),
           peer: about.peer ?? nobody,
           ...(item === undefined ? {} : { item }),
@@ -468,6 +470,13 @@ export class Monitor {
     if (grant instanceof Promise || otherGrant instanceof Promise)
       return Promise.all([grant, otherGrant]).then(([one, other]) => grantsOf(one, second, other));
     return grantsOf(grant, second, otherGrant);
+  }
+
+  /** What an answer about everything within reach leaves out. */
+  #hidden(operation: Operation, { principal, address }: Circumstances): HiddenNamespaces {
+    const hidden = this.#options.authorizer.hiddenFrom(principal, address, operation);
+    const concealed = this.#options.concealed?.(principal, address);
+    return concealed === undefined ? hidden : { has: (namespace) => hidden.has(namespace) || concealed(namespace) };
   }
 
   #allowInPhase(operation: Operation): void {

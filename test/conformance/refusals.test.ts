@@ -216,6 +216,14 @@ const VALID: Readonly<Record<string, (namespace: string) => object>> = {
   Batch: (namespace) => ({ namespace, items: [{ operation: { case: "sign", value: { keyId: "signer", data: DATA } } }] }),
   CreateNamespace: (namespace) => ({ namespace: namespace === "" ? "default" : namespace }),
   ListNamespaces: () => ({}),
+  GetNamespace: (namespace) => ({ namespace: namespace || "default" }),
+  UpdateNamespace: (namespace) => ({ namespace: namespace || "default", maxKeys: 10_000 }),
+  SuspendNamespace: (namespace) => ({ namespace: namespace || "idle" }),
+  ResumeNamespace: (namespace) => ({ namespace: namespace || "idle" }),
+  // Large ones, so that nothing here is refused for them.
+  SetBudget: (namespace) => ({ namespace, principal: "nobody", perDay: 1_000_000 }),
+  ListBudgets: (namespace) => ({ namespace }),
+  DeleteBudget: (namespace) => ({ namespace, budgetId: "budget-0" }),
   GetAuditLog: (namespace) => ({ namespace, pageSize: 1 }),
   GetStatus: () => ({}),
   Unseal: () => ({ secret: Buffer.alloc(32, 9) }),
@@ -355,8 +363,27 @@ const ONCE: Readonly<Record<string, readonly (readonly [operation: string, more:
 /** Scripts that were made to be removed. */
 let doomedScripts = 0;
 
-/** A request of the operation that will be answered, for a key of its own where the operation uses one up. */
+/** The same for operations that work once on a namespace. */
+const ONCE_A_NAMESPACE: Readonly<Record<string, readonly (readonly [operation: string, more: object])[]>> = {
+  SuspendNamespace: [],
+  ResumeNamespace: [["SuspendNamespace", {}]],
+};
+
+/** A request of the operation that will be answered, for a key or a namespace of its own where the operation uses one up. */
 async function answerable(operation: Operation): Promise<Record<string, unknown>> {
+  if (operation.name === "DeleteBudget") {
+    counter += 1;
+    const { budget } = await given("SetBudget", { principal: `nobody-${counter}`, perDay: 1 });
+    return { budgetId: budget["budget_id"] };
+  }
+  const before = ONCE_A_NAMESPACE[operation.name];
+  if (before !== undefined) {
+    counter += 1;
+    const namespace = `own-${counter}`;
+    await given("CreateNamespace", { namespace });
+    for (const [name, more] of before) await given(name, { namespace, ...more });
+    return { ...valid(operation), namespace };
+  }
   if (operation.name === "DeleteScript") {
     doomedScripts += 1;
     await given("UploadScript", { ...valid(row("UploadScript")), script: `doomed-${doomedScripts}` });
@@ -380,6 +407,11 @@ const REQUIRED: Readonly<Record<string, readonly string[]>> = {
   GenerateCertificate: ["subject", "validityDays"],
   Batch: ["items"],
   CreateNamespace: ["namespace"],
+  GetNamespace: ["namespace"],
+  DeleteBudget: ["budgetId"],
+  UpdateNamespace: ["namespace"],
+  SuspendNamespace: ["namespace"],
+  ResumeNamespace: ["namespace"],
   Unseal: ["secret"],
   Encapsulate: ["asBytes"],
   Decapsulate: ["asBytes", "ciphertext"],
@@ -427,7 +459,7 @@ before(async () => {
   tokenKey = server.credential("token-key.pem");
   bearer = { origin: server.api, ca: server.credential("ca.pem") };
   admin = { ...bearer, cert: server.credential("admin.pem"), key: server.credential("admin-key.pem") };
-  for (const namespace of ["tenant-a", "tenant-b"]) await given("CreateNamespace", { namespace });
+  for (const namespace of ["tenant-a", "tenant-b", "idle"]) await given("CreateNamespace", { namespace });
   // "idle" is about a key that does not exist: while it is enabled it judges nothing here.
   await given("UploadScript", valid(row("UploadScript")));
   await given("UploadScript", { ...valid(row("UploadScript")), script: "idle", scope: { keyIds: ["nobody"] } });
@@ -621,6 +653,7 @@ const DAILY = [
   "SetAttributes",
   "UnwrapKey",
 ];
+const SEE_NAMESPACES = ["ListNamespaces", "GetNamespace"];
 /** Keys leave. */
 const LET_OUT = ["WrapKey", "ExportKey"];
 /** What came of one's own requests that others must agree to. */
@@ -646,9 +679,23 @@ const SELF = [
 const FOR_GOOD = ["DeleteKey", "DestroyKey", "CancelDestruction", "PurgeKey", "RevokeKey"];
 const MAY: Readonly<Record<string, readonly string[]>> = {
   Administrator: EVERYTHING,
-  NamespaceAdmin: [...SELF, ...DAILY, ...AGREE, ...READ, ...FOR_GOOD, ...LET_OUT, "ListNamespaces", "GetAuditLog", "GetStatus"],
-  Operator: [...SELF, ...HAND_ON, ...DAILY, ...AGREE, ...READ, ...CRYPTO, ...ESTABLISH, "DeriveKey", "ListNamespaces", "GetStatus"],
-  KeyAdmin: [...SELF, ...DAILY, ...AGREE, ...READ, ...FOR_GOOD, ...LET_OUT, "ListNamespaces", "GetStatus"],
+  NamespaceAdmin: [
+    ...SELF,
+    ...DAILY,
+    ...AGREE,
+    ...READ,
+    ...FOR_GOOD,
+    ...LET_OUT,
+    ...SEE_NAMESPACES,
+    "SuspendNamespace",
+    "SetBudget",
+    "ListBudgets",
+    "DeleteBudget",
+    "GetAuditLog",
+    "GetStatus",
+  ],
+  Operator: [...SELF, ...HAND_ON, ...DAILY, ...AGREE, ...READ, ...CRYPTO, ...ESTABLISH, "DeriveKey", ...SEE_NAMESPACES, "GetStatus"],
+  KeyAdmin: [...SELF, ...DAILY, ...AGREE, ...READ, ...FOR_GOOD, ...LET_OUT, ...SEE_NAMESPACES, "GetStatus"],
   KeyUser: [...SELF, ...HAND_ON, ...READ, ...AGREE, ...CRYPTO, "GetStatus"],
   Service: [...SELF, ...READ, ...ASK, ...CRYPTO, "SignDigest", ...ESTABLISH, "GetStatus"],
   Auditor: [
@@ -659,7 +706,8 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
     "ListServiceAccounts",
     ...READ,
     ...AGREE,
-    "ListNamespaces",
+    ...SEE_NAMESPACES,
+    "ListBudgets",
     "GetAuditLog",
     "GetScript",
     "ListScripts",
@@ -1207,7 +1255,7 @@ test("a foreign namespace that exists and one that does not look identical, for 
   const door = { ...bearer, token };
   for (const operation of OPEN.filter(({ scope, name }) => scope !== "server" && name !== "CreateNamespace")) {
     for (const surface of SURFACES) {
-      if (ONCE[operation.name] === undefined) {
+      if (ONCE[operation.name] === undefined && ONCE_A_NAMESPACE[operation.name] === undefined && operation.name !== "DeleteBudget") {
         const mine = await ask(surface, door, operation, valid(operation, "tenant-a") as never);
         assert.ok(
           mine.ok || mine.code === COMES_TO_NOTHING[operation.name],

@@ -1,11 +1,13 @@
-/** `keystead namespaces`: make and list namespaces. */
+/** `keystead namespaces`: make and list namespaces, and what is done with them later. */
 import type { Command } from "commander";
 import { group, leaf, type Run } from "../command-tree.ts";
 import { wholeNumber } from "../whole-number.ts";
 import { dateText } from "./key-facts.ts";
+import { namespaceFacts } from "./namespace-facts.ts";
+import { namespacesResume, namespacesShow, namespacesSuspend, namespacesUpdate } from "./namespaces-change.ts";
 
 export function namespaces(root: Command, run: Run): void {
-  const parent = group(root, "namespaces", "Create and list namespaces");
+  const parent = group(root, "namespaces", "Create, list and change namespaces");
   leaf<{ readonly description?: string; readonly maxKeys?: number }>(parent, run, {
     usage: "create <name>",
     summary: "Make a namespace with a key-encryption key of its own",
@@ -18,14 +20,7 @@ export function namespaces(root: Command, run: Run): void {
       const made = await (
         await context.connect()
       ).createNamespace({ namespace, description: options.description, maxKeys: options.maxKeys });
-      await context.print(made, () =>
-        context.facts([
-          ["namespace", made.namespace],
-          ["description", made.description],
-          ["max keys", made.maxKeys === 0 ? "no limit" : String(made.maxKeys)],
-          ["created", dateText(made.createdAt)],
-        ]),
-      );
+      await context.print(made, () => namespaceFacts(context, made));
     },
   });
   leaf(parent, run, {
@@ -36,10 +31,17 @@ export function namespaces(root: Command, run: Run): void {
       const all = await (await context.connect()).listNamespaces();
       await context.print({ namespaces: all }, () =>
         context.table(
-          ["namespace", "max keys", "created", "description"],
-          all.map((one) => [one.namespace, one.maxKeys === 0 ? "no limit" : String(one.maxKeys), dateText(one.createdAt), one.description]),
+          ["namespace", "state", "max keys", "created", "description"],
+          all.map((one) => [
+            one.namespace,
+            one.state.replaceAll("_", " "),
+            one.maxKeys === 0 ? "no limit" : String(one.maxKeys),
+            dateText(one.createdAt),
+            one.description,
+          ]),
         ),
       );
     },
   });
+  for (const add of [namespacesShow, namespacesUpdate, namespacesSuspend, namespacesResume]) add(parent, run);
 }

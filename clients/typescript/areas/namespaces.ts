@@ -1,4 +1,4 @@
-/** Namespaces. */
+/** Namespaces and budgets. */
 import type { Ways } from "../operation-ways.ts";
 
 export interface Namespace {
@@ -7,6 +7,23 @@ export interface Namespace {
   readonly createdAt?: Date;
   /** 0 = no limit. */
   readonly maxKeys: number;
+  /** active, suspended, or deletion_scheduled. */
+  readonly state: string;
+  /** Addresses and ranges that may use it; empty = all. */
+  readonly allowedIps: readonly string[];
+  readonly deniedIps: readonly string[];
+  /** 0 = as configured for all namespaces. */
+  readonly requestsPerSecond: number;
+  readonly burst: number;
+  readonly suspendedAt?: Date;
+  readonly suspendedBy: string;
+  readonly suspensionReason: string;
+  /** When everything in it will be destroyed. */
+  readonly deletionAt?: Date;
+  readonly deletionBy: string;
+  readonly deletionReason: string;
+  /** Keys that are not destroyed; not in lists. */
+  readonly keys?: number;
 }
 
 export interface CreateNamespaceRequest {
@@ -15,12 +32,63 @@ export interface CreateNamespaceRequest {
   readonly maxKeys?: number | undefined;
 }
 
+/** What is left out stays as it is. */
+export interface UpdateNamespaceRequest {
+  readonly namespace: string;
+  readonly description?: string | undefined;
+  readonly maxKeys?: number | undefined;
+  /** Both lists, in place of those before. */
+  readonly addresses?: { readonly allowedIps: readonly string[]; readonly deniedIps: readonly string[] } | undefined;
+  readonly requestsPerSecond?: number | undefined;
+  readonly burst?: number | undefined;
+}
+
+/** How many uses a key, a principal, both together or a whole namespace has. */
+export interface Budget {
+  readonly budgetId: string;
+  readonly namespace: string;
+  /** Empty = all keys together. */
+  readonly keyId: string;
+  /** Empty = all principals together. */
+  readonly principal: string;
+  /** Uses in a minute of UTC; 0 = as many as one likes. */
+  readonly perMinute: number;
+  readonly perDay: number;
+  readonly usedThisMinute: number;
+  readonly usedToday: number;
+  readonly setBy: string;
+  readonly setAt?: Date;
+}
+
+export interface SetBudgetRequest {
+  readonly namespace?: string | undefined;
+  readonly keyId?: string | undefined;
+  readonly principal?: string | undefined;
+  readonly perMinute?: number | undefined;
+  readonly perDay?: number | undefined;
+}
+
 export interface NamespaceOperations {
   createNamespace(request: CreateNamespaceRequest): Promise<Namespace>;
   listNamespaces(): Promise<readonly Namespace[]>;
+  getNamespace(request: { readonly namespace: string }): Promise<Namespace>;
+  updateNamespace(request: UpdateNamespaceRequest): Promise<Namespace>;
+  suspendNamespace(request: { readonly namespace: string; readonly reason?: string | undefined }): Promise<Namespace>;
+  resumeNamespace(request: { readonly namespace: string }): Promise<Namespace>;
+  /** Setting it again changes its limits; what was used stays used. */
+  setBudget(request: SetBudgetRequest): Promise<Budget>;
+  listBudgets(request?: { readonly namespace?: string | undefined }): Promise<readonly Budget[]>;
+  deleteBudget(request: { readonly namespace?: string | undefined; readonly budgetId: string }): Promise<unknown>;
 }
 
 export const NAMESPACE_OPERATIONS: Ways<NamespaceOperations> = {
   createNamespace: ["CreateNamespace", "namespace"],
   listNamespaces: ["ListNamespaces", "namespaces"],
+  getNamespace: ["GetNamespace", "namespace"],
+  updateNamespace: ["UpdateNamespace", "namespace"],
+  suspendNamespace: ["SuspendNamespace", "namespace"],
+  resumeNamespace: ["ResumeNamespace", "namespace"],
+  setBudget: ["SetBudget", "budget"],
+  listBudgets: ["ListBudgets", "budgets"],
+  deleteBudget: "DeleteBudget",
 };

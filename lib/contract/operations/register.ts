@@ -107,6 +107,13 @@ import { listRoles } from "./list-roles.ts";
 import { createGrant } from "./create-grant.ts";
 import { listGrants } from "./list-grants.ts";
 import { revokeGrant } from "./revoke-grant.ts";
+import { getNamespace } from "./get-namespace.ts";
+import { updateNamespace } from "./update-namespace.ts";
+import { suspendNamespace } from "./suspend-namespace.ts";
+import { resumeNamespace } from "./resume-namespace.ts";
+import { setBudget } from "./set-budget.ts";
+import { listBudgets } from "./list-budgets.ts";
+import { deleteBudget } from "./delete-budget.ts";
 
 /** Every operation, in the order of its number. */
 export const OPERATIONS: readonly Operation[] = Object.freeze([
@@ -215,6 +222,13 @@ export const OPERATIONS: readonly Operation[] = Object.freeze([
   createGrant,
   listGrants,
   revokeGrant,
+  getNamespace,
+  updateNamespace,
+  suspendNamespace,
+  resumeNamespace,
+  setBudget,
+  listBudgets,
+  deleteBudget,
 ] as unknown as Operation[]);
 
 const byNumber = new Map(OPERATIONS.map((row) => [row.number, row]));

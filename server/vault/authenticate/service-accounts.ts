@@ -7,7 +7,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { HsmError } from "@keystead/contract/errors";
 import { fillRandom } from "@keystead/crypto/random";
-import { addressRule, admits } from "../authorize/address-rule.ts";
+import { addressRule, admits } from "../address-rule.ts";
 import type { Change } from "../objects/change.ts";
 import type { Document, Documents } from "../objects/documents.ts";
 import type { LoggedIn } from "./logins.ts";

@@ -19,7 +19,7 @@ import { parsePolicy } from "@keystead/contract/policy/parse";
 import type { Principal } from "../authenticate/principal.ts";
 import type { Gate } from "../gate.ts";
 import { issueGrant, type Grant } from "../grant.ts";
-import { addressRule, admits, type AddressRule } from "./address-rule.ts";
+import { addressRule, admits, type AddressRule } from "../address-rule.ts";
 import { CompiledPolicy, type ApprovalRule } from "./compile.ts";
 import type { Situation } from "./conditions.ts";
 import { decide, type Case, type Verdict } from "./decide.ts";

@@ -7,7 +7,7 @@
 import { celEnv, celFunc, celMethod, CelScalar, isCelError, listType, objectType, parse, plan, type CelInput } from "@bufbuild/cel";
 import { timestampFromMs, timestampMs, TimestampSchema, type Timestamp } from "@bufbuild/protobuf/wkt";
 import { familyOf } from "@keystead/contract/policy/key-families";
-import { addressRule, admits, type AddressRule } from "./address-rule.ts";
+import { addressRule, admits, type AddressRule } from "../address-rule.ts";
 import { checkCondition, ConditionMistake, VARIABLES, type Variable } from "./condition-types.ts";
 import { localTime } from "./local-time.ts";
 

@@ -40,7 +40,17 @@ const AGREE: readonly Permission[] = [...ASK, "approval:decide", "approval:keys"
 /** Every built-in role. */
 export const ROLES: Readonly<Record<string, readonly Permission[]>> = Object.freeze({
   Administrator: PERMISSIONS,
-  NamespaceAdmin: [...KEYS, ...AGREE, "namespace:read", "status:view", "identity:self", "audit:view"],
+  NamespaceAdmin: [
+    ...KEYS,
+    ...AGREE,
+    "namespace:read",
+    "namespace:suspend",
+    "budget:read",
+    "budget:update",
+    "status:view",
+    "identity:self",
+    "audit:view",
+  ],
   Operator: [
     ...DAILY,
     ...AGREE,
@@ -59,6 +69,7 @@ export const ROLES: Readonly<Record<string, readonly Permission[]>> = Object.fre
     "key:read",
     ...AGREE,
     "namespace:read",
+    "budget:read",
     "audit:view",
     "policy:view",
     "script:read",

@@ -149,4 +149,21 @@ export interface NamespaceAttributes {
   readonly createdAt: number;
   /** 0 = no limit. */
   readonly maxKeys: number;
+  /** Client addresses and ranges that may use it; empty or left out = all. */
+  readonly allowedIps?: readonly string[];
+  /** Those that may not. */
+  readonly deniedIps?: readonly string[];
+  /** A rate of its own. */
+  readonly rate?: { readonly perSecond: number; readonly burst: number };
+  /** Nothing in it is used until somebody resumes it. */
+  readonly suspension?: NamespaceStop;
+}
+
+/** Why nothing in a namespace is used. */
+export interface NamespaceStop {
+  /** Milliseconds since the epoch. */
+  readonly since: number;
+  /** The principal who asked for it. */
+  readonly by: string;
+  readonly reason: string;
 }

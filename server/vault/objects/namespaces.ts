@@ -16,7 +16,8 @@ import type { KeyFilter } from "./key-filter.ts";
 import type { CurrentRecord, VaultedRecords } from "./vaulted-records.ts";
 
 export interface NamespaceEntry {
-  readonly attributes: NamespaceAttributes;
+  /** As they are now: a change that is durable exchanges them. */
+  attributes: NamespaceAttributes;
   readonly kek: KeyObject;
   /** Keys by `algorithm/state`; counted on first need, kept up to date afterwards. */
   census: Census | undefined;
@@ -75,6 +76,16 @@ export class Namespaces {
     wipe(record.material);
     this.#known.set(namespace, entry);
     return entry;
+  }
+
+  /** What was read before, or undefined; nothing is read now. */
+  known(namespace: string): NamespaceEntry | undefined {
+    return this.#known.get(namespace);
+  }
+
+  /** All that were read before. */
+  all(): { readonly namespace: string; readonly attributes: NamespaceAttributes }[] {
+    return [...this.#known].map(([namespace, { attributes }]) => ({ namespace, attributes }));
   }
 
   /** A namespace was made. */

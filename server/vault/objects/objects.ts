@@ -192,6 +192,16 @@ export class Objects {
     return { namespace, attributes: (await this.#namespaces.get(namespace)).attributes };
   }
 
+  /** What is known of a namespace without looking: all that there were at the unseal, and those that were asked for since. */
+  knownNamespace(namespace: string): NamespaceAttributes | undefined {
+    return this.#namespaces.known(namespace)?.attributes;
+  }
+
+  /** All of those. */
+  knownNamespaces(): DescribedNamespace[] {
+    return this.#namespaces.all();
+  }
+
   /** Every namespace, by name. */
   async namespaces(): Promise<DescribedNamespace[]> {
     const names = await this.#records.namespaces();
@@ -239,7 +249,7 @@ export class Objects {
       if (before !== undefined) throw new HsmError("OBJECT_EXISTS", `namespace '${namespace}' exists already`);
       fillRandom(kek);
       const attributes: NamespaceAttributes = { description, createdAt: this.#options.now(), maxKeys };
-      const write = this.#records.write(key, { ...attributes }, kek, this.#options.hierarchy.kek, undefined);
+      const write = this.#records.write(key, { ...attributes } as never, kek, this.#options.hierarchy.kek, undefined);
       const entry = newNamespace(attributes, kek);
       return {
         described: { namespace, attributes },
@@ -250,6 +260,30 @@ export class Objects {
       throw error;
     } finally {
       wipe(kek);
+    }
+  }
+
+  /** Prepares a change of what is said about a namespace. @throws {HsmError} OBJECT_NOT_FOUND; what `step` throws */
+  async alterNamespace(
+    namespace: string,
+    step: (before: NamespaceAttributes, now: number) => NamespaceAttributes,
+  ): Promise<{ described: DescribedNamespace; change: Change }> {
+    const space = await this.#namespaces.get(namespace);
+    const release = await this.#locks.acquire(`${namespace}//`);
+    let kek: Buffer | undefined;
+    try {
+      const key: RecordKey = { namespace, kind: "namespace", id: "", version: 0 };
+      const before = await this.#records.read<NamespaceAttributes>(key, this.#options.hierarchy.kek);
+      if (before === undefined) throw new HsmError("OBJECT_NOT_FOUND", `no namespace '${namespace}'`);
+      kek = before.material;
+      const attributes = step(before.attributes, this.now());
+      const write = this.#records.write(key, { ...attributes } as never, kek, this.#options.hierarchy.kek, before);
+      return { described: { namespace, attributes }, change: preparedChange([write], release, () => (space.attributes = attributes)) };
+    } catch (error) {
+      release();
+      throw error;
+    } finally {
+      wipe(kek ?? new Uint8Array());
     }
   }
 

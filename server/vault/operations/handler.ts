@@ -17,6 +17,7 @@ import type { Peer } from "../authenticate/sessions.ts";
 import type { Grant } from "../grant.ts";
 import type { Change } from "../objects/change.ts";
 import type { RekeyProgress } from "../ceremonies/rekey.ts";
+import type { Budgets } from "../limits/budgets.ts";
 import type { Documents } from "../objects/documents.ts";
 import type { PolicyControl } from "./policy-control.ts";
 import type { Objects } from "../objects/objects.ts";
@@ -57,6 +58,7 @@ export interface StatusFacts {
 export interface Context {
   readonly objects: Objects;
   readonly documents: Documents;
+  readonly budgets: Budgets;
   readonly approvals: Approvals;
   /** Local users, service accounts and sessions. */
   readonly identity: Identity;

@@ -6,5 +6,5 @@ import { namespaceMessage } from "./namespace-message.ts";
 export const listNamespaces = handler(operation, async ({ hidden }, { objects }) => {
   const kept = hidden();
   const visible = (await objects.namespaces()).filter(({ namespace }) => !kept.has(namespace));
-  return { reply: { namespaces: visible.map(namespaceMessage) } };
+  return { reply: { namespaces: visible.map((one) => namespaceMessage(one)) } };
 });

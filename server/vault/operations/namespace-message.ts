@@ -3,13 +3,28 @@
  */
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import type { NamespaceSchema } from "@keystead/contract/generated/hsm/hsm_pb";
+import type { NamespaceSchema } from "@keystead/contract/generated/hsm/limits_pb";
 import type { DescribedNamespace } from "../objects/key-shapes.ts";
 
-/** The public message. */
-export const namespaceMessage = ({ namespace, attributes }: DescribedNamespace): MessageInitShape<typeof NamespaceSchema> => ({
-  namespace,
-  description: attributes.description,
-  createdAt: timestampFromMs(attributes.createdAt),
-  maxKeys: attributes.maxKeys,
-});
+/** The public message. @param keys how many it holds; left out = not said */
+export const namespaceMessage = (
+  { namespace, attributes }: DescribedNamespace,
+  keys?: number,
+): MessageInitShape<typeof NamespaceSchema> => {
+  const { description, createdAt, maxKeys, allowedIps = [], deniedIps = [], rate, suspension } = attributes;
+  return {
+    namespace,
+    description,
+    createdAt: timestampFromMs(createdAt),
+    maxKeys,
+    state: suspension === undefined ? "active" : "suspended",
+    allowedIps: [...allowedIps],
+    deniedIps: [...deniedIps],
+    requestsPerSecond: rate?.perSecond ?? 0,
+    burst: rate?.burst ?? 0,
+    ...(suspension === undefined
+      ? {}
+      : { suspendedAt: timestampFromMs(suspension.since), suspendedBy: suspension.by, suspensionReason: suspension.reason }),
+    ...(keys === undefined ? {} : { keys }),
+  };
+};

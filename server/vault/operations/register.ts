@@ -105,6 +105,13 @@ import { listRoles } from "./list-roles.ts";
 import { createGrant } from "./create-grant.ts";
 import { listGrants } from "./list-grants.ts";
 import { revokeGrant } from "./revoke-grant.ts";
+import { getNamespace } from "./get-namespace.ts";
+import { updateNamespace } from "./update-namespace.ts";
+import { suspendNamespace } from "./suspend-namespace.ts";
+import { resumeNamespace } from "./resume-namespace.ts";
+import { setBudget } from "./set-budget.ts";
+import { listBudgets } from "./list-budgets.ts";
+import { deleteBudget } from "./delete-budget.ts";
 
 const LINES = [
   generateKey,
@@ -209,6 +216,13 @@ const LINES = [
   createGrant,
   listGrants,
   revokeGrant,
+  getNamespace,
+  updateNamespace,
+  suspendNamespace,
+  resumeNamespace,
+  setBudget,
+  listBudgets,
+  deleteBudget,
 ] as unknown as readonly Handler[];
 
 /** Handlers by operation number. */

@@ -28,6 +28,9 @@ import { unseal, type OpenVault } from "../ceremonies/unseal.ts";
 import { takeDueSteps } from "../duties/lifecycle.ts";
 import { RetentionLedger } from "../duties/retention-ledger.ts";
 import { passGates, type Gate } from "../gate.ts";
+import { budgetGate } from "../limits/budget-gate.ts";
+import { Budgets } from "../limits/budgets.ts";
+import { concealed } from "../limits/namespace-gate.ts";
 import { RateLimits, UNLIMITED } from "../limits/rate-limits.ts";
 import { Monitor } from "../monitor.ts";
 import type { Context } from "../operations/handler.ts";
@@ -36,6 +39,15 @@ import { SoftwareProvider } from "../providers/software.ts";
 import { NO_RETENTION, type RetentionRules } from "../objects/retention.ts";
 import { memoryStore } from "../stores/memory.ts";
 import type { Store } from "../stores/store.ts";
+
+/** Who asks. */
+export interface Caller {
+  readonly roles?: readonly string[];
+  /** Left out = all. */
+  readonly namespaces?: readonly string[];
+  readonly address?: string;
+  readonly id?: string;
+}
 
 export class ClockedVault {
   /** Milliseconds since the epoch; the test moves it. */
@@ -68,6 +80,7 @@ export class ClockedVault {
   /** Who can be recalled when an approved request is performed. */
   readonly people = new Map<string, Principal>();
   approvals!: Approvals;
+  budgets!: Budgets;
   ledger!: RetentionLedger;
   readonly identityRules: Pick<IdentityOptions, "sessions" | "lockout" | "strength" | "webAuthn"> = {
     sessions: { sessionMs: 3_600_000, accessTokenMs: 300_000, namespaceLimits: new Map([["crowded", 2]]) },
@@ -125,6 +138,7 @@ export class ClockedVault {
     );
     this.vault = vault;
     this.ledger = new RetentionLedger(this.files, "/data/retention-ledger", vault.hierarchy.auditMacKey);
+    this.budgets = new Budgets(vault.documents, () => this.now);
     this.approvals = openApprovals(approvalSettings(this.approvalsConfig), vault, this.log, {
       now: () => this.now,
       rolesIn: (principal, namespace) => [...this.authorizer.rolesOf(principal, namespace, "")],
@@ -151,6 +165,7 @@ export class ClockedVault {
         standing: () => undefined,
         now: () => this.now,
       }),
+      budgets: this.budgets,
       objects: vault.objects,
       documents: vault.documents,
       identity: this.identity,
@@ -176,7 +191,13 @@ export class ClockedVault {
       authenticator: this.authenticator,
       authorizer: this.authorizer,
       limits: this.limits,
-      gates: [this.authorizer.approvals, (asked) => passGates(this.gates, asked), (asked) => this.approvals.gate(asked)],
+      gates: [
+        this.authorizer.approvals,
+        (asked) => passGates(this.gates, asked),
+        (asked) => this.approvals.gate(asked),
+        budgetGate(() => this.budgets),
+      ],
+      concealed: (principal, address) => concealed(this.vault.objects, principal, address),
       log: this.log,
       observe: () => undefined,
       self: () => Buffer.alloc(0),
@@ -229,6 +250,27 @@ export class ClockedVault {
       cancelled: false,
     } as IncomingCall);
     return fromBinary(operation.method.output, Buffer.concat([reply].flat()));
+  }
+
+  /** Asks as somebody who came over the line. @throws {HsmError} what the vault refuses with */
+  async askFrom<I extends DescMessage, O extends DescMessage>(
+    { roles = ["Administrator"], namespaces, address = "192.0.2.1", id = "token:somebody" }: Caller,
+    operation: Operation<I, O>,
+    request: MessageInitShape<I>,
+  ): Promise<MessageShape<O>> {
+    const reply = await this.monitor.perform(operation, create(operation.method.input, request), {
+      principal: {
+        ...ceremonyPrincipal("", roles),
+        id,
+        method: "token",
+        ...(namespaces === undefined ? {} : { namespaces: new Set(namespaces), defaultNamespace: namespaces[0] ?? "default" }),
+      },
+      requestId: "asked",
+      address,
+      deadline: Infinity,
+      cancelled: () => false,
+    });
+    return fromBinary(operation.method.output, reply);
   }
 
   /** The code of the refusal, or OK. */

@@ -1,5 +1,6 @@
 /**
- * Which client addresses may: lists of addresses and ranges that allow, and such that deny.
+ * Which client addresses may: lists of addresses and ranges that allow, and such that deny. A leaf: this file imports
+ * nothing of the vault.
  */
 import { BlockList, isIP, isIPv4 } from "node:net";
 
@@ -21,6 +22,15 @@ export function admits(rule: AddressRule, address: string): boolean {
   const family = isIPv4(plain) ? "ipv4" : "ipv6";
   if (rule.denied?.check(plain, family) === true) return false;
   return rule.allowed === undefined || rule.allowed.check(plain, family);
+}
+
+const RANGE = /^([^/]+)(?:\/(0|[1-9][0-9]{0,2}))?$/;
+
+/** True for `10.0.0.1`, `10.0.0.0/8`, `::1`, `fd00::/8`. */
+export function isAddressRange(text: string): boolean {
+  const [, address = "", bits] = RANGE.exec(text) ?? [];
+  const family = isIP(address);
+  return family !== 0 && !address.includes("%") && (bits === undefined || Number(bits) <= (family === 4 ? 32 : 128));
 }
 
 function blockList(ranges: readonly string[]): BlockList | undefined {
