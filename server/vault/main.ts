@@ -283,7 +283,7 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
     const approvals = openApprovals(approvalsConfigured, vault, log, {
       now,
       rolesIn: (principal, namespace) => [...authorizer.rolesOf(principal, namespace, "")],
-      policyVersion: () => `${approvalsConfigured.version}${policy.version(0)?.digest ?? ""}`,
+      policyVersion: () => `${approvalsConfigured.version} policy:${policy.version(0)?.digest ?? "none"}`,
       recall: (requester) => (requester.id === LIFECYCLE.id ? LIFECYCLE : authenticator.recall(requester)),
       perform(operation, request, about) {
         if (monitor.parts?.vault !== vault || monitor.phase !== "open") throw new HsmError("VAULT_SEALED", "the vault is not open");

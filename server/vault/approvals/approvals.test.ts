@@ -18,6 +18,7 @@ import { activateKey } from "@keystead/contract/operations/activate-key";
 import { approveRequest } from "@keystead/contract/operations/approve-request";
 import { batch } from "@keystead/contract/operations/batch";
 import { cancelRequest } from "@keystead/contract/operations/cancel-request";
+import { createUser } from "@keystead/contract/operations/create-user";
 import { createNamespace } from "@keystead/contract/operations/create-namespace";
 import { deleteKey } from "@keystead/contract/operations/delete-key";
 import { denyRequest } from "@keystead/contract/operations/deny-request";
@@ -342,6 +343,27 @@ test("PEERS: the same person through two logins counts once, and not at all for 
   assert.match((await refusal(say(vault, other, own))).detail, /the requester's own word/);
 });
 
+test("PEERS: a local user is the person whom the user's record names, and so is whoever the configuration maps to that name", async () => {
+  const local: Principal = { ...person("bob", ["KeyAdmin"]), id: "user:bobby", method: "local user" };
+  const byUser = approver(local);
+  const vault = await vaultWith([RULE], {
+    approverKeys: [BOB, byUser].map(({ principal, publicKey }) => ({ principal: principal.id, publicKey })),
+    persons: { bob: ["cert:bob"] },
+  });
+  await vault.ask(createUser, {
+    name: "bobby",
+    person: "bob",
+    password: Buffer.from("a long password"),
+    roles: ["KeyAdmin"],
+    namespaces: ["*"],
+  });
+  const id = await held(vault, deleteKey, { keyId: "k" });
+  await say(vault, BOB, id);
+  assert.match((await refusal(say(vault, byUser, id))).detail, /this person has given this verdict before/);
+  const own = await held(vault, deleteKey, { keyId: "k" }, local);
+  assert.match((await refusal(say(vault, BOB, own))).detail, /the requester's own word/);
+});
+
 test("PEERS: scripts and other gates cannot lift what a rule demands, and what they demand comes on top", async () => {
   const vault = await vaultWith([{ ...RULE, quorum: 1 }]);
   vault.gates.push((asked) => {
@@ -380,11 +402,11 @@ test("PEERS: the server's own duties wait like everybody: a key with a date is n
   assert.equal(waiting?.value.requester.id, "ceremony:lifecycle");
 });
 
-test("what ceremonies and the development login say never counts", async () => {
+test("what ceremonies, services and logins without a name say never counts", async () => {
   const vault = await vaultWith([{ ...RULE, quorum: 1 }]);
   const id = await held(vault, deleteKey, { keyId: "k" });
-  for (const method of ["ceremony", "development listener"] as const)
-    assert.match((await refusal(say(vault, BOB, id, "approve", "", { ...BOB.principal, method }))).detail, /nobody in particular/);
+  for (const method of ["ceremony", "development listener", "service account", "anonymous"] as const)
+    assert.match((await refusal(say(vault, BOB, id, "approve", "", { ...BOB.principal, method }))).detail, /no person's/);
 });
 
 test("who lacks the role, or shows another's key, does not count", async () => {

@@ -251,10 +251,10 @@ export class Approvals {
     }
   }
 
-  #stored({ id, method, roles, namespaces, defaultNamespace, ...more }: Principal): StoredRequester {
+  #stored({ id, method, roles, namespaces, defaultNamespace }: Principal): StoredRequester {
     return {
       id,
-      person: this.#options.persons.of({ id, ...more }),
+      person: this.#options.persons.of({ id }),
       method,
       roles: [...roles],
       namespaces: namespaces === "all" ? "all" : [...namespaces],

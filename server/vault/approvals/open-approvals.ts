@@ -3,6 +3,7 @@ import { hash } from "node:crypto";
 import type { ApprovalsConfig } from "@keystead/contract/config";
 import { asHsmError } from "@keystead/contract/errors";
 import type { Logger } from "@keystead/contract/logging";
+import type { UserRecord } from "../authenticate/subjects.ts";
 import type { Documents } from "../objects/documents.ts";
 import type { Objects } from "../objects/objects.ts";
 import { ApprovalRules } from "./approval-rules.ts";
@@ -42,7 +43,9 @@ export function openApprovals(
     log,
     rules,
     override: config.override === undefined ? null : { ...config.override, rule: "override", reason: "" },
-    persons: new Persons(config.persons),
+    persons: new Persons(config.persons, (principal) =>
+      principal.startsWith("user:") ? documents.get<UserRecord>("user", principal.slice("user:".length))?.value.person : undefined,
+    ),
     keys: new ApproverKeys(keys, documents, hierarchy.vaultId, more.now),
     documents,
     vaultId: hierarchy.vaultId,

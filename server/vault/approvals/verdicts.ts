@@ -28,7 +28,7 @@ export interface GivenVerdict extends GivenSignature {
 }
 
 /** Logins that are nobody in particular: what they say is never an approval. */
-const NOBODY: ReadonlySet<string> = new Set(["ceremony", "development listener"]);
+const NOBODY: ReadonlySet<string> = new Set(["ceremony", "development listener", "service account", "anonymous"]);
 
 const denied = (why: string): HsmError => new HsmError("PERMISSION_DENIED", why);
 
@@ -45,7 +45,7 @@ export function judged(
   now: number,
 ): { readonly verdict: EvidencedVerdict; readonly digest: string } {
   const subject = parseSubject(approval.subject);
-  if (NOBODY.has(principal.method)) throw denied("this login is nobody in particular, so it cannot approve");
+  if (NOBODY.has(principal.method)) throw denied("this login is no person's, so it cannot approve");
   if (principal.id === approval.requester.id || person === approval.requester.person)
     throw denied("the requester's own word does not count");
   if (given.keyPerson !== person) throw denied("the approver key is somebody else's");
