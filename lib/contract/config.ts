@@ -123,6 +123,12 @@ export interface RateLimitsConfig {
 export interface RevocationConfig {
   /** Files of revocation lists, PEM or DER. */
   readonly crlPaths: readonly string[];
+  /** Addresses of such lists, which the connector fetches. */
+  readonly crlUrls: readonly string[];
+  /** Address of an OCSP responder for all certificates. */
+  readonly ocspUrl: string | undefined;
+  /** Longest time that its answer is used, in seconds. */
+  readonly ocspKeepSeconds: number;
   /** How often lists are read again, in seconds; 0 = never. */
   readonly reloadSeconds: number;
   /** What becomes of a certificate of which nothing current is known. */

@@ -6,12 +6,15 @@
  * authenticate/, which judges it.
  */
 import { readFileSync } from "node:fs";
+import { MAX_FETCH_BYTES } from "@keystead/channel/fetch-call";
 import type { VaultConfig } from "@keystead/contract/config";
+import { asHsmError } from "@keystead/contract/errors";
 import type { Logger } from "@keystead/contract/logging";
 import type { Authenticator } from "./authenticate/authenticate.ts";
 import { parseAuthorities, type Authority } from "./authenticate/certificate.ts";
 import { RevocationLists } from "./authenticate/revocation-lists.ts";
 import type { Revocation } from "./authenticate/revocation.ts";
+import { OcspSource } from "./authenticate/ocsp-source.ts";
 import { discoveryUrl, keysUrlOf } from "./authenticate/oidc.ts";
 import { parseForeignKeySet, parseKeySet, type LoadedKeySet } from "./authenticate/token.ts";
 import { TokenSource } from "./authenticate/token-source.ts";
@@ -22,6 +25,7 @@ type AuthConfig = VaultConfig["auth"];
 
 /** Key sets and discovery documents have a few kilobytes. */
 const KEYS_BYTES = 256 * 1024;
+const OCSP_BYTES = 64 * 1024;
 const TICK_MS = 1000;
 
 export class Trust {
@@ -42,8 +46,14 @@ export class Trust {
     this.#line = line;
     this.#fileSets = this.#readKeySets();
     this.#sources = this.#tokenSources();
-    const { crlPaths, unknown } = config.revocation;
-    this.revocation = { sources: crlPaths.length === 0 ? [] : [this.#lists], unknown };
+    const { crlPaths, crlUrls, ocspUrl, unknown } = config.revocation;
+    this.revocation = {
+      sources: [
+        ...(crlPaths.length + crlUrls.length === 0 ? [] : [this.#lists]),
+        ...(ocspUrl === undefined ? [] : [this.#responder(ocspUrl)]),
+      ],
+      unknown,
+    };
   }
 
   /** The key sets in force: those of files, and those that were fetched and are not too old. */
@@ -59,6 +69,31 @@ export class Trust {
 
   #readKeySets(): LoadedKeySet[] {
     return this.#config.keySets.flatMap((set) => (set.path === undefined ? [] : [parseKeySet(readFileSync(set.path, "utf8"), set)]));
+  }
+
+  #responder(url: string): OcspSource {
+    const { keyFetch, revocation } = this.#config;
+    return new OcspSource({
+      ask: async (question) => {
+        const post = { contentType: "application/ocsp-request", body: question };
+        const bounds = { maxBytes: OCSP_BYTES, timeoutMs: keyFetch.timeoutSeconds * 1000 };
+        return (await this.#line.fetch({ url, post, ...bounds })).body;
+      },
+      keepMs: revocation.ocspKeepSeconds * 1000,
+      failed: (error) => this.#log.warn("the OCSP responder does not tell", { url, detail: error.detail }),
+    });
+  }
+
+  /** Fetches the revocation lists that lie elsewhere, each by itself. */
+  async #fetchLists(authenticator: Authenticator): Promise<void> {
+    const { keyFetch, revocation } = this.#config;
+    for (const url of revocation.crlUrls)
+      try {
+        const { body } = await this.#line.fetch({ url, maxBytes: MAX_FETCH_BYTES, timeoutMs: keyFetch.timeoutSeconds * 1000 });
+        if (this.#lists.take([{ source: url, bytes: body }], this.authorities())) authenticator.forget();
+      } catch (error) {
+        this.#log.warn("a revocation list could not be fetched; the one in force stays", { url, detail: asHsmError(error).detail });
+      }
   }
 
   #tokenSources(): TokenSource[] {
@@ -140,11 +175,15 @@ export class Trust {
       reload: () => authenticator.replaceAuthorities(this.authorities()),
       log,
     });
-    if (revocation.crlPaths.length === 0) return;
+    if (revocation.crlUrls.length > 0) {
+      const fetchLists = (): void => void this.#fetchLists(authenticator);
+      this.#line.onJoin(fetchLists);
+      if (revocation.reloadSeconds > 0) setInterval(fetchLists, revocation.reloadSeconds * 1000).unref();
+    }
     watchFiles({
       what: "revocation lists",
       // A list whose authority arrives after it counts from then on.
-      paths: [...revocation.crlPaths, ...authorityPaths],
+      paths: revocation.crlPaths.length === 0 ? [] : [...revocation.crlPaths, ...authorityPaths],
       seconds: revocation.reloadSeconds,
       // One that cannot be used at start is not the end: of whom nothing is known, the configuration decides.
       readNow: true,

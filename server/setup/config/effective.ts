@@ -113,6 +113,8 @@ function connectors({ auth, connector, logging: log }: ConfigTree, base: PathBas
   const addresses = [
     ...auth.jwt.key_sets.flatMap(({ url }) => url ?? []),
     ...auth.oidc.providers.flatMap(({ issuer, origins = [] }) => [issuer, ...origins]),
+    ...auth.revocation.crl_urls,
+    ...(auth.revocation.ocsp_url === undefined ? [] : [auth.revocation.ocsp_url]),
   ];
   if (addresses.length === 0) return [];
   return [
@@ -215,6 +217,9 @@ function vault(config: ConfigTree, base: PathBase): VaultConfig {
       caReloadSeconds: server.tls_reload_seconds,
       revocation: {
         crlPaths: auth.revocation.crl_paths.map((path) => absolutePath(path, base)),
+        crlUrls: auth.revocation.crl_urls,
+        ocspUrl: auth.revocation.ocsp_url,
+        ocspKeepSeconds: auth.revocation.ocsp_keep_seconds,
         reloadSeconds: auth.revocation.reload_seconds,
         unknown: auth.revocation.unknown,
       },

@@ -55,8 +55,9 @@ const issuers: Rule = ({ auth }) => {
   ];
 };
 
-const fetching: Rule = ({ auth: { jwt }, connector }) => [
+const fetching: Rule = ({ auth: { jwt, revocation: revocationKeys }, connector }) => [
   ...finding(jwt.refresh_seconds < 60, "auth.jwt.refresh_seconds", "it is less than a minute", "write 60 or more"),
+  ...finding(revocationKeys.ocsp_keep_seconds < 1, "auth.revocation.ocsp_keep_seconds", "it is less than a second", "write 1 or more"),
   ...finding(jwt.unknown_kid_seconds < 1, "auth.jwt.unknown_kid_seconds", "it is less than a second", "write 1 or more"),
   ...finding(
     connector.timeout_seconds <= 0 || connector.timeout_seconds > 60,

@@ -237,6 +237,15 @@ const ROWS: readonly Row[] = [
     row(`auth.certificates[].${name}`, CERTIFICATE("").replace("common_name: c", `${name}: ${value}`), (c) => bindings(c)[0]?.match, match),
   ),
   row("auth.revocation.crl_paths", '["{data_dir}/k.json"]', (c) => c.vault.auth.revocation.crlPaths, [join(folder, "data/k.json")]),
+  row("auth.revocation.crl_urls", '["http://ca.example/a.crl"]', (c) => [c.vault.auth.revocation.crlUrls, c.connectors[0]?.origins], [
+    ["http://ca.example/a.crl"],
+    ["http://ca.example"],
+  ]),
+  row("auth.revocation.ocsp_url", "http://ca.example/ocsp", (c) => [c.vault.auth.revocation.ocspUrl, c.connectors[0]?.origins], [
+    "http://ca.example/ocsp",
+    ["http://ca.example"],
+  ]),
+  row("auth.revocation.ocsp_keep_seconds", "1m", (c) => c.vault.auth.revocation.ocspKeepSeconds, 60),
   row("auth.revocation.reload_seconds", "5m", (c) => c.vault.auth.revocation.reloadSeconds, 300),
   row("auth.revocation.unknown", "accept", (c) => c.vault.auth.revocation.unknown, "accept"),
   row("crypto.rsa_pkcs1_decryption", "true", (c) => c.vault.rsaPkcs1Decryption, true),

@@ -50,7 +50,7 @@ const BASE: Tree = {
     jwt: { key_sets: [], reload_seconds: 30, refresh_seconds: "1h", stale_seconds: "6h", unknown_kid_seconds: 30 },
     oidc: { providers: [] },
     certificates: [],
-    revocation: { crl_paths: [], reload_seconds: 60, unknown: "refuse" },
+    revocation: { crl_paths: [], crl_urls: [], ocsp_keep_seconds: "10m", reload_seconds: 60, unknown: "refuse" },
   },
   connector: { allowed_addresses: [], timeout_seconds: 5 },
   crypto: { rsa_pkcs1_decryption: false, pool_jobs: 0 },

@@ -200,10 +200,16 @@ const revocation = z.strictObject({
     z.array(KIND.path).meta({ expects: "a list of paths" }),
     "Files of revocation lists (PEM or DER), signed by the authorities of client certificates.",
   ),
-  reload_seconds: key(KIND.seconds, "How often revocation lists are read again; 0 = never."),
+  crl_urls: key(
+    z.array(KIND.url).meta({ expects: "a list of addresses" }),
+    "Addresses of such lists; the connector fetches them. They are signed, so http:// will do.",
+  ),
+  ocsp_url: key(KIND.url, "Address of an OCSP responder that is asked about every client certificate; http:// will do.").optional(),
+  ocsp_keep_seconds: key(KIND.seconds, "Longest time an OCSP answer is used; it is asked for again after half of it. At least 1."),
+  reload_seconds: key(KIND.seconds, "How often revocation lists are read and fetched again; 0 = never."),
   unknown: key(
     KIND.oneOf("refuse", "accept"),
-    "What becomes of a client certificate of which no current list is there, once any is configured; production refuses.",
+    "What becomes of a client certificate whose status nobody can tell, once a list or a responder is configured; production refuses.",
   ),
 });
 

@@ -26,24 +26,27 @@ export class RevocationLists implements RevocationSource {
   /**
    * Takes lists into force.
    *
+   * @returns whether any of them is another one than was in force
    * @throws {HsmError} INVALID_REQUEST   a file holds no list, or one that no authority of `authorities` signed, or one
    *   that is older than what is in force; the others are taken all the same
    */
-  take(found: readonly FoundList[], authorities: readonly Authority[]): void {
+  take(found: readonly FoundList[], authorities: readonly Authority[]): boolean {
     const problems: string[] = [];
+    let changed = false;
     for (const { source, bytes } of found) {
       try {
         const lists = listsIn(bytes);
         if (lists.length === 0) throw new Error("it holds no list");
-        for (const der of lists) this.#takeOne(readRevocationList(der), authorities);
+        for (const der of lists) if (this.#takeOne(readRevocationList(der), authorities)) changed = true;
       } catch (error) {
         problems.push(`${source}: ${(error as Error).message}`);
       }
     }
     if (problems.length > 0) throw new HsmError("INVALID_REQUEST", problems.join("; "));
+    return changed;
   }
 
-  #takeOne(list: RevocationList, authorities: readonly Authority[]): void {
+  #takeOne(list: RevocationList, authorities: readonly Authority[]): boolean {
     const signers = authorities.filter(
       ({ certificate, facts }) =>
         facts.subject.equals(list.issuer) &&
@@ -51,13 +54,16 @@ export class RevocationLists implements RevocationSource {
         verifySigned(list.signed, certificate.publicKey),
     );
     if (signers.length === 0) throw new Error("no authority that is trusted for client certificates signed it");
+    let changed = false;
     for (const signer of signers) {
       const name = nameOf(signer);
       const before = this.#inForce.get(name);
       if (before !== undefined && (list.number < before.number || list.thisUpdate < before.thisUpdate))
         throw new Error("it is older than the one in force, which stays");
+      changed ||= before === undefined || !before.signed.toBeSigned.whole.equals(list.signed.toBeSigned.whole);
       this.#inForce.set(name, list);
     }
+    return changed;
   }
 
   status({ facts, issuer }: CheckedCertificate, now: number): RevocationStatus {

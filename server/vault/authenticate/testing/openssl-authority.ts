@@ -27,6 +27,8 @@ export interface OpensslAuthority extends Issued {
   readonly pem: string;
   issue(wanted?: Wanted): Issued;
   revoke(certificate: Issued): void;
+  /** The answer of `openssl ocsp` to a question in DER, signed by this certificate (the authority itself), and more words for it. */
+  respond(question: Buffer, signer?: Issued, ...words: readonly string[]): Buffer;
   /** A new list in DER. @param until days, or openssl's own date form YYYYMMDDHHMMSSZ */
   list(until?: { readonly days?: number; readonly last?: string; readonly next?: string }): Buffer;
 }
@@ -90,6 +92,13 @@ export function opensslAuthority(
     },
     revoke({ certPath: path }) {
       openssl("ca", "-config", config, "-revoke", path, "-crl_reason", "keyCompromise");
+    },
+    respond(question, signer = { der: Buffer.alloc(0), certPath, keyPath }, ...words) {
+      const [asked, answer] = [join(folder, "ocsp.req"), join(folder, "ocsp.resp")];
+      writeFileSync(asked, question);
+      const by = ["-rsigner", signer.certPath, "-rkey", signer.keyPath, "-CA", certPath];
+      openssl("ocsp", "-index", join(folder, "index.txt"), ...by, "-reqin", asked, "-respout", answer, ...words);
+      return readFileSync(answer);
     },
     list({ days = 1, last, next } = {}) {
       const until = next === undefined ? ["-crldays", String(days)] : ["-crl_nextupdate", next];
