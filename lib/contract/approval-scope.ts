@@ -7,6 +7,6 @@ const OF_APPROVALS: ReadonlySet<Permission> = new Set(["approval:view", "approva
 /** A sealed vault can keep no request; nobody could ask what is going on; an item of a batch is asked for by itself. */
 const NEVER: ReadonlySet<string> = new Set(["Unseal", "GetStatus", "Batch"]);
 
-/** May a rule hold back this operation? */
-export const mayNeedApproval = ({ name, permission }: Pick<Operation, "name" | "permission">): boolean =>
-  !NEVER.has(name) && !OF_APPROVALS.has(permission);
+/** May a rule hold back this operation? What is asked without a login is nobody's: strangers would make others' work. */
+export const mayNeedApproval = ({ name, permission, anonymous }: Pick<Operation, "name" | "permission" | "anonymous">): boolean =>
+  anonymous !== true && !NEVER.has(name) && !OF_APPROVALS.has(permission);

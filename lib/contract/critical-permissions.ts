@@ -14,6 +14,8 @@ const CRITICAL: readonly Permission[] = [
   "policy:update",
   "script:update",
   "approval:keys",
+  // Whoever makes users could make the second person.
+  "identity:manage",
   "vault:rekey",
 ];
 

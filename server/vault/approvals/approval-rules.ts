@@ -1,9 +1,10 @@
 /**
  * The approval rules of the configuration: which requests others must agree to.
  *
- * A rule names operations, or permissions and with them every operation that needs one, and may narrow them to namespaces
- * and to keys with one of some tags. A rule by tag also holds for changing what is said about such a key: otherwise taking
- * the tag away would take the rule away. Rules only ever raise; none can lift what another raised.
+ * A rule names operations, or permissions and with them every request that needs one, and may narrow them to namespaces
+ * and to keys with one of some tags. A rule by tag also holds for changing what is said about such a key, and for making a
+ * key one of them: otherwise taking the tag away, or giving it later, would take the rule away. Rules only ever raise; none
+ * can lift what another raised.
  */
 import type { ApprovalRuleConfig } from "@keystead/contract/config";
 import { mayNeedApproval } from "@keystead/contract/approval-scope";
@@ -23,6 +24,8 @@ interface Rule {
 
 export class ApprovalRules {
   readonly #byOperation = new Map<string, Rule[]>();
+  /** For what a request needs besides its operation's permission. */
+  readonly #byPermission = new Map<string, Rule[]>();
 
   /**
    * @throws {HsmError} INVALID_REQUEST for a rule without quorum, roles or operations, or for an operation that cannot wait:
@@ -48,22 +51,30 @@ export class ApprovalRules {
       const untagging = rule.tags.size === 0 ? [] : OPERATIONS.filter((row) => row.permission === "key:update");
       for (const name of new Set([...rows, ...untagging].map((row) => row.name)))
         this.#byOperation.set(name, [...(this.#byOperation.get(name) ?? []), rule]);
+      for (const name of new Set(given.permissions)) this.#byPermission.set(name, [...(this.#byPermission.get(name) ?? []), rule]);
     }
   }
 
   /** What the rules demand for a request; at once where no rule is about the operation, or none asks for a key's tags. */
   demandsFor(asked: Asked, tagsOf: TagsOf): readonly ApprovalDemand[] | Promise<readonly ApprovalDemand[]> {
-    const rules = this.#byOperation.get(asked.operation.name);
-    if (rules === undefined) return NONE;
+    const rules = this.#rulesFor(asked);
+    if (rules.length === 0) return NONE;
     const near = rules.filter(({ namespaces }) => namespaces.size === 0 || namespaces.has(asked.namespace));
     if (near.every(({ tags }) => tags.size === 0)) return near.map(({ demand }) => demand);
     return tagsFor(asked, tagsOf).then((found) =>
       near.filter(({ tags }) => tags.size === 0 || found.some((tag) => tags.has(tag))).map(({ demand }) => demand),
     );
   }
+
+  #rulesFor({ operation, request }: Asked): readonly Rule[] {
+    const rules = this.#byOperation.get(operation.name) ?? NO_RULES;
+    if (operation.demands === undefined || this.#byPermission.size === 0 || !mayNeedApproval(operation)) return rules;
+    return [...new Set([...rules, ...operation.demands(request).flatMap((demand) => this.#byPermission.get(demand) ?? NO_RULES)])];
+  }
 }
 
 const NONE: readonly ApprovalDemand[] = Object.freeze([]);
+const NO_RULES: readonly Rule[] = Object.freeze([]);
 
 /**
  * A demand that everybody or nobody would meet is a mistake of whoever raised it, and not a request to wait for.
@@ -78,9 +89,13 @@ export function requireDemand({ rule, quorum, roles, expirySeconds }: ApprovalDe
   if (!(expirySeconds > 0)) throw new HsmError("INVALID_REQUEST", `approval rule ${rule}: the time to wait must be above 0`);
 }
 
-/** Tags that the request is about: those of the keys it names, and those that it would give to a new one. */
+/** Tags that the request is about: those of the keys it names, and those that it would give to them or to a new one. */
 async function tagsFor({ request, namespace, keyId, otherKeyId }: Asked, tagsOf: TagsOf): Promise<readonly string[]> {
-  const { tags = [], asKey } = request as { tags?: readonly string[]; asKey?: { tags?: readonly string[] } };
+  const {
+    tags = [],
+    addTags = [],
+    asKey,
+  } = request as { tags?: readonly string[]; addTags?: readonly string[]; asKey?: { tags?: readonly string[] } };
   const named = await Promise.all([keyId, otherKeyId].filter((id) => id !== "").map((id) => tagsOf(namespace, id)));
-  return [...tags, ...(asKey?.tags ?? []), ...named.flat()];
+  return [...tags, ...addTags, ...(asKey?.tags ?? []), ...named.flat()];
 }

@@ -110,6 +110,13 @@ const EXEMPT: ReadonlySet<string> = new Set(["ceremony:configuration", "ceremony
 const MAX_PENDING = 10_000;
 const MAX_PENDING_EACH = 100;
 const MAX_MESSAGE_BYTES = 1_048_576;
+/** Characters of the subjects of one requester's requests that wait: they are in memory. */
+const MAX_SUBJECTS_EACH = 4_194_304;
+/** Requests nobody has decided on that are over, per requester, and characters of their subjects; the log has the older ones. */
+const MAX_TAKEN_BACK_EACH = 200;
+const MAX_TAKEN_BACK_SUBJECTS = 1_048_576;
+/** Of those, removed with each request that begins to wait. */
+const SWEPT_AT_ONCE = 8;
 const SALT_BYTES = 32;
 const RETRY_SECONDS = 10;
 const EMPTY = Buffer.alloc(0);
@@ -223,7 +230,9 @@ export class Approvals {
     try {
       // Two of the same request at once meet at this name, so that one of them finds the other.
       const same = named(`same.${hash("sha256", `${principal.id}\u0000${operation.name}\u0000${subject.payload}`, "hex")}`);
-      const change = await documents.change([named(id), same], () => {
+      // Whoever asks and takes back, over and over, must not fill the vault with it.
+      const surplus = this.#surplus(principal.id).map(named);
+      const change = await documents.change([named(id), same, ...surplus], () => {
         const waiting = documents
           .list<Approval>("approval")
           .filter(({ value: { state, expiresAt: until } }) => state === "pending" && until > createdAt);
@@ -233,9 +242,10 @@ export class Approvals {
           heldId = known.id;
           return [];
         }
-        if (waiting.length >= MAX_PENDING || own.length >= MAX_PENDING_EACH)
+        const size = own.reduce((total, other) => total + other.value.subject.length, value.subject.length);
+        if (waiting.length >= MAX_PENDING || own.length >= MAX_PENDING_EACH || size > MAX_SUBJECTS_EACH)
           throw new HsmError("QUOTA_EXCEEDED", "too many requests wait for approval", { retryAfterSeconds: 60 });
-        return [{ ...named(id), value, material }];
+        return [{ ...named(id), value, material }, ...surplus.map((each) => ({ ...each, value: undefined }))];
       });
       this.counters.held += 1;
       const wanted = demands.map(({ quorum, roles }) => `${quorum} of ${roles.join(" or ")}`).join(", and ");
@@ -249,6 +259,20 @@ export class Approvals {
     } finally {
       wipe(material);
     }
+  }
+
+  /** Ids of a requester's oldest requests that ended without anybody's verdict, of those that are too many. */
+  #surplus(requester: string): string[] {
+    const idle = ({ state, verdicts, requester: other }: Approval): boolean =>
+      other.id === requester && verdicts.length === 0 && (state === "cancelled" || state === "expired");
+    let [count, size] = [0, 0];
+    return this.#options.documents
+      .list<Approval>("approval")
+      .filter(({ value }) => idle(value))
+      .sort((a, b) => (a.id < b.id ? 1 : -1))
+      .filter(({ value }) => (count += 1) > MAX_TAKEN_BACK_EACH || (size += value.subject.length) > MAX_TAKEN_BACK_SUBJECTS)
+      .map(({ id }) => id)
+      .slice(-SWEPT_AT_ONCE);
   }
 
   #stored({ id, method, roles, namespaces, defaultNamespace }: Principal): StoredRequester {
