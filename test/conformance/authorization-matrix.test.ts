@@ -1,0 +1,196 @@
+/**
+ * Every operation, by every role, in namespaces within and out of reach, by every way to log in, in every state of the
+ * vault: each cell through the monitor, against a small model of the rules as the handbook says them. What the roles
+ * carry is read from the reference page, not from the code.
+ *
+ * A gate ends what was permitted before anything is done, so that a cell tells what was decided and changes nothing.
+ */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { ScalarType, create, type DescMessage, type Message } from "@bufbuild/protobuf";
+import { HsmError } from "@keystead/contract/errors";
+import type { Operation } from "@keystead/contract/operation";
+import { OPERATIONS } from "@keystead/contract/operations/register";
+import { setPolicy } from "@keystead/contract/operations/set-policy";
+import type { Permission } from "@keystead/contract/permissions";
+import { validatorFor } from "@keystead/contract/validate";
+import type { Principal } from "../../server/vault/authenticate/principal.ts";
+import { askAs, person } from "../../server/vault/testing/asking.ts";
+import { ClockedVault } from "../../server/vault/testing/clocked-vault.ts";
+import { ROOT } from "./running-server.ts";
+
+const PAGE = readFileSync(join(ROOT, "docs/reference/operations.md"), "utf8");
+const rows = (heading: string): string[][] =>
+  (PAGE.split(`## ${heading}\n`)[1] ?? "")
+    .split("\n## ")[0]
+    ?.split("\n")
+    .filter((line) => line.startsWith("| "))
+    .map((line) =>
+      line
+        .slice(2, -2)
+        .split(" | ")
+        .map((cell) => cell.trim()),
+    ) ?? [];
+
+/** What each role carries, as the page says. */
+const [HEAD = [], , ...BODY] = rows("Roles");
+const CARRIES = new Map(BODY.map(([role = "", ...marks]) => [role, new Set(HEAD.slice(1).filter((_, index) => marks[index] === "x"))]));
+/** When each operation is possible, as the page says. */
+const PHASES = new Map(rows("Operations").map(([name = "", , phases = ""]) => [name.replaceAll("`", ""), phases.split(/, ?/)]));
+
+/** Something for every kind of field; the first that no rule is against is taken. */
+const TEXTS = [
+  "k",
+  "default",
+  "Sign",
+  "wasm",
+  "2",
+  "123456",
+  "Ed25519",
+  "00000000-0000-7000-8000-000000000000",
+  "a".repeat(12),
+  "0".repeat(32),
+];
+const VALUES: readonly unknown[] = [
+  ...TEXTS,
+  "0".repeat(64),
+  "user:x",
+  ...[1, 12, 16, 32, 64].map((size) => Buffer.alloc(size, 1)),
+  ...[1, 2, 8, 16, 60, 300, 3600, 86_400],
+];
+
+/** A message that the contract's rules have nothing against. */
+function validMessage(desc: DescMessage): Message {
+  const message = create(desc) as Message & Record<string, unknown>;
+  const broken = (): string[] => validatorFor(desc)(message).map(({ field }) => field);
+  for (const field of desc.fields) {
+    const wrong = (): boolean => broken().some((name) => name === field.name || name.startsWith(`${field.name}[`));
+    if (!wrong()) continue;
+    for (const value of field.message === undefined ? VALUES : [validMessage(field.message)]) {
+      if (field.message === undefined && field.enum === undefined && typeof value !== typeof scalarOf(field.scalar)) continue;
+      if (field.enum !== undefined && typeof value !== "number") continue;
+      message[field.localName] = field.fieldKind === "list" ? [value] : value;
+      if (!wrong()) break;
+    }
+  }
+  assert.deepEqual(broken(), [], `${desc.typeName} has a message that is valid`);
+  return message;
+}
+
+/** A value of the kind that a scalar's values are of. */
+const scalarOf = (scalar: ScalarType | undefined): unknown =>
+  scalar === ScalarType.STRING ? "" : scalar === ScalarType.BYTES ? Buffer.alloc(0) : 0;
+
+const REQUESTS = new Map(OPERATIONS.map((operation) => [operation.name, validMessage(operation.method.input)]));
+
+const POLICY = {
+  format: 1,
+  bindings: [
+    { id: "everybody", members: ["*"], roles: ["KeyUser"], namespaces: ["shared"] },
+    { id: "certified", members: ["cert:*"], roles: ["Auditor"], namespaces: ["here"] },
+    { id: "too-far", members: ["*"], roles: ["Administrator"], namespaces: ["there"] },
+  ],
+  denials: [{ id: "no", members: ["*"], permissions: ["crypto:decrypt", "key:destroy"], namespaces: ["shared"] }],
+};
+
+const METHODS = { certificate: "cert:", token: "jwt:https://issuer:", "local user": "user:", "development listener": "" } as const;
+type Method = keyof typeof METHODS;
+const NAMESPACES = ["here", "shared", "there"];
+const REACH = ["here", "shared"];
+
+/** The handbook, in the plainest words. */
+function may(role: string, method: Method, namespace: string, needs: readonly Permission[]): boolean {
+  const roleOf = (name: string, need: Permission): boolean => CARRIES.get(name)?.has(need) === true;
+  const everybody = method !== "development listener";
+  const whole = namespace === "" && needs.every((need) => need === "namespace:read" || need === "audit:view");
+  if (namespace === "shared" && needs.some((need) => need === "crypto:decrypt" || need === "key:destroy")) return false;
+  if (namespace === "there") return false;
+  if (namespace === "" && needs.some((need) => need.startsWith("policy:"))) return false;
+  return needs.every(
+    (need) =>
+      roleOf(role, need) ||
+      ((namespace === "shared" || whole) && everybody && roleOf("KeyUser", need)) ||
+      ((namespace === "here" || whole) && method === "certificate" && roleOf("Auditor", need)) ||
+      (whole && everybody),
+  );
+}
+
+const STATES = ["open", "maintenance", "error", "sealed"] as const;
+const CLOSED: Readonly<Record<string, string>> = {
+  maintenance: "INTEGRITY_FAILURE",
+  error: "SELF_TEST_FAILED",
+  sealed: "VAULT_SEALED",
+  open: "INVALID_REQUEST",
+};
+const PERMITTED = "SIGNING_REFUSED";
+
+/** What the monitor says to one cell. */
+async function outcome(vault: ClockedVault, operation: Operation, request: Message, principal: Principal): Promise<string> {
+  return vault.monitor
+    .perform(operation, request as never, { principal, requestId: "cell", address: "10.0.0.1", deadline: Infinity, cancelled: () => false })
+    .then(
+      () => "performed",
+      (error: unknown) => (error instanceof HsmError ? error.code : String(error)),
+    );
+}
+
+async function cells(vault: ClockedVault, state: (typeof STATES)[number]): Promise<number> {
+  let seen = 0;
+  for (const operation of OPERATIONS) {
+    const request = REQUESTS.get(operation.name) as Message & { namespace?: string };
+    const needs = [operation.permission, ...(operation.demands?.(request) ?? [])];
+    const named = "namespace" in operation.method.input.field;
+    const places =
+      operation.scope === "server" || !named
+        ? [""]
+        : operation.scope === "reach" && operation.name !== "CreateNamespace"
+          ? [...NAMESPACES, ""]
+          : NAMESPACES;
+    for (const namespace of places) {
+      const asked = named && operation.scope !== "server" ? { ...request, namespace } : request;
+      for (const [method, prefix] of Object.entries(METHODS) as [Method, string][])
+        for (const role of [...CARRIES.keys(), "none"]) {
+          const principal = person(prefix === "" ? "development" : `${prefix}${role}`, role === "none" ? [] : [role], REACH, {
+            method,
+            defaultNamespace: "here",
+          });
+          const possible = PHASES.get(operation.name)?.includes(state) === true;
+          const expected = !possible
+            ? CLOSED[state]
+            : may(role, method, operation.scope === "server" ? "" : namespace, needs)
+              ? PERMITTED
+              : "PERMISSION_DENIED";
+          const got = await outcome(vault, operation, asked, principal);
+          assert.equal(got, expected, `${operation.name} by ${role}, ${method}, in '${namespace}', ${state}`);
+          seen += 1;
+        }
+    }
+  }
+  return seen;
+}
+
+test("operation x role x namespace x method x state: every cell is as the handbook says", async (t) => {
+  assert.ok(CARRIES.size >= 7 && HEAD.length > 30 && PHASES.size >= OPERATIONS.length);
+  const vault = await ClockedVault.open();
+  t.after(async () => {
+    await vault.vault.log.close();
+    vault.vault.objects.close();
+  });
+  await askAs(vault.monitor, person("user:admin", ["Administrator"]), setPolicy, { document: JSON.stringify(POLICY) });
+  vault.gates.push(() => {
+    throw new HsmError(PERMITTED, "permitted, and not done");
+  });
+  let seen = await cells(vault, "open");
+  vault.monitor.stop(new HsmError("INTEGRITY_FAILURE", "for this test"));
+  seen += await cells(vault, "maintenance");
+  vault.monitor.fail(new HsmError("SELF_TEST_FAILED", "for this test"));
+  seen += await cells(vault, "error");
+  await vault.reopen();
+  await vault.vault.log.close();
+  vault.monitor.close();
+  seen += await cells(vault, "sealed");
+  assert.ok(seen > 20_000, String(seen));
+  t.diagnostic(`${seen} cells`);
+});
