@@ -9,8 +9,9 @@ import { printable } from "./table.ts";
 /** What to do next, by code. Codes whose detail already says it are absent. */
 const HINTS: Readonly<Partial<Record<ErrorCode, string>>> = Object.freeze({
   UNAUTHENTICATED:
-    "check --client-cert, --client-key, --ca and --token, or pass --profile; the development server writes data/credentials/profile.json",
-  PERMISSION_DENIED: "ask an administrator for a role that may do this, or use another --profile or --namespace",
+    "check the name, password and code, or --client-cert, --client-key, --ca and --token, or pass --profile; the development server writes data/credentials/profile.json",
+  PERMISSION_DENIED:
+    "`keystead whoami` shows what you may do; ask an administrator for a role that may do this, or use another --profile or --namespace",
   OBJECT_NOT_FOUND: "see `keystead keys list`; names belong to a namespace (--namespace)",
   OBJECT_EXISTS: "choose another name, or `keystead keys rotate` to make a new version",
   KEY_STATE_FORBIDS: "see `keystead keys show KEY` for the key's state",
