@@ -42,6 +42,8 @@ export interface Principal {
   readonly validUntil: number;
   /** Milliseconds since the epoch of the second factor of this login; undefined when there was none. */
   readonly mfaAt?: number;
+  /** Whom this is, as the record of a local user says; left out where nothing is said. */
+  readonly person?: string;
   /** Left out for principals that came without one. */
   readonly session?: PrincipalSession;
   /** They must set a password first: whatever else roles and policy give them, they may do only what is about themselves. */

@@ -384,6 +384,7 @@ function principalFrom(subject: Subject, record: UserRecord | ServiceAccountReco
     permissions: new Set([...permissionsOf(roles), ...SELF]),
     namespaces: onlySelf ? new Set<string>() : reach,
     defaultNamespace: reach === "all" || reach.has("default") ? "default" : ([...reach][0] ?? "default"),
+    ...("person" in record ? { person: record.person } : {}),
     ...(onlySelf ? { onlySelf } : {}),
   };
 }
