@@ -29,7 +29,7 @@ const json = (value: object): Buffer => {
 };
 
 /** A runner whose processes answer by `behave`, over real sockets; a new one comes when it is asked for. */
-async function line(t: TestContext, behave: Behaviour, graceMs = 60_000): Promise<Line> {
+async function line(t: TestContext, behave: Behaviour, graceMs = 60_000, waitMs = 60_000): Promise<Line> {
   const folder = mkdtempSync(join(tmpdir(), "keystead-runner-"));
   const server: Server = createServer().listen(join(folder, "s"));
   await once(server, "listening");
@@ -72,7 +72,7 @@ async function line(t: TestContext, behave: Behaviour, graceMs = 60_000): Promis
       void start();
     },
     log: createLogger({ part: "vault", version: "0", level: "error", write: () => undefined }),
-    waitMs: 60_000,
+    waitMs,
     graceMs,
   });
   t.after(() => {
@@ -150,4 +150,13 @@ test("without a process a question waits, and is refused when none comes; closed
   const waiting = patient.decide(script("fine"), CONTEXT);
   setImmediate(() => patient.close());
   assert.ok("failed" in (await waiting));
+});
+
+test("a question that waits too long for its turn is refused, while the one before it is still being answered", async (t) => {
+  const { runner } = await line(t, (name) => (name === "slow" ? new Promise<Buffer>(() => undefined) : allow()), 60_000, 40);
+  await runner.decide(script("fine"), CONTEXT);
+  await runner.prepare(script("slow"), Buffer.alloc(8));
+  void runner.decide(script("slow"), CONTEXT);
+  const answer = await runner.decide(script("fine"), CONTEXT);
+  assert.ok("failed" in answer && /too many requests/.test(answer.failed), JSON.stringify(answer));
 });

@@ -29,7 +29,7 @@ export interface RunnerOptions {
   readonly log: Logger;
   /** Milliseconds beyond a script's limit before the process is ended. */
   readonly graceMs?: number;
-  /** Milliseconds that a question may wait for a process. */
+  /** Milliseconds that a question may wait for a process, and for its turn. */
   readonly waitMs?: number;
 }
 
@@ -248,8 +248,10 @@ export class ScriptRunner {
     const asked = this.#asked;
     if (asked !== undefined && now - this.#askedSince > asked.timeMs + this.#graceMs)
       this.#replace(`a script did not answer within ${asked.timeMs} ms`);
-    while (!this.#ready && this.#waiting[0] !== undefined && now - this.#waiting[0].askedAt > this.#waitMs)
-      this.#waiting.shift()?.failed("unavailable", "the process that runs scripts cannot be reached");
+    while (this.#waiting[0] !== undefined && now - this.#waiting[0].askedAt > this.#waitMs)
+      this.#waiting
+        .shift()
+        ?.failed("unavailable", this.#ready ? "too many requests wait for scripts" : "the process that runs scripts cannot be reached");
     if (this.#asked === undefined && this.#waiting.length === 0) {
       clearInterval(this.#sweep);
       this.#sweep = undefined;
