@@ -67,6 +67,11 @@ const WRONG: readonly (readonly [why: string, document: object, told: RegExp])[]
   ["a built-in role redefined", { roles: { KeyUser: { permissions: ["key:read"] } } }, /is a built-in role/],
   ["an empty role", { roles: { none: { permissions: [] } } }, /must have at least one item/],
   ["a quorum of nobody", { approvals: [{ ...APPROVAL, quorum: 0 }] }, /quorum: must be a whole number from 1 to 16/],
+  [
+    "an approval of approvals",
+    { approvals: [{ ...APPROVAL, permissions: ["approval:decide"] }] },
+    /permissions\[0\]: cannot wait for approval/,
+  ],
   ["a quorum left out", { approvals: [{ ...APPROVAL, quorum: undefined }] }, /quorum: must be a whole number/],
   ["a quorum in words", { approvals: [{ ...APPROVAL, quorum: "2" }] }, /quorum: must be a whole number/],
   ["approval by a role that there is not", { approvals: [{ ...APPROVAL, role: "Boss" }] }, /role: there is no such role/],

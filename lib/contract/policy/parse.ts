@@ -6,6 +6,7 @@
  *
  * @see document.ts for the shape
  */
+import { ALWAYS_POSSIBLE } from "../approval-scope.ts";
 import { HsmError } from "../errors.ts";
 import { parseStrictJson, type JsonValue } from "../json.ts";
 import type { Permission } from "../permissions.ts";
@@ -142,9 +143,13 @@ class PolicyReader {
     const json = this.#json;
     const members = json.object(value, at, [...SCOPE, "permissions", "quorum", "role", "expirySeconds"]);
     const scope = this.#scope(members, at);
+    const permissions = this.#permissions(members["permissions"], scope, at);
+    // A rule about saying yes would have nobody left to say it, and no way back.
+    for (const [index, permission] of permissions.entries())
+      if (ALWAYS_POSSIBLE.has(permission)) json.problem(`${at}.permissions[${index}]`, "cannot wait for approval");
     return {
       ...scope,
-      permissions: this.#permissions(members["permissions"], scope, at),
+      permissions,
       // Zero would be a rule that looks like one and asks nobody.
       quorum: json.whole(members["quorum"], `${at}.quorum`, 1, POLICY_LIMITS.quorum),
       role: this.#knownRole(json.text(members["role"], `${at}.role`, 63), `${at}.role`),
