@@ -9,7 +9,7 @@
  *
  * @see ARCHITECTURE.md "The life of one Sign"; README.privsep of OpenSSH for the idea
  */
-import { fromBinary, toBinary, type DescMessage, type Message, type MessageShape } from "@bufbuild/protobuf";
+import { toBinary, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
 import { hash } from "node:crypto";
 import { wholeOf, type Payload } from "@keystead/channel/payload";
 import type { IncomingCall } from "@keystead/channel/peer";
@@ -19,21 +19,21 @@ import type { Logger } from "@keystead/contract/logging";
 import type { Operation, Phase } from "@keystead/contract/operation";
 import { operationByNumber, SELF } from "@keystead/contract/operations/register";
 import type { Permission } from "@keystead/contract/permissions";
-import { validatorFor } from "@keystead/contract/validate";
 import { wipe } from "@keystead/crypto/wipe";
-import type { EventApproval, EventFields } from "./audit/event.ts";
 import { ANONYMOUS, notAuthenticated, peerOf, type Authenticator } from "./authenticate/authenticate.ts";
 import type { Principal } from "./authenticate/principal.ts";
 import type { Peer } from "./authenticate/sessions.ts";
 import type { Authorizer, HiddenNamespaces, Question } from "./authorize/authorize.ts";
 import { requestFacts } from "./authorize/request-facts.ts";
 import type { OpenVault } from "./ceremonies/unseal.ts";
+import { demandsOf, eventOf, stateOf, type Draft, type Grants } from "./event-draft.ts";
 import { passGates, type ApprovalDemand, type ApprovedRun, type Asked, type Gate, type Held } from "./gate.ts";
-import { uncommonUse, type Grant } from "./grant.ts";
+import type { Grant } from "./grant.ts";
 import type { RateLimits, Refusal } from "./limits/rate-limits.ts";
 import { joinChanges, type Change } from "./objects/change.ts";
-import type { Context, Handler, Invocation, ItemResult, Result } from "./operations/handler.ts";
+import type { Context, Handler, ItemResult, Result } from "./operations/handler.ts";
 import { HANDLERS } from "./operations/register.ts";
+import { checkedMessage, parseMessage, payloadDigest, payloadOf, refuseUnknownFields } from "./request-message.ts";
 import { encodeReply } from "./operations/reply.ts";
 
 /** What a request carries besides its message. */
@@ -79,7 +79,6 @@ export interface MonitorOptions {
   readonly closedContext: Context;
 }
 
-const EMPTY = Buffer.alloc(0);
 const NOTHING: ReadonlySet<string> = new Set();
 /** Who has not logged in. */
 const NOBODY = Object.freeze({ id: "", method: "none" });
@@ -90,24 +89,6 @@ const NOBODY = Object.freeze({ id: "", method: "none" });
 const COSTLY_MS = 1;
 const SIBLINGS = 5;
 const NO_DEMANDS: readonly Permission[] = [];
-
-/** What is known of a request so far; becomes its audit event. */
-interface Draft {
-  keyId: string;
-  /** A second key that the request names; empty for none. */
-  otherKeyId: string;
-  namespace: string;
-  version: number;
-  decision: "allow" | "refuse" | "pending";
-  payload: string;
-  /** What was issued: tells afterwards whether something revoked was opened. */
-  grants?: Grants;
-  demands?: { readonly demands?: readonly Permission[] };
-  /** The pending request that this is about, made, or is. */
-  approval?: EventApproval;
-}
-
-type Grants = Pick<Invocation, "grant" | "otherGrant">;
 
 export class Monitor {
   readonly #options: MonitorOptions;
@@ -191,7 +172,7 @@ export class Monitor {
       peer: () => peerOf(evidence),
     };
     try {
-      return await this.#perform(operation, () => parse(operation, body), about, draft, started);
+      return await this.#perform(operation, () => parseMessage(operation, body), about, draft, started);
     } finally {
       limits.leave(counted);
     }
@@ -246,7 +227,7 @@ export class Monitor {
     return wholeOf(
       await this.#perform(
         operation as unknown as Operation,
-        () => checked(operation as unknown as Operation, request),
+        () => checkedMessage(operation as unknown as Operation, request),
         about,
         draft,
         performance.now(),
@@ -524,36 +505,7 @@ export class Monitor {
         throw log?.stopped ?? new HsmError("AUDIT_UNAVAILABLE", "there is no audit log");
       return;
     }
-    const writes = result?.change?.writes ?? [];
-    const moved = result?.change?.moved;
-    const fields: EventFields = {
-      action: operation.name,
-      ...(draft.approval === undefined ? {} : { approval: draft.approval }),
-      authentication: principal.method,
-      decision: draft.decision,
-      ...draft.demands,
-      key: draft.keyId,
-      namespace: draft.namespace,
-      ...(draft.otherKeyId === "" ? {} : { other: draft.otherKeyId }),
-      outcome,
-      payload: draft.payload,
-      principal: principal.id,
-      request: requestId,
-      time: isoNow(),
-      version: draft.version,
-      ...stateOf(draft.grants),
-      ...(moved === undefined ? {} : { moved }),
-      ...(result?.items === undefined ? {} : { items: result.items }),
-      ...(writes.length === 0
-        ? {}
-        : {
-            records: writes.map((write) => ({
-              digest: write.digest,
-              name: `${write.key.namespace}/${write.key.kind}/${write.key.id}/${write.key.version}`,
-            })),
-          }),
-    };
-    await log.append(fields, writes, patient);
+    await log.append(eventOf(operation, draft, outcome, principal, requestId, result), result?.change?.writes ?? [], patient);
   }
 }
 
@@ -603,81 +555,4 @@ function refuseAfterEnd(principal: Principal, performed: Result<DescMessage>): v
   performed.change?.settle(false);
   wipe(...(performed.secrets ?? []));
   throw notAuthenticated();
-}
-
-/** For an event: the permissions that a request needs beyond its operation's, where there are any. */
-function demandsOf(operation: Operation, request: MessageShape<DescMessage>): { demands?: readonly Permission[] } {
-  const demands = operation.demands?.(request) ?? NO_DEMANDS;
-  return demands.length === 0 ? {} : { demands };
-}
-
-/** For an event: the state of what was used, when it was revoked or compromised. */
-function stateOf(grants: Grants | undefined): { state?: string } {
-  const state = uncommonUse(grants?.grant) ?? uncommonUse(grants?.otherGrant);
-  return state === undefined ? {} : { state };
-}
-
-let isoMs = 0;
-let isoText = "";
-
-/** The time as events carry it; one text serves all events of a millisecond. */
-function isoNow(): string {
-  const now = Date.now();
-  if (now !== isoMs) {
-    isoMs = now;
-    isoText = new Date(now).toISOString();
-  }
-  return isoText;
-}
-
-/** SHA-256 of a request body. Not of one with a password in it: its digest would let anybody with the log guess. */
-const payloadDigest = (operation: Operation, body: Uint8Array): string =>
-  operation.sealedPayload === true ? "" : hash("sha256", body, "hex");
-
-/** The request message, understood whole. @throws {HsmError} INVALID_REQUEST */
-function parse(operation: Operation, body: Buffer): MessageShape<DescMessage> {
-  let request: MessageShape<DescMessage>;
-  try {
-    request = fromBinary(operation.method.input, body);
-  } catch {
-    throw new HsmError("INVALID_REQUEST", "the message cannot be read");
-  }
-  return checked(operation, request);
-}
-
-function checked<M extends Message>(operation: Operation, request: M): M {
-  refuseUnknownFieldsDeep(operation.method.input, request);
-  const violations = validatorFor(operation.method.input)(request);
-  const [first] = violations;
-  if (first !== undefined)
-    throw new HsmError(
-      "INVALID_REQUEST",
-      violations
-        .slice(0, 8)
-        .map((violation) => `${violation.field}: ${violation.message}`)
-        .join("; "),
-    );
-  return request;
-}
-
-/** Sign what you understand: a field this server does not know could mean anything. @throws {HsmError} INVALID_REQUEST */
-function refuseUnknownFields(message: Message): void {
-  const [unknown] = message.$unknown ?? [];
-  if (unknown !== undefined) throw new HsmError("INVALID_REQUEST", `unknown field number ${unknown.no}`);
-}
-
-/** The same for a message within it. Items of a list are judged where each is performed. @throws {HsmError} INVALID_REQUEST */
-function refuseUnknownFieldsDeep(desc: DescMessage, message: Message): void {
-  refuseUnknownFields(message);
-  for (const field of desc.fields) {
-    if (field.fieldKind !== "message") continue;
-    const inner = (message as unknown as Readonly<Record<string, Message | undefined>>)[field.localName];
-    if (inner !== undefined) refuseUnknownFieldsDeep(field.message, inner);
-  }
-}
-
-/** What an item's digest covers: its data, whatever its kind calls it. */
-function payloadOf(request: object): Uint8Array {
-  const { data, plaintext, ciphertext } = request as { data?: Uint8Array; plaintext?: Uint8Array; ciphertext?: Uint8Array };
-  return data ?? plaintext ?? ciphertext ?? EMPTY;
 }
