@@ -58,7 +58,14 @@ const VALUES: readonly unknown[] = [
   "0".repeat(64),
   "user:x",
   ...[1, 12, 16, 32, 64].map((size) => Buffer.alloc(size, 1)),
-  ...[1, 2, 8, 16, 60, 300, 3600, 86_400],
+  1,
+  2,
+  8,
+  16,
+  60,
+  300,
+  3600,
+  86_400,
 ];
 
 /** A message that the contract's rules have nothing against. */
