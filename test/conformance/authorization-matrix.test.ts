@@ -9,6 +9,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import fc from "fast-check";
 import { ScalarType, create, type DescMessage, type Message } from "@bufbuild/protobuf";
 import { HsmError } from "@keystead/contract/errors";
 import type { Operation } from "@keystead/contract/operation";
@@ -81,6 +82,12 @@ function validMessage(desc: DescMessage): Message {
       message[field.localName] = field.fieldKind === "list" ? [value] : value;
       if (!wrong()) break;
     }
+    const pattern = validatorFor(desc)(message).find((one) => one.field === field.name && one.message.startsWith("must match "));
+    if (pattern !== undefined)
+      message[field.localName] = fc.sample(fc.stringMatching(new RegExp(pattern.message.slice("must match ".length), "u")), {
+        numRuns: 1,
+        seed: 1,
+      })[0];
   }
   assert.deepEqual(broken(), [], `${desc.typeName} has a message that is valid`);
   return message;
