@@ -32,6 +32,7 @@ import { Authenticator, ceremonyPrincipal } from "./authenticate/authenticate.ts
 import { Identity } from "./authenticate/identity.ts";
 import type { Principal } from "./authenticate/principal.ts";
 import { Authorizer, type PolicyParts } from "./authorize/authorize.ts";
+import type { Standing } from "./authorize/delegations.ts";
 import { configuredStanding, openPolicy } from "./authorize/policy-service.ts";
 import { phaseCeremonies } from "./ceremonies/phase-changes.ts";
 import { configuredSecret, type PassedDescriptors } from "./ceremonies/secret.ts";
@@ -271,10 +272,15 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
     if (vault.cutBytes > 0 || vault.replayedLines > 0)
       log.warn("the audit log was mended after an unclean stop", { cutBytes: vault.cutBytes, replayedLines: vault.replayedLines });
     const listings = new ListingCache<ListReply>();
+    const identity = identityOf(vault);
+    const configured = standingOf(config);
     let policy: PolicyControl;
     try {
       const keyFacts: PolicyParts["keyFacts"] = (namespace, keyId) => vault.objects.facts(namespace, keyId);
-      policy = openPolicy({ documents: vault.documents, authorizer, keyFacts, standing: standingOf(config), now });
+      // Users and service accounts hold what their records say, for as long as they are there.
+      const standing: Standing = (id) =>
+        configured(id) ?? (/^(?:user|service):/.test(id) ? (identity.sessions.principalNow(id) ?? "gone") : undefined);
+      policy = openPolicy({ documents: vault.documents, authorizer, keyFacts, standing, now });
     } catch (error) {
       await vault.log.close();
       vault.objects.close();
@@ -290,7 +296,6 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
         return monitor.perform(operation, request, { ...about, deadline: Infinity, cancelled: () => false });
       },
     });
-    const identity = identityOf(vault);
     authenticator.useSessions(identity.sessions);
     const budgets = new Budgets(vault.documents, now);
     monitor.open({ vault, context: contextOf(vault, identity, listings, approvals, policy, budgets) });

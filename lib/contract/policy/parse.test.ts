@@ -116,6 +116,11 @@ const WRONG: readonly (readonly [why: string, document: object, told: RegExp])[]
     { bindings: [{ ...BINDING, condition: "x".repeat(POLICY_LIMITS.conditionLength + 1) }] },
     /at most 1024/,
   ],
+  [
+    "more conditions than are compiled",
+    { bindings: Array.from({ length: POLICY_LIMITS.conditions + 1 }, (_, index) => ({ ...BINDING, id: `b${index}`, condition: "true" })) },
+    /at most 512 conditions/,
+  ],
   ["rules that are no list", { bindings: {} }, /bindings: must be a list/],
 ];
 for (const [why, document, told] of WRONG)

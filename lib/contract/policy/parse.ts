@@ -79,6 +79,10 @@ class PolicyReader {
       denials: rules("denials", (value, at) => this.#denial(value, at)),
       approvals: rules("approvals", (value, at) => this.#approval(value, at)),
     };
+    const conditions = [...document.bindings, ...document.denials, ...document.approvals].filter(
+      ({ condition }) => condition !== undefined,
+    );
+    if (conditions.length > POLICY_LIMITS.conditions) json.problem("", `has at most ${POLICY_LIMITS.conditions} conditions`);
     json.refuse("policy");
     return document;
   }

@@ -28,8 +28,11 @@ export interface Delegation {
   readonly byCredential: boolean;
 }
 
-/** What somebody holds without showing a credential, such as by the configuration; undefined when nothing is known. */
-export type Standing = (id: string) => Asker | undefined;
+/**
+ * What somebody holds without showing a credential, by the configuration or as a user; undefined when only the policy can
+ * know the id, "gone" for a user who is no more or is disabled.
+ */
+export type Standing = (id: string) => Asker | "gone" | undefined;
 
 /** The delegations that decisions ask. */
 export interface DelegationsInForce {
@@ -50,8 +53,10 @@ interface Held {
   readonly id: string;
   readonly delegation: Delegation;
   readonly condition: Condition | undefined;
-  /** The giver, as far as it is known without a credential. */
-  readonly giver: Asker;
+  /** The giver as far as this delegation itself says; undefined: whatever it is at the time of use. */
+  readonly giver: Asker | undefined;
+  /** The giver of whom nothing is known but what the policy says. */
+  readonly unknown: Asker;
 }
 
 const NONE: readonly Held[] = Object.freeze([]);
@@ -91,9 +96,8 @@ export class Delegations implements DelegationsInForce {
       id,
       delegation: now,
       condition: now.condition === "" ? undefined : compileCondition(now.condition),
-      giver: now.byCredential
-        ? { id: now.from, permissions: new Set([now.permission]), namespaces: new Set([now.namespace]) }
-        : (this.#standing(now.from) ?? { id: now.from, permissions: new Set(), namespaces: "all" }),
+      giver: now.byCredential ? { id: now.from, permissions: new Set([now.permission]), namespaces: new Set([now.namespace]) } : undefined,
+      unknown: { id: now.from, permissions: new Set(), namespaces: "all" },
     };
     this.#places.set(at, [...(this.#places.get(at) ?? NONE), held]);
     this.#byId.set(id, now);
@@ -110,7 +114,7 @@ export class Delegations implements DelegationsInForce {
     admitted: boolean,
     notes: Note[] | undefined,
   ): string | undefined {
-    for (const { id, delegation, condition, giver } of this.to(
+    for (const { id, delegation, condition, giver: named, unknown } of this.to(
       situation.principal,
       situation.namespace,
       situation.keyId,
@@ -120,12 +124,14 @@ export class Delegations implements DelegationsInForce {
         if (delegation.permission !== permission) return "it is for another permission";
         if (delegation.expiresAt !== 0 && situation.time >= delegation.expiresAt) return "it has expired";
         if (condition !== undefined && condition.holds(situation) !== true) return "its condition does not hold";
+        const giver = named ?? this.#standing(unknown.id) ?? unknown;
+        if (giver === "gone") return `${unknown.id} is no more`;
         // The giver shows no second factor here, so nothing that needs one is handed on.
         const giving = { ...situation, principal: giver.id, method: "delegation", secondFactorAt: undefined };
         const verdict = decide(policy, { asker: giver, situation: giving, needs: [permission], listing: false, admitted });
         return verdict.allowed ? "" : `${giver.id} may not do it either`;
       })();
-      notes?.push({ rule: "delegation", name: id, permission, applies: why === "", detail: why === "" ? `by ${giver.id}` : why });
+      notes?.push({ rule: "delegation", name: id, permission, applies: why === "", detail: why === "" ? `by ${unknown.id}` : why });
       if (why === "") return id;
     }
     return undefined;

@@ -340,6 +340,23 @@ test("a grant is never more than its giver holds, and ends with what its giver h
   assert.equal(await signs(bob, "ed"), "PERMISSION_DENIED");
 });
 
+test("a grant lasts as long as its giver is there and has the role by his record", async (t) => {
+  const { set, signs, vault } = await vaultOf(t);
+  const record = person("user:alice", ["KeyUser"]);
+  vault.standing = (id) => (id === record.id ? record : undefined);
+  // Her session ends soon; what her record gives does not end with it.
+  const session = { ...record, validUntil: vault.now + 1000 };
+  assert.equal(await codeAs(vault.monitor, session, createGrant, { keyId: "ed", grantee: "user:bob", operation: "Sign" }), "OK");
+  vault.now += 60_000;
+  assert.equal(await signs(person("user:bob"), "ed"), "OK");
+  vault.standing = () => person("user:alice", ["Auditor"]);
+  assert.equal(await signs(person("user:bob"), "ed"), "PERMISSION_DENIED");
+  await set({ bindings: [BINDING] });
+  assert.equal(await signs(person("user:bob"), "ed"), "OK");
+  vault.standing = () => "gone";
+  assert.equal(await signs(person("user:bob"), "ed"), "PERMISSION_DENIED");
+});
+
 test("what a credential alone carries is handed on no longer than the credential lasts", async (t) => {
   const { signs, vault } = await vaultOf(t);
   const carrier = person("jwt:https://a:carrier", ["KeyUser"], "all", { validUntil: vault.now + 60_000 });

@@ -64,6 +64,7 @@ export function openPolicy(options: PolicyServiceOptions): PolicyControl {
     if (operation === undefined) return { self: false, alone: false };
     const { delegated: _, ...own } = await authorizer.caseOf({ ...caller, ...asked, operation });
     const known = standing(caller.principal.id) ?? { id: caller.principal.id, permissions: new Set(), namespaces: "all" };
+    if (known === "gone") return { self: false, alone: false };
     return { self: decide(policies.compiled, own).allowed, alone: decide(policies.compiled, { ...own, asker: known }).allowed };
   };
 

@@ -23,6 +23,7 @@ import { Identity, type IdentityOptions } from "../authenticate/identity.ts";
 import type { Principal } from "../authenticate/principal.ts";
 import type { LoadedKeySet } from "../authenticate/token.ts";
 import { Authorizer } from "../authorize/authorize.ts";
+import type { Standing } from "../authorize/delegations.ts";
 import { openPolicy } from "../authorize/policy-service.ts";
 import { unseal, type OpenVault } from "../ceremonies/unseal.ts";
 import { takeDueSteps } from "../duties/lifecycle.ts";
@@ -92,6 +93,8 @@ export class ClockedVault {
   readonly authorities: Authority[] = [];
   readonly keySets: LoadedKeySet[] = [];
   identity!: Identity;
+  /** What somebody holds without a credential. */
+  standing: Standing = () => undefined;
   vault!: OpenVault;
   monitor!: Monitor;
 
@@ -162,7 +165,7 @@ export class ClockedVault {
         documents: vault.documents,
         authorizer: this.authorizer,
         keyFacts: (namespace, keyId) => vault.objects.facts(namespace, keyId),
-        standing: () => undefined,
+        standing: (id) => this.standing(id),
         now: () => this.now,
       }),
       budgets: this.budgets,
