@@ -84,13 +84,20 @@ export class Logins {
     } finally {
       wipeUserSecrets(secrets);
     }
-    // Looked at after the work, so that guesses under way together are not all let through by the first look.
-    if (user === undefined || !right || user.disabled || lockouts.isLocked(name)) {
+    // Looked at after the work, so that guesses under way together are not all let through by the first look, and what was
+    // changed meanwhile counts.
+    const current = users.find(name);
+    const same = current !== undefined && current.generation === user?.generation;
+    if (!same || !right || current.disabled || lockouts.isLocked(name)) {
       await lockouts.failed(user === undefined ? undefined : name);
       throw notAuthenticated();
     }
-    if (hasSecondFactor(user)) return this.#challenge(name, user, bindAddress, peer);
-    return this.#begin(name, user.generation, peer, bindAddress, null);
+    if (hasSecondFactor(current)) return this.#challenge(name, current, bindAddress, peer);
+    return this.#begin(name, current.generation, peer, bindAddress, null, (user) => {
+      // One that was added since then has not been shown.
+      if (hasSecondFactor(user)) throw notAuthenticated();
+      return undefined;
+    });
   }
 
   /** @throws {HsmError} UNAUTHENTICATED; QUOTA_EXCEEDED */
@@ -185,16 +192,16 @@ export class Logins {
     peer: Peer,
     bindAddress: boolean,
     mfaAt: number | null,
-    settle?: (user: UserRecord) => UserRecord,
+    settle: (user: UserRecord) => UserRecord | undefined,
   ): Promise<LoggedIn> {
     const { sessions, lockouts, users } = this.#options;
     const subject: Subject = { kind: "user", name };
     const forgiving = lockouts.forgiving(name);
     const about: DocumentName[] = [{ kind: "user", id: name }, ...forgiving.about];
-    const plan = (): DocumentWrite[] => [
-      ...(settle === undefined ? [] : [{ kind: "user" as const, id: name, value: settle(users.get(name)) }]),
-      ...forgiving.plan(),
-    ];
+    const plan = (): DocumentWrite[] => {
+      const value = settle(users.get(name));
+      return [...(value === undefined ? [] : [{ kind: "user" as const, id: name, value }]), ...forgiving.plan()];
+    };
     const { tokens, change } = await sessions.begin({ subject, generation, peer, bindAddress, mfaAt, also: { about, plan } });
     return { subject, tokens, change };
   }

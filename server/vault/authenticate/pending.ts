@@ -75,3 +75,9 @@ export class Pending<T> {
     if (entry !== undefined) this.#dropped(entry.value);
   }
 }
+
+/** Name and secret of `name.secret`; two empty texts for anything else, which name nothing. */
+export function nameAndSecret(text: string): readonly [name: string, secret: string] {
+  const [name, secret, ...more] = text.split(".");
+  return name === undefined || secret === undefined || more.length > 0 ? ["", ""] : [name, secret];
+}

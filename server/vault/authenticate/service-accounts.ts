@@ -12,7 +12,7 @@ import type { Change } from "../objects/change.ts";
 import type { Document, Documents } from "../objects/documents.ts";
 import type { LoggedIn } from "./logins.ts";
 import { notAuthenticated } from "./not-authenticated.ts";
-import { unguessable } from "./pending.ts";
+import { nameAndSecret, unguessable } from "./pending.ts";
 import type { Principal } from "./principal.ts";
 import type { Peer, Sessions } from "./sessions.ts";
 import type { SecretIdRecord, ServiceAccountRecord, Subject } from "./subjects.ts";
@@ -127,7 +127,7 @@ export class ServiceAccounts {
 
   /** @throws {HsmError} UNAUTHENTICATED; QUOTA_EXCEEDED, to whoever has a good secret id */
   async login(name: string, secretId: string, bindAddress: boolean, peer: Peer): Promise<LoggedIn> {
-    const [accessor = "", secret = ""] = secretId.split(".");
+    const [accessor, secret] = nameAndSecret(secretId);
     const known = this.#find(name);
     const shown = digestOf(secret);
     if (known === undefined || known.disabled || !this.#isGood(known, accessor, shown, peer)) throw notAuthenticated();

@@ -16,7 +16,7 @@ import type { DocumentName, Documents, DocumentWrite } from "../objects/document
 import { findRole, permissionsOf } from "../authorize/roles.ts";
 import { signAccessToken, verifyAccessToken } from "./access-token.ts";
 import { notAuthenticated } from "./not-authenticated.ts";
-import { unguessable } from "./pending.ts";
+import { nameAndSecret, unguessable } from "./pending.ts";
 import type { Principal } from "./principal.ts";
 import { methodOf, principalId, subjectOf, type ServiceAccountRecord, type Subject, type UserRecord } from "./subjects.ts";
 import type { TokenKeys } from "./token-keys.ts";
@@ -175,7 +175,7 @@ export class Sessions {
     refreshToken: string,
     peer: Peer,
   ): Promise<{ readonly tokens: Tokens; readonly change: Change; readonly subject: Subject }> {
-    const [id = "", given = ""] = refreshToken.split(".");
+    const [id, given] = nameAndSecret(refreshToken);
     const before = this.#documents.get<SessionRecord>("session", id)?.value;
     if (before === undefined || !this.#lives(id) || !this.#fromHere(before, peer)) throw notAuthenticated();
     const digest = digestOf(given);
