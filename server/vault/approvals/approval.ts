@@ -31,6 +31,8 @@ export interface StoredRequester {
   readonly roles: readonly string[];
   readonly namespaces: readonly string[] | "all";
   readonly defaultNamespace: string;
+  /** When the second factor of the login was given, if one was. */
+  readonly mfaAt?: number;
 }
 
 /** The document. Its material is the exact message while the request waits, and the result afterwards, if one is kept. */

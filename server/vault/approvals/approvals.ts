@@ -275,7 +275,7 @@ export class Approvals {
       .slice(-SWEPT_AT_ONCE);
   }
 
-  #stored({ id, method, roles, namespaces, defaultNamespace }: Principal): StoredRequester {
+  #stored({ id, method, roles, namespaces, defaultNamespace, mfaAt }: Principal): StoredRequester {
     return {
       id,
       person: this.#options.persons.of({ id }),
@@ -283,6 +283,7 @@ export class Approvals {
       roles: [...roles],
       namespaces: namespaces === "all" ? "all" : [...namespaces],
       defaultNamespace,
+      ...(mfaAt === undefined ? {} : { mfaAt }),
     };
   }
 

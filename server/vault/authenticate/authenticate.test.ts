@@ -493,6 +493,24 @@ test("who is recalled is who could come in now, with what he had and still has, 
   assert.deepEqual(recalled([set({ allowedRoles: ["KeyUser"], namespaces: ["b", "c"] })]), [was.id, ["KeyUser"], ["b"]]);
   assert.deepEqual(recalled([set({ allowedRoles: ["Administrator"], namespaces: [] })]), [was.id, [], []]);
   assert.equal(recalled([set({ issuer: "https://idp.example:alice" })]), undefined);
+  assert.deepEqual(recalled([set({ allowedRoles: [], roles: ["Auditor"], namespaces: ["a"] })]), [was.id, ["Auditor"], ["a"]]);
+  const provider = {
+    ...set({ issuer: "https://op.example", allowedRoles: [] }),
+    oidc: {
+      issuer: "https://op.example",
+      clientId: "c",
+      leewaySeconds: 60,
+      boundClaims: [],
+      mappings: [{ claim: "groups", prefix: "g", roles: ["KeyUser"], namespaces: ["a"] }],
+    },
+  };
+  assert.deepEqual(recalled([provider], { id: "oidc:https://op.example:alice" as never }), [
+    "oidc:https://op.example:alice",
+    ["KeyUser"],
+    ["a"],
+  ]);
+  assert.equal(recalled([provider], { id: "jwt:https://op.example:alice" as never }), undefined);
+  assert.equal(authenticator({ keySets: [set({})] }).recall({ ...was, mfaAt: 5 })?.mfaAt, 5);
   assert.equal(recalled([]), undefined);
   assert.equal(recalled([set({})], { method: "certificate" as never }), undefined);
 

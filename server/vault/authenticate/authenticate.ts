@@ -42,6 +42,8 @@ export interface RememberedPrincipal {
   readonly method: string;
   readonly roles: readonly string[];
   readonly namespaces: readonly string[] | "all";
+  /** When the second factor of that login was given, in milliseconds since the epoch; it grows old while a request waits. */
+  readonly mfaAt?: number;
 }
 
 const CACHE_ENTRIES = 4096;
@@ -135,7 +137,7 @@ export class Authenticator {
    *
    * @returns undefined when nobody can be this principal any more
    */
-  recall({ id, method, roles, namespaces }: RememberedPrincipal): Principal | undefined {
+  recall({ id, method, roles, namespaces, mfaAt }: RememberedPrincipal): Principal | undefined {
     if (method === "development listener") return this.#development?.id === id ? this.#development : undefined;
     const sources =
       method === "certificate"
@@ -150,7 +152,8 @@ export class Authenticator {
     const reach = new Set(sources.flatMap((source) => source.namespaces));
     const kept = roles.flatMap((role) => findRole(role) ?? []).filter((role) => given.has(role));
     const within = namespaces === "all" ? [...reach] : namespaces.filter((name) => reach.has("*") || reach.has(name));
-    return principal(id, method as Principal["method"], kept, within, FOREVER);
+    const recalled = principal(id, method as Principal["method"], kept, within, FOREVER);
+    return mfaAt === undefined ? recalled : Object.freeze({ ...recalled, mfaAt });
   }
 
   /** A user or service account as it is now. */
@@ -163,12 +166,14 @@ export class Authenticator {
     return this.#options.certificates.filter((binding) => `cert:${binding.principal}` === id);
   }
 
-  /** The key sets whose tokens can be of this principal; in an id the subject has no colon of its own. */
+  /** What the key sets and providers whose tokens can be of this principal give; in an id the subject has no colon of its own. */
   #keySetsOf(id: string): readonly Source[] {
-    return this.#keySets
-      .map(({ config }) => config)
-      .filter(({ issuer }) => id.slice(0, id.lastIndexOf(":")) === `jwt:${issuer}`)
-      .map(({ allowedRoles, namespaces }) => ({ roles: allowedRoles, namespaces }));
+    const issuer = id.slice(0, id.lastIndexOf(":"));
+    return this.#keySets.flatMap(({ config, oidc }): readonly Source[] => {
+      if (oidc !== undefined) return issuer === `oidc:${oidc.issuer}` ? oidc.mappings : [];
+      if (issuer !== `jwt:${config.issuer}`) return [];
+      return [{ roles: [...config.allowedRoles, ...(config.roles ?? [])], namespaces: config.namespaces }];
+    });
   }
 
   /** Remembered credentials that are still valid, by default namespace, for metrics. */
