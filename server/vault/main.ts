@@ -383,6 +383,7 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
     const parts = monitor.parts;
     monitor.close();
     authenticator.useSessions(undefined);
+    parts?.context.identity.close();
     authorizer.use(undefined);
     closing = closing.then(async () => {
       await Promise.all([onDuty, onRecord, rekey, performing]);

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { createHmac, createPublicKey, generateKeyPairSync, hash, sign as signBytes, verify } from "node:crypto";
 import { after, before, test } from "node:test";
 import { inspect } from "node:util";
+import { create } from "@bufbuild/protobuf";
 import { decodeJwt, decodeProtectedHeader } from "jose";
 import { Algorithm } from "@keystead/contract/generated/hsm/hsm_pb";
 import type { SessionTokens } from "@keystead/contract/generated/hsm/identity_pb";
@@ -24,6 +25,7 @@ import { revokeSession } from "@keystead/contract/operations/revoke-session";
 import { setPassword } from "@keystead/contract/operations/set-password";
 import { sign } from "@keystead/contract/operations/sign";
 import { whoAmI } from "@keystead/contract/operations/who-am-i";
+import { RateLimits, UNLIMITED } from "../limits/rate-limits.ts";
 import { ClockedVault } from "../testing/clocked-vault.ts";
 import { parseAuthorities } from "./certificate.ts";
 import { Mutations, spellsTheSame } from "./testing/mutations.ts";
@@ -445,4 +447,42 @@ test("a service account that is removed has no session, and sets no password", a
   await vault.ask(deleteServiceAccount, { name: "gone" });
   await refused(vault.over(whoAmI, {}, { token }));
   await refused(vault.ask(deleteServiceAccount, { name: "gone" }), "OBJECT_NOT_FOUND");
+});
+
+test("logins are counted by address before anything costly is done for them, whatever credential comes along", async () => {
+  const limited = new ClockedVault();
+  let ms = 0;
+  limited.limits = new RateLimits({ ...UNLIMITED, address: { perSecond: 1, burst: 2 } }, () => ms);
+  await limited.reopen();
+  const guess = (address: string, token = "") => limited.over(loginService, { roleId: "nobody", secretId: "x.y" }, { address, token });
+  await refused(guess("192.0.2.1"));
+  await refused(guess("192.0.2.1", "any token"));
+  await refused(guess("192.0.2.1"), "RATE_LIMITED");
+  await refused(guess("192.0.2.1", "another"), "RATE_LIMITED");
+  await refused(guess("192.0.2.2"));
+  ms += 1000;
+  await refused(guess("192.0.2.1"));
+  await refused(guess("192.0.2.1"), "RATE_LIMITED");
+  await limited.vault.log.close();
+});
+
+test("whoever must change a password first may do nothing else, whatever the policy gives them", async () => {
+  await vault.ask(createUser, { name: "fresh", password: Buffer.from("first password"), roles: ["Administrator"], namespaces: ["*"] });
+  const { tokens } = await vault.over(login, { name: "fresh", password: Buffer.from("first password") });
+  const token = tokens?.accessToken ?? "";
+  const principal = await vault.identity.sessions.principalOf(token, { address: "192.0.2.1", thumbprint: "" });
+  assert.deepEqual([principal?.onlySelf, principal?.roles, principal?.person], [true, [], "fresh"]);
+  // As a binding of the policy would give it to them.
+  const bound = { ...principal!, permissions: new Set(["identity:manage", "identity:read", "identity:self", "key:read"] as const) };
+  const ask = (operation: typeof listSessions | typeof listServiceAccounts, request: object) =>
+    vault.monitor.perform(operation as typeof listSessions, create(operation.method.input, request) as never, {
+      principal: bound,
+      requestId: "bound",
+      address: "192.0.2.1",
+      deadline: Infinity,
+      cancelled: () => false,
+    });
+  await refused(ask(listServiceAccounts, {}), "PERMISSION_DENIED");
+  await refused(ask(listSessions, { principal: "*" }), "PERMISSION_DENIED");
+  await ask(listSessions, {});
 });
