@@ -122,6 +122,11 @@ test("recursion ends, in Lua and through the library", () => {
   stopped(`local function f() return ("a"):gsub("a", f) end function evaluate() return f() end`, "error", /overflow/);
 });
 
+test("errors that are caught leave nothing on the stack", () => {
+  const source = `function evaluate() for i = 1, 3000 do pcall(error, "x") end return "allow" end`;
+  assert.equal(prepared(source, { ...LIMITS, fuel: 100_000_000 }).decide(CONTEXT).decision, "allow");
+});
+
 test("an error of the script is told in Lua's words", () => {
   stopped(`function evaluate() error("not like this") end`, "error", /policy:1: not like this/);
   stopped("function evaluate(context) return context.missing.more end", "error", /index a nil value/);

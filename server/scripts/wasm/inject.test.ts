@@ -157,6 +157,33 @@ test("a loop is checked whatever stands between its head and its first instructi
   }
 });
 
+test("a tree of calls, too deep for no stack and too wide for any time, runs out of fuel", () => {
+  const { exports } = metered(
+    assemble(`(module (func $f (export "run") (param i32)
+      (if (local.get 0) (then (call $f (i32.sub (local.get 0) (i32.const 1))) (call $f (i32.sub (local.get 0) (i32.const 1)))))))`),
+  );
+  (exports[FUEL] as unknown as WebAssembly.Global).value = 100_000n;
+  assert.throws(() => exports["run"]?.(60), WebAssembly.RuntimeError);
+});
+
+test("copying, filling and growing are charged by how much", () => {
+  const cost = (body: string, value: number): bigint => {
+    const { exports, used } = metered(
+      assemble(`(module (memory 4 16) (data $d "0123456789abcdef") (func (export "run") (param i32) ${body}))`),
+    );
+    exports["run"]?.(value);
+    return used();
+  };
+  for (const [body, one] of [
+    ["(memory.fill (i32.const 0) (i32.const 1) (local.get 0))", 8],
+    ["(memory.copy (i32.const 0) (i32.const 4) (local.get 0))", 8],
+    ["(memory.init $d (i32.const 0) (i32.const 0) (local.get 0))", 8],
+  ] as const)
+    assert.equal(cost(body, one * 2) - cost(body, one), 1n, body);
+  const grow = "(drop (memory.grow (local.get 0)))";
+  assert.equal(cost(grow, 3) - cost(grow, 2), 1024n);
+});
+
 test("a NaN is always the same NaN", () => {
   const bytes = assemble(`(module
     (func (export "f64") (param f64 f64) (result i64) (i64.reinterpret_f64 (f64.div (local.get 0) (local.get 1))))
