@@ -291,7 +291,7 @@ export class Monitor {
           request,
           ...grants,
           run: { principal: principal.id, batch: false },
-          hidden: () => this.#hidden(operation, about),
+          hidden: () => this.#hidden(operation, request, about),
           visible: () => this.#options.authorizer.visibleKeys(question),
           peer: about.peer ?? nobody,
           ...(item === undefined ? {} : { item }),
@@ -454,8 +454,8 @@ export class Monitor {
   }
 
   /** What an answer about everything within reach leaves out. */
-  #hidden(operation: Operation, { principal, address }: Circumstances): HiddenNamespaces {
-    const hidden = this.#options.authorizer.hiddenFrom(principal, address, operation);
+  #hidden(operation: Operation, request: MessageShape<DescMessage>, { principal, address }: Circumstances): HiddenNamespaces {
+    const hidden = this.#options.authorizer.hiddenFrom(principal, address, operation, operation.demands?.(request));
     const concealed = this.#options.concealed?.(principal, address);
     return concealed === undefined ? hidden : { has: (namespace) => hidden.has(namespace) || concealed(namespace) };
   }

@@ -109,7 +109,7 @@ export class Authorizer {
    * Namespaces that are kept out of an answer about everything within reach: those that the caller could not ask for
    * this by name.
    */
-  hiddenFrom(principal: Principal, address: string, operation: Operation): HiddenNamespaces {
+  hiddenFrom(principal: Principal, address: string, operation: Operation, demands: readonly Permission[] = NO_DEMANDS): HiddenNamespaces {
     if (principal.method === "ceremony") return NOTHING_HIDDEN;
     const policy = this.#parts.policy();
     const known = new Map<string, boolean>();
@@ -117,7 +117,8 @@ export class Authorizer {
       has: (namespace) => {
         let hidden = known.get(namespace);
         if (hidden === undefined) {
-          const asked = this.#case({ principal, operation, namespace, keyId: "", address }, NO_FACTS);
+          // Also of what is about no namespace: whoever may see one namespace's part of an answer may not see the server's.
+          const asked = { ...this.#case({ principal, operation, namespace, keyId: "", address, demands }, NO_FACTS), listing: false };
           hidden = (namespace === "" && principal.namespaces !== "all") || !decide(policy, asked).allowed;
           known.set(namespace, hidden);
         }

@@ -20,6 +20,10 @@ import { setPolicy } from "@keystead/contract/operations/set-policy";
 import { sign } from "@keystead/contract/operations/sign";
 import { testPolicy } from "@keystead/contract/operations/test-policy";
 import { updateKey } from "@keystead/contract/operations/update-key";
+import type { Operation } from "@keystead/contract/operation";
+import { getAuditLog } from "@keystead/contract/operations/get-audit-log";
+import { replayPolicy } from "@keystead/contract/operations/replay-policy";
+import type { Permission } from "@keystead/contract/permissions";
 import type { Principal } from "../authenticate/principal.ts";
 import { askAs, codeAs, person } from "../testing/asking.ts";
 import { ClockedVault } from "../testing/clocked-vault.ts";
@@ -191,6 +195,22 @@ test("who may see some keys sees those in a list, and namespaces only where a ro
     (await askAs(vault.monitor, alice, listNamespaces, {})).namespaces.map(({ namespace }) => namespace),
     ["retail"],
   );
+});
+
+test("who may read one namespace's log reads neither another's nor the server's, and a denial of the log hides from a replay", async (t) => {
+  const { set, vault } = await vaultOf(t);
+  await set({ bindings: [{ id: "log", members: ["user:alice"], roles: ["Auditor"], namespaces: ["retail"] }] });
+  const hidden = (who: Principal, row: Operation, demands: readonly Permission[] = []): string[] => {
+    const kept = vault.authorizer.hiddenFrom(who, "10.0.0.1", row, demands);
+    return ["", "default", "retail"].filter((namespace) => kept.has(namespace));
+  };
+  const log = getAuditLog as unknown as Operation;
+  assert.deepEqual(hidden(alice, log), ["", "default"]);
+  assert.deepEqual(hidden(person("user:auditor", ["Auditor"]), log), []);
+  assert.deepEqual(hidden(person("user:auditor", ["Auditor"], ["retail"]), log), ["", "default"]);
+  await set({ denials: [{ id: "d", members: ["user:auditor"], permissions: ["audit:view"], namespaces: ["retail"] }] });
+  assert.deepEqual(hidden(person("user:auditor", ["Auditor"]), log), ["retail"]);
+  assert.deepEqual(hidden(person("user:auditor", ["Auditor"]), replayPolicy as unknown as Operation, ["audit:view"]), ["retail"]);
 });
 
 test("the root namespace spelled another way is no namespace, and reaches nothing", async (t) => {
