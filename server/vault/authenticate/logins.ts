@@ -93,9 +93,9 @@ export class Logins {
       throw notAuthenticated();
     }
     if (hasSecondFactor(current)) return this.#challenge(name, current, bindAddress, peer);
-    return this.#begin(name, current.generation, peer, bindAddress, null, (user) => {
+    return this.#begin(name, current.generation, peer, bindAddress, null, (now) => {
       // One that was added since then has not been shown.
-      if (hasSecondFactor(user)) throw notAuthenticated();
+      if (hasSecondFactor(now)) throw notAuthenticated();
       return undefined;
     });
   }
