@@ -9,6 +9,7 @@ import { createLocalJWKSet, decodeJwt, jwtVerify } from "jose";
 import { Algorithm } from "@keystead/contract/generated/hsm/hsm_pb";
 import { operationByName } from "@keystead/contract/operations/register";
 import { totpCode, totpStep } from "@keystead/crypto/totp";
+import { SoftwareAuthenticator } from "@keystead/crypto/webauthn/testing/software-authenticator";
 import { ROOT, serve, type RunningServer } from "./running-server.ts";
 import { ask, hangUp, http, SURFACES, type Door, type Reply } from "./surfaces.ts";
 
@@ -128,6 +129,28 @@ test("once a revocation is answered, nothing more succeeds on an HTTP/2 connecti
 });
 
 const readCa = (): string => open.ca as string;
+
+test("a security key is registered and shown on a real server, within the walls of its vault", async () => {
+  const first = Buffer.from("the first password");
+  const own = Buffer.from(PASSWORD);
+  await given("CreateUser", { name: "wanda", password: first, roles: ["KeyUser"], namespaces: ["default"] });
+  const { tokens: restricted } = await given("Login", { name: "wanda", password: first }, open);
+  await given("SetPassword", { password: own, currentPassword: first }, { ...open, token: restricted.access_token });
+  const { tokens } = await given("Login", { name: "wanda", password: own }, open);
+  const door = { ...open, token: tokens.access_token as string };
+  const key = new SoftwareAuthenticator("localhost", "https://localhost");
+  const begun = await given("BeginWebAuthnRegistration", { label: "key", currentPassword: own }, door);
+  const registration = key.register(Buffer.from(begun["challenge"] as string, "base64"));
+  await given("FinishWebAuthnRegistration", { registrationId: begun["registration_id"], ...registration }, door);
+  for (const surface of SURFACES) {
+    const { challenge } = await given("Login", { name: "wanda", password: own }, open);
+    const webauthn = key.assert(Buffer.from(challenge.webauthn_challenge as string, "base64"));
+    const request = { challengeId: challenge.challenge_id as string, webauthn };
+    const done = await ask(surface, open, row("CompleteLogin"), request as never);
+    assert.ok(done.ok, `${surface}: ${done.code} ${done.detail}`);
+    assert.equal((await ask(surface, open, row("CompleteLogin"), request as never)).code, "UNAUTHENTICATED", surface);
+  }
+});
 
 // ---- the command line ----
 
