@@ -31,7 +31,8 @@ export async function examine(authorizer: Authorizer, policy: CompiledPolicy, su
   const asked = await authorizer.caseOf({
     principal,
     operation,
-    namespace: supposed.namespace,
+    // What concerns the whole server is asked for in no namespace.
+    namespace: operation.scope === "server" ? "" : supposed.namespace,
     keyId: supposed.keyId,
     address: supposed.address,
     demands,

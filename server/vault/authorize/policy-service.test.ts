@@ -408,6 +408,14 @@ test("questions are answered as requests would be, with the rules that were look
       ["binding", "b/KeyUser", true],
     ],
   );
+  // What concerns the server is judged where it is asked for: in no namespace.
+  const server = { principal: "user:root", operation: "Seal", namespace: "default", roles: ["admin"], reach: ["default"] };
+  assert.equal((await askAs(vault.monitor, admin, explainDecision, { question: server })).answer?.decision, "allow");
+  const policy = { ...server, operation: "SetPolicy" };
+  assert.deepEqual(
+    ((found) => [found?.decision, found?.rule])((await askAs(vault.monitor, admin, explainDecision, { question: policy })).answer),
+    ["deny", "reach"],
+  );
   for (const wrong of [{ operation: "Melt" }, { roles: ["Root"] }, { demands: ["key:melt"] }, { algorithm: "RSA-1" }])
     assert.equal(await codeAs(vault.monitor, admin, explainDecision, { question: { ...question, ...wrong } }), "INVALID_REQUEST");
   const { roles } = await askAs(vault.monitor, admin, listRoles, {});
