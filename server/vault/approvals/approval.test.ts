@@ -209,7 +209,7 @@ test("whatever people do, in whatever order, a request is where the model says, 
   assert.deepEqual([...ends].sort(), ["approved", "cancelled", "denied", "done", "executing", "expired", "failed", "pending"]);
 });
 
-test("PEERS: a quorum of zero or of nonsense is met by nobody, however many agree", () => {
+test("seen elsewhere, not here: a quorum of zero or of nonsense is met by nobody, however many agree", () => {
   const approval: Approval = { ...pending(1, 0), verdicts: PERSONS.map((person) => verdict(person, "approve")) };
   const met = (quorum: number): boolean => meets(approval, { quorum, roles: ["Approver"] }, "approve", () => true);
   assert.deepEqual([1, PERSONS.length, PERSONS.length + 1].map(met), [true, true, false]);

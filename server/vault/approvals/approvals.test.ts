@@ -228,7 +228,7 @@ test("the exact message is kept while it waits and gone once nothing comes of it
   assert.equal((await vault.vault.documents.material("approval", id)).length, 0);
 });
 
-test("PEERS: a quorum of zero or none, and a rule without roles, are refused at the start and never met", async () => {
+test("seen elsewhere, not here: a quorum of zero or none, and a rule without roles, are refused at the start and never met", async () => {
   for (const wrong of [
     { quorum: 0 },
     { quorum: -1 },
@@ -250,7 +250,7 @@ test("PEERS: a quorum of zero or none, and a rule without roles, are refused at 
   assert.equal((await refusal(vault.askAs(ALICE, deleteKey, { keyId: "k" }))).code, "PERMISSION_DENIED");
 });
 
-test("PEERS: a role of the same name in another tenant does not count", async () => {
+test("seen elsewhere, not here: a role of the same name in another tenant does not count", async () => {
   const vault = await vaultWith([{ ...RULE, quorum: 1 }]);
   const stranger = person("bob", ["KeyAdmin"], ["tenant"]);
   const id = await held(vault, deleteKey, { keyId: "k" });
@@ -271,7 +271,7 @@ function govern(vault: ClockedVault, document: object): void {
   });
 }
 
-test("PEERS: a group of the same name in another tenant does not count, and no group hides in another", async () => {
+test("seen elsewhere, not here: a group of the same name in another tenant does not count, and no group hides in another", async () => {
   const vault = await vaultWith([]);
   await vault.ask(generateKey, { namespace: "tenant", keyId: "t", algorithm: Algorithm.Ed25519 });
   const nobody = { ...BOB, principal: person("bob", []) };
@@ -313,7 +313,7 @@ test("an approval rule of the policy holds a request back, and what it asks for 
   assert.deepEqual([after.state, after.detail], ["failed", "the policy asks for more by now: ends"]);
 });
 
-test("PEERS: the requester approves nothing by asking again", async () => {
+test("seen elsewhere, not here: the requester approves nothing by asking again", async () => {
   const vault = await vaultWith([{ ...RULE, quorum: 1 }]);
   const id = await held(vault, deleteKey, { keyId: "k" });
   for (let times = 0; times < 5; times += 1) assert.equal(await held(vault, deleteKey, { keyId: "k" }), id);
@@ -321,7 +321,7 @@ test("PEERS: the requester approves nothing by asking again", async () => {
   assert.equal(vault.vault.documents.count("approval"), 1);
 });
 
-test("PEERS: the requester never counts, whatever roles and keys he has", async () => {
+test("seen elsewhere, not here: the requester never counts, whatever roles and keys he has", async () => {
   const vault = await vaultWith([{ ...RULE, quorum: 1 }]);
   vault.people.set(BOB.principal.id, BOB.principal);
   const id = await held(vault, deleteKey, { keyId: "k" }, BOB.principal);
@@ -329,7 +329,7 @@ test("PEERS: the requester never counts, whatever roles and keys he has", async 
   assert.deepEqual([code, detail], ["PERMISSION_DENIED", "the requester's own word does not count"]);
 });
 
-test("PEERS: the same person through two logins counts once, and not at all for a request of her own", async () => {
+test("seen elsewhere, not here: the same person through two logins counts once, and not at all for a request of her own", async () => {
   const other = approver({ ...person("bob", ["KeyAdmin"]), id: "jwt:office:bob", method: "token" });
   const vault = await vaultWith([RULE], {
     approverKeys: [...EVERYBODY, other].map(({ principal, publicKey }) => ({ principal: principal.id, publicKey })),
@@ -343,7 +343,7 @@ test("PEERS: the same person through two logins counts once, and not at all for 
   assert.match((await refusal(say(vault, other, own))).detail, /the requester's own word/);
 });
 
-test("PEERS: a local user is the person whom the user's record names, and so is whoever the configuration maps to that name", async () => {
+test("seen elsewhere, not here: a local user is the person whom the user's record names, and so is whoever the configuration maps to that name", async () => {
   const local: Principal = { ...person("bob", ["KeyAdmin"]), id: "user:bobby", method: "local user" };
   const byUser = approver(local);
   const vault = await vaultWith([RULE], {
@@ -364,7 +364,7 @@ test("PEERS: a local user is the person whom the user's record names, and so is 
   assert.match((await refusal(say(vault, BOB, own))).detail, /the requester's own word/);
 });
 
-test("PEERS: scripts and other gates cannot lift what a rule demands, and what they demand comes on top", async () => {
+test("seen elsewhere, not here: scripts and other gates cannot lift what a rule demands, and what they demand comes on top", async () => {
   const vault = await vaultWith([{ ...RULE, quorum: 1 }]);
   vault.gates.push((asked) => {
     (asked.raised as unknown as unknown[]).length = 0;
@@ -377,7 +377,7 @@ test("PEERS: scripts and other gates cannot lift what a rule demands, and what t
   assert.equal((await finished(vault, id)).state, "done");
 });
 
-test("PEERS: an item of a batch does not pass beside its rule", async () => {
+test("seen elsewhere, not here: an item of a batch does not pass beside its rule", async () => {
   const vault = await vaultWith([{ ...RULE, operations: ["Sign"], keyTags: ["critical"] }]);
   await vault.ask(generateKey, { keyId: "plain", algorithm: Algorithm.Ed25519 });
   const item = (keyId: string) => ({
@@ -389,7 +389,7 @@ test("PEERS: an item of a batch does not pass beside its rule", async () => {
   assert.equal(vault.vault.documents.count("approval"), 0);
 });
 
-test("PEERS: the server's own duties wait like everybody: a key with a date is not activated past its rule", async () => {
+test("seen elsewhere, not here: the server's own duties wait like everybody: a key with a date is not activated past its rule", async () => {
   const vault = await vaultWith([{ ...RULE, operations: ["ActivateKey"], quorum: 1 }]);
   await vault.ask(generateKey, {
     keyId: "later",
