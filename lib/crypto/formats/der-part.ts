@@ -112,8 +112,9 @@ export function booleanValue(part: DerPart | undefined): boolean {
  */
 export function timeValue(part: DerPart | undefined): number {
   const text = part?.contents.toString("latin1") ?? "";
-  const digits = part?.tag === 0x17 && /^\d{12}Z$/.test(text) ? `${Number(text.slice(0, 2)) < 50 ? "20" : "19"}${text}` : text;
-  if ((part?.tag !== 0x17 && part?.tag !== 0x18) || !/^\d{14}Z$/.test(digits)) throw new MalformedDer("not a time");
+  const form = part?.tag === 0x17 ? /^\d{12}Z$/ : part?.tag === 0x18 ? /^\d{14}Z$/ : undefined;
+  if (form === undefined || !form.test(text)) throw new MalformedDer("not a time");
+  const digits = part?.tag === 0x17 ? `${Number(text.slice(0, 2)) < 50 ? "20" : "19"}${text}` : text;
   const [, year, month, day, hour, minute, second] = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/.exec(digits) as RegExpExecArray;
   const iso = `${year}-${month}-${day}T${hour}:${minute}:${second}.000Z`;
   const at = Date.parse(iso);

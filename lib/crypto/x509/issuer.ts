@@ -8,8 +8,8 @@
  */
 import { X509Certificate } from "node:crypto";
 import { HsmError } from "@keystead/contract/errors";
-import { DER_OCTET_STRING, readElement } from "../formats/der.ts";
-import { derObjectIdentifier } from "../formats/der-writer.ts";
+import { MalformedDer, contentsOf, derPart } from "../formats/der-part.ts";
+import { EXTENSION, certificateFacts, type CertificateFacts } from "./certificate-facts.ts";
 
 export interface Issuer {
   /** Its Name in DER. */
@@ -18,16 +18,7 @@ export interface Issuer {
   readonly keyIdentifier: Buffer | undefined;
 }
 
-interface Part {
-  readonly tag: number;
-  /** Where its header begins. */
-  readonly from: number;
-  readonly start: number;
-  readonly end: number;
-}
-
 const refused = (detail: string): HsmError => new HsmError("INVALID_REQUEST", `issuer_certificate: ${detail}`);
-const SUBJECT_KEY_IDENTIFIER = derObjectIdentifier("2.5.29.14");
 
 /**
  * The issuer that `pem`, a certificate of an authority with the public key `spki`, describes.
@@ -44,45 +35,16 @@ export function issuerOf(pem: string, spki: Buffer): Issuer {
     throw refused("it cannot be parsed");
   }
   if (!certificate.ca) throw refused("it is not an authority's");
-  const der = certificate.raw;
-  const [toBeSigned] = partsOf(der, partOf(der, 0));
-  if (toBeSigned === undefined) throw refused("it cannot be parsed");
-  const parts = partsOf(der, toBeSigned);
-  // Version 1 leaves the version out; serial, algorithm, issuer and validity stand before the subject.
-  const [subject, key] = parts.slice(parts[0]?.tag === 0xa0 ? 5 : 4);
-  if (subject === undefined || key === undefined) throw refused("it cannot be parsed");
-  if (!spki.equals(der.subarray(key.from, key.end))) throw refused("it is of another key");
-  return { name: Buffer.from(der.subarray(subject.from, subject.end)), keyIdentifier: identifierIn(der, parts.at(-1)) };
-}
-
-/** The identifier in a TBSCertificate's last part, when that is its extensions. */
-function identifierIn(der: Buffer, last: Part | undefined): Buffer | undefined {
-  if (last?.tag !== 0xa3) return undefined;
-  const [list] = partsOf(der, last);
-  for (const extension of list === undefined ? [] : partsOf(der, list)) {
-    const [oid, ...rest] = partsOf(der, extension);
-    const value = rest.at(-1);
-    if (oid === undefined || value?.tag !== DER_OCTET_STRING) continue;
-    if (!SUBJECT_KEY_IDENTIFIER.equals(der.subarray(oid.from, oid.end))) continue;
-    const [inner] = partsOf(der, value);
-    if (inner?.tag === DER_OCTET_STRING) return Buffer.from(der.subarray(inner.start, inner.end));
+  try {
+    const facts = certificateFacts(certificate.raw);
+    if (!spki.equals(facts.spki)) throw refused("it is of another key");
+    return { name: Buffer.from(facts.subject), keyIdentifier: identifierIn(facts) };
+  } catch (error) {
+    throw error instanceof MalformedDer ? refused("it cannot be parsed") : error;
   }
-  return undefined;
 }
 
-function partOf(der: Buffer, from: number, limit = der.byteLength): Part {
-  const element = readElement(der, from, limit);
-  if (element === undefined) throw refused("it cannot be parsed");
-  return { from, ...element };
-}
-
-/** The elements inside a constructed one. */
-function partsOf(der: Buffer, { start, end }: Part): Part[] {
-  const parts: Part[] = [];
-  for (let at = start; at < end;) {
-    const part = partOf(der, at, end);
-    parts.push(part);
-    at = part.end;
-  }
-  return parts;
+function identifierIn({ extensions }: CertificateFacts): Buffer | undefined {
+  const extension = extensions.get(EXTENSION.subjectKeyIdentifier);
+  return extension === undefined ? undefined : Buffer.from(contentsOf(derPart(extension.value), 0x04));
 }
