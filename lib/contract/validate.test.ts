@@ -1,8 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { create, type DescMessage, type Message } from "@bufbuild/protobuf";
+import { create, setExtension, type DescField, type DescMessage, type Message } from "@bufbuild/protobuf";
+import { FieldOptionsSchema } from "@bufbuild/protobuf/wkt";
 import { createValidator } from "@bufbuild/protovalidate";
 import fc from "fast-check";
+import {
+  BytesRulesSchema,
+  FieldRulesSchema,
+  StringRulesSchema,
+  field as fieldOption,
+  type FieldRules,
+} from "./generated/buf/validate/validate_pb.ts";
 import {
   BatchRequestSchema,
   GenerateDataKeyRequestSchema,
@@ -148,6 +156,24 @@ test("a rule the compiler does not know stops the compilation", () => {
     fields: [Object.assign(Object.create(Object.getPrototypeOf(field) as object), field, { fieldKind: "map", proto: real?.proto })],
   } as never as DescMessage;
   assert.throws(() => validatorFor(swapped), /cannot be enforced/);
+});
+
+test("a text or bytes with a rule that says nothing of their length may be of any length", () => {
+  // Copies of real fields, whose rules say other things.
+  const bare = (name: string, rules: FieldRules["type"]): DescField => {
+    const field = VerifyRequestSchema.fields.find((one) => one.name === name) as DescField;
+    const options = create(FieldOptionsSchema);
+    setExtension(options, fieldOption, create(FieldRulesSchema, { type: rules }));
+    return Object.assign(Object.create(Object.getPrototypeOf(field) as object) as DescField, field, { proto: { ...field.proto, options } });
+  };
+  const fields = [
+    bare("key_id", { case: "string", value: create(StringRulesSchema, { pattern: "^a*$" }) }),
+    bare("data", { case: "bytes", value: create(BytesRulesSchema, { minLen: 1n }) }),
+  ];
+  const validate = validatorFor({ ...VerifyRequestSchema, fields, members: fields } as never as DescMessage);
+  const of = (keyId: string, data: Uint8Array): number => validate(create(VerifyRequestSchema, { keyId, data })).length;
+  assert.equal(of("a".repeat(10_000), new Uint8Array(10_000)), 0);
+  assert.equal(of("b", new Uint8Array(0)), 2);
 });
 
 test("every message of every operation compiles", () => {

@@ -7,8 +7,8 @@
  *
  * @see https://protovalidate.com (semantics)
  */
-import { getOption, hasOption, type DescField, type DescMessage, type Message } from "@bufbuild/protobuf";
-import { field as fieldOption, type FieldRules } from "./generated/buf/validate/validate_pb.ts";
+import { getOption, hasOption, isFieldSet, type DescField, type DescMessage, type Message } from "@bufbuild/protobuf";
+import { BytesRulesSchema, StringRulesSchema, field as fieldOption, type FieldRules } from "./generated/buf/validate/validate_pb.ts";
 
 /** One broken rule. */
 export interface Violation {
@@ -112,7 +112,8 @@ function scalarCheck(field: DescField, rules: FieldRules): Check {
       const { minLen, maxLen, pattern, notIn, ...others } = type.value;
       requireNothing(field, others);
       const min = Number(minLen ?? 0n);
-      const max = maxLen === undefined ? Infinity : Number(maxLen);
+      // A rule that is not there reads as 0.
+      const max = isFieldSet(type.value, StringRulesSchema.field.maxLen) ? Number(maxLen) : Infinity;
       const expression = pattern === undefined || pattern === "" ? undefined : new RegExp(pattern, "u");
       return (value, name, found) => {
         const text = value as string;
@@ -129,7 +130,7 @@ function scalarCheck(field: DescField, rules: FieldRules): Check {
       const { minLen, maxLen, ...others } = type.value;
       requireNothing(field, others);
       const min = Number(minLen ?? 0n);
-      const max = maxLen === undefined ? Infinity : Number(maxLen);
+      const max = isFieldSet(type.value, BytesRulesSchema.field.maxLen) ? Number(maxLen) : Infinity;
       return (value, name, found) => {
         const { length } = value as Uint8Array;
         if (length < min) found.push({ field: name, message: min === 1 ? "must not be empty" : `must have at least ${min} bytes` });
