@@ -6,96 +6,17 @@
  * A gate ends what was permitted before anything is done, so that a cell tells what was decided and changes nothing.
  */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { test } from "node:test";
-import fc from "fast-check";
-import { ScalarType, create, type DescMessage, type Message } from "@bufbuild/protobuf";
+import type { Message } from "@bufbuild/protobuf";
 import { HsmError } from "@keystead/contract/errors";
 import type { Operation } from "@keystead/contract/operation";
 import { OPERATIONS } from "@keystead/contract/operations/register";
 import { setPolicy } from "@keystead/contract/operations/set-policy";
 import type { Permission } from "@keystead/contract/permissions";
-import { validatorFor } from "@keystead/contract/validate";
 import type { Principal } from "../../server/vault/authenticate/principal.ts";
 import { askAs, person } from "../../server/vault/testing/asking.ts";
 import { ClockedVault } from "../../server/vault/testing/clocked-vault.ts";
-import { ROOT } from "./running-server.ts";
-
-const PAGE = readFileSync(join(ROOT, "docs/reference/operations.md"), "utf8");
-const rows = (heading: string): string[][] =>
-  (PAGE.split(`## ${heading}\n`)[1] ?? "")
-    .split("\n## ")[0]
-    ?.split("\n")
-    .filter((line) => line.startsWith("| "))
-    .map((line) =>
-      line
-        .slice(2, -2)
-        .split(" | ")
-        .map((cell) => cell.trim()),
-    ) ?? [];
-
-/** What each role carries, as the page says. */
-const [HEAD = [], , ...BODY] = rows("Roles");
-const CARRIES = new Map(BODY.map(([role = "", ...marks]) => [role, new Set(HEAD.slice(1).filter((_, index) => marks[index] === "x"))]));
-/** When each operation is possible, as the page says. */
-const PHASES = new Map(rows("Operations").map(([name = "", , phases = ""]) => [name.replaceAll("`", ""), phases.split(/, ?/)]));
-
-/** Something for every kind of field; the first that no rule is against is taken. */
-const TEXTS = [
-  "k",
-  "default",
-  "Sign",
-  "wasm",
-  "2",
-  "123456",
-  "Ed25519",
-  "00000000-0000-7000-8000-000000000000",
-  "a".repeat(12),
-  "0".repeat(32),
-];
-const VALUES: readonly unknown[] = [
-  ...TEXTS,
-  "0".repeat(64),
-  "user:x",
-  ...[1, 12, 16, 32, 64].map((size) => Buffer.alloc(size, 1)),
-  1,
-  2,
-  8,
-  16,
-  60,
-  300,
-  3600,
-  86_400,
-];
-
-/** A message that the contract's rules have nothing against. */
-function validMessage(desc: DescMessage): Message {
-  const message = create(desc) as Message & Record<string, unknown>;
-  const broken = (): string[] => validatorFor(desc)(message).map(({ field }) => field);
-  for (const field of desc.fields) {
-    const wrong = (): boolean => broken().some((name) => name === field.name || name.startsWith(`${field.name}[`));
-    if (!wrong()) continue;
-    for (const value of field.message === undefined ? VALUES : [validMessage(field.message)]) {
-      if (field.message === undefined && field.enum === undefined && typeof value !== typeof scalarOf(field.scalar)) continue;
-      if (field.enum !== undefined && typeof value !== "number") continue;
-      message[field.localName] = field.fieldKind === "list" ? [value] : value;
-      if (!wrong()) break;
-    }
-    const pattern = validatorFor(desc)(message).find((one) => one.field === field.name && one.message.startsWith("must match "));
-    if (pattern !== undefined)
-      message[field.localName] = fc.sample(fc.stringMatching(new RegExp(pattern.message.slice("must match ".length), "u")), {
-        numRuns: 1,
-        seed: 1,
-      })[0];
-  }
-  assert.deepEqual(broken(), [], `${desc.typeName} has a message that is valid`);
-  return message;
-}
-
-/** A value of the kind that a scalar's values are of. */
-const scalarOf = (scalar: ScalarType | undefined): unknown =>
-  scalar === ScalarType.STRING ? "" : scalar === ScalarType.BYTES ? Buffer.alloc(0) : 0;
+import { CARRIES, HEAD, PHASES, validMessage } from "./handbook.ts";
 
 const REQUESTS = new Map(OPERATIONS.map((operation) => [operation.name, validMessage(operation.method.input)]));
 

@@ -16,6 +16,8 @@ import { setPolicy } from "@keystead/contract/operations/set-policy";
 import { sign } from "@keystead/contract/operations/sign";
 import { runIn } from "../../clients/cli/recording-shell.ts";
 import { createKeystead } from "@keystead/client/client";
+import { OPERATIONS } from "@keystead/contract/operations/register";
+import { CARRIES, validMessage } from "./handbook.ts";
 import { served } from "./served.ts";
 import { ask, SURFACES, type Door } from "./surfaces.ts";
 import { mint } from "./tokens.ts";
@@ -78,6 +80,26 @@ test("a binding, a denial and its end are in force on every surface with the nex
   await set(policyOf({}));
   assert.deepEqual([await signed("open"), await signed("shut")], [new Set(["PERMISSION_DENIED"]), new Set(["PERMISSION_DENIED"])]);
 });
+
+/** Operations that refuse by what they are asked about, besides the rules. */
+const OF_THEIR_OWN = new Set(["ApproveRequest", "DenyRequest", "CancelRequest", "OverrideApproval", "GetApproval", "RevokeApproverKey"]);
+
+for (const surface of ["REST", "gRPC"] as const)
+  test(`a role that a binding gives permits over ${surface} what it permits by a credential, operation by operation`, async () => {
+    for (const role of ["KeyUser", "Auditor"]) {
+      await set(policyOf({ bindings: [{ id: "b", members: [principal], roles: [role], namespaces: ["*"] }] }));
+      for (const operation of OPERATIONS) {
+        if (operation.anonymous === true || !operation.phases.includes("open")) continue;
+        const request = validMessage(operation.method.input);
+        const needs = [operation.permission, ...(operation.demands?.(request) ?? [])];
+        const carried = needs.every((need) => CARRIES.get(role)?.has(need) === true);
+        const answer = await ask(surface, alice, operation, request as never);
+        if (!carried) assert.equal(answer.code, "PERMISSION_DENIED", `${role} ${operation.name}`);
+        else if (!OF_THEIR_OWN.has(operation.name)) assert.notEqual(answer.code, "PERMISSION_DENIED", `${role} ${operation.name}`);
+      }
+    }
+    await set(policyOf({}));
+  });
 
 test("the log is replayed against a draft: what it would refuse, allow and hold back is told, and nothing else", async () => {
   const draft = policyOf({
