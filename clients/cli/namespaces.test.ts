@@ -47,6 +47,9 @@ async function run(...line: readonly string[]) {
     ...answering("updateNamespace", SHOWN),
     ...answering("suspendNamespace", suspended),
     ...answering("resumeNamespace", SHOWN),
+    ...answering("deleteNamespace", { ...SHOWN, state: "deletion_scheduled", deletionAt: new Date(0), deletionBy: "alice" }),
+    ...answering("cancelNamespaceDeletion", SHOWN),
+    ...answering("purgeNamespace", { complete: true, keys: 3, records: 7, digest: "ab" }),
     ...answering("setBudget", BUDGET),
     ...answering("deleteBudget", {}),
     listBudgets: () => [BUDGET],
@@ -96,4 +99,21 @@ test("a budget is set for what was named, and shown with what is used of it", as
   assert.match((await run("budgets", "list")).out, /budget-1 +k +all +4 of 9\n/);
   assert.deepEqual((await run("budgets", "delete", "budget-1")).asked, [["deleteBudget", { budgetId: "budget-1" }]]);
   for (const wrong of ["0", "-1", "many", "1.5"]) assert.equal((await run("budgets", "set", "--per-day", wrong)).exit, 2, wrong);
+});
+
+test("a namespace is deleted only by who says its name again, and is told what is lost", async () => {
+  for (const line of [
+    ["namespaces", "delete", "pay"],
+    ["namespaces", "delete", "pay", "--confirm", "play"],
+    ["namespaces", "delete", "pay", "--confirm", ""],
+  ]) {
+    const { asked, exit } = await run(...line);
+    assert.deepEqual([asked.map(([name]) => name), exit], [["getNamespace"], 2], line.join(" "));
+  }
+  const { asked, out } = await run("namespaces", "delete", "pay", "--confirm", "pay", "--delay", "2d", "--reason", "over");
+  assert.deepEqual(asked.at(-1), ["deleteNamespace", { namespace: "pay", delaySeconds: 172_800, reason: "over" }]);
+  assert.match(out, /'pay' with 3 keys will be destroyed at 1970-01-01T00:00:00Z/);
+  assert.deepEqual((await run("namespaces", "cancel-delete", "pay")).asked, [["cancelNamespaceDeletion", { namespace: "pay" }]]);
+  assert.match((await run("namespaces", "purge", "pay", "--yes")).out, /destroyed: 3 keys, 7 records\ndigest: ab\n/);
+  assert.equal((await run("namespaces", "purge", "pay")).exit, 2);
 });

@@ -282,6 +282,9 @@ export interface VaultConfig {
     readonly destructionDelaySeconds: number;
     /** The least it may wait; above 0, DeleteKey is refused. */
     readonly minDestructionDelaySeconds: number;
+    /** How long DeleteNamespace waits when the request does not say, and the least it may wait. */
+    readonly namespaceDeletionDelaySeconds: number;
+    readonly minNamespaceDeletionDelaySeconds: number;
     /** From ApprovePurge until the destruction is due. */
     readonly purgeGraceSeconds: number;
     /** How long keys are kept after their revocation, by tag. */

@@ -52,6 +52,7 @@ export const PERMISSIONS = Object.freeze([
   "namespace:update",
   "namespace:suspend",
   "namespace:resume",
+  "namespace:delete",
   "budget:read",
   "budget:update",
   "audit:view",

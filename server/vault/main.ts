@@ -39,6 +39,7 @@ import { configuredSecret, type PassedDescriptors } from "./ceremonies/secret.ts
 import { unseal, type OpenVault } from "./ceremonies/unseal.ts";
 import { keepMixing, mixHardware } from "./duties/hardware-random.ts";
 import { takeDueSteps, type Perform } from "./duties/lifecycle.ts";
+import { endDueNamespaces } from "./duties/namespaces.ts";
 import { finishRekey } from "./duties/rekey.ts";
 import { RetentionLedger } from "./duties/retention-ledger.ts";
 import { verifyEverything } from "./duties/verify-everything.ts";
@@ -73,6 +74,8 @@ const RECORD_USES_MS = 60_000;
 
 /** Who takes the steps of keys' lives that are due: it may do what a KeyAdmin may. */
 const LIFECYCLE = ceremonyPrincipal("lifecycle", ["KeyAdmin"]);
+/** Who destroys namespaces whose deletion is due. */
+const NAMESPACE_END = ceremonyPrincipal("namespace-deletion", ["Administrator"]);
 /** Who goes on with a rekey that somebody began. */
 const REKEY = ceremonyPrincipal("rekey", ["Administrator"]);
 
@@ -226,6 +229,10 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
     scripts,
     listings,
     rsaPkcs1Decryption: config.rsaPkcs1Decryption,
+    namespaceDeletion: {
+      delaySeconds: config.lifecycle.namespaceDeletionDelaySeconds,
+      minDelaySeconds: config.lifecycle.minNamespaceDeletionDelaySeconds,
+    },
     destruction: {
       delaySeconds: config.lifecycle.destructionDelaySeconds,
       minDelaySeconds: config.lifecycle.minDestructionDelaySeconds,
@@ -355,6 +362,7 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
     ledgers.push(ledger);
     duties = setInterval(() => {
       onDuty ??= takeDueSteps(vault.objects, perform, ledger, log, wanted)
+        .then(() => endDueNamespaces(vault, (operation, request) => performAs(NAMESPACE_END, operation, request), ledger, log, wanted))
         .catch((error: unknown) => log.error("the duties of keys' lives could not be done", {}, error))
         .finally(() => (onDuty = undefined));
     }, config.lifecycle.intervalSeconds * 1000).unref();

@@ -220,6 +220,9 @@ const VALID: Readonly<Record<string, (namespace: string) => object>> = {
   UpdateNamespace: (namespace) => ({ namespace: namespace || "default", maxKeys: 10_000 }),
   SuspendNamespace: (namespace) => ({ namespace: namespace || "idle" }),
   ResumeNamespace: (namespace) => ({ namespace: namespace || "idle" }),
+  DeleteNamespace: (namespace) => ({ namespace: namespace || "idle" }),
+  CancelNamespaceDeletion: (namespace) => ({ namespace: namespace || "idle" }),
+  PurgeNamespace: (namespace) => ({ namespace: namespace || "idle" }),
   // Large ones, so that nothing here is refused for them.
   SetBudget: (namespace) => ({ namespace, principal: "nobody", perDay: 1_000_000 }),
   ListBudgets: (namespace) => ({ namespace }),
@@ -367,6 +370,9 @@ let doomedScripts = 0;
 const ONCE_A_NAMESPACE: Readonly<Record<string, readonly (readonly [operation: string, more: object])[]>> = {
   SuspendNamespace: [],
   ResumeNamespace: [["SuspendNamespace", {}]],
+  DeleteNamespace: [],
+  CancelNamespaceDeletion: [["DeleteNamespace", {}]],
+  PurgeNamespace: [["DeleteNamespace", { delaySeconds: 0 }]],
 };
 
 /** A request of the operation that will be answered, for a key or a namespace of its own where the operation uses one up. */
@@ -412,6 +418,9 @@ const REQUIRED: Readonly<Record<string, readonly string[]>> = {
   UpdateNamespace: ["namespace"],
   SuspendNamespace: ["namespace"],
   ResumeNamespace: ["namespace"],
+  DeleteNamespace: ["namespace"],
+  CancelNamespaceDeletion: ["namespace"],
+  PurgeNamespace: ["namespace"],
   Unseal: ["secret"],
   Encapsulate: ["asBytes"],
   Decapsulate: ["asBytes", "ciphertext"],

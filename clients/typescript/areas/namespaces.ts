@@ -43,6 +43,21 @@ export interface UpdateNamespaceRequest {
   readonly burst?: number | undefined;
 }
 
+export interface DeleteNamespaceRequest {
+  readonly namespace: string;
+  /** Left out = as configured. */
+  readonly delaySeconds?: number | undefined;
+  readonly reason?: string | undefined;
+}
+
+/** What is destroyed so far, and the digest over it. */
+export interface PurgedNamespace {
+  readonly complete: boolean;
+  readonly keys: number;
+  readonly records: number;
+  readonly digest: string;
+}
+
 /** How many uses a key, a principal, both together or a whole namespace has. */
 export interface Budget {
   readonly budgetId: string;
@@ -75,6 +90,10 @@ export interface NamespaceOperations {
   updateNamespace(request: UpdateNamespaceRequest): Promise<Namespace>;
   suspendNamespace(request: { readonly namespace: string; readonly reason?: string | undefined }): Promise<Namespace>;
   resumeNamespace(request: { readonly namespace: string }): Promise<Namespace>;
+  /** Schedules; until it is due, cancelNamespaceDeletion takes it back. */
+  deleteNamespace(request: DeleteNamespaceRequest): Promise<Namespace>;
+  cancelNamespaceDeletion(request: { readonly namespace: string }): Promise<Namespace>;
+  purgeNamespace(request: { readonly namespace: string }): Promise<PurgedNamespace>;
   /** Setting it again changes its limits; what was used stays used. */
   setBudget(request: SetBudgetRequest): Promise<Budget>;
   listBudgets(request?: { readonly namespace?: string | undefined }): Promise<readonly Budget[]>;
@@ -88,6 +107,9 @@ export const NAMESPACE_OPERATIONS: Ways<NamespaceOperations> = {
   updateNamespace: ["UpdateNamespace", "namespace"],
   suspendNamespace: ["SuspendNamespace", "namespace"],
   resumeNamespace: ["ResumeNamespace", "namespace"],
+  deleteNamespace: ["DeleteNamespace", "namespace"],
+  cancelNamespaceDeletion: ["CancelNamespaceDeletion", "namespace"],
+  purgeNamespace: "PurgeNamespace",
   setBudget: ["SetBudget", "budget"],
   listBudgets: ["ListBudgets", "budgets"],
   deleteBudget: "DeleteBudget",

@@ -114,6 +114,9 @@ import { resumeNamespace } from "./resume-namespace.ts";
 import { setBudget } from "./set-budget.ts";
 import { listBudgets } from "./list-budgets.ts";
 import { deleteBudget } from "./delete-budget.ts";
+import { deleteNamespace } from "./delete-namespace.ts";
+import { cancelNamespaceDeletion } from "./cancel-namespace-deletion.ts";
+import { purgeNamespace } from "./purge-namespace.ts";
 
 /** Every operation, in the order of its number. */
 export const OPERATIONS: readonly Operation[] = Object.freeze([
@@ -229,6 +232,9 @@ export const OPERATIONS: readonly Operation[] = Object.freeze([
   setBudget,
   listBudgets,
   deleteBudget,
+  deleteNamespace,
+  cancelNamespaceDeletion,
+  purgeNamespace,
 ] as unknown as Operation[]);
 
 const byNumber = new Map(OPERATIONS.map((row) => [row.number, row]));

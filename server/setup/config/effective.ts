@@ -240,6 +240,8 @@ function vault(config: ConfigTree, base: PathBase): VaultConfig {
     lifecycle: {
       destructionDelaySeconds: lifecycle.destruction_delay_seconds,
       minDestructionDelaySeconds: lifecycle.min_destruction_delay_seconds,
+      namespaceDeletionDelaySeconds: lifecycle.namespace_deletion_delay_seconds,
+      minNamespaceDeletionDelaySeconds: lifecycle.min_namespace_deletion_delay_seconds,
       purgeGraceSeconds: lifecycle.purge_grace_seconds,
       retention: lifecycle.retention.map(({ tag, keep }) => ({ tag, keepSeconds: keep })),
       retentionFilePath: lifecycle.retention_file === undefined ? undefined : absolutePath(lifecycle.retention_file, base),

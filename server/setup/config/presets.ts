@@ -57,6 +57,8 @@ const BASE: Tree = {
   lifecycle: {
     destruction_delay_seconds: "7d",
     min_destruction_delay_seconds: 0,
+    namespace_deletion_delay_seconds: "30d",
+    min_namespace_deletion_delay_seconds: "24h",
     purge_grace_seconds: "24h",
     retention: [
       { tag: "operational.default", keep: "180d" },
@@ -135,6 +137,7 @@ const PROVISIONED: Tree = {
     },
     certificates: [{ common_name: "admin", principal: "admin", roles: ["Administrator"], namespaces: ["*"] }],
   },
+  lifecycle: { min_namespace_deletion_delay_seconds: 0 },
   // Nobody is kept out of a machine of their own.
   limits: { principal_per_second: 0, address_per_second: 0, namespace_per_second: 0 },
   logging: { output: "console", file_path: "{data_dir}/logs/hsm.log" },

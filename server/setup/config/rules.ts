@@ -112,6 +112,12 @@ const destructionDelay: Rule = ({ lifecycle }) => [
     "it is less than lifecycle.min_destruction_delay_seconds",
     "write at least as much",
   ),
+  ...finding(
+    lifecycle.namespace_deletion_delay_seconds < lifecycle.min_namespace_deletion_delay_seconds,
+    "lifecycle.namespace_deletion_delay_seconds",
+    "it is less than lifecycle.min_namespace_deletion_delay_seconds",
+    "write at least as much",
+  ),
   ...finding(lifecycle.interval_seconds < 1, "lifecycle.interval_seconds", "it is less than a second", "write 1 or more"),
 ];
 

@@ -273,6 +273,11 @@ const retentionClass = z.strictObject({
 const lifecycle = z.strictObject({
   destruction_delay_seconds: key(KIND.seconds, "How long DestroyKey waits before a key is destroyed, when the request does not say."),
   min_destruction_delay_seconds: key(KIND.seconds, "The least it may wait; above 0, DeleteKey (which destroys at once) is refused."),
+  namespace_deletion_delay_seconds: key(
+    KIND.seconds,
+    "How long DeleteNamespace waits before everything in it is destroyed, when the request does not say.",
+  ),
+  min_namespace_deletion_delay_seconds: key(KIND.seconds, "The least it may wait."),
   purge_grace_seconds: key(KIND.seconds, "How long after ApprovePurge a destruction that the server asked for can still be cancelled."),
   retention: key(
     z.array(retentionClass).meta({ expects: "a list of classes, each with tag and keep" }),

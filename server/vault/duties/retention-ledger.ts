@@ -22,6 +22,10 @@ export interface Attestation {
   readonly approved_by: string;
   readonly revoked_at: string;
   readonly destroyed_at: string;
+  /** Of a namespace, whose `key` is empty: what went with it, and the digest over it (objects/shredding.ts). */
+  readonly keys?: number;
+  readonly records?: number;
+  readonly digest?: string;
 }
 
 interface Entry extends Attestation {
@@ -61,13 +65,14 @@ export class RetentionLedger {
     return this.#sequence;
   }
 
-  has(namespace: string, key: string): boolean {
-    return this.#attested.has(`${namespace}/${key}`);
+  /** Whether it has this line: of a key, or (with an empty key) of a namespace, that ended then. */
+  has({ namespace, key, destroyed_at }: Pick<Attestation, "namespace" | "key" | "destroyed_at">): boolean {
+    return this.#attested.has(`${namespace}/${key}/${destroyed_at}`);
   }
 
-  /** Adds a line; durable when this returns. A key that has one gets no second. */
+  /** Adds a line; durable when this returns. An end that has one gets no second. */
   append(attestation: Attestation): void {
-    if (this.has(attestation.namespace, attestation.key)) return;
+    if (this.has(attestation)) return;
     const entry: Entry = { ...attestation, sequence: this.#sequence + 1, previous: this.#previous };
     const canonical = canonicalJson({ ...entry });
     const digest = hash("sha256", canonical, "hex");
@@ -99,7 +104,7 @@ export class RetentionLedger {
   }
 
   #take(entry: Entry, digest: string): void {
-    this.#attested.add(`${entry.namespace}/${entry.key}`);
+    this.#attested.add(`${entry.namespace}/${entry.key}/${entry.destroyed_at}`);
     this.#previous = digest;
     this.#sequence = entry.sequence;
   }

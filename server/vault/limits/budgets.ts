@@ -165,10 +165,10 @@ export class Budgets {
     });
   }
 
-  /** Prepares the removal of all budgets of a namespace. */
-  async removeAll(namespace: string): Promise<Change> {
+  /** Removes all budgets of a namespace that ends. @throws what recording throws */
+  async end(namespace: string): Promise<void> {
     const names = this.list(namespace).map(({ id }) => nameOf(id));
-    return this.#documents.change(names, () => names.map((name) => ({ ...name, value: undefined })));
+    if (names.length > 0) await this.#documents.record("EndBudgets", names, () => names.map((name) => ({ ...name, value: undefined })));
   }
 
   /** How many there are. */

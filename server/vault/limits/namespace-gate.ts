@@ -52,8 +52,11 @@ function pass(
 ): undefined {
   const rule = ruleOf(attributes);
   if (rule !== undefined && !admits(rule, address)) throw new HsmError("PERMISSION_DENIED", `${operation.name} is not permitted here`);
-  if (attributes.suspension !== undefined && !(operation.effect === "read" && maySee(principal)))
-    throw new HsmError("KEY_STATE_FORBIDS", `the namespace '${namespace}' is suspended`);
+  if ((attributes.suspension ?? attributes.deletion) !== undefined && !(operation.effect === "read" && maySee(principal)))
+    throw new HsmError(
+      "KEY_STATE_FORBIDS",
+      `the namespace '${namespace}' is ${attributes.deletion === undefined ? "suspended" : "to be deleted"}`,
+    );
   // A batch is one request; what its items use is counted by budgets.
   const refusal = batched ? undefined : rates.namespace(namespace, attributes.rate);
   if (refusal !== undefined) throw refusal.error;

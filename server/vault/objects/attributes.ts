@@ -7,6 +7,7 @@
 import type { AlgorithmName, Usage } from "@keystead/contract/algorithms";
 import type { KeyStateName, RevocationReason } from "@keystead/contract/lifecycle";
 
+import type { Gone } from "./shredding.ts";
 import type { Used } from "./uses.ts";
 
 export type { KeyStateName } from "@keystead/contract/lifecycle";
@@ -157,6 +158,16 @@ export interface NamespaceAttributes {
   readonly rate?: { readonly perSecond: number; readonly burst: number };
   /** Nothing in it is used until somebody resumes it. */
   readonly suspension?: NamespaceStop;
+  /** Everything in it will be destroyed; until then nothing is used. */
+  readonly deletion?: NamespaceDeletion;
+}
+
+/** A deletion that waits for its time, or is under way. */
+export interface NamespaceDeletion extends NamespaceStop {
+  /** When it is due. */
+  readonly at: number;
+  /** What is destroyed so far: then it cannot be taken back. */
+  readonly gone?: Gone;
 }
 
 /** Why nothing in a namespace is used. */

@@ -121,6 +121,12 @@ export class DueIndex {
     return [...this.#next.values()].filter(({ at }) => at <= now);
   }
 
+  /** The key is gone, with its namespace. */
+  forget(namespace: string, keyId: string): void {
+    this.#next.delete(`${namespace}/${keyId}`);
+    this.#noticed.delete(`${namespace}/${keyId}`);
+  }
+
   clear(): void {
     this.#next.clear();
     this.#noticed.clear();

@@ -27,6 +27,8 @@ export interface NamespaceEntry {
   readonly unfiled: Set<string>;
   /** Counts the changes of the namespace's keys. */
   revision: number;
+  /** Its destruction is under way: no key of it is made or changed any more. */
+  ending?: true;
 }
 
 /** A key as a way through a namespace meets it. */
@@ -52,6 +54,7 @@ export class Namespaces {
   readonly #hierarchy: Hierarchy;
   readonly #listed: (namespace: string, keyId: string, attributes: KeyAttributes) => void;
   readonly #known = new Map<string, NamespaceEntry>();
+  #lastRevision = -1;
 
   /** @param listed told of every key when its namespace is counted */
   constructor(
@@ -88,8 +91,16 @@ export class Namespaces {
     return [...this.#known].map(([namespace, { attributes }]) => ({ namespace, attributes }));
   }
 
+  /** A namespace was destroyed. */
+  gone(namespace: string): void {
+    this.#lastRevision = Math.max(this.#lastRevision, this.#known.get(namespace)?.revision ?? 0);
+    this.#known.delete(namespace);
+  }
+
   /** A namespace was made. */
   made(namespace: string, entry: NamespaceEntry): void {
+    // No revision of one that was destroyed comes again: what was remembered of its keys must not be found.
+    entry.revision = this.#lastRevision + 1;
     this.#known.set(namespace, entry);
   }
 

@@ -41,7 +41,8 @@ import { destroyAtOnce, requireState, versionToPromote, withNewVersion, type Ste
 import { loadMaterial, materialWrite, readMaterial, removal, storedMaterial } from "./material.ts";
 import { Namespaces, newNamespace, type NamespaceEntry } from "./namespaces.ts";
 import { newAttributes, versionOf } from "./new-attributes.ts";
-import type { RecordKey } from "./record.ts";
+import { recordName, type RecordKey } from "./record.ts";
+import { NOTHING_GONE, withGone, type Gone } from "./shredding.ts";
 import { NO_RETENTION, type RetentionRules } from "./retention.ts";
 import type { CurrentRecord, VaultedRecords } from "./vaulted-records.ts";
 
@@ -272,6 +273,7 @@ export class Objects {
     const release = await this.#locks.acquire(`${namespace}//`);
     let kek: Buffer | undefined;
     try {
+      requireLiving(namespace, space);
       const key: RecordKey = { namespace, kind: "namespace", id: "", version: 0 };
       const before = await this.#records.read<NamespaceAttributes>(key, this.#options.hierarchy.kek);
       if (before === undefined) throw new HsmError("OBJECT_NOT_FOUND", `no namespace '${namespace}'`);
@@ -287,11 +289,84 @@ export class Objects {
     }
   }
 
+  /** @throws {HsmError} OBJECT_NOT_FOUND; KEY_STATE_FORBIDS unless the namespace's deletion is due */
+  requireDue(namespace: string): void {
+    const attributes = this.knownNamespace(namespace);
+    if (attributes === undefined) throw new HsmError("OBJECT_NOT_FOUND", `no namespace '${namespace}'`);
+    if ((attributes.deletion?.at ?? Infinity) > this.now())
+      throw new HsmError("KEY_STATE_FORBIDS", `no deletion of the namespace '${namespace}' is due`);
+  }
+
+  /**
+   * Prepares the removal of the next keys of a namespace whose deletion is due, and of the namespace with its own key when
+   * these are the last. Whatever becomes of it, the namespace takes no other change any more.
+   *
+   * @param most keys at once
+   * @throws {HsmError} KEY_STATE_FORBIDS when no deletion is due; OBJECT_NOT_FOUND
+   */
+  async shred(
+    namespace: string,
+    most: number,
+  ): Promise<{ change: Change; gone: Gone; complete: boolean; attributes: NamespaceAttributes }> {
+    const space = await this.#namespaces.get(namespace);
+    this.requireDue(namespace);
+    space.ending = true;
+    // Whoever has a lock now may still add a key; whoever gets one from now on finds the end.
+    await this.#locks.settled();
+    const page = await this.#records.list<StoredKeyAttributes>(namespace, "key", "", most, space.kek);
+    const releases: (() => void)[] = [];
+    const release = (): void => {
+      for (const free of releases) free();
+    };
+    let kek: Buffer | undefined;
+    try {
+      const names = [`${namespace}//`, ...page.map(({ id }) => `${namespace}/${id}`)];
+      for (const name of names.sort()) releases.push(await this.#locks.acquire(name));
+      const key: RecordKey = { namespace, kind: "namespace", id: "", version: 0 };
+      const before = await this.#records.read<NamespaceAttributes>(key, this.#options.hierarchy.kek);
+      const deletion = before?.attributes.deletion;
+      if (before === undefined || deletion === undefined) throw new HsmError("OBJECT_NOT_FOUND", `no namespace '${namespace}'`);
+      kek = before.material;
+      // Named by the log's digests: a rekey may have written the same record anew since it was listed.
+      const removed = page.flatMap(({ id, record }) => {
+        const head: RecordKey = { namespace, kind: "key", id, version: 0 };
+        const versions = record.attributes.versions.flatMap(({ version }) => removal(this.#records, namespace, id, version));
+        return [...versions, this.#records.remove(head, this.#records.anchor(head) ?? "")];
+      });
+      const complete = page.length < most;
+      const end = complete ? [this.#records.remove(key, before.digest)] : [];
+      const gone = [...removed, ...end].reduce(
+        (so, write) => withGone(so, recordName(write.key), write.expected ?? ""),
+        deletion.gone ?? NOTHING_GONE,
+      );
+      const attributes: NamespaceAttributes = { ...before.attributes, deletion: { ...deletion, gone } };
+      const rest = complete ? end : [this.#records.write(key, attributes as never, kek, this.#options.hierarchy.kek, before)];
+      const change = preparedChange([...removed, ...rest], release, () => {
+        for (const { id } of page) {
+          this.#entries.delete(`${namespace}/${id}`);
+          this.#uses.forget(`${namespace}/${id}`);
+          this.#due.forget(namespace, id);
+        }
+        space.attributes = attributes;
+        space.revision += 1;
+        if (complete) this.#namespaces.gone(namespace);
+        collectSoon();
+      });
+      return { change, gone, complete, attributes };
+    } catch (error) {
+      release();
+      throw error;
+    } finally {
+      wipe(kek ?? new Uint8Array());
+    }
+  }
+
   /** Prepares a new key with one version. @throws {HsmError} OBJECT_EXISTS; OBJECT_NOT_FOUND (namespace); QUOTA_EXCEEDED */
   async create(key: NewKey): Promise<PreparedKey> {
     const space = await this.#namespaces.get(key.namespace);
     const release = await this.#locks.acquire(`${key.namespace}/${key.keyId}`);
     try {
+      requireLiving(key.namespace, space);
       const headKey: RecordKey = { namespace: key.namespace, kind: "key", id: key.keyId, version: 0 };
       if ((await this.#records.read(headKey, space.kek)) !== undefined)
         throw new HsmError("OBJECT_EXISTS", `key '${key.keyId}' exists already`);
@@ -390,6 +465,7 @@ export class Objects {
     const space = await this.#namespaces.get(namespace);
     const release = await this.#locks.acquire(`${namespace}/${keyId}`);
     try {
+      requireLiving(namespace, space);
       const before = await this.#head(namespace, keyId, space.kek);
       const now = this.now();
       const { attributes: stepped, added, removed = [], about } = await step(before.attributes, now, space);
@@ -470,6 +546,7 @@ export class Objects {
     const now = this.now();
     const steps: (DueKey & DueStep)[] = [];
     for (const { namespace, keyId } of this.#due.due(now)) {
+      if (this.#namespaces.known(namespace)?.ending === true) continue;
       const { attributes } = await this.describe(namespace, keyId);
       const due = this.#due.steps(namespace, keyId, attributes).filter(({ at }) => at <= now);
       if (due.length === 0) this.#due.note(namespace, keyId, attributes);
@@ -491,7 +568,7 @@ export class Objects {
    * @throws {HsmError} what recording throws; what was not written then is written the next time
    */
   async recordUses(last = false): Promise<void> {
-    const names = this.#uses.dirty();
+    const names = this.#uses.dirty().filter((name) => this.#namespaces.known(name.slice(0, name.indexOf("/")))?.ending !== true);
     for (let from = 0; from < names.length; from += RECORDED_AT_ONCE) {
       const written: (() => void)[] = [];
       await this.#recorded("RecordUses", names.slice(from, from + RECORDED_AT_ONCE), async (name) => {
@@ -670,6 +747,11 @@ export class Objects {
 /** An open key that is held to what its attributes say now. Opened versions outlive a change of attributes. */
 function held({ attributes: { allowedMechanisms: allowed } }: Entry, key: OpenKey): OpenKey {
   return allowed === undefined ? key : { ...key, allowed };
+}
+
+/** @throws {HsmError} KEY_STATE_FORBIDS once the namespace is being destroyed */
+function requireLiving(namespace: string, { ending }: NamespaceEntry): void {
+  if (ending === true) throw new HsmError("KEY_STATE_FORBIDS", `the namespace '${namespace}' is being destroyed`);
 }
 
 /** What is remembered of a use that its audit event must speak of. */

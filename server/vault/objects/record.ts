@@ -33,6 +33,7 @@ export const DOCUMENT_KINDS = Object.freeze([
   "approver-key",
   "script",
   "limit",
+  "shredding",
 ] as const);
 export type DocumentKind = (typeof DOCUMENT_KINDS)[number];
 

@@ -68,6 +68,8 @@ export interface Context {
   readonly scripts: Pick<ScriptRunner, "prepare" | "decide"> | undefined;
   readonly listings: ListingCache<ListReply>;
   readonly rsaPkcs1Decryption: boolean;
+  /** How long DeleteNamespace waits when nothing is said, and at least. */
+  readonly namespaceDeletion: { readonly delaySeconds: number; readonly minDelaySeconds: number };
   /** How long DestroyKey waits when nothing is said, and at least. */
   readonly destruction: { readonly delaySeconds: number; readonly minDelaySeconds: number; readonly graceSeconds: number };
   readAudit(query: AuditQuery): Promise<{ events: readonly AuditRow[]; next: number | undefined }>;

@@ -11,13 +11,13 @@ export const namespaceMessage = (
   { namespace, attributes }: DescribedNamespace,
   keys?: number,
 ): MessageInitShape<typeof NamespaceSchema> => {
-  const { description, createdAt, maxKeys, allowedIps = [], deniedIps = [], rate, suspension } = attributes;
+  const { description, createdAt, maxKeys, allowedIps = [], deniedIps = [], rate, suspension, deletion } = attributes;
   return {
     namespace,
     description,
     createdAt: timestampFromMs(createdAt),
     maxKeys,
-    state: suspension === undefined ? "active" : "suspended",
+    state: deletion !== undefined ? "deletion_scheduled" : suspension === undefined ? "active" : "suspended",
     allowedIps: [...allowedIps],
     deniedIps: [...deniedIps],
     requestsPerSecond: rate?.perSecond ?? 0,
@@ -25,6 +25,9 @@ export const namespaceMessage = (
     ...(suspension === undefined
       ? {}
       : { suspendedAt: timestampFromMs(suspension.since), suspendedBy: suspension.by, suspensionReason: suspension.reason }),
+    ...(deletion === undefined
+      ? {}
+      : { deletionAt: timestampFromMs(deletion.at), deletionBy: deletion.by, deletionReason: deletion.reason }),
     ...(keys === undefined ? {} : { keys }),
   };
 };

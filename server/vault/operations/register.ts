@@ -112,6 +112,9 @@ import { resumeNamespace } from "./resume-namespace.ts";
 import { setBudget } from "./set-budget.ts";
 import { listBudgets } from "./list-budgets.ts";
 import { deleteBudget } from "./delete-budget.ts";
+import { deleteNamespace } from "./delete-namespace.ts";
+import { cancelNamespaceDeletion } from "./cancel-namespace-deletion.ts";
+import { purgeNamespace } from "./purge-namespace.ts";
 
 const LINES = [
   generateKey,
@@ -223,6 +226,9 @@ const LINES = [
   setBudget,
   listBudgets,
   deleteBudget,
+  deleteNamespace,
+  cancelNamespaceDeletion,
+  purgeNamespace,
 ] as unknown as readonly Handler[];
 
 /** Handlers by operation number. */

@@ -27,6 +27,7 @@ import type { Standing } from "../authorize/delegations.ts";
 import { openPolicy } from "../authorize/policy-service.ts";
 import { unseal, type OpenVault } from "../ceremonies/unseal.ts";
 import { takeDueSteps } from "../duties/lifecycle.ts";
+import { endDueNamespaces } from "../duties/namespaces.ts";
 import { RetentionLedger } from "../duties/retention-ledger.ts";
 import { passGates, type Gate } from "../gate.ts";
 import { budgetGate } from "../limits/budget-gate.ts";
@@ -176,6 +177,7 @@ export class ClockedVault {
       provider,
       scripts: this.scripts,
       rsaPkcs1Decryption: false,
+      namespaceDeletion: { delaySeconds: 30 * 86_400, minDelaySeconds: 3600 },
       destruction: { delaySeconds: 7 * 86_400, minDelaySeconds: 0, graceSeconds: 86_400 },
       readAudit: () => Promise.reject(new TypeError("not in this vault")),
       status: () => {
@@ -287,13 +289,21 @@ export class ClockedVault {
   /** Lets time pass, and the duty come by. @returns the steps it took */
   async pass(milliseconds: number): Promise<number> {
     this.now += milliseconds;
-    return takeDueSteps(
+    const taken = await takeDueSteps(
       this.vault.objects,
       (operation, request) => this.ask(operation, request as never, ["KeyAdmin"], "lifecycle"),
       this.ledger,
       this.log,
       () => true,
     );
+    await endDueNamespaces(
+      this.vault,
+      (operation, request) => this.ask(operation, request as never, ["Administrator"], "namespace-deletion"),
+      this.ledger,
+      this.log,
+      () => true,
+    );
+    return taken;
   }
 
   /** The events of the log so far, the oldest first. */

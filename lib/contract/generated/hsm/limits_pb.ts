@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file hsm/limits.proto.
  */
 export const file_hsm_limits: GenFile = /*@__PURE__*/
-  fileDesc("ChBoc20vbGltaXRzLnByb3RvEgNoc20itwMKCU5hbWVzcGFjZRIRCgluYW1lc3BhY2UYASABKAkSEwoLZGVzY3JpcHRpb24YAiABKAkSLgoKY3JlYXRlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIbWF4X2tleXMYBCABKA0SDQoFc3RhdGUYBSABKAkSEwoLYWxsb3dlZF9pcHMYBiADKAkSEgoKZGVuaWVkX2lwcxgHIAMoCRIbChNyZXF1ZXN0c19wZXJfc2Vjb25kGAggASgNEg0KBWJ1cnN0GAkgASgNEjAKDHN1c3BlbmRlZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFAoMc3VzcGVuZGVkX2J5GAsgASgJEhkKEXN1c3BlbnNpb25fcmVhc29uGAwgASgJEi8KC2RlbGV0aW9uX2F0GA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgtkZWxldGlvbl9ieRgOIAEoCRIXCg9kZWxldGlvbl9yZWFzb24YDyABKAkSEQoEa2V5cxgQIAEoDUgAiAEBQgcKBV9rZXlzIk4KE0dldE5hbWVzcGFjZVJlcXVlc3QSNwoJbmFtZXNwYWNlGAEgASgJQiS6SCFyHxABGD8yGV5bYS16MC05XVthLXowLTktXXswLDYyfSQiOQoUR2V0TmFtZXNwYWNlUmVzcG9uc2USIQoJbmFtZXNwYWNlGAEgASgLMg4uaHNtLk5hbWVzcGFjZSJdCgxBZGRyZXNzUnVsZXMSJgoLYWxsb3dlZF9pcHMYASADKAlCEbpIDpIBCxCAAiIGcgQQAhhAEiUKCmRlbmllZF9pcHMYAiADKAlCEbpIDpIBCxCAAiIGcgQQAhhAIr8CChZVcGRhdGVOYW1lc3BhY2VSZXF1ZXN0EjcKCW5hbWVzcGFjZRgBIAEoCUIkukghch8QARg/MhleW2EtejAtOV1bYS16MC05LV17MCw2Mn0kEiIKC2Rlc2NyaXB0aW9uGAIgASgJQgi6SAVyAxiACEgAiAEBEhUKCG1heF9rZXlzGAMgASgNSAGIAQESJAoJYWRkcmVzc2VzGAQgASgLMhEuaHNtLkFkZHJlc3NSdWxlcxIrChNyZXF1ZXN0c19wZXJfc2Vjb25kGAUgASgNQgm6SAYqBBjAhD1IAogBARIfCgVidXJzdBgGIAEoDUILukgIKgYYwIQ9KAFIA4gBAUIOCgxfZGVzY3JpcHRpb25CCwoJX21heF9rZXlzQhYKFF9yZXF1ZXN0c19wZXJfc2Vjb25kQggKBl9idXJzdCI8ChdVcGRhdGVOYW1lc3BhY2VSZXNwb25zZRIhCgluYW1lc3BhY2UYASABKAsyDi5oc20uTmFtZXNwYWNlImwKF1N1c3BlbmROYW1lc3BhY2VSZXF1ZXN0EjcKCW5hbWVzcGFjZRgBIAEoCUIkukghch8QARg/MhleW2EtejAtOV1bYS16MC05LV17MCw2Mn0kEhgKBnJlYXNvbhgCIAEoCUIIukgFcgMYgAgiPQoYU3VzcGVuZE5hbWVzcGFjZVJlc3BvbnNlEiEKCW5hbWVzcGFjZRgBIAEoCzIOLmhzbS5OYW1lc3BhY2UiUQoWUmVzdW1lTmFtZXNwYWNlUmVxdWVzdBI3CgluYW1lc3BhY2UYASABKAlCJLpIIXIfEAEYPzIZXlthLXowLTldW2EtejAtOS1dezAsNjJ9JCI8ChdSZXN1bWVOYW1lc3BhY2VSZXNwb25zZRIhCgluYW1lc3BhY2UYASABKAsyDi5oc20uTmFtZXNwYWNlIuABCgZCdWRnZXQSEQoJYnVkZ2V0X2lkGAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCRIOCgZrZXlfaWQYAyABKAkSEQoJcHJpbmNpcGFsGAQgASgJEhIKCnBlcl9taW51dGUYBSABKA0SDwoHcGVyX2RheRgGIAEoDRIYChB1c2VkX3RoaXNfbWludXRlGAcgASgNEhIKCnVzZWRfdG9kYXkYCCABKA0SDgoGc2V0X2J5GAkgASgJEioKBnNldF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAi4gEKEFNldEJ1ZGdldFJlcXVlc3QSOAoJbmFtZXNwYWNlGAEgASgJQiW6SCJyIBg/MhxeKFthLXowLTldW2EtejAtOS1dezAsNjJ9KT8kEjgKBmtleV9pZBgCIAEoCUIoukglciMYgAEyF15bQS1aYS16MC05Ll8tXXswLDEyOH0kWgEuWgIuLhIbCglwcmluY2lwYWwYAyABKAlCCLpIBXIDGIAEEh8KCnBlcl9taW51dGUYBCABKA1CC7pICCoGGICU69wDEhwKB3Blcl9kYXkYBSABKA1CC7pICCoGGICU69wDIjAKEVNldEJ1ZGdldFJlc3BvbnNlEhsKBmJ1ZGdldBgBIAEoCzILLmhzbS5CdWRnZXQiTgoSTGlzdEJ1ZGdldHNSZXF1ZXN0EjgKCW5hbWVzcGFjZRgBIAEoCUIlukgiciAYPzIcXihbYS16MC05XVthLXowLTktXXswLDYyfSk/JCIzChNMaXN0QnVkZ2V0c1Jlc3BvbnNlEhwKB2J1ZGdldHMYASADKAsyCy5oc20uQnVkZ2V0IoYBChNEZWxldGVCdWRnZXRSZXF1ZXN0EjgKCW5hbWVzcGFjZRgBIAEoCUIlukgiciAYPzIcXihbYS16MC05XVthLXowLTktXXswLDYyfSk/JBI1CglidWRnZXRfaWQYAiABKAlCIrpIH3IdEAEYQDIXXmJ1ZGdldC1bMC05YS1mXXsxLDU3fSQiFgoURGVsZXRlQnVkZ2V0UmVzcG9uc2ViBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp]);
+  fileDesc("ChBoc20vbGltaXRzLnByb3RvEgNoc20itwMKCU5hbWVzcGFjZRIRCgluYW1lc3BhY2UYASABKAkSEwoLZGVzY3JpcHRpb24YAiABKAkSLgoKY3JlYXRlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIbWF4X2tleXMYBCABKA0SDQoFc3RhdGUYBSABKAkSEwoLYWxsb3dlZF9pcHMYBiADKAkSEgoKZGVuaWVkX2lwcxgHIAMoCRIbChNyZXF1ZXN0c19wZXJfc2Vjb25kGAggASgNEg0KBWJ1cnN0GAkgASgNEjAKDHN1c3BlbmRlZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFAoMc3VzcGVuZGVkX2J5GAsgASgJEhkKEXN1c3BlbnNpb25fcmVhc29uGAwgASgJEi8KC2RlbGV0aW9uX2F0GA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgtkZWxldGlvbl9ieRgOIAEoCRIXCg9kZWxldGlvbl9yZWFzb24YDyABKAkSEQoEa2V5cxgQIAEoDUgAiAEBQgcKBV9rZXlzIk4KE0dldE5hbWVzcGFjZVJlcXVlc3QSNwoJbmFtZXNwYWNlGAEgASgJQiS6SCFyHxABGD8yGV5bYS16MC05XVthLXowLTktXXswLDYyfSQiOQoUR2V0TmFtZXNwYWNlUmVzcG9uc2USIQoJbmFtZXNwYWNlGAEgASgLMg4uaHNtLk5hbWVzcGFjZSJdCgxBZGRyZXNzUnVsZXMSJgoLYWxsb3dlZF9pcHMYASADKAlCEbpIDpIBCxCAAiIGcgQQAhhAEiUKCmRlbmllZF9pcHMYAiADKAlCEbpIDpIBCxCAAiIGcgQQAhhAIr8CChZVcGRhdGVOYW1lc3BhY2VSZXF1ZXN0EjcKCW5hbWVzcGFjZRgBIAEoCUIkukghch8QARg/MhleW2EtejAtOV1bYS16MC05LV17MCw2Mn0kEiIKC2Rlc2NyaXB0aW9uGAIgASgJQgi6SAVyAxiACEgAiAEBEhUKCG1heF9rZXlzGAMgASgNSAGIAQESJAoJYWRkcmVzc2VzGAQgASgLMhEuaHNtLkFkZHJlc3NSdWxlcxIrChNyZXF1ZXN0c19wZXJfc2Vjb25kGAUgASgNQgm6SAYqBBjAhD1IAogBARIfCgVidXJzdBgGIAEoDUILukgIKgYYwIQ9KAFIA4gBAUIOCgxfZGVzY3JpcHRpb25CCwoJX21heF9rZXlzQhYKFF9yZXF1ZXN0c19wZXJfc2Vjb25kQggKBl9idXJzdCI8ChdVcGRhdGVOYW1lc3BhY2VSZXNwb25zZRIhCgluYW1lc3BhY2UYASABKAsyDi5oc20uTmFtZXNwYWNlImwKF1N1c3BlbmROYW1lc3BhY2VSZXF1ZXN0EjcKCW5hbWVzcGFjZRgBIAEoCUIkukghch8QARg/MhleW2EtejAtOV1bYS16MC05LV17MCw2Mn0kEhgKBnJlYXNvbhgCIAEoCUIIukgFcgMYgAgiPQoYU3VzcGVuZE5hbWVzcGFjZVJlc3BvbnNlEiEKCW5hbWVzcGFjZRgBIAEoCzIOLmhzbS5OYW1lc3BhY2UiUQoWUmVzdW1lTmFtZXNwYWNlUmVxdWVzdBI3CgluYW1lc3BhY2UYASABKAlCJLpIIXIfEAEYPzIZXlthLXowLTldW2EtejAtOS1dezAsNjJ9JCI8ChdSZXN1bWVOYW1lc3BhY2VSZXNwb25zZRIhCgluYW1lc3BhY2UYASABKAsyDi5oc20uTmFtZXNwYWNlIuABCgZCdWRnZXQSEQoJYnVkZ2V0X2lkGAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCRIOCgZrZXlfaWQYAyABKAkSEQoJcHJpbmNpcGFsGAQgASgJEhIKCnBlcl9taW51dGUYBSABKA0SDwoHcGVyX2RheRgGIAEoDRIYChB1c2VkX3RoaXNfbWludXRlGAcgASgNEhIKCnVzZWRfdG9kYXkYCCABKA0SDgoGc2V0X2J5GAkgASgJEioKBnNldF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAi4gEKEFNldEJ1ZGdldFJlcXVlc3QSOAoJbmFtZXNwYWNlGAEgASgJQiW6SCJyIBg/MhxeKFthLXowLTldW2EtejAtOS1dezAsNjJ9KT8kEjgKBmtleV9pZBgCIAEoCUIoukglciMYgAEyF15bQS1aYS16MC05Ll8tXXswLDEyOH0kWgEuWgIuLhIbCglwcmluY2lwYWwYAyABKAlCCLpIBXIDGIAEEh8KCnBlcl9taW51dGUYBCABKA1CC7pICCoGGICU69wDEhwKB3Blcl9kYXkYBSABKA1CC7pICCoGGICU69wDIjAKEVNldEJ1ZGdldFJlc3BvbnNlEhsKBmJ1ZGdldBgBIAEoCzILLmhzbS5CdWRnZXQiTgoSTGlzdEJ1ZGdldHNSZXF1ZXN0EjgKCW5hbWVzcGFjZRgBIAEoCUIlukgiciAYPzIcXihbYS16MC05XVthLXowLTktXXswLDYyfSk/JCIzChNMaXN0QnVkZ2V0c1Jlc3BvbnNlEhwKB2J1ZGdldHMYASADKAsyCy5oc20uQnVkZ2V0IoYBChNEZWxldGVCdWRnZXRSZXF1ZXN0EjgKCW5hbWVzcGFjZRgBIAEoCUIlukgiciAYPzIcXihbYS16MC05XVthLXowLTktXXswLDYyfSk/JBI1CglidWRnZXRfaWQYAiABKAlCIrpIH3IdEAEYQDIXXmJ1ZGdldC1bMC05YS1mXXsxLDU3fSQiFgoURGVsZXRlQnVkZ2V0UmVzcG9uc2UipgEKFkRlbGV0ZU5hbWVzcGFjZVJlcXVlc3QSNwoJbmFtZXNwYWNlGAEgASgJQiS6SCFyHxABGD8yGV5bYS16MC05XVthLXowLTktXXswLDYyfSQSJwoNZGVsYXlfc2Vjb25kcxgCIAEoDUILukgIKgYYgIawlgFIAIgBARIYCgZyZWFzb24YAyABKAlCCLpIBXIDGIAIQhAKDl9kZWxheV9zZWNvbmRzIjwKF0RlbGV0ZU5hbWVzcGFjZVJlc3BvbnNlEiEKCW5hbWVzcGFjZRgBIAEoCzIOLmhzbS5OYW1lc3BhY2UiWQoeQ2FuY2VsTmFtZXNwYWNlRGVsZXRpb25SZXF1ZXN0EjcKCW5hbWVzcGFjZRgBIAEoCUIkukghch8QARg/MhleW2EtejAtOV1bYS16MC05LV17MCw2Mn0kIkQKH0NhbmNlbE5hbWVzcGFjZURlbGV0aW9uUmVzcG9uc2USIQoJbmFtZXNwYWNlGAEgASgLMg4uaHNtLk5hbWVzcGFjZSJQChVQdXJnZU5hbWVzcGFjZVJlcXVlc3QSNwoJbmFtZXNwYWNlGAEgASgJQiS6SCFyHxABGD8yGV5bYS16MC05XVthLXowLTktXXswLDYyfSQiWQoWUHVyZ2VOYW1lc3BhY2VSZXNwb25zZRIQCghjb21wbGV0ZRgBIAEoCBIMCgRrZXlzGAIgASgNEg8KB3JlY29yZHMYAyABKA0SDgoGZGlnZXN0GAQgASgJYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp]);
 
 /**
  * @generated from message hsm.Namespace
@@ -529,4 +529,140 @@ export type DeleteBudgetResponse = Message<"hsm.DeleteBudgetResponse"> & {
  */
 export const DeleteBudgetResponseSchema: GenMessage<DeleteBudgetResponse> = /*@__PURE__*/
   messageDesc(file_hsm_limits, 16);
+
+/**
+ * @generated from message hsm.DeleteNamespaceRequest
+ */
+export type DeleteNamespaceRequest = Message<"hsm.DeleteNamespaceRequest"> & {
+  /**
+   * @generated from field: string namespace = 1;
+   */
+  namespace: string;
+
+  /**
+   * Seconds until everything in it is destroyed, at least the configured minimum. Left out = the configured delay.
+   *
+   * @generated from field: optional uint32 delay_seconds = 2;
+   */
+  delaySeconds?: number | undefined;
+
+  /**
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message hsm.DeleteNamespaceRequest.
+ * Use `create(DeleteNamespaceRequestSchema)` to create a new message.
+ */
+export const DeleteNamespaceRequestSchema: GenMessage<DeleteNamespaceRequest> = /*@__PURE__*/
+  messageDesc(file_hsm_limits, 17);
+
+/**
+ * @generated from message hsm.DeleteNamespaceResponse
+ */
+export type DeleteNamespaceResponse = Message<"hsm.DeleteNamespaceResponse"> & {
+  /**
+   * @generated from field: hsm.Namespace namespace = 1;
+   */
+  namespace?: Namespace | undefined;
+};
+
+/**
+ * Describes the message hsm.DeleteNamespaceResponse.
+ * Use `create(DeleteNamespaceResponseSchema)` to create a new message.
+ */
+export const DeleteNamespaceResponseSchema: GenMessage<DeleteNamespaceResponse> = /*@__PURE__*/
+  messageDesc(file_hsm_limits, 18);
+
+/**
+ * @generated from message hsm.CancelNamespaceDeletionRequest
+ */
+export type CancelNamespaceDeletionRequest = Message<"hsm.CancelNamespaceDeletionRequest"> & {
+  /**
+   * @generated from field: string namespace = 1;
+   */
+  namespace: string;
+};
+
+/**
+ * Describes the message hsm.CancelNamespaceDeletionRequest.
+ * Use `create(CancelNamespaceDeletionRequestSchema)` to create a new message.
+ */
+export const CancelNamespaceDeletionRequestSchema: GenMessage<CancelNamespaceDeletionRequest> = /*@__PURE__*/
+  messageDesc(file_hsm_limits, 19);
+
+/**
+ * @generated from message hsm.CancelNamespaceDeletionResponse
+ */
+export type CancelNamespaceDeletionResponse = Message<"hsm.CancelNamespaceDeletionResponse"> & {
+  /**
+   * @generated from field: hsm.Namespace namespace = 1;
+   */
+  namespace?: Namespace | undefined;
+};
+
+/**
+ * Describes the message hsm.CancelNamespaceDeletionResponse.
+ * Use `create(CancelNamespaceDeletionResponseSchema)` to create a new message.
+ */
+export const CancelNamespaceDeletionResponseSchema: GenMessage<CancelNamespaceDeletionResponse> = /*@__PURE__*/
+  messageDesc(file_hsm_limits, 20);
+
+/**
+ * @generated from message hsm.PurgeNamespaceRequest
+ */
+export type PurgeNamespaceRequest = Message<"hsm.PurgeNamespaceRequest"> & {
+  /**
+   * @generated from field: string namespace = 1;
+   */
+  namespace: string;
+};
+
+/**
+ * Describes the message hsm.PurgeNamespaceRequest.
+ * Use `create(PurgeNamespaceRequestSchema)` to create a new message.
+ */
+export const PurgeNamespaceRequestSchema: GenMessage<PurgeNamespaceRequest> = /*@__PURE__*/
+  messageDesc(file_hsm_limits, 21);
+
+/**
+ * What is destroyed so far. The digest is over the names and last digests of the destroyed records, as the audit log has
+ * them, so that it can be computed again from the log.
+ *
+ * @generated from message hsm.PurgeNamespaceResponse
+ */
+export type PurgeNamespaceResponse = Message<"hsm.PurgeNamespaceResponse"> & {
+  /**
+   * The namespace and its own key are gone; otherwise there are more keys, and the server goes on by itself.
+   *
+   * @generated from field: bool complete = 1;
+   */
+  complete: boolean;
+
+  /**
+   * @generated from field: uint32 keys = 2;
+   */
+  keys: number;
+
+  /**
+   * @generated from field: uint32 records = 3;
+   */
+  records: number;
+
+  /**
+   * SHA-256, hexadecimal.
+   *
+   * @generated from field: string digest = 4;
+   */
+  digest: string;
+};
+
+/**
+ * Describes the message hsm.PurgeNamespaceResponse.
+ * Use `create(PurgeNamespaceResponseSchema)` to create a new message.
+ */
+export const PurgeNamespaceResponseSchema: GenMessage<PurgeNamespaceResponse> = /*@__PURE__*/
+  messageDesc(file_hsm_limits, 22);
 
