@@ -76,6 +76,7 @@ function dispatch(command, args) {
   }
   if (first === "selftest") return part("server/vault/selftest.ts", args.slice(1), { server: true });
   if ((first === "audit" || first === "store") && args[1] === "verify") return part("server/vault/inspect.ts", args, { server: true });
+  if (first === "namespaces" && args[1] === "verify-shredding") return part("server/vault/inspect.ts", args, { server: true });
   if (first === "--run") {
     if (args[1] === undefined) refuse("--run needs the path of a file", 2);
     return { argv: args.slice(1), server: false };

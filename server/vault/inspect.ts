@@ -1,16 +1,17 @@
 /**
- * `keystead audit verify` and `keystead store verify`: the proof without the server.
+ * `keystead audit verify`, `keystead store verify` and `keystead namespaces verify-shredding`: the proof without the server.
  *
  *     keystead audit verify [--data-dir DIR | --log PATH] [--master-key REF | --passphrase REF] [--hmac-key REF] [--json]
  *                           [--key-store sqlite|filesystem] [--sqlite-path PATH]
  *     keystead store verify --data-dir DIR [...]
+ *     keystead namespaces verify-shredding NAME --data-dir DIR [...]
  *
  * Opens nothing for writing and listens on nothing. Without the unseal secret the chain is re-derived and every record
  * is compared with the digest the log anchors; with it the MACs of events and records are checked too, and the report
  * says which. Ends with 0 when everything verifies, 10 when something does not (naming the first event or every
  * record), 2 for wrong arguments.
  */
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import type { SecretReference } from "@keystead/contract/config";
@@ -20,6 +21,7 @@ import { listSegments } from "./audit/segments.ts";
 import { verifyLog } from "./audit/verify.ts";
 import { decodeSecret, readSecret } from "./ceremonies/secret.ts";
 import { verifyEverything } from "./duties/verify-everything.ts";
+import { attestedEnds, endsInLog, shreddingProblems } from "./duties/verify-shredding.ts";
 import { openVault, parseHeader, recordMacKeysOf, type Hierarchy } from "./objects/hierarchy.ts";
 import { filesystemReader } from "./stores/filesystem.ts";
 import { sqliteReader } from "./stores/sqlite.ts";
@@ -27,7 +29,9 @@ import { sqliteReader } from "./stores/sqlite.ts";
 process.title = "keystead [inspect]";
 
 interface Options {
-  readonly what: "audit" | "store";
+  readonly what: "audit" | "store" | "namespaces";
+  /** Whose destruction is to be proven; only for "namespaces". */
+  readonly namespace: string;
   readonly dataDir: string | undefined;
   readonly log: string;
   readonly keyStore: string | undefined;
@@ -39,7 +43,7 @@ interface Options {
 }
 
 const USAGE =
-  "usage: keystead audit verify [--data-dir DIR] [--log PATH] [--master-key REF | --passphrase REF] [--hmac-key REF] [--key-store sqlite|filesystem] [--sqlite-path PATH] [--json]\n       keystead store verify --data-dir DIR [the same]\n";
+  "usage: keystead audit verify [--data-dir DIR] [--log PATH] [--master-key REF | --passphrase REF] [--hmac-key REF] [--key-store sqlite|filesystem] [--sqlite-path PATH] [--json]\n       keystead store verify --data-dir DIR [the same]\n       keystead namespaces verify-shredding NAME --data-dir DIR [the same]\n";
 
 function readOptions(argv: readonly string[]): Options {
   const { values, positionals } = parseArgs({
@@ -57,8 +61,10 @@ function readOptions(argv: readonly string[]): Options {
       help: { type: "boolean", default: false },
     },
   });
-  const what = positionals[0];
-  if (values.help || (what !== "audit" && what !== "store") || positionals[1] !== "verify" || positionals.length > 2)
+  const [what, verb, namespace = ""] = positionals;
+  const known =
+    what === "namespaces" ? verb === "verify-shredding" && positionals.length === 3 : verb === "verify" && positionals.length === 2;
+  if (values.help || (what !== "audit" && what !== "store" && what !== "namespaces") || !known)
     throw new HsmError("INVALID_REQUEST", USAGE);
   const reference = (name: "master-key" | "passphrase" | "hmac-key"): SecretReference | undefined => {
     const value = values[name];
@@ -71,6 +77,7 @@ function readOptions(argv: readonly string[]): Options {
   if (what === "store" && dataDir === undefined) throw new HsmError("INVALID_REQUEST", "store verify needs --data-dir");
   return {
     what,
+    namespace,
     dataDir: dataDir === undefined ? undefined : resolve(dataDir),
     log: resolve(values.log ?? join(dataDir ?? "", "audit")),
     keyStore: values["key-store"],
@@ -131,6 +138,8 @@ async function main(): Promise<number> {
   const problems = [...report.problems];
   if (report.log.bad === undefined && report.log.events < durable)
     problems.push(`audit log: event ${report.log.events + 1}: missing; the store knows of ${durable} events`);
+  const ends = options.what === "namespaces" ? endsInLog(systemFiles, options.log, options.namespace) : [];
+  if (options.what === "namespaces") problems.push(...shreddingProblems(ends, attestedEnds(ledgerOf(options), options.namespace)));
   const result = {
     verified: problems.length === 0,
     events: report.log.events,
@@ -139,10 +148,21 @@ async function main(): Promise<number> {
     macs_checked: hierarchy !== undefined,
     first_bad_sequence: report.log.bad?.sequence ?? null,
     problems,
+    ...(options.what === "namespaces" ? { destroyed: ends } : {}),
   };
-  process.stdout.write(options.json ? `${JSON.stringify(result)}\n` : describe(result));
+  const told = ends.map(
+    ({ keys, records, digest, sequence, hash, time }) =>
+      `Destroyed: ${keys} keys, ${records} records at ${time}; event ${sequence}, hash ${hash}; digest ${digest}\n`,
+  );
+  process.stdout.write(options.json ? `${JSON.stringify(result)}\n` : `${told.join("")}${describe(result)}`);
   store?.close();
   return problems.length === 0 ? 0 : 10;
+}
+
+/** The retention ledger's text; empty when there is none. */
+function ledgerOf({ dataDir }: Options): string {
+  const path = join(dataDir ?? "", "retention-ledger");
+  return existsSync(path) ? readFileSync(path, "utf8") : "";
 }
 
 type Reader = ReturnType<typeof sqliteReader>;

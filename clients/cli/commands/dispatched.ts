@@ -57,6 +57,12 @@ const STORE_VERIFY: Elsewhere = {
   examples: ["keystead store verify --data-dir ./data"],
   options: [["--data-dir <folder>", "data folder of the server"]],
 };
+const VERIFY_SHREDDING: Elsewhere = {
+  usage: "verify-shredding <name>",
+  summary: "Prove offline that a deleted namespace was destroyed, from the audit log and the retention ledger",
+  examples: ["keystead namespaces verify-shredding old-shop --data-dir ./data"],
+  options: [["--data-dir <folder>", "data folder of the server"]],
+};
 
 const SELFTEST: Elsewhere = {
   usage: "selftest",
@@ -87,5 +93,6 @@ export function config(root: Command, run: Run): void {
 }
 
 export const selftest = (root: Command, run: Run): void => add(root, run, SELFTEST);
+export const verifyShredding = (parent: Command, run: Run): void => add(parent, run, VERIFY_SHREDDING);
 export const auditVerify = (parent: Command, run: Run): void => add(parent, run, AUDIT_VERIFY);
 export const store = (root: Command, run: Run): void => add(group(root, "store", "Check the stored records"), run, STORE_VERIFY);

@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { group, leaf, type Run } from "../command-tree.ts";
 import { wholeNumber } from "../whole-number.ts";
 import { namespacesCancelDelete, namespacesDelete, namespacesPurge } from "./namespaces-delete.ts";
+import { verifyShredding } from "./dispatched.ts";
 import { dateText } from "./key-facts.ts";
 import { namespaceFacts } from "./namespace-facts.ts";
 import { namespacesResume, namespacesShow, namespacesSuspend, namespacesUpdate } from "./namespaces-change.ts";
@@ -45,5 +46,5 @@ export function namespaces(root: Command, run: Run): void {
     },
   });
   for (const add of [namespacesShow, namespacesUpdate, namespacesSuspend, namespacesResume]) add(parent, run);
-  for (const add of [namespacesDelete, namespacesCancelDelete, namespacesPurge]) add(parent, run);
+  for (const add of [namespacesDelete, namespacesCancelDelete, namespacesPurge, verifyShredding]) add(parent, run);
 }

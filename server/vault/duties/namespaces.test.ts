@@ -22,6 +22,16 @@ import { recordDigest, recordName } from "../objects/record.ts";
 import { NOTHING_GONE, withGone, type Shredding } from "../objects/shredding.ts";
 import { ClockedVault } from "../testing/clocked-vault.ts";
 import { verifyEverything } from "./verify-everything.ts";
+import { attestedEnds, endsInLog, shreddingProblems, type LoggedEnd } from "./verify-shredding.ts";
+
+/** The ledger's file. */
+function ledgerText({ files }: ClockedVault): string {
+  const file = files.open("/data/retention-ledger", "read");
+  const bytes = Buffer.alloc(file.size());
+  file.read(bytes, 0);
+  file.close();
+  return bytes.toString("utf8");
+}
 
 const DAY = 86_400_000;
 const NS = { namespace: "team" };
@@ -117,6 +127,20 @@ test("the ledger attests the end, and what it says can be computed again from th
   const { keys, records, digest } = shredding?.value as Shredding;
   assert.deepEqual({ keys, records, digest }, gone);
   assert.deepEqual([keys, records], [3, before.size]);
+  const ends = endsInLog(vault.files, "/audit", "team");
+  const attested = attestedEnds(ledgerText(vault), "team");
+  assert.deepEqual(shreddingProblems(ends, attested), []);
+  assert.deepEqual([ends.length, ends[0]?.keys, attested[0]?.approved_by], [1, 3, "token:alice"]);
+  const [end] = ends as [LoggedEnd];
+  for (const wrong of [
+    shreddingProblems([], attested),
+    shreddingProblems(ends, []),
+    shreddingProblems([{ ...end, digest: "0".repeat(64) }], attested),
+    shreddingProblems([{ ...end, survivors: ["team/key/k1/0"] }], attested),
+    shreddingProblems([{ ...end, keys: 2 }], attested),
+  ])
+    assert.notDeepEqual(wrong, []);
+  assert.throws(() => attestedEnds(ledgerText(vault).replace('"previous":"0', '"previous":"1'), "team"), TypeError);
   assert.ok(vault.ledger.has({ namespace: "team", key: "", destroyed_at: new Date(vault.now).toISOString() }));
   assert.equal(vault.ledger.entries, 1);
   await vault.pass(1000);
