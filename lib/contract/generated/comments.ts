@@ -619,7 +619,7 @@ export const COMMENTS: Readonly<Record<string, string>> = {
   "hsm.Usage.USAGE_WRAP": "Keys under keys. A key that wraps or unwraps does nothing else.",
   "hsm.User": "A person who logs in with a password. Their principal is `user:NAME`.",
   "hsm.User.locked_until": "Set while too many failed attempts keep them out.",
-  "hsm.User.max_sessions": "Sessions open at once; 0 = no limit.",
+  "hsm.User.max_sessions": "Sessions open at once; 0 = as many as anybody may have, 4096.",
   "hsm.User.must_change_password": "Until they set a password of their own, they can do nothing else.",
   "hsm.User.person": "Whom this user is, where one person has several ways to log in; the name when nothing else was said.",
   "hsm.VerifyMacRequest.customization": "KMAC: the customisation string.",

@@ -486,3 +486,17 @@ test("whoever must change a password first may do nothing else, whatever the pol
   await refused(ask(listSessions, { principal: "*" }), "PERMISSION_DENIED");
   await ask(listSessions, {});
 });
+
+test("a principal without a limit of its own does not take everybody else's room", async () => {
+  const own = await ClockedVault.open();
+  Object.assign(own.identityRules.sessions, { mostEach: 3 });
+  await own.reopen();
+  const secrets = new Map<string, string>();
+  for (const name of ["greedy", "modest"]) {
+    await own.ask(createServiceAccount, { name, roles: ["Service"], namespaces: ["default"] });
+    secrets.set(name, (await own.ask(createSecretId, { name })).secretId);
+  }
+  const begin = (roleId: string): Promise<string> => own.codeOf(own.over(loginService, { roleId, secretId: secrets.get(roleId) ?? "" }));
+  assert.deepEqual([await begin("greedy"), await begin("greedy"), await begin("greedy")], ["OK", "OK", "OK"]);
+  assert.deepEqual([await begin("greedy"), await begin("modest")], ["QUOTA_EXCEEDED", "OK"]);
+});

@@ -49,6 +49,8 @@ export interface SessionRules {
   readonly accessTokenMs: number;
   /** Most sessions at once of those that name a namespace, by namespace. */
   readonly namespaceLimits: ReadonlyMap<string, number>;
+  /** Most at once of a principal whose record has no limit of its own; 4096 without it. */
+  readonly mostEach?: number;
 }
 
 export interface Tokens {
@@ -73,6 +75,7 @@ export interface Beginning {
 
 /** All that are kept at once, over or not. */
 const MOST_SESSIONS = 65_536;
+const MOST_SESSIONS_EACH = 4096;
 /** Sessions that are over and are removed with each that begins. */
 const SWEPT_AT_ONCE = 8;
 /** Refresh tokens that were used and are remembered. */
@@ -348,8 +351,9 @@ export class Sessions {
     if (this.#documents.count("session") + begun.length >= MOST_SESSIONS)
       throw new HsmError("QUOTA_EXCEEDED", "too many sessions are open");
     const own = this.list(principal).length + begun.filter((other) => principalId(other) === principal).length;
-    if (record.maxSessions > 0 && own >= record.maxSessions)
-      throw new HsmError("QUOTA_EXCEEDED", `${record.maxSessions} sessions are open, which is as many as there may be`);
+    // Without a limit of its own nobody takes everybody else's room either.
+    const most = record.maxSessions || (this.#rules.mostEach ?? MOST_SESSIONS_EACH);
+    if (own >= most) throw new HsmError("QUOTA_EXCEEDED", `${most} sessions are open, which is as many as there may be`);
     for (const [namespace, limit] of this.#rules.namespaceLimits) {
       if (!record.namespaces.includes(namespace)) continue;
       const names = (other: Subject): boolean => this.record(other)?.namespaces.includes(namespace) === true;

@@ -22,7 +22,7 @@ interface SubjectRecord {
   readonly roles: readonly string[];
   readonly namespaces: readonly string[];
   readonly disabled: boolean;
-  /** 0 = no limit. */
+  /** 0 = as many as anybody may have. */
   readonly maxSessions: number;
   /**
    * Sessions are of the generation they were begun in; those of another are over. It begins at random, so that a user who

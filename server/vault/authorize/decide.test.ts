@@ -116,6 +116,17 @@ test("key:use:<family> narrows a role's uses of keys, and nothing else that the 
   assert.equal(answer(two, { so: { algorithm: "Ed25519" } }), "allowed");
 });
 
+test("who is confined to some namespaces rules over nothing that is everybody's", () => {
+  const none = policy({});
+  const server = { namespace: "", keyId: "" };
+  const everybodys = ["policy:update", "script:update", "script:read", "approval:revoke_keys", "vault:seal", "vault:rekey"] as const;
+  for (const permission of everybodys) {
+    const asking = { carries: [permission], needs: [permission], so: server };
+    assert.equal(answer(none, { ...asking, reach: ["payments"] }), "reach", permission);
+    assert.equal(answer(none, asking), "allowed", permission);
+  }
+});
+
 test("a binding on keys reaches them by id or tag, and not keys that are made on the way", () => {
   const keyed = policy({
     roles: { maker: { permissions: ["crypto:derive", "key:create"] } },

@@ -106,7 +106,15 @@ export function holds(policy: CompiledPolicy, asked: Case, permission: Permissio
 }
 
 /** Who is confined to some namespaces does not rule over all of them. */
-const SERVER_WIDE: ReadonlySet<Permission> = new Set<Permission>(["policy:view", "policy:update"]);
+const SERVER_WIDE: ReadonlySet<Permission> = new Set<Permission>([
+  "policy:view",
+  "policy:update",
+  "script:read",
+  "script:update",
+  "approval:revoke_keys",
+  "vault:seal",
+  "vault:rekey",
+]);
 const MAKES: ReadonlySet<Permission> = new Set<Permission>(["key:create", "key:import"]);
 
 function carries(asker: Asker, permission: Permission, notes: Note[] | undefined): boolean {

@@ -121,7 +121,7 @@ export type User = Message<"hsm.User"> & {
   recoveryCodesLeft: number;
 
   /**
-   * Sessions open at once; 0 = no limit.
+   * Sessions open at once; 0 = as many as anybody may have, 4096.
    *
    * @generated from field: uint32 max_sessions = 11;
    */
