@@ -42,7 +42,9 @@ function may(role: string, method: Method, namespace: string, needs: readonly Pe
   const whole = namespace === "" && needs.every((need) => need === "namespace:read" || need === "audit:view");
   if (namespace === "shared" && needs.some((need) => need === "crypto:decrypt" || need === "key:destroy")) return false;
   if (namespace === "there") return false;
-  if (namespace === "" && needs.some((need) => need.startsWith("policy:"))) return false;
+  const everybodys = (need: Permission): boolean =>
+    /^(?:policy|script):/.test(need) || ["approval:revoke_keys", "vault:seal", "vault:rekey"].includes(need);
+  if (namespace === "" && needs.some(everybodys)) return false;
   return needs.every(
     (need) =>
       roleOf(role, need) ||

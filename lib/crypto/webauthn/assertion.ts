@@ -8,6 +8,8 @@
  * @see W3C Web Authentication Level 3, §7.2 "Verifying an Authentication Assertion"
  */
 import { timingSafeEqual } from "node:crypto";
+import { readSequence, unsignedInteger } from "../formats/der.ts";
+import { derSequence, derUnsigned } from "../formats/der-writer.ts";
 import { parseStrictJson, type JsonValue } from "@keystead/contract/json";
 
 /** The relying party: us. */
@@ -63,7 +65,10 @@ export async function verifyAssertion(
   if (assertion.credentialId !== credential.id || !sameSite(assertion.clientDataJson, challenge)) return undefined;
   // Loaded with the first use: nobody who has no such factor waits for it.
   const { verifyAuthenticationResponse } = await import("@simplewebauthn/server");
+  const { cose, decodeCredentialPublicKey } = await import("@simplewebauthn/server/helpers");
   try {
+    const key = decodeCredentialPublicKey(new Uint8Array(Buffer.from(credential.publicKey, "base64url")));
+    if (cose.isCOSEPublicKeyEC2(key) && !isOneSignature(assertion.signature)) return undefined;
     const { verified, authenticationInfo } = await verifyAuthenticationResponse({
       response: {
         id: credential.id,
@@ -90,6 +95,16 @@ export async function verifyAssertion(
   } catch {
     return undefined;
   }
+}
+
+/**
+ * Whether the bytes are an ECDSA signature in DER and nothing else. The verifier behind this reads two numbers and passes
+ * over what follows them, so that one signature would have any number of spellings.
+ */
+function isOneSignature(signature: Uint8Array): boolean {
+  const numbers = readSequence(signature)?.map((element) => unsignedInteger(signature, element));
+  const [r, s] = numbers ?? [];
+  return r !== undefined && s !== undefined && derSequence(derUnsigned(r), derUnsigned(s)).equals(signature);
 }
 
 /**

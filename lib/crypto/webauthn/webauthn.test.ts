@@ -109,3 +109,17 @@ test("a registration that is wrong in any way, or attests something, is refused"
   );
   assert.ok((await verifyRegistration(challenge, good, RP)) !== undefined);
 });
+
+test("a signature with bytes behind it, or spelled otherwise, is not that signature", async () => {
+  const authenticator = new SoftwareAuthenticator(RP.id, ORIGIN, "ES256");
+  const credential = await registered(authenticator);
+  const challenge = randomBytes(32);
+  const assertion = authenticator.assert(challenge);
+  const good = Buffer.from(assertion.signature);
+  const padded = Buffer.concat([good, Buffer.alloc(3)]);
+  const within = Buffer.from(padded);
+  within[1] = (good[1] as number) + 3;
+  for (const signature of [padded, within])
+    assert.equal(await verifyAssertion(credential, challenge, { ...assertion, signature }, RP), undefined);
+  assert.ok((await verifyAssertion(credential, challenge, assertion, RP)) !== undefined);
+});
