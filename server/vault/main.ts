@@ -180,6 +180,7 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
       sessions: {
         sessionMs: config.sessions.sessionSeconds * 1000,
         accessTokenMs: config.sessions.accessTokenSeconds * 1000,
+        givesMore: (to, than) => authorizer.givesMore(to, than),
         namespaceLimits: new Map(
           Object.entries(config.namespaces).flatMap(([name, { maxConcurrentSessions: most }]) =>
             most === undefined ? [] : [[name, most]],

@@ -192,6 +192,7 @@ export class Factors {
   async removeOf(by: Principal, name: string, factorId: string): Promise<Changed> {
     return this.#remove(name, factorId, (user) => {
       requireNoMoreThan(by, user.roles, user.namespaces);
+      this.#options.sessions.requireNoMoreByPolicy(by, { kind: "user", name });
       return user.generation + 1;
     });
   }

@@ -59,6 +59,7 @@ export class ServiceAccounts {
   async create(by: Principal, account: NewServiceAccount): Promise<{ readonly record: ServiceAccountRecord; readonly change: Change }> {
     const roles = canonicalRoles(account.roles);
     requireNoMoreThan(by, roles, account.namespaces);
+    this.#sessions.requireNoMoreByPolicy(by, subject(account.name));
     const record: ServiceAccountRecord = {
       description: account.description,
       roles,
@@ -106,6 +107,7 @@ export class ServiceAccounts {
     };
     const change = await this.#sessions.changeSubject<ServiceAccountRecord>(subject(name), (before) => {
       requireNoMoreThan(by, before.roles, before.namespaces);
+      this.#sessions.requireNoMoreByPolicy(by, subject(name));
       const good = Object.entries(before.secretIds).filter(([, { expiresAt }]) => expiresAt > now);
       if (good.length >= MOST_SECRET_IDS)
         throw new HsmError("QUOTA_EXCEEDED", `service account ${name} has ${MOST_SECRET_IDS} secret ids, which is as many as there may be`);

@@ -51,6 +51,8 @@ export interface SessionRules {
   readonly namespaceLimits: ReadonlyMap<string, number>;
   /** Most at once of a principal whose record has no limit of its own; 4096 without it. */
   readonly mostEach?: number;
+  /** Whether the policy gives a principal more than another holds; never without it. */
+  readonly givesMore?: (to: string, than: Principal) => boolean;
 }
 
 export interface Tokens {
@@ -237,6 +239,16 @@ export class Sessions {
     const record = subject === undefined ? undefined : this.record(subject);
     if (subject === undefined || record === undefined || record.disabled) return undefined;
     return Object.freeze<Principal>({ ...principalFrom(subject, record), validUntil: Number.MAX_SAFE_INTEGER });
+  }
+
+  /**
+   * For whoever makes a subject or what lets one in: nobody becomes more by becoming somebody else.
+   *
+   * @throws {HsmError} PERMISSION_DENIED when the policy gives the subject more than the principal holds
+   */
+  requireNoMoreByPolicy(by: Principal, subject: Subject): void {
+    if (this.#rules.givesMore?.(principalId(subject), by) === true)
+      throw new HsmError("PERMISSION_DENIED", "the policy gives them more than the caller has; nobody takes that over");
   }
 
   /** Those that live, of one principal or of all. */

@@ -103,6 +103,7 @@ export class Users {
     const { documents, strength, now } = this.#options;
     const roles = canonicalRoles(user.roles);
     requireNoMoreThan(by, roles, user.namespaces);
+    this.#options.sessions.requireNoMoreByPolicy(by, { kind: "user", name: user.name });
     const hasPassword = user.password.length > 0;
     if (hasPassword) requireStrength(user.password, strength, "password");
     const record: UserRecord = {
@@ -181,9 +182,10 @@ export class Users {
     password: Uint8Array,
     argon2: Argon2,
   ): Promise<{ readonly record: UserRecord; readonly change: Change }> {
-    return this.#setPassword(name, this.get(name), password, true, argon2, (before) =>
-      requireNoMoreThan(by, before.roles, before.namespaces),
-    );
+    return this.#setPassword(name, this.get(name), password, true, argon2, (before) => {
+      requireNoMoreThan(by, before.roles, before.namespaces);
+      this.#options.sessions.requireNoMoreByPolicy(by, { kind: "user", name });
+    });
   }
 
   /** One's own. @throws {HsmError} UNAUTHENTICATED when the current one is wrong; INVALID_REQUEST too weak, or the same */

@@ -85,7 +85,12 @@ export class ClockedVault {
   budgets!: Budgets;
   ledger!: RetentionLedger;
   readonly identityRules: Pick<IdentityOptions, "sessions" | "lockout" | "strength" | "webAuthn"> = {
-    sessions: { sessionMs: 3_600_000, accessTokenMs: 300_000, namespaceLimits: new Map([["crowded", 2]]) },
+    sessions: {
+      sessionMs: 3_600_000,
+      accessTokenMs: 300_000,
+      namespaceLimits: new Map([["crowded", 2]]),
+      givesMore: (to, than) => this.authorizer.givesMore(to, than),
+    },
     lockout: { maxAttempts: 5, lockoutMs: 300_000 },
     strength: { minLength: 8, strong: false },
     webAuthn: { rpId: "hsm.example.com", rpName: "Keystead", origins: ["https://hsm.example.com"] },
