@@ -1,5 +1,5 @@
 /**
- * The retention ledger: one line for every key whose end somebody approved, chained by hashes and sealed like the audit
+ * The retention ledger: a line for every key whose end somebody approved and every namespace that ended, chained and sealed like the audit
  * log, in a file that outlives log archives.
  *
  *      {"entry":{"approved_by":…,"destroyed_at":…,"key":…,"namespace":…,"previous":…,"reason":…,"revoked_at":…,"sequence":…},"mac":"<64 hex>"}
