@@ -284,6 +284,15 @@ test("an approval rule holds a request back, and the one who asked is told so", 
   assert.deepEqual([event?.decision, event?.outcome], ["pending", "APPROVAL_REQUIRED"]);
 });
 
+test("nobody fills the room for grants that everybody shares", async (t) => {
+  const { set, vault } = await vaultOf(t);
+  await set({ bindings: [BINDING] });
+  const grant = (who: Principal): Promise<string> =>
+    codeAs(vault.monitor, who, createGrant, { keyId: "ed", grantee: "user:bob", operation: "Sign" });
+  for (let made = 0; made < 1000; made += 1) assert.equal(await grant(alice), "OK", String(made));
+  assert.deepEqual([await grant(alice), await grant(admin)], ["QUOTA_EXCEEDED", "OK"]);
+});
+
 test("a grant hands one operation on one key on, with its condition, until it expires or is taken back", async (t) => {
   const { set, signs, vault } = await vaultOf(t);
   const bob = person("user:bob");

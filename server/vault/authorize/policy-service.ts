@@ -29,6 +29,8 @@ export interface PolicyServiceOptions {
 }
 
 const MOST_DELEGATIONS = 100_000;
+/** Of one giver: nobody takes everybody else's room. */
+const MOST_DELEGATIONS_EACH = 1000;
 const denied = (detail: string): HsmError => new HsmError("PERMISSION_DENIED", detail);
 const facts = (id: string, { from, to, namespace, keyId, operation, condition, createdAt, expiresAt }: Delegation): DelegationFacts => ({
   id,
@@ -105,6 +107,10 @@ export function openPolicy(options: PolicyServiceOptions): PolicyControl {
       if (readMember(asked.to)?.kind !== "principal") throw new HsmError("INVALID_REQUEST", "grantee: must be the id of one principal");
       if (asked.to === caller.principal.id) throw new HsmError("INVALID_REQUEST", "grantee: is the caller");
       if (delegations.count >= MOST_DELEGATIONS) throw new HsmError("QUOTA_EXCEEDED", `there are ${MOST_DELEGATIONS} grants already`);
+      if (
+        documents.list<Delegation>("delegation").filter(({ value }) => value.from === caller.principal.id).length >= MOST_DELEGATIONS_EACH
+      )
+        throw new HsmError("QUOTA_EXCEEDED", `the caller has made ${MOST_DELEGATIONS_EACH} grants already; one must be taken back first`);
       try {
         if (asked.condition !== "") compileCondition(asked.condition);
       } catch (error) {
