@@ -12,6 +12,7 @@ import { encrypt } from "@keystead/contract/operations/encrypt";
 import { generateKey } from "@keystead/contract/operations/generate-key";
 import { getScript } from "@keystead/contract/operations/get-script";
 import { listScripts } from "@keystead/contract/operations/list-scripts";
+import { rewrapData } from "@keystead/contract/operations/rewrap-data";
 import { sign } from "@keystead/contract/operations/sign";
 import { simulateScript } from "@keystead/contract/operations/simulate-script";
 import { uploadScript } from "@keystead/contract/operations/upload-script";
@@ -79,6 +80,15 @@ test("an enabled script refuses what it applies to, and only that; disabled, it 
   assert.ok(vault.lines.some((line) => line.includes('"script":"never"') && line.includes('"fuel":11')));
   await vault.ask(disableScript, { script: "never" });
   assert.equal(await signs(), "OK");
+});
+
+test("a script about a tag is asked when the second key of a request has it", async () => {
+  const { vault, put } = await judged();
+  await vault.ask(generateKey, { keyId: "guarded", algorithm: Algorithm.Aes256Gcm, tags: ["payments"] });
+  await put("never", lua('return "deny"'), { scope: { tags: ["payments"] } });
+  const { ciphertext } = await vault.ask(encrypt, { keyId: "aes", plaintext: Buffer.from("x") });
+  const rewrap = (targetKeyId: string): Promise<string> => vault.codeOf(vault.ask(rewrapData, { keyId: "aes", targetKeyId, ciphertext }));
+  assert.deepEqual([await rewrap("aes"), await rewrap("guarded")], ["OK", "PERMISSION_DENIED"]);
 });
 
 test("what a script refuses is PERMISSION_DENIED where nothing is signed, and names the script", async () => {

@@ -72,7 +72,13 @@ export class ScriptGate {
 
   async #judge(asked: Asked, matching: readonly Active[]): Promise<undefined> {
     const key = await this.#describe(asked);
-    const tags = key?.attributes.tags ?? (asked.request as { readonly tags?: readonly string[] }).tags ?? [];
+    const other = await this.#describe({ namespace: asked.namespace, keyId: asked.otherKeyId });
+    const { tags: given, asKey } = asked.request as {
+      readonly tags?: readonly string[];
+      readonly asKey?: { readonly tags?: readonly string[] };
+    };
+    // A tag of any key that the request is about: a second one, and one that is made on the way.
+    const tags = [...(key?.attributes.tags ?? given ?? []), ...(other?.attributes.tags ?? []), ...(asKey?.tags ?? [])];
     let context: Buffer | undefined;
     for (const active of matching) {
       if (active.tags !== undefined && !tags.some((tag) => active.tags?.has(tag))) continue;
@@ -94,7 +100,7 @@ export class ScriptGate {
     return runner.decide(script, context);
   }
 
-  async #describe({ namespace, keyId }: Asked): Promise<DescribedKey | undefined> {
+  async #describe({ namespace, keyId }: Pick<Asked, "namespace" | "keyId">): Promise<DescribedKey | undefined> {
     if (keyId === "" || this.#opened === undefined) return undefined;
     try {
       return await this.#opened.objects.describe(namespace, keyId);
