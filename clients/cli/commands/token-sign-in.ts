@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { checkTarget, writeTarget } from "../byte-target.ts";
 import { collect, leaf, outOptions, type Run } from "../command-tree.ts";
 import { usageError } from "../usage-error.ts";
+import { printable } from "../table.ts";
 
 interface Options {
   readonly issuer: string;
@@ -48,7 +49,9 @@ export function tokenSignIn(parent: Command, run: Run): void {
               clientId,
               scopes,
               show: ({ address, userCode, completeAddress }) =>
-                context.note(`open ${address} and enter ${userCode}${completeAddress === undefined ? "" : `\nor open ${completeAddress}`}`),
+                context.note(
+                  `open ${printable(address)} and enter ${printable(userCode)}${completeAddress === undefined ? "" : `\nor open ${printable(completeAddress)}`}`,
+                ),
             })
           : await (
               await import("@keystead/client/sign-in/authorization-code")
@@ -57,10 +60,10 @@ export function tokenSignIn(parent: Command, run: Run): void {
               clientId,
               scopes,
               timeoutMs: TIMEOUT_MS,
-              open: (address) => context.note(`open this address in a browser on this machine:\n${address}`),
+              open: (address) => context.note(`open this address in a browser on this machine:\n${printable(address)}`),
             });
       await writeTarget(options, [Buffer.from(`${signedIn.idToken}\n`, "latin1")], shell);
-      await context.note(`signed in as ${signedIn.subject} until ${new Date(signedIn.expiresAt).toISOString()}`);
+      await context.note(`signed in as ${printable(signedIn.subject)} until ${new Date(signedIn.expiresAt).toISOString()}`);
     },
   });
 }
