@@ -3,7 +3,7 @@
  */
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -27,6 +27,9 @@ function install(): string | false {
   mkdirSync(join(VENV, "complete"));
   return false;
 }
+
+/** The contract's own files, by what others import them as. */
+const CONTRACT = readdirSync(join(ROOT, "proto/hsm")).map((name) => `hsm/${name}`);
 
 const missing = install();
 const folder = mkdtempSync(join(tmpdir(), "keystead-generated-"));
@@ -69,7 +72,7 @@ test(
     assert.equal(missing, false);
     protoc(
       [`--python_out=${folder}`, `--grpc_python_out=${folder}`],
-      ["hsm/hsm.proto", "google/api/annotations.proto", "google/api/http.proto", "buf/validate/validate.proto"],
+      [...CONTRACT, "google/api/annotations.proto", "google/api/http.proto", "buf/validate/validate.proto"],
     );
     assert.deepEqual(await run(PYTHON, join(CLIENTS, "smoke.py"), String(server.addresses["api"]), ...credentials(), folder), {
       Ed25519: true,
@@ -95,13 +98,16 @@ test(
     const source = join(folder, "go");
     cpSync(join(CLIENTS, "go"), source, { recursive: true });
     const module = "example.test/smoke";
-    const packages = { "hsm/hsm.proto": `${module}/gen/hsm`, "buf/validate/validate.proto": `${module}/gen/validate` };
+    const packages = {
+      ...Object.fromEntries(CONTRACT.map((name) => [name, `${module}/gen/hsm`])),
+      "buf/validate/validate.proto": `${module}/gen/validate`,
+    };
     const options = (plugin: string): string[] => [
       `--${plugin}_out=${source}`,
       `--${plugin}_opt=module=${module}`,
       ...Object.entries(packages).map(([file, name]) => `--${plugin}_opt=M${file}=${name}`),
     ];
-    protoc([...options("go"), ...options("connect-go")], ["hsm/hsm.proto"]);
+    protoc([...options("go"), ...options("connect-go")], CONTRACT);
     protoc(options("go"), ["buf/validate/validate.proto"]);
     const built = spawnSync("go", ["build", "-o", "smoke", "."], { cwd: source, encoding: "utf8" });
     assert.equal(built.status, 0, built.stderr);

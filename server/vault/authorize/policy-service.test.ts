@@ -293,6 +293,19 @@ test("nobody fills the room for grants that everybody shares", async (t) => {
   assert.deepEqual([await grant(alice), await grant(admin)], ["QUOTA_EXCEEDED", "OK"]);
 });
 
+test("grants whose time is over take nobody's room, and are removed as new ones are made", async (t) => {
+  const { set, vault } = await vaultOf(t);
+  await set({ bindings: [BINDING] });
+  const grant = (more: object = {}): Promise<string> =>
+    codeAs(vault.monitor, alice, createGrant, { keyId: "ed", grantee: "user:bob", operation: "Sign", ...more });
+  const expiresAt = { seconds: BigInt(vault.now / 1000 + 60), nanos: 0 };
+  for (let made = 0; made < 1000; made += 1) assert.equal(await grant({ expiresAt }), "OK", String(made));
+  assert.equal(await grant(), "QUOTA_EXCEEDED");
+  vault.now += 60_000;
+  for (let made = 0; made < 3; made += 1) assert.equal(await grant(), "OK");
+  assert.equal(vault.vault.documents.count("delegation"), 1000 - 3 * 16 + 3);
+});
+
 test("a grant hands one operation on one key on, with its condition, until it expires or is taken back", async (t) => {
   const { set, signs, vault } = await vaultOf(t);
   const bob = person("user:bob");
@@ -418,13 +431,12 @@ test("questions are answered as requests would be, with the rules that were look
     ],
   );
   // What concerns the server is judged where it is asked for: in no namespace.
-  const server = { principal: "user:root", operation: "Seal", namespace: "default", roles: ["admin"], reach: ["default"] };
-  assert.equal((await askAs(vault.monitor, admin, explainDecision, { question: server })).answer?.decision, "allow");
-  const policy = { ...server, operation: "SetPolicy" };
-  assert.deepEqual(
-    ((found) => [found?.decision, found?.rule])((await askAs(vault.monitor, admin, explainDecision, { question: policy })).answer),
-    ["deny", "reach"],
-  );
+  for (const operation of ["Seal", "SetPolicy"]) {
+    const server = { principal: "user:root", operation, namespace: "default", roles: ["admin"], reach: ["*"] };
+    assert.equal((await askAs(vault.monitor, admin, explainDecision, { question: server })).answer?.decision, "allow", operation);
+    const { answer: confined } = await askAs(vault.monitor, admin, explainDecision, { question: { ...server, reach: ["default"] } });
+    assert.deepEqual([confined?.decision, confined?.rule], ["deny", "reach"], operation);
+  }
   for (const wrong of [{ operation: "Melt" }, { roles: ["Root"] }, { demands: ["key:melt"] }, { algorithm: "RSA-1" }])
     assert.equal(await codeAs(vault.monitor, admin, explainDecision, { question: { ...question, ...wrong } }), "INVALID_REQUEST");
   const { roles } = await askAs(vault.monitor, admin, listRoles, {});

@@ -31,6 +31,8 @@ export interface PolicyServiceOptions {
 const MOST_DELEGATIONS = 100_000;
 /** Of one giver: nobody takes everybody else's room. */
 const MOST_DELEGATIONS_EACH = 1000;
+/** Ended grants that are removed with each new one. */
+const ENDED_AT_ONCE = 16;
 const denied = (detail: string): HsmError => new HsmError("PERMISSION_DENIED", detail);
 const facts = (id: string, { from, to, namespace, keyId, operation, condition, createdAt, expiresAt }: Delegation): DelegationFacts => ({
   id,
@@ -106,10 +108,13 @@ export function openPolicy(options: PolicyServiceOptions): PolicyControl {
         throw new HsmError("INVALID_REQUEST", "operation: only an operation on a key can be handed on, and this right cannot");
       if (readMember(asked.to)?.kind !== "principal") throw new HsmError("INVALID_REQUEST", "grantee: must be the id of one principal");
       if (asked.to === caller.principal.id) throw new HsmError("INVALID_REQUEST", "grantee: is the caller");
-      if (delegations.count >= MOST_DELEGATIONS) throw new HsmError("QUOTA_EXCEEDED", `there are ${MOST_DELEGATIONS} grants already`);
-      if (
-        documents.list<Delegation>("delegation").filter(({ value }) => value.from === caller.principal.id).length >= MOST_DELEGATIONS_EACH
-      )
+      const time = now();
+      const all = documents.list<Delegation>("delegation");
+      const over = all.filter(({ value }) => value.expiresAt !== 0 && value.expiresAt <= time);
+      if (all.length - over.length >= MOST_DELEGATIONS)
+        throw new HsmError("QUOTA_EXCEEDED", `there are ${MOST_DELEGATIONS} grants already`);
+      const own = all.filter(({ value }) => value.from === caller.principal.id && (value.expiresAt === 0 || value.expiresAt > time));
+      if (own.length >= MOST_DELEGATIONS_EACH)
         throw new HsmError("QUOTA_EXCEEDED", `the caller has made ${MOST_DELEGATIONS_EACH} grants already; one must be taken back first`);
       try {
         if (asked.condition !== "") compileCondition(asked.condition);
@@ -117,7 +122,6 @@ export function openPolicy(options: PolicyServiceOptions): PolicyControl {
         if (!(error instanceof ConditionMistake)) throw error;
         throw new HsmError("INVALID_REQUEST", `condition: ${error.message}`);
       }
-      const time = now();
       if (asked.expiresAt !== 0 && asked.expiresAt <= time) throw new HsmError("INVALID_REQUEST", "expires_at: lies in the past");
       const { self, alone } = await holds(caller, asked);
       if (!self) throw denied(`${asked.operation} is not the caller's to hand on`);
@@ -131,7 +135,12 @@ export function openPolicy(options: PolicyServiceOptions): PolicyControl {
         byCredential: !alone,
       };
       const id = fillRandom(Buffer.alloc(16)).toString("hex");
-      const change = await documents.change([{ kind: "delegation", id }], () => [{ kind: "delegation", id, value: delegation }]);
+      // Grants whose time is over make room for new ones; that they were given is in the log.
+      const ended = over.slice(0, ENDED_AT_ONCE).map((document) => ({ kind: "delegation" as const, id: document.id }));
+      const change = await documents.change([...ended, { kind: "delegation", id }], () => [
+        ...ended.map((name) => ({ ...name, value: undefined })),
+        { kind: "delegation", id, value: delegation },
+      ]);
       return { delegation: facts(id, delegation), change };
     },
     delegations: (namespace, keyId) =>
