@@ -93,7 +93,7 @@ function supposedPrincipal(
     method: (method === "" ? "token" : method) as Principal["method"],
     roles: [],
     permissions,
-    namespaces: reach.length === 0 ? "all" : new Set(reach),
+    namespaces: reach.length === 0 || reach.includes("*") ? "all" : new Set(reach),
     defaultNamespace: "default",
     validUntil: FOREVER,
     ...(mfaAt === undefined ? {} : { mfaAt }),
