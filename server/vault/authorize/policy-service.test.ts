@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { hash, verify, createPublicKey } from "node:crypto";
 import { test, type TestContext } from "node:test";
-import { Algorithm } from "@keystead/contract/generated/hsm/hsm_pb";
+import { Algorithm, Kdf } from "@keystead/contract/generated/hsm/hsm_pb";
 import { createGrant } from "@keystead/contract/operations/create-grant";
 import { createNamespace } from "@keystead/contract/operations/create-namespace";
+import { deriveKey } from "@keystead/contract/operations/derive-key";
 import { diffPolicy } from "@keystead/contract/operations/diff-policy";
 import { explainDecision } from "@keystead/contract/operations/explain-decision";
 import { findObjects } from "@keystead/contract/operations/find-objects";
@@ -268,6 +269,23 @@ test("nobody tags a key into his reach, or out of a denial's", async (t) => {
   assert.equal(await update("rsa", { removeTags: ["cards"] }), "PERMISSION_DENIED");
   assert.equal(await update("rsa", { addTags: ["frozen"] }), "PERMISSION_DENIED");
   assert.equal(await codeAs(vault.monitor, admin, updateKey, { keyId: "ed", removeTags: ["frozen"] }), "PERMISSION_DENIED");
+});
+
+test("a rule about a tag holds for a key that is made on the way and is to carry it", async (t) => {
+  const { set, vault } = await vaultOf(t);
+  await askAs(vault.monitor, admin, generateKey, { namespace: "default", keyId: "secret", algorithm: Algorithm.GenericSecret });
+  const derive = (tags: readonly string[]): Promise<string> =>
+    codeAs(vault.monitor, admin, deriveKey, {
+      namespace: "default",
+      keyId: "secret",
+      derivation: { function: Kdf.HKDF },
+      asKey: { algorithm: Algorithm.Aes256Gcm, tags: [...tags] },
+    });
+  const keys = { tags: ["frozen"] };
+  await set({ denials: [{ id: "d", members: ["*"], permissions: ["key:create"], namespaces: ["*"], keys }] });
+  assert.deepEqual([await derive([]), await derive(["cards"]), await derive(["cards", "frozen"])], ["OK", "OK", "PERMISSION_DENIED"]);
+  await set({ approvals: [{ id: "two", permissions: ["key:create"], namespaces: ["*"], keys, quorum: 2, role: "KeyAdmin" }] });
+  assert.deepEqual([await derive(["cards"]), await derive(["frozen"])], ["OK", "APPROVAL_REQUIRED"]);
 });
 
 test("an approval rule holds a request back, and the one who asked is told so", async (t) => {
