@@ -20,7 +20,7 @@ const HINTS: Readonly<Partial<Record<ErrorCode, string>>> = Object.freeze({
     "for encrypt and decrypt leave out --direct, which takes files of any size; otherwise the server's server.body_bytes is the limit",
   DECRYPTION_FAILED: "wrong key, wrong associated data, or changed data: no plaintext was written to the output file",
   RATE_LIMITED: "try again later",
-  VAULT_SEALED: "open it with `keystead unseal --secret REF`",
+  VAULT_SEALED: "see `keystead status`; a sealed vault opens with `keystead unseal --secret REF`",
   AUDIT_UNAVAILABLE: "the server cannot write its audit log and refuses to work without it; look at its disk and log",
   PROVIDER_UNAVAILABLE: "is the server running? start it with `npm start`, or check --endpoint",
   DEADLINE_EXCEEDED: "the outcome is unknown; repeat with the same --request-id, or raise --timeout",

@@ -65,6 +65,9 @@ test("the command line has every promised command", () => {
     "service-accounts create",
     "service-accounts secret-id",
     "token mint",
+    "config accept",
+    "config diff",
+    "config history",
     "config validate",
     "completion",
   ])

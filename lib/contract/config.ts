@@ -250,6 +250,8 @@ export interface VaultConfig {
   readonly audit: { readonly path: string; readonly syncMode: SyncMode };
   readonly unseal: UnsealConfig;
   readonly minPassphraseLength: number;
+  /** A changed configuration is worked with once somebody accepted it. */
+  readonly requireAcceptedConfig: boolean;
   readonly requireStrongPassphrase: boolean;
   readonly auth: {
     readonly keySets: readonly JwtKeySet[];
@@ -299,6 +301,7 @@ export interface VaultConfig {
   readonly scripts: { readonly enabled: boolean };
   readonly approvals: ApprovalsConfig;
   readonly namespaces: Readonly<Record<string, NamespaceConfig>>;
+  /** `poolJobs`: costly operations at once; 0 = one per processor of wherever the vault runs. */
   readonly limits: { readonly maxInFlight: number; readonly poolJobs: number; readonly rates: RateLimitsConfig };
   /** Upper bounds of the duration histograms, in seconds; empty = summaries alone. */
   readonly histogramBuckets: readonly number[];

@@ -8,7 +8,8 @@ import type { Usage } from "./algorithms.ts";
 import type { Permission } from "./permissions.ts";
 
 /**
- * When the vault can do something. `maintenance`: log or store do not verify. `error`: a self-test failed, so nothing
+ * When the vault can do something. `maintenance`: log or store do not verify, or nobody
+ * accepted the configuration. `error`: a self-test failed, so nothing
  * that computes can be trusted.
  */
 export type Phase = "sealed" | "open" | "maintenance" | "error";

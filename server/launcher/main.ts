@@ -41,6 +41,8 @@ interface Effective {
   readonly connectors: readonly { readonly name: string; readonly caPath?: string }[];
   readonly logging: LoggingConfig;
   readonly notices: readonly string[];
+  /** The configuration as the vault keeps it. */
+  readonly recorded: string;
 }
 
 const ROOT = resolve(import.meta.dirname, "../..");
@@ -84,7 +86,7 @@ function openHardware(path: string | undefined): number | undefined {
   }
 }
 
-function run({ gateway: gatewayConfig, vault: vaultConfig, connectors: connectorConfigs, logging, notices }: Effective): void {
+function run({ gateway: gatewayConfig, vault: vaultConfig, connectors: connectorConfigs, logging, notices, recorded }: Effective): void {
   const log = new LogWriter(logging);
   const say = (level: string, message: string, fields: Record<string, string | number> = {}): void =>
     log.write(JSON.stringify({ time: new Date().toISOString(), level, part: "launcher", message, ...fields }));
@@ -259,6 +261,7 @@ function run({ gateway: gatewayConfig, vault: vaultConfig, connectors: connector
     vault.send({
       kind: "start",
       config: vaultConfig,
+      recorded,
       speaksFirst,
       ownUsers,
       descriptors: Object.fromEntries(descriptors.map((fd, index) => [String(fd), FIRST_PASSED + index])),

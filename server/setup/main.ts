@@ -56,7 +56,9 @@ async function main(): Promise<number> {
     writeAll(1, `${JSON.stringify(config, null, 2)}\n`);
     return 0;
   }
-  writeAll(outputDescriptor(), `${JSON.stringify(await provision(config))}\n`);
+  // What the vault keeps a history of: all that has an effect, and not what is only said.
+  const { notices: _, ...recorded } = config;
+  writeAll(outputDescriptor(), `${JSON.stringify({ ...(await provision(config)), recorded: JSON.stringify(recorded) })}\n`);
   return 0;
 }
 

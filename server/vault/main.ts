@@ -9,6 +9,7 @@ import child_process from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { secureHeapUsed } from "node:crypto";
 import { Socket } from "node:net";
+import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { create, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
 import { Inlet } from "@keystead/channel/inlet";
@@ -32,6 +33,7 @@ import { Authenticator, ceremonyPrincipal } from "./authenticate/authenticate.ts
 import { Identity } from "./authenticate/identity.ts";
 import type { Principal } from "./authenticate/principal.ts";
 import { Authorizer, type PolicyParts } from "./authorize/authorize.ts";
+import { ConfigurationHistory } from "./authorize/configuration-history.ts";
 import type { Standing } from "./authorize/delegations.ts";
 import { configuredStanding, openPolicy } from "./authorize/policy-service.ts";
 import { phaseCeremonies } from "./ceremonies/phase-changes.ts";
@@ -51,6 +53,7 @@ import { RateLimits } from "./limits/rate-limits.ts";
 import { Monitor } from "./monitor.ts";
 import { parseHeader, recordMacKeysOf, type UnsealSecret } from "./objects/hierarchy.ts";
 import type { RetentionClasses, RetentionRules } from "./objects/retention.ts";
+import type { ConfigurationControl } from "./operations/configuration-control.ts";
 import type { PolicyControl } from "./operations/policy-control.ts";
 import { ListingCache, type ListReply } from "./operations/listing-cache.ts";
 import type { Context, StatusFacts } from "./operations/handler.ts";
@@ -83,6 +86,8 @@ const REKEY = ceremonyPrincipal("rekey", ["Administrator"]);
 interface StartMessage {
   readonly kind: "start";
   readonly config: VaultConfig;
+  /** The whole configuration of this start, JSON: what its history keeps. */
+  readonly recorded: string;
   /** True when the gateway runs already and this side was handed nothing: it speaks first (ARCHITECTURE.md "What runs"). */
   readonly speaksFirst: boolean;
   /** Each process has a user of its own. */
@@ -114,7 +119,7 @@ process.on("message", function begin(message: StartMessage) {
   });
 });
 
-async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRandom }: StartMessage): Promise<void> {
+async function start({ config, recorded, speaksFirst, ownUsers, descriptors, hardwareRandom }: StartMessage): Promise<void> {
   const log = createLogger({ part: "vault", version: VERSION, level: config.logLevel, write: (line) => process.stdout.write(line) });
   process.on("uncaughtException", (error) => {
     log.error("uncaught; the vault stops", {}, error);
@@ -133,7 +138,7 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
   }
   const store = openStore(config, (error) => log.error("the key store's files cannot be brought up to date", {}, error));
   const files = inMemory ? memoryFiles() : systemFiles;
-  const provider = new SoftwareProvider(config.limits.poolJobs);
+  const provider = new SoftwareProvider(config.limits.poolJobs || availableParallelism());
   const connector = new ConnectorLine();
   const trust = new Trust(config.auth, log, connector);
   const authenticator = new Authenticator({
@@ -167,6 +172,7 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
     auditSequence: monitor.parts?.vault.log.sequence ?? 0,
     auditSyncMode: config.audit.syncMode,
     auditIntegrity: integrity,
+    maintenance: monitor.phase === "maintenance" ? (monitor.maintenance?.detail ?? "") : "",
     store: store.name,
     isolation: ownUsers ? "own_users" : "permission_model_only",
     memoryLocked: memoryLocked && secureHeapUsed() !== undefined,
@@ -201,6 +207,7 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
     approvals?: Approvals,
     policy?: PolicyControl,
     budgets?: Budgets,
+    configuration?: ConfigurationControl,
   ): Context => ({
     get budgets() {
       if (budgets === undefined) throw new HsmError("VAULT_SEALED", "the vault is sealed");
@@ -213,6 +220,10 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
     get policy() {
       if (policy === undefined) throw new HsmError("VAULT_SEALED", "the vault is sealed");
       return policy;
+    },
+    get configuration() {
+      if (configuration === undefined) throw new HsmError("VAULT_SEALED", "the vault is sealed");
+      return configuration;
     },
     get documents() {
       if (vault === undefined) throw new HsmError("VAULT_SEALED", "the vault is sealed");
@@ -283,7 +294,15 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
     const identity = identityOf(vault);
     const configured = standingOf(config);
     let policy: PolicyControl;
+    let configuration: ConfigurationHistory;
+    let awaited: HsmError | undefined;
     try {
+      configuration = new ConfigurationHistory(vault.documents, now, () => {
+        monitor.accepted();
+        // After the acceptance is recorded and answered.
+        setImmediate(() => void beginWork().catch(notBegun));
+      });
+      awaited = await configuration.begin(recorded);
       const keyFacts: PolicyParts["keyFacts"] = (namespace, keyId) => vault.objects.facts(namespace, keyId);
       // Users and service accounts hold what their records say, for as long as they are there.
       const standing: Standing = (id) =>
@@ -306,21 +325,34 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
     });
     authenticator.useSessions(identity.sessions);
     const budgets = new Budgets(vault.documents, now);
-    monitor.open({ vault, context: contextOf(vault, identity, listings, approvals, policy, budgets) });
+    monitor.open({ vault, context: contextOf(vault, identity, listings, approvals, policy, budgets, configuration) }, awaited);
     scriptGate.open(vault);
     measurements.watch(vault, provider, authenticator, listings);
-    await makeNamespaces(monitor, vault, config);
-    countInBackground(vault)
-      .then(() => (monitor.parts?.vault === vault ? beginDuties(vault) : undefined))
-      .then(() => fileOldKeys(vault, () => monitor.parts?.vault === vault && monitor.phase === "open"))
-      .catch((error: unknown) => {
-        const known = asHsmError(error);
-        log.error("the keys could not be counted and filed", {}, known);
-        if (known.code === "INTEGRITY_FAILURE" && monitor.parts?.vault === vault) monitor.stop(known);
-      });
-    watchApprovals(vault, approvals);
     measurements.watchApprovals(approvals);
-    if (!vault.rekeying.complete) goOnWithRekey(vault);
+    const stillHere = (): boolean => monitor.parts?.vault === vault && monitor.phase === "open";
+    const notBegun = (error: unknown): void => {
+      const known = asHsmError(error);
+      log.error("work could not be begun after the configuration was accepted", {}, known);
+      if (known.code === "INTEGRITY_FAILURE" && monitor.parts?.vault === vault) monitor.stop(known);
+    };
+    /** What the vault does of its own accord: only with an accepted configuration. */
+    const beginWork = async (): Promise<void> => {
+      if (!stillHere()) return;
+      await makeNamespaces(monitor, vault, config);
+      countInBackground(vault)
+        .then(() => (monitor.parts?.vault === vault ? beginDuties(vault) : undefined))
+        .then(() => fileOldKeys(vault, () => monitor.parts?.vault === vault && monitor.phase === "open"))
+        .catch((error: unknown) => {
+          const known = asHsmError(error);
+          log.error("the keys could not be counted and filed", {}, known);
+          if (known.code === "INTEGRITY_FAILURE" && monitor.parts?.vault === vault) monitor.stop(known);
+        });
+      watchApprovals(vault, approvals);
+      if (!vault.rekeying.complete) goOnWithRekey(vault);
+      log.info("working");
+    };
+    if (awaited === undefined) await beginWork();
+    else log.warn("in maintenance", { reason: awaited.detail });
     log.info("unsealed", { vaultId: vault.hierarchy.vaultId, created: vault.created, events: vault.log.sequence });
     verifyInBackground(vault).catch((error: unknown) => {
       log.error("the verification of log and store could not be finished", {}, error);
@@ -460,6 +492,7 @@ async function start({ config, speaksFirst, ownUsers, descriptors, hardwareRando
         return text === undefined ? (config.unseal.method === "passphrase" ? "passphrase" : "key") : parseHeader(text).method;
       },
       open,
+      phase: () => monitor.phase,
       rekeying: () => monitor.parts?.vault.rekeying,
       rekeyBegun: () => {
         const vault = monitor.parts?.vault;

@@ -94,6 +94,8 @@ export class Monitor {
   readonly #options: MonitorOptions;
   #parts: OpenParts | undefined;
   #maintenance: HsmError | undefined;
+  /** Why nothing is done until somebody agrees; unlike {@link #maintenance} it can be lifted. */
+  #awaited: HsmError | undefined;
   #fault: HsmError | undefined;
   /** Operations that have begun and are not answered yet. */
   #underWay = 0;
@@ -104,23 +106,35 @@ export class Monitor {
 
   get phase(): Phase {
     if (this.#fault !== undefined) return "error";
-    if (this.#maintenance !== undefined) return "maintenance";
+    if (this.maintenance !== undefined) return "maintenance";
     return this.#parts === undefined ? "sealed" : "open";
+  }
+
+  /** Why the phase is maintenance; a stop hides what else is waited for. */
+  get maintenance(): HsmError | undefined {
+    return this.#maintenance ?? (this.#parts === undefined ? undefined : this.#awaited);
   }
 
   get parts(): OpenParts | undefined {
     return this.#parts;
   }
 
-  /** The vault is open from now on. */
-  open(parts: OpenParts): void {
+  /** The vault is open from now on. @param awaited why it is in maintenance until {@link accepted} */
+  open(parts: OpenParts, awaited?: HsmError): void {
     this.#parts = parts;
+    this.#awaited = awaited;
+  }
+
+  /** What {@link open} waited for has happened. A stop stays a stop. */
+  accepted(): void {
+    this.#awaited = undefined;
   }
 
   /** The vault is sealed from now on. */
   close(): void {
     this.#parts = undefined;
     this.#maintenance = undefined;
+    this.#awaited = undefined;
   }
 
   /** Stops every operation until the vault is started again: the log or the store cannot be trusted. */
@@ -462,9 +476,12 @@ export class Monitor {
 
   #allowInPhase(operation: Operation): void {
     const phase = this.phase;
+    // No record is changed while log or store cannot be trusted; a ceremony changes the phase alone.
+    if (phase === "maintenance" && operation.effect === "change" && !this.#options.ceremonies.has(operation.number) && this.#maintenance)
+      throw this.#maintenance;
     if (operation.phases.includes(phase)) return;
     if (phase === "error") throw this.#fault as HsmError;
-    if (phase === "maintenance") throw this.#maintenance as HsmError;
+    if (phase === "maintenance") throw this.maintenance as HsmError;
     if (phase === "sealed") throw new HsmError("VAULT_SEALED", "the vault is sealed", { retryAfterSeconds: 5 });
     throw new HsmError("INVALID_REQUEST", `${operation.name} is not possible while the vault is ${phase}`);
   }
@@ -501,7 +518,8 @@ export class Monitor {
         requestId,
         phase: this.phase,
       });
-      if (outcome === "OK" && !operation.phases.includes("sealed") && !operation.phases.includes("maintenance"))
+      const closed = operation.phases.includes("sealed") || operation.phases.includes("maintenance");
+      if (outcome === "OK" && (!closed || (result?.change?.writes.length ?? 0) > 0))
         throw log?.stopped ?? new HsmError("AUDIT_UNAVAILABLE", "there is no audit log");
       return;
     }

@@ -240,6 +240,10 @@ const VALID: Readonly<Record<string, (namespace: string) => object>> = {
   ExplainDecision: () => ({ question: { principal: "user:alice", operation: "Sign", namespace: "default", keyId: "signer" } }),
   ReplayPolicy: () => ({ document: '{"format":1}', limit: 10 }),
   ListRoles: () => ({}),
+  ListConfigVersions: () => ({}),
+  GetConfigVersion: () => ({}),
+  // Accepted already, and accepted again.
+  AcceptConfig: () => ({ version: 1 }),
   CreateGrant: (namespace) => ({ namespace, keyId: "signer", grantee: "user:alice", operation: "Sign" }),
   ListGrants: (namespace) => ({ namespace, keyId: "signer" }),
   RevokeGrant: (namespace) => ({ namespace, keyId: "signer", grantId: "none" }),
@@ -675,7 +679,17 @@ const ASK = ["ListApprovals", "GetApproval", "CancelRequest", "ListApproverKeys"
 /** Handing on what one holds. */
 const HAND_ON = ["CreateGrant", "ListGrants", "RevokeGrant"];
 /** Looking at who may do what. */
-const VIEW_POLICY = ["GetPolicy", "ListPolicyVersions", "DiffPolicy", "TestPolicy", "ExplainDecision", "ReplayPolicy", "ListRoles"];
+const VIEW_POLICY = [
+  "ListConfigVersions",
+  "GetConfigVersion",
+  "GetPolicy",
+  "ListPolicyVersions",
+  "DiffPolicy",
+  "TestPolicy",
+  "ExplainDecision",
+  "ReplayPolicy",
+  "ListRoles",
+];
 /** Agreeing to others'. */
 const AGREE = [...ASK, "ApproveRequest", "DenyRequest", "RegisterApproverKey", "RevokeApproverKey"];
 /** About oneself, and what needs no credential at all. */

@@ -5,6 +5,7 @@
 import type { Command } from "commander";
 import { group, leaf, type Run } from "../command-tree.ts";
 import { usageError } from "../usage-error.ts";
+import { configHistory } from "./config-history.ts";
 
 interface Elsewhere {
   readonly usage: string;
@@ -87,9 +88,10 @@ export const server = (root: Command, run: Run): void => add(root, run, SERVER);
 export const dev = (root: Command, run: Run): void => add(root, run, DEV);
 
 export function config(root: Command, run: Run): void {
-  const parent = group(root, "config", "Check and show configurations");
+  const parent = group(root, "config", "Check and show configurations, and those the server was started with");
   add(parent, run, VALIDATE);
   add(parent, run, SHOW);
+  configHistory(parent, run);
 }
 
 export const selftest = (root: Command, run: Run): void => add(root, run, SELFTEST);

@@ -34,6 +34,7 @@ export function status(root: Command, run: Run): void {
         context.facts([
           ["version", now.version],
           ["phase", now.phase],
+          ...(now.maintenance === "" ? [] : ([["maintenance", now.maintenance]] as const)),
           ["preset", now.preset],
           ["uptime", `${now.uptimeSeconds} s`],
           ["store", now.store],

@@ -118,6 +118,28 @@ export interface CreateGrantRequest {
   readonly expiresAt?: Date | undefined;
 }
 
+export interface ConfigVersion {
+  readonly version: number;
+  /** SHA-256 of the signed statement, hexadecimal. */
+  readonly digest: string;
+  readonly previous: string;
+  readonly createdAt?: Date;
+  readonly signature: Buffer;
+  readonly publicKey: Buffer;
+  /** Empty = nobody accepted it. */
+  readonly acceptedBy: string;
+  readonly acceptedAt?: Date;
+  readonly acceptanceStatement: string;
+  readonly acceptanceSignature: Buffer;
+}
+
+export interface GetConfigVersionResponse {
+  readonly configuration?: ConfigVersion;
+  /** Canonical JSON. */
+  readonly document: string;
+  readonly statement: string;
+}
+
 export interface PolicyOperations {
   getPolicy(request?: { readonly version?: number | undefined }): Promise<GetPolicyResponse>;
   setPolicy(request: SetPolicyRequest): Promise<PolicyVersion>;
@@ -140,6 +162,9 @@ export interface PolicyOperations {
     readonly after?: number | undefined;
     readonly limit?: number | undefined;
   }): Promise<ReplayPolicyResponse>;
+  listConfigVersions(): Promise<readonly ConfigVersion[]>;
+  getConfigVersion(request?: { readonly version?: number | undefined }): Promise<GetConfigVersionResponse>;
+  acceptConfig(request: { readonly version: number }): Promise<ConfigVersion>;
   listRoles(): Promise<readonly Role[]>;
   createGrant(request: CreateGrantRequest): Promise<Grant>;
   listGrants(request: { readonly namespace?: string | undefined; readonly keyId: string }): Promise<readonly Grant[]>;
@@ -154,6 +179,9 @@ export const POLICY_OPERATIONS: Ways<PolicyOperations> = {
   testPolicy: "TestPolicy",
   explainDecision: "ExplainDecision",
   replayPolicy: "ReplayPolicy",
+  listConfigVersions: ["ListConfigVersions", "versions"],
+  getConfigVersion: "GetConfigVersion",
+  acceptConfig: ["AcceptConfig", "configuration"],
   listRoles: ["ListRoles", "roles"],
   createGrant: ["CreateGrant", "grant"],
   listGrants: ["ListGrants", "grants"],

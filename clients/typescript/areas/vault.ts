@@ -9,6 +9,8 @@ export interface Status {
   readonly auditSequence: bigint;
   readonly auditSyncMode: string;
   readonly auditIntegrity: string;
+  /** Why the phase is maintenance; empty otherwise. */
+  readonly maintenance: string;
   readonly store: string;
   readonly isolation: string;
   readonly memoryLocked: boolean;

@@ -1,5 +1,4 @@
 /** The merged and checked configuration as the plain data the launcher, the gateway and the vault receive. */
-import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import type {
   ApprovalsConfig,
@@ -201,6 +200,7 @@ function vault(config: ConfigTree, base: PathBase): VaultConfig {
     audit: { path: absolutePath(security.audit_log_path, base), syncMode: security.audit_sync_mode ?? storage.sync_mode },
     unseal: unsealing(config, base),
     minPassphraseLength: security.min_password_length,
+    requireAcceptedConfig: security.require_accepted_config,
     requireStrongPassphrase: security.require_strong_passwords,
     auth: {
       keySets: auth.jwt.key_sets.map((entry) => keySet(entry, base)),
@@ -253,7 +253,7 @@ function vault(config: ConfigTree, base: PathBase): VaultConfig {
     namespaces: Object.fromEntries(Object.entries(config.namespaces).map(([name, entry]) => [name, namespace(entry)])),
     limits: {
       maxInFlight: server.max_in_flight,
-      poolJobs: crypto.pool_jobs === 0 ? availableParallelism() : crypto.pool_jobs,
+      poolJobs: crypto.pool_jobs,
       rates: {
         address: { perSecond: limits.address_per_second, burst: limits.address_burst },
         principal: { perSecond: limits.principal_per_second, burst: limits.principal_burst },

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { availableParallelism, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import type { EffectiveConfig } from "@keystead/contract/config";
@@ -102,6 +102,7 @@ const ROWS: readonly Row[] = [
   row("storage.sync_mode", "normal", (c) => [c.vault.storage.syncMode, c.vault.audit.syncMode], ["normal", "normal"]),
   row("security.audit_log_path", "log", (c) => c.vault.audit.path, join(folder, "log")),
   row("security.audit_sync_mode", "none", (c) => [c.vault.storage.syncMode, c.vault.audit.syncMode], ["full", "none"]),
+  row("security.require_accepted_config", "true", (c) => c.vault.requireAcceptedConfig, true),
   row("security.require_strong_passwords", "true", (c) => c.vault.requireStrongPassphrase, true),
   row("security.min_password_length", "20", (c) => c.vault.minPassphraseLength, 20),
   row("unseal.method", "none", (c) => c.vault.unseal, { method: "none" }),
@@ -442,5 +443,5 @@ test("values that are built are accepted by keys of the same table", () => {
     for (const value of built) assert.deepEqual(load(`${key}=${String(value)}`).mistakes, [], key);
 });
 
-test("without crypto.pool_jobs there is one job per processor", () =>
-  assert.equal(load().config?.vault.limits.poolJobs, availableParallelism()));
+test("without crypto.pool_jobs the vault counts its processors, so that another machine is no other configuration", () =>
+  assert.equal(load().config?.vault.limits.poolJobs, 0));

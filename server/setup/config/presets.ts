@@ -38,6 +38,7 @@ const BASE: Tree = {
     encryption_algorithm: "aes256gcm",
     audit_log_enabled: true,
     audit_log_path: "/var/log/hsm/audit.log",
+    require_accepted_config: true,
     require_strong_passwords: true,
     min_password_length: 12,
     session_timeout_seconds: "1h",
@@ -121,7 +122,7 @@ const PROVISIONED: Tree = {
     tls_key_path: `{data_dir}/${PROVISIONED_FILES.serverKey}`,
     tls_ca_cert_path: `{data_dir}/${PROVISIONED_FILES.authority}`,
   },
-  security: { audit_log_path: "{data_dir}/audit", require_strong_passwords: false, min_password_length: 4 },
+  security: { audit_log_path: "{data_dir}/audit", require_accepted_config: false, require_strong_passwords: false, min_password_length: 4 },
   unseal: { master_key: `file:{data_dir}/${PROVISIONED_FILES.masterKey}` },
   auth: {
     jwt: {

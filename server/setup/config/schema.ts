@@ -65,6 +65,10 @@ const security = z.strictObject({
   audit_log_enabled: key(KIND.boolean, "Every operation is recorded; only true is accepted."),
   audit_log_path: key(KIND.path, "Where the audit log's segments are kept."),
   audit_sync_mode: key(syncMode, "sync_mode of the audit log; without it storage.sync_mode counts.").optional(),
+  require_accepted_config: key(
+    KIND.boolean,
+    "Whether a start with a changed configuration stays in maintenance until an administrator accepts it.",
+  ),
   require_strong_passwords: key(KIND.boolean, "Whether passwords and passphrases must mix kinds of characters."),
   min_password_length: key(KIND.integer(4, 1024), "Shortest password or passphrase, in characters; at least 8 in production."),
 });

@@ -12,7 +12,7 @@ import { EMPTY_POLICY_TEXT } from "@keystead/contract/policy/document";
 import { parsePolicy } from "@keystead/contract/policy/parse";
 import { canonicalJson, type Json } from "@keystead/crypto/formats/canonical-json";
 import { wipe } from "@keystead/crypto/wipe";
-import type { Change } from "../objects/change.ts";
+import { whenDurable, type Change } from "../objects/change.ts";
 import type { Documents, DocumentWrite } from "../objects/documents.ts";
 import { signStatement, statementVerifier, STATEMENT_KEY } from "../objects/statement-signer.ts";
 import type { PolicyRecord } from "../operations/policy-control.ts";
@@ -135,21 +135,6 @@ export class Policies {
     this.#versions.push(record);
     this.#compiled = compiled;
   }
-}
-
-/** The same change, followed by something once it is durable. */
-function whenDurable(change: Change, then: () => void): Change {
-  let settled = false;
-  return {
-    ...change,
-    settle(durable) {
-      if (settled) return;
-      settled = true;
-      // Before the lock is free: whoever has it next sees this.
-      if (durable) then();
-      change.settle(durable);
-    },
-  };
 }
 
 const statementOf = ({

@@ -18,6 +18,8 @@ export interface PhaseChanges {
   method(): "key" | "passphrase";
   /** Opens the vault and lets the monitor know. @throws {HsmError} UNAUTHENTICATED */
   open(secret: UnsealSecret): Promise<void>;
+  /** What the phase is after {@link open}; left out = open. */
+  phase?(): string;
   /** What rekeys the open vault. */
   rekeying?(): Rekeying | undefined;
   /** Checks a passphrase that is to open the vault from now on. @throws {HsmError} INVALID_REQUEST */
@@ -61,7 +63,7 @@ export function phaseCeremonies(changes: PhaseChanges): ReadonlyMap<number, Hand
       second = request.hmacKey.length === 0 ? undefined : decodeSecret(copySecret(request.hmacKey));
       if (method === "key" && secret.length !== 32) throw new HsmError("UNAUTHENTICATED", "the vault cannot be opened with this secret");
       await changes.open({ method, secret, second });
-      return { reply: { phase: "open" } };
+      return { reply: { phase: changes.phase?.() ?? "open" } };
     } finally {
       opening = false;
       wipe(secret, second);

@@ -81,3 +81,18 @@ export const standing = ({ state, current, versions }: KeyAttributes, about: num
   about === undefined
     ? { state, version: current }
     : { state: versions.find(({ version }) => version === about)?.state ?? state, version: about };
+
+/** The same change, followed by something once it is durable. */
+export function whenDurable(change: Change, then: () => void): Change {
+  let settled = false;
+  return {
+    ...change,
+    settle(durable) {
+      if (settled) return;
+      settled = true;
+      // Before the lock is free: whoever has it next sees this.
+      if (durable) then();
+      change.settle(durable);
+    },
+  };
+}

@@ -143,7 +143,11 @@ export class Documents {
   }
 
   /** A change that the vault makes of its own accord. @throws what {@link change} throws; AUDIT_UNAVAILABLE */
-  async record(action: string, about: readonly DocumentName[], plan: () => readonly DocumentWrite[]): Promise<void> {
+  async record(
+    action: string,
+    about: readonly DocumentName[],
+    plan: () => readonly DocumentWrite[] | Promise<readonly DocumentWrite[]>,
+  ): Promise<void> {
     const change = await this.change(about, plan);
     try {
       if (change.writes.length > 0) await this.#options.record(action, change.writes);

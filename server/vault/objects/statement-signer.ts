@@ -32,19 +32,22 @@ export interface SignedStatement {
 /**
  * Signs the UTF-8 bytes of a statement. The caller holds {@link STATEMENT_KEY} in its change and writes `writes` with it.
  *
+ * @param made the key's seed, when the same change made it and it is not stored yet; not kept, and nothing is written for it
  * @throws {HsmError} INTEGRITY_FAILURE
  */
-export async function signStatement(documents: Documents, statement: string): Promise<SignedStatement> {
+export async function signStatement(documents: Documents, statement: string, made?: Uint8Array): Promise<SignedStatement> {
   const known = documents.get<StoredKey>(STATEMENT_KEY.kind, STATEMENT_KEY.id);
-  const seed = known === undefined ? secretBuffer(SEED_BYTES) : await documents.material(STATEMENT_KEY.kind, STATEMENT_KEY.id);
+  const fresh = known === undefined && made === undefined;
+  const seed =
+    made !== undefined ? copied(made) : fresh ? secretBuffer(SEED_BYTES) : await documents.material(STATEMENT_KEY.kind, STATEMENT_KEY.id);
   try {
-    if (known === undefined) fillRandom(seed);
+    if (fresh) fillRandom(seed);
     const key = createPrivateKey({ key: seed, format: "raw-private", asymmetricKeyType: "ed25519" });
     const publicKey = createPublicKey(key).export({ format: "raw-public" });
     const signature = sign(null, Buffer.from(statement, "utf8"), key);
     const value: StoredKey = { publicKey: publicKey.toString("base64") };
     // Copied: the seed here is wiped before the change is made of it.
-    const writes = known === undefined ? [{ ...STATEMENT_KEY, value, material: copied(seed) }] : [];
+    const writes = fresh ? [{ ...STATEMENT_KEY, value, material: copied(seed) }] : [];
     return { signature, publicKey, writes };
   } finally {
     wipe(seed);

@@ -19,6 +19,7 @@ import type { Change } from "../objects/change.ts";
 import type { RekeyProgress } from "../ceremonies/rekey.ts";
 import type { Budgets } from "../limits/budgets.ts";
 import type { Documents } from "../objects/documents.ts";
+import type { ConfigurationControl } from "./configuration-control.ts";
 import type { PolicyControl } from "./policy-control.ts";
 import type { Objects } from "../objects/objects.ts";
 import type { Run, SoftwareProvider } from "../providers/software.ts";
@@ -45,6 +46,8 @@ export interface StatusFacts {
   readonly auditSequence: number;
   readonly auditSyncMode: string;
   readonly auditIntegrity: string;
+  /** Why the phase is maintenance; empty otherwise. */
+  readonly maintenance: string;
   readonly store: string;
   readonly isolation: string;
   readonly memoryLocked: boolean;
@@ -63,6 +66,8 @@ export interface Context {
   /** Local users, service accounts and sessions. */
   readonly identity: Identity;
   readonly policy: PolicyControl;
+  /** The versions of the server's own configuration. */
+  readonly configuration: ConfigurationControl;
   readonly provider: SoftwareProvider;
   /** Runs policy scripts; undefined where the configuration says that none are run. */
   readonly scripts: Pick<ScriptRunner, "prepare" | "decide"> | undefined;

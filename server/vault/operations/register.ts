@@ -94,6 +94,9 @@ import { createSecretId } from "./create-secret-id.ts";
 import { revokeSecretId } from "./revoke-secret-id.ts";
 import { loginService } from "./login-service.ts";
 import { getJwks } from "./get-jwks.ts";
+import { listConfigVersions } from "./list-config-versions.ts";
+import { getConfigVersion } from "./get-config-version.ts";
+import { acceptConfig } from "./accept-config.ts";
 import { getPolicy } from "./get-policy.ts";
 import { setPolicy } from "./set-policy.ts";
 import { listPolicyVersions } from "./list-policy-versions.ts";
@@ -208,6 +211,9 @@ const LINES = [
   revokeSecretId,
   loginService,
   getJwks,
+  listConfigVersions,
+  getConfigVersion,
+  acceptConfig,
   getPolicy,
   setPolicy,
   listPolicyVersions,

@@ -23,6 +23,7 @@ import { Identity, type IdentityOptions } from "../authenticate/identity.ts";
 import type { Principal } from "../authenticate/principal.ts";
 import type { LoadedKeySet } from "../authenticate/token.ts";
 import { Authorizer } from "../authorize/authorize.ts";
+import { ConfigurationHistory } from "../authorize/configuration-history.ts";
 import type { Standing } from "../authorize/delegations.ts";
 import { openPolicy } from "../authorize/policy-service.ts";
 import { unseal, type OpenVault } from "../ceremonies/unseal.ts";
@@ -101,6 +102,8 @@ export class ClockedVault {
   identity!: Identity;
   /** What somebody holds without a credential. */
   standing: Standing = () => undefined;
+  /** The configuration as the next {@link reopen} has it, JSON; without one the vault keeps no history of it. */
+  configuration: string | undefined;
   vault!: OpenVault;
   monitor!: Monitor;
 
@@ -165,7 +168,14 @@ export class ClockedVault {
         provider.derive(password, { name: "argon2id", params }, sizeBytes, { principal: by, batch: false }),
       now: () => this.now,
     });
+    const history = new ConfigurationHistory(
+      vault.documents,
+      () => this.now,
+      () => this.monitor.accepted(),
+    );
+    const awaited = this.configuration === undefined ? undefined : await history.begin(this.configuration);
     const context: Context = {
+      configuration: history,
       approvals: this.approvals,
       policy: openPolicy({
         documents: vault.documents,
@@ -214,7 +224,7 @@ export class ClockedVault {
       ceremonies: new Map(),
       closedContext: context,
     });
-    this.monitor.open({ vault, context });
+    this.monitor.open({ vault, context }, awaited);
     for (const { namespace } of await vault.objects.namespaces()) await vault.objects.takeCensus(namespace);
   }
 

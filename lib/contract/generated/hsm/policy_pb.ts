@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file hsm/policy.proto.
  */
 export const file_hsm_policy: GenFile = /*@__PURE__*/
-  fileDesc("ChBoc20vcG9saWN5LnByb3RvEgNoc20iugEKDVBvbGljeVZlcnNpb24SDwoHdmVyc2lvbhgBIAEoDRIOCgZkaWdlc3QYAiABKAkSEAoIcHJldmlvdXMYAyABKAkSDgoGYXV0aG9yGAQgASgJEg8KB2NvbW1lbnQYBSABKAkSLgoKY3JlYXRlZF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJc2lnbmF0dXJlGAcgASgMEhIKCnB1YmxpY19rZXkYCCABKAwiIwoQR2V0UG9saWN5UmVxdWVzdBIPCgd2ZXJzaW9uGAEgASgNIlwKEUdldFBvbGljeVJlc3BvbnNlEiIKBnBvbGljeRgBIAEoCzISLmhzbS5Qb2xpY3lWZXJzaW9uEhAKCGRvY3VtZW50GAIgASgJEhEKCXN0YXRlbWVudBgDIAEoCSJmChBTZXRQb2xpY3lSZXF1ZXN0EhgKEGV4cGVjdGVkX3ZlcnNpb24YASABKA0SHQoIZG9jdW1lbnQYAiABKAlCC7pICHIGEAEYgIAQEhkKB2NvbW1lbnQYAyABKAlCCLpIBXIDGIAIIjcKEVNldFBvbGljeVJlc3BvbnNlEiIKBnBvbGljeRgBIAEoCzISLmhzbS5Qb2xpY3lWZXJzaW9uIhsKGUxpc3RQb2xpY3lWZXJzaW9uc1JlcXVlc3QiQgoaTGlzdFBvbGljeVZlcnNpb25zUmVzcG9uc2USJAoIcG9saWNpZXMYASADKAsyEi5oc20uUG9saWN5VmVyc2lvbiJaChFEaWZmUG9saWN5UmVxdWVzdBIUCgxmcm9tX3ZlcnNpb24YASABKA0SEgoKdG9fdmVyc2lvbhgCIAEoDRIbCghkb2N1bWVudBgDIAEoCUIJukgGcgQYgIAQIkAKEkRpZmZQb2xpY3lSZXNwb25zZRIqCgtkaWZmZXJlbmNlcxgBIAMoCzIVLmhzbS5Qb2xpY3lEaWZmZXJlbmNlIl0KEFBvbGljeURpZmZlcmVuY2USDgoGY2hhbmdlGAEgASgJEgwKBHBhcnQYAiABKAkSDAoEbmFtZRgDIAEoCRIOCgZiZWZvcmUYBCABKAkSDQoFYWZ0ZXIYBSABKAkimAQKDlBvbGljeVF1ZXN0aW9uEh0KCXByaW5jaXBhbBgBIAEoCUIKukgHcgUQARiACBIfCgVyb2xlcxgCIAMoCUIQukgNkgEKEBAiBnIEEAEYQBIgCgVyZWFjaBgDIAMoCUIRukgOkgELEIACIgZyBBABGD8SFwoGbWV0aG9kGAQgASgJQge6SARyAhhAEhwKCW9wZXJhdGlvbhgFIAEoCUIJukgGcgQQARhAEjgKCW5hbWVzcGFjZRgGIAEoCUIlukgiciAYPzIcXihbYS16MC05XVthLXowLTktXXswLDYyfSk/JBIxCgZrZXlfaWQYByABKAlCIbpIHnIcGIABMhdeW0EtWmEtejAtOS5fLV17MCwxMjh9JBIYCgdhZGRyZXNzGAggASgJQge6SARyAhhAEigKBHRpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEioKBm1mYV9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGgoJYWxnb3JpdGhtGAsgASgJQge6SARyAhhAEh8KBHRhZ3MYDCADKAlCEbpIDpIBCxBAIgdyBRABGIABEiEKB2RlbWFuZHMYDSADKAlCELpIDZIBChAQIgZyBBABGEASMAoGZXhwZWN0GA4gASgJQiC6SB1yGxgHMhdeKGFsbG93fGRlbnl8YXBwcm92ZSk/JCJkCgxQb2xpY3lBbnN3ZXISEAoIZGVjaXNpb24YASABKAkSDAoEcnVsZRgCIAEoCRIMCgRuYW1lGAMgASgJEhEKCWFwcHJvdmFscxgEIAMoCRITCgthc19leHBlY3RlZBgFIAEoCCJlChFUZXN0UG9saWN5UmVxdWVzdBIbCghkb2N1bWVudBgBIAEoCUIJukgGcgQYgIAQEjMKCXF1ZXN0aW9ucxgCIAMoCzITLmhzbS5Qb2xpY3lRdWVzdGlvbkILukgIkgEFCAEQ6AciSAoSVGVzdFBvbGljeVJlc3BvbnNlEiIKB2Fuc3dlcnMYASADKAsyES5oc20uUG9saWN5QW5zd2VyEg4KBmZhaWxlZBgCIAEoDSJcChZFeHBsYWluRGVjaXNpb25SZXF1ZXN0EiUKCHF1ZXN0aW9uGAEgASgLMhMuaHNtLlBvbGljeVF1ZXN0aW9uEhsKCGRvY3VtZW50GAIgASgJQgm6SAZyBBiAgBAiXAoXRXhwbGFpbkRlY2lzaW9uUmVzcG9uc2USIQoGYW5zd2VyGAEgASgLMhEuaHNtLlBvbGljeUFuc3dlchIeCgVzdGVwcxgCIAMoCzIPLmhzbS5Qb2xpY3lTdGVwIl0KClBvbGljeVN0ZXASDAoEcnVsZRgBIAEoCRIMCgRuYW1lGAIgASgJEhIKCnBlcm1pc3Npb24YAyABKAkSDwoHYXBwbGllcxgEIAEoCBIOCgZkZXRhaWwYBSABKAkiXQoTUmVwbGF5UG9saWN5UmVxdWVzdBIdCghkb2N1bWVudBgBIAEoCUILukgIcgYQARiAgBASDQoFYWZ0ZXIYAiABKAQSGAoFbGltaXQYAyABKA1CCbpIBioEGKCNBiJ5ChRSZXBsYXlQb2xpY3lSZXNwb25zZRIqCgtkaWZmZXJlbmNlcxgBIAMoCzIVLmhzbS5SZXBsYXllZERlY2lzaW9uEhEKCWRlY2lzaW9ucxgCIAEoDRIUCgx1bmRldGVybWluZWQYAyABKA0SDAoEbmV4dBgEIAEoBCLSAQoQUmVwbGF5ZWREZWNpc2lvbhIQCghzZXF1ZW5jZRgBIAEoBBIoCgR0aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIRCglwcmluY2lwYWwYAyABKAkSEQoJb3BlcmF0aW9uGAQgASgJEhEKCW5hbWVzcGFjZRgFIAEoCRIOCgZrZXlfaWQYBiABKAkSDgoGYmVmb3JlGAcgASgJEg0KBWFmdGVyGAggASgJEgwKBHJ1bGUYCSABKAkSDAoEbmFtZRgKIAEoCSISChBMaXN0Um9sZXNSZXF1ZXN0Ii0KEUxpc3RSb2xlc1Jlc3BvbnNlEhgKBXJvbGVzGAEgAygLMgkuaHNtLlJvbGUiYgoEUm9sZRIMCgRuYW1lGAEgASgJEhAKCGJ1aWx0X2luGAIgASgIEhMKC2Rlc2NyaXB0aW9uGAMgASgJEhMKC3Blcm1pc3Npb25zGAQgAygJEhAKCGZhbWlsaWVzGAUgAygJIuQBCgVHcmFudBIQCghncmFudF9pZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDgoGa2V5X2lkGAMgASgJEg8KB2dyYW50b3IYBCABKAkSDwoHZ3JhbnRlZRgFIAEoCRIRCglvcGVyYXRpb24YBiABKAkSEQoJY29uZGl0aW9uGAcgASgJEi4KCmNyZWF0ZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmV4cGlyZXNfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIpICChJDcmVhdGVHcmFudFJlcXVlc3QSOAoJbmFtZXNwYWNlGAEgASgJQiW6SCJyIBg/MhxeKFthLXowLTldW2EtejAtOS1dezAsNjJ9KT8kEjoKBmtleV9pZBgCIAEoCUIqukgnciUQARiAATIXXltBLVphLXowLTkuXy1dezEsMTI4fSRaAS5aAi4uEhsKB2dyYW50ZWUYAyABKAlCCrpIB3IFEAEYgAgSHAoJb3BlcmF0aW9uGAQgASgJQgm6SAZyBBABGEASGwoJY29uZGl0aW9uGAUgASgJQgi6SAVyAxiACBIuCgpleHBpcmVzX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCIwChNDcmVhdGVHcmFudFJlc3BvbnNlEhkKBWdyYW50GAEgASgLMgouaHNtLkdyYW50IokBChFMaXN0R3JhbnRzUmVxdWVzdBI4CgluYW1lc3BhY2UYASABKAlCJbpIInIgGD8yHF4oW2EtejAtOV1bYS16MC05LV17MCw2Mn0pPyQSOgoGa2V5X2lkGAIgASgJQiq6SCdyJRABGIABMhdeW0EtWmEtejAtOS5fLV17MSwxMjh9JFoBLloCLi4iMAoSTGlzdEdyYW50c1Jlc3BvbnNlEhoKBmdyYW50cxgBIAMoCzIKLmhzbS5HcmFudCK9AQoSUmV2b2tlR3JhbnRSZXF1ZXN0EjgKCW5hbWVzcGFjZRgBIAEoCUIlukgiciAYPzIcXihbYS16MC05XVthLXowLTktXXswLDYyfSk/JBI6CgZrZXlfaWQYAiABKAlCKrpIJ3IlEAEYgAEyF15bQS1aYS16MC05Ll8tXXsxLDEyOH0kWgEuWgIuLhIxCghncmFudF9pZBgDIAEoCUIfukgcchoQARhAMhReW0EtWmEtejAtOS1dezEsNjR9JCIwChNSZXZva2VHcmFudFJlc3BvbnNlEhkKBWdyYW50GAEgASgLMgouaHNtLkdyYW50YgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp]);
+  fileDesc("ChBoc20vcG9saWN5LnByb3RvEgNoc20iugEKDVBvbGljeVZlcnNpb24SDwoHdmVyc2lvbhgBIAEoDRIOCgZkaWdlc3QYAiABKAkSEAoIcHJldmlvdXMYAyABKAkSDgoGYXV0aG9yGAQgASgJEg8KB2NvbW1lbnQYBSABKAkSLgoKY3JlYXRlZF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJc2lnbmF0dXJlGAcgASgMEhIKCnB1YmxpY19rZXkYCCABKAwiIwoQR2V0UG9saWN5UmVxdWVzdBIPCgd2ZXJzaW9uGAEgASgNIlwKEUdldFBvbGljeVJlc3BvbnNlEiIKBnBvbGljeRgBIAEoCzISLmhzbS5Qb2xpY3lWZXJzaW9uEhAKCGRvY3VtZW50GAIgASgJEhEKCXN0YXRlbWVudBgDIAEoCSJmChBTZXRQb2xpY3lSZXF1ZXN0EhgKEGV4cGVjdGVkX3ZlcnNpb24YASABKA0SHQoIZG9jdW1lbnQYAiABKAlCC7pICHIGEAEYgIAQEhkKB2NvbW1lbnQYAyABKAlCCLpIBXIDGIAIIjcKEVNldFBvbGljeVJlc3BvbnNlEiIKBnBvbGljeRgBIAEoCzISLmhzbS5Qb2xpY3lWZXJzaW9uIhsKGUxpc3RQb2xpY3lWZXJzaW9uc1JlcXVlc3QiQgoaTGlzdFBvbGljeVZlcnNpb25zUmVzcG9uc2USJAoIcG9saWNpZXMYASADKAsyEi5oc20uUG9saWN5VmVyc2lvbiJaChFEaWZmUG9saWN5UmVxdWVzdBIUCgxmcm9tX3ZlcnNpb24YASABKA0SEgoKdG9fdmVyc2lvbhgCIAEoDRIbCghkb2N1bWVudBgDIAEoCUIJukgGcgQYgIAQIkAKEkRpZmZQb2xpY3lSZXNwb25zZRIqCgtkaWZmZXJlbmNlcxgBIAMoCzIVLmhzbS5Qb2xpY3lEaWZmZXJlbmNlIl0KEFBvbGljeURpZmZlcmVuY2USDgoGY2hhbmdlGAEgASgJEgwKBHBhcnQYAiABKAkSDAoEbmFtZRgDIAEoCRIOCgZiZWZvcmUYBCABKAkSDQoFYWZ0ZXIYBSABKAkimAQKDlBvbGljeVF1ZXN0aW9uEh0KCXByaW5jaXBhbBgBIAEoCUIKukgHcgUQARiACBIfCgVyb2xlcxgCIAMoCUIQukgNkgEKEBAiBnIEEAEYQBIgCgVyZWFjaBgDIAMoCUIRukgOkgELEIACIgZyBBABGD8SFwoGbWV0aG9kGAQgASgJQge6SARyAhhAEhwKCW9wZXJhdGlvbhgFIAEoCUIJukgGcgQQARhAEjgKCW5hbWVzcGFjZRgGIAEoCUIlukgiciAYPzIcXihbYS16MC05XVthLXowLTktXXswLDYyfSk/JBIxCgZrZXlfaWQYByABKAlCIbpIHnIcGIABMhdeW0EtWmEtejAtOS5fLV17MCwxMjh9JBIYCgdhZGRyZXNzGAggASgJQge6SARyAhhAEigKBHRpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEioKBm1mYV9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGgoJYWxnb3JpdGhtGAsgASgJQge6SARyAhhAEh8KBHRhZ3MYDCADKAlCEbpIDpIBCxBAIgdyBRABGIABEiEKB2RlbWFuZHMYDSADKAlCELpIDZIBChAQIgZyBBABGEASMAoGZXhwZWN0GA4gASgJQiC6SB1yGxgHMhdeKGFsbG93fGRlbnl8YXBwcm92ZSk/JCJkCgxQb2xpY3lBbnN3ZXISEAoIZGVjaXNpb24YASABKAkSDAoEcnVsZRgCIAEoCRIMCgRuYW1lGAMgASgJEhEKCWFwcHJvdmFscxgEIAMoCRITCgthc19leHBlY3RlZBgFIAEoCCJlChFUZXN0UG9saWN5UmVxdWVzdBIbCghkb2N1bWVudBgBIAEoCUIJukgGcgQYgIAQEjMKCXF1ZXN0aW9ucxgCIAMoCzITLmhzbS5Qb2xpY3lRdWVzdGlvbkILukgIkgEFCAEQ6AciSAoSVGVzdFBvbGljeVJlc3BvbnNlEiIKB2Fuc3dlcnMYASADKAsyES5oc20uUG9saWN5QW5zd2VyEg4KBmZhaWxlZBgCIAEoDSJcChZFeHBsYWluRGVjaXNpb25SZXF1ZXN0EiUKCHF1ZXN0aW9uGAEgASgLMhMuaHNtLlBvbGljeVF1ZXN0aW9uEhsKCGRvY3VtZW50GAIgASgJQgm6SAZyBBiAgBAiXAoXRXhwbGFpbkRlY2lzaW9uUmVzcG9uc2USIQoGYW5zd2VyGAEgASgLMhEuaHNtLlBvbGljeUFuc3dlchIeCgVzdGVwcxgCIAMoCzIPLmhzbS5Qb2xpY3lTdGVwIl0KClBvbGljeVN0ZXASDAoEcnVsZRgBIAEoCRIMCgRuYW1lGAIgASgJEhIKCnBlcm1pc3Npb24YAyABKAkSDwoHYXBwbGllcxgEIAEoCBIOCgZkZXRhaWwYBSABKAkiXQoTUmVwbGF5UG9saWN5UmVxdWVzdBIdCghkb2N1bWVudBgBIAEoCUILukgIcgYQARiAgBASDQoFYWZ0ZXIYAiABKAQSGAoFbGltaXQYAyABKA1CCbpIBioEGKCNBiJ5ChRSZXBsYXlQb2xpY3lSZXNwb25zZRIqCgtkaWZmZXJlbmNlcxgBIAMoCzIVLmhzbS5SZXBsYXllZERlY2lzaW9uEhEKCWRlY2lzaW9ucxgCIAEoDRIUCgx1bmRldGVybWluZWQYAyABKA0SDAoEbmV4dBgEIAEoBCLSAQoQUmVwbGF5ZWREZWNpc2lvbhIQCghzZXF1ZW5jZRgBIAEoBBIoCgR0aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIRCglwcmluY2lwYWwYAyABKAkSEQoJb3BlcmF0aW9uGAQgASgJEhEKCW5hbWVzcGFjZRgFIAEoCRIOCgZrZXlfaWQYBiABKAkSDgoGYmVmb3JlGAcgASgJEg0KBWFmdGVyGAggASgJEgwKBHJ1bGUYCSABKAkSDAoEbmFtZRgKIAEoCSISChBMaXN0Um9sZXNSZXF1ZXN0Ii0KEUxpc3RSb2xlc1Jlc3BvbnNlEhgKBXJvbGVzGAEgAygLMgkuaHNtLlJvbGUiYgoEUm9sZRIMCgRuYW1lGAEgASgJEhAKCGJ1aWx0X2luGAIgASgIEhMKC2Rlc2NyaXB0aW9uGAMgASgJEhMKC3Blcm1pc3Npb25zGAQgAygJEhAKCGZhbWlsaWVzGAUgAygJIuQBCgVHcmFudBIQCghncmFudF9pZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDgoGa2V5X2lkGAMgASgJEg8KB2dyYW50b3IYBCABKAkSDwoHZ3JhbnRlZRgFIAEoCRIRCglvcGVyYXRpb24YBiABKAkSEQoJY29uZGl0aW9uGAcgASgJEi4KCmNyZWF0ZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmV4cGlyZXNfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIpICChJDcmVhdGVHcmFudFJlcXVlc3QSOAoJbmFtZXNwYWNlGAEgASgJQiW6SCJyIBg/MhxeKFthLXowLTldW2EtejAtOS1dezAsNjJ9KT8kEjoKBmtleV9pZBgCIAEoCUIqukgnciUQARiAATIXXltBLVphLXowLTkuXy1dezEsMTI4fSRaAS5aAi4uEhsKB2dyYW50ZWUYAyABKAlCCrpIB3IFEAEYgAgSHAoJb3BlcmF0aW9uGAQgASgJQgm6SAZyBBABGEASGwoJY29uZGl0aW9uGAUgASgJQgi6SAVyAxiACBIuCgpleHBpcmVzX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCIwChNDcmVhdGVHcmFudFJlc3BvbnNlEhkKBWdyYW50GAEgASgLMgouaHNtLkdyYW50IokBChFMaXN0R3JhbnRzUmVxdWVzdBI4CgluYW1lc3BhY2UYASABKAlCJbpIInIgGD8yHF4oW2EtejAtOV1bYS16MC05LV17MCw2Mn0pPyQSOgoGa2V5X2lkGAIgASgJQiq6SCdyJRABGIABMhdeW0EtWmEtejAtOS5fLV17MSwxMjh9JFoBLloCLi4iMAoSTGlzdEdyYW50c1Jlc3BvbnNlEhoKBmdyYW50cxgBIAMoCzIKLmhzbS5HcmFudCK9AQoSUmV2b2tlR3JhbnRSZXF1ZXN0EjgKCW5hbWVzcGFjZRgBIAEoCUIlukgiciAYPzIcXihbYS16MC05XVthLXowLTktXXswLDYyfSk/JBI6CgZrZXlfaWQYAiABKAlCKrpIJ3IlEAEYgAEyF15bQS1aYS16MC05Ll8tXXsxLDEyOH0kWgEuWgIuLhIxCghncmFudF9pZBgDIAEoCUIfukgcchoQARhAMhReW0EtWmEtejAtOS1dezEsNjR9JCIwChNSZXZva2VHcmFudFJlc3BvbnNlEhkKBWdyYW50GAEgASgLMgouaHNtLkdyYW50IpsCCg1Db25maWdWZXJzaW9uEg8KB3ZlcnNpb24YASABKA0SDgoGZGlnZXN0GAIgASgJEhAKCHByZXZpb3VzGAMgASgJEi4KCmNyZWF0ZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCXNpZ25hdHVyZRgFIAEoDBISCgpwdWJsaWNfa2V5GAYgASgMEhMKC2FjY2VwdGVkX2J5GAcgASgJEi8KC2FjY2VwdGVkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIcChRhY2NlcHRhbmNlX3N0YXRlbWVudBgJIAEoCRIcChRhY2NlcHRhbmNlX3NpZ25hdHVyZRgKIAEoDCIbChlMaXN0Q29uZmlnVmVyc2lvbnNSZXF1ZXN0IkIKGkxpc3RDb25maWdWZXJzaW9uc1Jlc3BvbnNlEiQKCHZlcnNpb25zGAEgAygLMhIuaHNtLkNvbmZpZ1ZlcnNpb24iKgoXR2V0Q29uZmlnVmVyc2lvblJlcXVlc3QSDwoHdmVyc2lvbhgBIAEoDSJqChhHZXRDb25maWdWZXJzaW9uUmVzcG9uc2USKQoNY29uZmlndXJhdGlvbhgBIAEoCzISLmhzbS5Db25maWdWZXJzaW9uEhAKCGRvY3VtZW50GAIgASgJEhEKCXN0YXRlbWVudBgDIAEoCSIvChNBY2NlcHRDb25maWdSZXF1ZXN0EhgKB3ZlcnNpb24YASABKA1CB7pIBCoCKAEiQQoUQWNjZXB0Q29uZmlnUmVzcG9uc2USKQoNY29uZmlndXJhdGlvbhgBIAEoCzISLmhzbS5Db25maWdWZXJzaW9uYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp]);
 
 /**
  * One version of the policy document, as it was signed.
@@ -1022,4 +1022,200 @@ export type RevokeGrantResponse = Message<"hsm.RevokeGrantResponse"> & {
  */
 export const RevokeGrantResponseSchema: GenMessage<RevokeGrantResponse> = /*@__PURE__*/
   messageDesc(file_hsm_policy, 29);
+
+/**
+ * One configuration that the server was started with, as it was signed.
+ *
+ * @generated from message hsm.ConfigVersion
+ */
+export type ConfigVersion = Message<"hsm.ConfigVersion"> & {
+  /**
+   * @generated from field: uint32 version = 1;
+   */
+  version: number;
+
+  /**
+   * SHA-256 of the signed statement, hexadecimal.
+   *
+   * @generated from field: string digest = 2;
+   */
+  digest: string;
+
+  /**
+   * Digest of the version before; 64 zeros for the first.
+   *
+   * @generated from field: string previous = 3;
+   */
+  previous: string;
+
+  /**
+   * Of the first start with it.
+   *
+   * @generated from field: google.protobuf.Timestamp created_at = 4;
+   */
+  createdAt?: Timestamp | undefined;
+
+  /**
+   * Ed25519 over the statement.
+   *
+   * @generated from field: bytes signature = 5;
+   */
+  signature: Uint8Array;
+
+  /**
+   * Raw Ed25519 key of this vault that made the signatures.
+   *
+   * @generated from field: bytes public_key = 6;
+   */
+  publicKey: Uint8Array;
+
+  /**
+   * Empty = nobody accepted it; ceremony:configuration = nobody had to.
+   *
+   * @generated from field: string accepted_by = 7;
+   */
+  acceptedBy: string;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp accepted_at = 8;
+   */
+  acceptedAt?: Timestamp | undefined;
+
+  /**
+   * What the acceptance signed: canonical JSON of by, digest, kind, time and version.
+   *
+   * @generated from field: string acceptance_statement = 9;
+   */
+  acceptanceStatement: string;
+
+  /**
+   * @generated from field: bytes acceptance_signature = 10;
+   */
+  acceptanceSignature: Uint8Array;
+};
+
+/**
+ * Describes the message hsm.ConfigVersion.
+ * Use `create(ConfigVersionSchema)` to create a new message.
+ */
+export const ConfigVersionSchema: GenMessage<ConfigVersion> = /*@__PURE__*/
+  messageDesc(file_hsm_policy, 30);
+
+/**
+ * @generated from message hsm.ListConfigVersionsRequest
+ */
+export type ListConfigVersionsRequest = Message<"hsm.ListConfigVersionsRequest"> & {
+};
+
+/**
+ * Describes the message hsm.ListConfigVersionsRequest.
+ * Use `create(ListConfigVersionsRequestSchema)` to create a new message.
+ */
+export const ListConfigVersionsRequestSchema: GenMessage<ListConfigVersionsRequest> = /*@__PURE__*/
+  messageDesc(file_hsm_policy, 31);
+
+/**
+ * @generated from message hsm.ListConfigVersionsResponse
+ */
+export type ListConfigVersionsResponse = Message<"hsm.ListConfigVersionsResponse"> & {
+  /**
+   * The newest first.
+   *
+   * @generated from field: repeated hsm.ConfigVersion versions = 1;
+   */
+  versions: ConfigVersion[];
+};
+
+/**
+ * Describes the message hsm.ListConfigVersionsResponse.
+ * Use `create(ListConfigVersionsResponseSchema)` to create a new message.
+ */
+export const ListConfigVersionsResponseSchema: GenMessage<ListConfigVersionsResponse> = /*@__PURE__*/
+  messageDesc(file_hsm_policy, 32);
+
+/**
+ * @generated from message hsm.GetConfigVersionRequest
+ */
+export type GetConfigVersionRequest = Message<"hsm.GetConfigVersionRequest"> & {
+  /**
+   * 0 = the one in force.
+   *
+   * @generated from field: uint32 version = 1;
+   */
+  version: number;
+};
+
+/**
+ * Describes the message hsm.GetConfigVersionRequest.
+ * Use `create(GetConfigVersionRequestSchema)` to create a new message.
+ */
+export const GetConfigVersionRequestSchema: GenMessage<GetConfigVersionRequest> = /*@__PURE__*/
+  messageDesc(file_hsm_policy, 33);
+
+/**
+ * @generated from message hsm.GetConfigVersionResponse
+ */
+export type GetConfigVersionResponse = Message<"hsm.GetConfigVersionResponse"> & {
+  /**
+   * @generated from field: hsm.ConfigVersion configuration = 1;
+   */
+  configuration?: ConfigVersion | undefined;
+
+  /**
+   * The effective configuration, canonical JSON (RFC 8785).
+   *
+   * @generated from field: string document = 2;
+   */
+  document: string;
+
+  /**
+   * What was signed: canonical JSON of document, kind, previous, time and version.
+   *
+   * @generated from field: string statement = 3;
+   */
+  statement: string;
+};
+
+/**
+ * Describes the message hsm.GetConfigVersionResponse.
+ * Use `create(GetConfigVersionResponseSchema)` to create a new message.
+ */
+export const GetConfigVersionResponseSchema: GenMessage<GetConfigVersionResponse> = /*@__PURE__*/
+  messageDesc(file_hsm_policy, 34);
+
+/**
+ * @generated from message hsm.AcceptConfigRequest
+ */
+export type AcceptConfigRequest = Message<"hsm.AcceptConfigRequest"> & {
+  /**
+   * The version in force; another one is OBJECT_CHANGED.
+   *
+   * @generated from field: uint32 version = 1;
+   */
+  version: number;
+};
+
+/**
+ * Describes the message hsm.AcceptConfigRequest.
+ * Use `create(AcceptConfigRequestSchema)` to create a new message.
+ */
+export const AcceptConfigRequestSchema: GenMessage<AcceptConfigRequest> = /*@__PURE__*/
+  messageDesc(file_hsm_policy, 35);
+
+/**
+ * @generated from message hsm.AcceptConfigResponse
+ */
+export type AcceptConfigResponse = Message<"hsm.AcceptConfigResponse"> & {
+  /**
+   * @generated from field: hsm.ConfigVersion configuration = 1;
+   */
+  configuration?: ConfigVersion | undefined;
+};
+
+/**
+ * Describes the message hsm.AcceptConfigResponse.
+ * Use `create(AcceptConfigResponseSchema)` to create a new message.
+ */
+export const AcceptConfigResponseSchema: GenMessage<AcceptConfigResponse> = /*@__PURE__*/
+  messageDesc(file_hsm_policy, 36);
 

@@ -1,0 +1,162 @@
+import assert from "node:assert/strict";
+import { createPublicKey, hash, verify } from "node:crypto";
+import { test, type TestContext } from "node:test";
+import { HsmError } from "@keystead/contract/errors";
+import { Algorithm } from "@keystead/contract/generated/hsm/hsm_pb";
+import { acceptConfig } from "@keystead/contract/operations/accept-config";
+import { generateKey } from "@keystead/contract/operations/generate-key";
+import { getConfigVersion } from "@keystead/contract/operations/get-config-version";
+import { listConfigVersions } from "@keystead/contract/operations/list-config-versions";
+import { sign } from "@keystead/contract/operations/sign";
+import type { ConfigRecord } from "../operations/configuration-control.ts";
+import { askAs, codeAs, person } from "../testing/asking.ts";
+import { ClockedVault } from "../testing/clocked-vault.ts";
+import { ConfigurationHistory } from "./configuration-history.ts";
+
+const admin = person("user:admin", ["Administrator"]);
+const auditor = person("user:rita", ["Auditor"]);
+const document = (level: string, requireAcceptedConfig: boolean): string =>
+  JSON.stringify({ vault: { requireAcceptedConfig, logLevel: level, unseal: { masterKey: "file:/run/key" } }, logging: { level } });
+
+/** A vault with a key, and ways to start it anew with another configuration. */
+async function vaultOf(t: TestContext, required: boolean) {
+  const vault = new ClockedVault();
+  vault.configuration = document("info", required);
+  await ClockedVault.begin(vault);
+  t.after(async () => {
+    vault.monitor.close();
+    await vault.vault.log.close();
+    vault.vault.objects.close();
+  });
+  await askAs(vault.monitor, admin, generateKey, { keyId: "k", algorithm: Algorithm.Ed25519 });
+  return {
+    vault,
+    start: async (level: string, required_ = required) => {
+      vault.configuration = document(level, required_);
+      await vault.reopen();
+      return vault.monitor.phase;
+    },
+    versions: async () => (await askAs(vault.monitor, auditor, listConfigVersions, {})).versions,
+    signs: () => codeAs(vault.monitor, admin, sign, { keyId: "k", data: Buffer.from("data") }),
+    accepts: (version: number, who = admin) => codeAs(vault.monitor, who, acceptConfig, { version }),
+  };
+}
+
+test("the first configuration is accepted as it is, and the same again, in whatever order, is no new version", async (t) => {
+  const { vault, start, versions, signs } = await vaultOf(t, true);
+  assert.equal(await start("info"), "open");
+  const { vault: part, logging } = JSON.parse(document("info", true)) as Record<string, object>;
+  vault.configuration = JSON.stringify({ logging, vault: part });
+  await vault.reopen();
+  const [one, ...more] = await versions();
+  assert.deepEqual([one?.version, one?.acceptedBy, more.length], [1, "ceremony:configuration", 0]);
+  assert.equal(await signs(), "OK");
+  assert.equal((await vault.events("RecordConfiguration")).length, 1);
+});
+
+test("statement and acceptance verify with the key that they name, and versions name the one before", async (t) => {
+  const { vault, start, versions } = await vaultOf(t, false);
+  assert.equal(await start("debug"), "open");
+  const [two, one] = await versions();
+  assert.deepEqual([two?.previous, one?.previous], [one?.digest, "0".repeat(64)]);
+  for (const version of [1, 2]) {
+    const { configuration, statement, document: text } = await askAs(vault.monitor, auditor, getConfigVersion, { version });
+    assert.ok(configuration);
+    assert.equal(hash("sha256", statement, "hex"), configuration.digest);
+    assert.deepEqual((JSON.parse(statement) as { document: object }).document, JSON.parse(text));
+    const key = createPublicKey({ key: Buffer.from(configuration.publicKey), format: "raw-public", asymmetricKeyType: "ed25519" });
+    assert.ok(verify(null, Buffer.from(statement), key, configuration.signature));
+    assert.ok(verify(null, Buffer.from(configuration.acceptanceStatement), key, configuration.acceptanceSignature));
+    const said = JSON.parse(configuration.acceptanceStatement) as { by: string; digest: string };
+    assert.deepEqual([said.by, said.digest], ["ceremony:configuration", configuration.digest]);
+  }
+  assert.equal(await codeAs(vault.monitor, auditor, getConfigVersion, { version: 3 }), "OBJECT_NOT_FOUND");
+});
+
+test("where somebody must accept, nothing is done with a changed configuration until an administrator did, over restarts", async (t) => {
+  const { vault, start, versions, signs, accepts } = await vaultOf(t, true);
+  assert.equal(await start("debug"), "maintenance");
+  assert.equal(await start("debug"), "maintenance");
+  assert.match(vault.monitor.maintenance?.detail ?? "", /keystead config accept 2/);
+  assert.equal(await signs(), "VAULT_SEALED");
+  assert.equal((await versions())[0]?.acceptedBy, "");
+  assert.equal(await accepts(2, auditor), "PERMISSION_DENIED");
+  for (const version of [1, 3]) assert.equal(await accepts(version), "OBJECT_CHANGED");
+  assert.equal(vault.monitor.phase, "maintenance");
+  assert.equal(await accepts(2), "OK");
+  assert.equal(await signs(), "OK");
+  assert.equal(await accepts(2), "OK");
+  assert.equal(await start("debug"), "open");
+  assert.deepEqual(
+    (await versions()).map(({ version, acceptedBy }) => [version, acceptedBy]),
+    [
+      [2, "user:admin"],
+      [1, "ceremony:configuration"],
+    ],
+  );
+  const events = await vault.events("AcceptConfig");
+  assert.ok(events.some(({ principal, outcome, version }) => principal === "user:admin" && outcome === "OK" && version === 2));
+});
+
+test("a configuration cannot take back by itself that somebody must accept it", async (t) => {
+  const { start, accepts } = await vaultOf(t, true);
+  assert.equal(await start("info", false), "maintenance");
+  assert.equal(await accepts(2), "OK");
+  assert.equal(await start("debug", false), "open");
+  assert.equal(await start("debug", true), "maintenance");
+});
+
+test("to go back to what was accepted last needs nobody; to go back further does", async (t) => {
+  const { start, accepts } = await vaultOf(t, true);
+  assert.equal(await start("debug"), "maintenance");
+  assert.equal(await start("info"), "open");
+  assert.equal(await start("debug"), "maintenance");
+  assert.equal(await accepts(4), "OK");
+  assert.equal(await start("info"), "maintenance");
+});
+
+test("an integrity stop is not lifted by an acceptance, and none is recorded in it", async (t) => {
+  const { vault, start, signs, accepts } = await vaultOf(t, true);
+  await start("debug");
+  vault.monitor.stop(new HsmError("INTEGRITY_FAILURE", "the log is broken"));
+  assert.equal(await accepts(2), "INTEGRITY_FAILURE");
+  vault.monitor.accepted();
+  assert.equal(await signs(), "INTEGRITY_FAILURE");
+  await vault.reopen();
+  assert.equal(vault.monitor.phase, "maintenance");
+  assert.equal(await signs(), "VAULT_SEALED");
+});
+
+test("a version or an acceptance that is not what was signed, moved or missing, ends the start", async (t) => {
+  const { vault, start } = await vaultOf(t, false);
+  await start("debug");
+  const { documents } = vault.vault;
+  const stored = documents.list<ConfigRecord>("configuration").map(({ value }) => value);
+  const [one, two] = stored.sort((a, b) => a.version - b.version) as [ConfigRecord, ConfigRecord];
+  assert.ok(two.acceptance);
+  const opens = (records: readonly unknown[]): string => {
+    const forged = Object.create(documents, { list: { value: () => records.map((value) => ({ id: "", value, time: 0 })) } }) as never;
+    Object.defineProperty(forged, "get", { value: documents.get.bind(documents) });
+    try {
+      const history = new ConfigurationHistory(
+        forged,
+        () => 0,
+        () => undefined,
+      );
+      return `opened ${history.versions().length}`;
+    } catch (error) {
+      assert.ok(error instanceof HsmError);
+      assert.equal(error.code, "INTEGRITY_FAILURE");
+      return error.detail;
+    }
+  };
+  assert.equal(opens([two, one]), "opened 2");
+  assert.match(opens([two]), /version 1 is missing/);
+  assert.match(opens([one, { ...two, previous: "0".repeat(64) }]), /does not follow/);
+  assert.match(opens([one, { ...two, document: one.document }]), /version 2 is not what was signed/);
+  assert.match(opens([one, { ...two, signature: one.signature }]), /the signature of version 2 is not right/);
+  assert.match(opens([one, { ...two, acceptance: { ...two.acceptance, by: "user:mallory" } }]), /acceptance of version 2 is not what/);
+  assert.match(opens([one, { ...two, acceptance: one.acceptance }]), /acceptance of version 2 is not what/);
+  const signature = one.acceptance?.signature;
+  assert.match(opens([one, { ...two, acceptance: { ...two.acceptance, signature } }]), /signature of the acceptance of version 2/);
+});

@@ -1,0 +1,161 @@
+/**
+ * The history of the server's own configuration: each one it was started with is a version, signed by the vault's
+ * statement key and chained to the one before, and says who accepted it.
+ *
+ * The first is accepted as it is. A different one is accepted at once unless it, or the one accepted last, demands that
+ * somebody does (security.require_accepted_config): a start cannot take the demand away by itself. To go back to what was
+ * accepted last needs nobody. Documents hold references to secrets, never secrets; this file must not read them either.
+ */
+import { hash } from "node:crypto";
+import { HsmError } from "@keystead/contract/errors";
+import { canonicalJson, type Json } from "@keystead/crypto/formats/canonical-json";
+import { wipe } from "@keystead/crypto/wipe";
+import { whenDurable, type Change } from "../objects/change.ts";
+import type { Documents, DocumentName } from "../objects/documents.ts";
+import { signStatement, statementVerifier, STATEMENT_KEY } from "../objects/statement-signer.ts";
+import type { Acceptance, ConfigRecord, ConfigurationControl } from "../operations/configuration-control.ts";
+
+/** Who accepts where nobody has to. */
+const BY_ITSELF = "ceremony:configuration";
+const NONE_BEFORE = "0".repeat(64);
+const nameOf = (version: number): DocumentName => ({ kind: "configuration", id: `v${String(version).padStart(8, "0")}` });
+const broken = (what: string): HsmError => new HsmError("INTEGRITY_FAILURE", `the configuration's history cannot be trusted: ${what}`);
+
+export class ConfigurationHistory implements ConfigurationControl {
+  readonly #documents: Documents;
+  readonly #now: () => number;
+  readonly #onAccepted: () => void;
+  readonly #versions: ConfigRecord[] = [];
+
+  /**
+   * Verifies every version and every acceptance: signatures, numbers without a gap, each naming the one before.
+   *
+   * @param onAccepted called when somebody's acceptance of the version in force is durable
+   * @throws {HsmError} INTEGRITY_FAILURE
+   */
+  constructor(documents: Documents, now: () => number, onAccepted: () => void) {
+    this.#documents = documents;
+    this.#now = now;
+    this.#onAccepted = onAccepted;
+    const stored = documents
+      .list<ConfigRecord>("configuration")
+      .map(({ value }) => value)
+      .sort((a, b) => a.version - b.version);
+    if (stored.length === 0) return;
+    const verify = statementVerifier(documents);
+    const signed = (statement: string, signature: string): boolean => verify(statement, Buffer.from(signature, "base64"));
+    for (const record of stored) {
+      const { version, acceptance } = record;
+      if (version !== this.#versions.length + 1) throw broken(`version ${this.#versions.length + 1} is missing`);
+      if (record.previous !== (this.#versions.at(-1)?.digest ?? NONE_BEFORE))
+        throw broken(`version ${version} does not follow the one before`);
+      if (record.statement !== statementOf(record) || hash("sha256", record.statement, "hex") !== record.digest)
+        throw broken(`version ${version} is not what was signed`);
+      if (!signed(record.statement, record.signature)) throw broken(`the signature of version ${version} is not right`);
+      if (acceptance !== undefined && acceptance.statement !== acceptanceOf(record, acceptance))
+        throw broken(`the acceptance of version ${version} is not what was signed`);
+      if (acceptance !== undefined && !signed(acceptance.statement, acceptance.signature))
+        throw broken(`the signature of the acceptance of version ${version} is not right`);
+      this.#versions.push(record);
+    }
+  }
+
+  versions(): readonly ConfigRecord[] {
+    return this.#versions.toReversed();
+  }
+
+  version(version: number): ConfigRecord | undefined {
+    return version === 0 ? this.#versions.at(-1) : this.#versions[version - 1];
+  }
+
+  /**
+   * The server starts with this configuration: a version of its own when it is not the newest already.
+   *
+   * @param text JSON, without secrets
+   * @returns why nothing may be done yet; undefined when the configuration is accepted
+   * @throws {HsmError} AUDIT_UNAVAILABLE
+   */
+  async begin(text: string): Promise<HsmError | undefined> {
+    const document = canonicalJson(JSON.parse(text) as Json);
+    if (this.#versions.at(-1)?.document !== document) await this.#add(document);
+    const { version, acceptance } = this.#versions.at(-1) as ConfigRecord;
+    if (acceptance !== undefined) return undefined;
+    return new HsmError(
+      "VAULT_SEALED",
+      `nobody accepted the configuration of this start; an administrator looks at it with \`keystead config diff\` and accepts it with \`keystead config accept ${version}\``,
+    );
+  }
+
+  async accept(version: number, by: string): Promise<{ record: ConfigRecord; change: Change | undefined }> {
+    const inForce = (): ConfigRecord => {
+      const newest = this.#versions.at(-1);
+      if (newest?.version !== version)
+        throw new HsmError("OBJECT_CHANGED", `version ${newest?.version ?? 0} of the configuration is in force`);
+      return newest;
+    };
+    const known = inForce();
+    if (known.acceptance !== undefined) return { record: known, change: undefined };
+    let record = known;
+    const change = await this.#documents.change([STATEMENT_KEY, nameOf(version)], async () => {
+      record = inForce();
+      if (record.acceptance !== undefined) return [];
+      record = { ...record, acceptance: await this.#acceptance(record, by) };
+      return [{ ...nameOf(version), value: record }];
+    });
+    return {
+      record,
+      change: whenDurable(change, () => {
+        this.#versions[version - 1] = record;
+        this.#onAccepted();
+      }),
+    };
+  }
+
+  async #add(document: string): Promise<void> {
+    const newest = this.#versions.at(-1);
+    const accepted = this.#versions.findLast(({ acceptance }) => acceptance !== undefined);
+    const byItself = accepted === undefined || accepted.document === document || !(demanding(document) || demanding(accepted.document));
+    const version = this.#versions.length + 1;
+    let seed: Uint8Array | undefined;
+    let record: ConfigRecord | undefined;
+    try {
+      await this.#documents.record("RecordConfiguration", [STATEMENT_KEY, nameOf(version)], async () => {
+        const unsigned = { version, document, previous: newest?.digest ?? NONE_BEFORE, time: this.#now() };
+        const statement = statementOf(unsigned);
+        const { signature, publicKey, writes } = await signStatement(this.#documents, statement);
+        seed = writes[0]?.material;
+        const made = {
+          ...unsigned,
+          statement,
+          digest: hash("sha256", statement, "hex"),
+          signature: signature.toString("base64"),
+          publicKey: publicKey.toString("base64"),
+        };
+        record = byItself ? { ...made, acceptance: await this.#acceptance(made, BY_ITSELF, seed) } : made;
+        return [...writes, { ...nameOf(version), value: record }];
+      });
+    } finally {
+      wipe(seed);
+    }
+    this.#versions.push(record as unknown as ConfigRecord);
+  }
+
+  /** @param seed the statement key, when it is not stored yet */
+  async #acceptance(record: Pick<ConfigRecord, "version" | "digest">, by: string, seed?: Uint8Array): Promise<Acceptance> {
+    const made = { by, time: this.#now() };
+    const statement = acceptanceOf(record, made);
+    const { signature } = await signStatement(this.#documents, statement, seed);
+    return { ...made, statement, signature: signature.toString("base64") };
+  }
+}
+
+const demanding = (document: string): boolean =>
+  (JSON.parse(document) as { readonly vault?: { readonly requireAcceptedConfig?: boolean } }).vault?.requireAcceptedConfig === true;
+
+const statementOf = ({ version, document, previous, time }: Pick<ConfigRecord, "version" | "document" | "previous" | "time">): string =>
+  canonicalJson({ document: JSON.parse(document) as Json, kind: "keystead configuration", previous, time, version });
+
+const acceptanceOf = (
+  { version, digest }: Pick<ConfigRecord, "version" | "digest">,
+  { by, time }: Pick<Acceptance, "by" | "time">,
+): string => canonicalJson({ by, digest, kind: "keystead configuration acceptance", time, version });
