@@ -71,3 +71,9 @@ test("a key may come as 32 bytes or as text; every other length is the same refu
       "a secret was left in memory",
     );
 });
+
+test("Unseal answers what the phase is, which is maintenance while nobody accepted the configuration", async () => {
+  const phaseOf = async (changes: Partial<PhaseChanges>): Promise<string> =>
+    ((await ceremony(changes)(Buffer.alloc(32, 1))) as { reply: { phase: string } }).reply.phase;
+  assert.deepEqual([await phaseOf({}), await phaseOf({ phase: () => "maintenance" })], ["open", "maintenance"]);
+});
