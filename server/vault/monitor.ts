@@ -89,6 +89,8 @@ const NOBODY = Object.freeze({ id: "", method: "none" });
 const COSTLY_MS = 1;
 const SIBLINGS = 5;
 const NO_DEMANDS: readonly Permission[] = [];
+/** What changes the phase of the vault and no record. */
+const CHANGE_THE_PHASE: ReadonlySet<Permission> = new Set<Permission>(["vault:seal", "vault:unseal"]);
 
 export class Monitor {
   readonly #options: MonitorOptions;
@@ -476,8 +478,8 @@ export class Monitor {
 
   #allowInPhase(operation: Operation): void {
     const phase = this.phase;
-    // No record is changed while log or store cannot be trusted; a ceremony changes the phase alone.
-    if (phase === "maintenance" && operation.effect === "change" && !this.#options.ceremonies.has(operation.number) && this.#maintenance)
+    // No record is changed while log or store cannot be trusted.
+    if (phase === "maintenance" && operation.effect === "change" && !CHANGE_THE_PHASE.has(operation.permission) && this.#maintenance)
       throw this.#maintenance;
     if (operation.phases.includes(phase)) return;
     if (phase === "error") throw this.#fault as HsmError;
