@@ -7,6 +7,9 @@
  *
  * Authentication comes before the message is parsed, so that a stranger reaches no parser and learns nothing.
  *
+ * Long, because the order of the steps is the guarantee and is read in one place; what a step needs besides has files of
+ * its own (request-message.ts, event-draft.ts, gate.ts).
+ *
  * @see ARCHITECTURE.md "The life of one Sign"; README.privsep of OpenSSH for the idea
  */
 import { toBinary, type DescMessage, type MessageShape } from "@bufbuild/protobuf";

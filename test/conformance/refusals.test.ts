@@ -4,6 +4,8 @@
  *
  * Every refusal has the code of the one error table, its number, HTTP status and gRPC code, carries the caller's
  * request id, is in the audit log under it, and says nothing of other tenants.
+ *
+ * Long, because one server answers all of it, and the last tests look for every refusal of the others in its log.
  */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";

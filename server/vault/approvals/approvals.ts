@@ -7,6 +7,9 @@
  * and only this file's {@link Approvals.execute} moves it on, through the monitor like everybody's requests.
  *
  * It must never perform a request itself, nor count what verdicts.ts has not judged.
+ *
+ * Long, because holding, deciding, performing and ending are the life of one document under one lock; its states, rules,
+ * verdicts and texts have files of their own.
  */
 import { hash } from "node:crypto";
 import { fromBinary, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
