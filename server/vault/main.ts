@@ -4,6 +4,8 @@
  * Order at start: walls, configuration from the launcher, lock, store, authentication, unseal, channel. Order at
  * stop: no new requests, those under way answered, log and store closed. The process has no network, starts nothing
  * and loads no native code; what it is told comes over two descriptors, the launcher's and the gateway's.
+ *
+ * Long, because it is the list of what there is and of who is given what; it decides nothing.
  */
 import child_process from "node:child_process";
 import { mkdirSync } from "node:fs";
@@ -53,7 +55,6 @@ import { RateLimits } from "./limits/rate-limits.ts";
 import { Monitor } from "./monitor.ts";
 import { parseHeader, recordMacKeysOf, type UnsealSecret } from "./objects/hierarchy.ts";
 import type { RetentionClasses, RetentionRules } from "./objects/retention.ts";
-import type { ConfigurationControl } from "./operations/configuration-control.ts";
 import type { PolicyControl } from "./operations/policy-control.ts";
 import { ListingCache, type ListReply } from "./operations/listing-cache.ts";
 import type { Context, StatusFacts } from "./operations/handler.ts";
@@ -96,6 +97,11 @@ interface StartMessage {
   /** Descriptor of the hardware random source in this process, when there is one. */
   readonly hardwareRandom?: number;
 }
+
+/** What handlers find in an open vault alone. */
+const OPEN_ALONE = ["approvals", "budgets", "configuration", "documents", "identity", "listings", "objects", "policy"] as const;
+type OpenRooms = Pick<Context, (typeof OPEN_ALONE)[number]>;
+type AlwaysThere = Omit<Context, (typeof OPEN_ALONE)[number]>;
 
 process.title = "keystead [vault]";
 // SQLite makes its files readable to everybody otherwise.
@@ -200,74 +206,40 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
         provider.derive(password, { name: "argon2id", params }, sizeBytes, { principal: by, batch: false }),
       now,
     });
-  const contextOf = (
-    vault?: OpenVault,
-    identity?: Identity,
-    listings = new ListingCache<ListReply>(),
-    approvals?: Approvals,
-    policy?: PolicyControl,
-    budgets?: Budgets,
-    configuration?: ConfigurationControl,
-  ): Context => ({
-    get budgets() {
-      if (budgets === undefined) throw new HsmError("VAULT_SEALED", "the vault is sealed");
-      return budgets;
-    },
-    get objects() {
-      if (vault === undefined) throw new HsmError("VAULT_SEALED", "the vault is sealed");
-      return vault.objects;
-    },
-    get policy() {
-      if (policy === undefined) throw new HsmError("VAULT_SEALED", "the vault is sealed");
-      return policy;
-    },
-    get configuration() {
-      if (configuration === undefined) throw new HsmError("VAULT_SEALED", "the vault is sealed");
-      return configuration;
-    },
-    get documents() {
-      if (vault === undefined) throw new HsmError("VAULT_SEALED", "the vault is sealed");
-      return vault.documents;
-    },
-    get approvals() {
-      if (approvals === undefined) throw new HsmError("VAULT_SEALED", "the vault is sealed");
-      return approvals;
-    },
-    get identity() {
-      if (identity === undefined) throw new HsmError("VAULT_SEALED", "the vault is sealed");
-      return identity;
-    },
-    provider,
-    scripts,
-    listings,
-    rsaPkcs1Decryption: config.rsaPkcs1Decryption,
-    namespaceDeletion: {
-      delaySeconds: config.lifecycle.namespaceDeletionDelaySeconds,
-      minDelaySeconds: config.lifecycle.minNamespaceDeletionDelaySeconds,
-    },
-    destruction: {
-      delaySeconds: config.lifecycle.destructionDelaySeconds,
-      minDelaySeconds: config.lifecycle.minDestructionDelaySeconds,
-      graceSeconds: config.lifecycle.purgeGraceSeconds,
-    },
-    status,
-    async readAudit(query) {
-      const { events, next } = await readEvents({
-        files,
-        path: config.audit.path,
-        upTo: vault?.log.sequence ?? 0,
-        newestFirst: query.newestFirst,
-        after: query.after,
-        limit: query.limit,
-        matches: ({ event }) =>
-          (query.namespaces === undefined || query.namespaces.has(event.namespace)) &&
-          !query.hidden.has(event.namespace) &&
-          (query.keyId === "" || event.key === query.keyId || event.items?.some((item) => item.key === query.keyId) === true) &&
-          (query.action === "" || event.action === query.action),
-      });
-      return { events, next };
-    },
-  });
+  const contextOf = (vault?: OpenVault, rooms?: OpenRooms): Context => {
+    const always: AlwaysThere = {
+      provider,
+      scripts,
+      rsaPkcs1Decryption: config.rsaPkcs1Decryption,
+      namespaceDeletion: {
+        delaySeconds: config.lifecycle.namespaceDeletionDelaySeconds,
+        minDelaySeconds: config.lifecycle.minNamespaceDeletionDelaySeconds,
+      },
+      destruction: {
+        delaySeconds: config.lifecycle.destructionDelaySeconds,
+        minDelaySeconds: config.lifecycle.minDestructionDelaySeconds,
+        graceSeconds: config.lifecycle.purgeGraceSeconds,
+      },
+      status,
+      async readAudit(query) {
+        const { events, next } = await readEvents({
+          files,
+          path: config.audit.path,
+          upTo: vault?.log.sequence ?? 0,
+          newestFirst: query.newestFirst,
+          after: query.after,
+          limit: query.limit,
+          matches: ({ event }) =>
+            (query.namespaces === undefined || query.namespaces.has(event.namespace)) &&
+            !query.hidden.has(event.namespace) &&
+            (query.keyId === "" || event.key === query.keyId || event.items?.some((item) => item.key === query.keyId) === true) &&
+            (query.action === "" || event.action === query.action),
+        });
+        return { events, next };
+      },
+    };
+    return rooms === undefined ? closedContext(always) : { ...always, ...rooms };
+  };
 
   let closing = Promise.resolve();
   const open = async (secret: UnsealSecret): Promise<void> => {
@@ -325,7 +297,9 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     });
     authenticator.useSessions(identity.sessions);
     const budgets = new Budgets(vault.documents, now);
-    monitor.open({ vault, context: contextOf(vault, identity, listings, approvals, policy, budgets, configuration) }, awaited);
+    const { objects, documents } = vault;
+    const rooms: OpenRooms = { objects, documents, listings, identity, approvals, policy, budgets, configuration };
+    monitor.open({ vault, context: contextOf(vault, rooms) }, awaited);
     scriptGate.open(vault);
     measurements.watch(vault, provider, authenticator, listings);
     measurements.watchApprovals(approvals);
@@ -592,6 +566,16 @@ const standingOf = ({ auth }: VaultConfig): ReturnType<typeof configuredStanding
     ...auth.certificates.map(({ principal, roles, namespaces }) => ({ id: `cert:${principal}`, roles, namespaces })),
     ...(auth.developmentPrincipal === undefined ? [] : [{ id: auth.developmentPrincipal, roles: ["Administrator"], namespaces: ["*"] }]),
   ]);
+
+/** What handlers see of a vault that is closed: whoever asks for a room is told so. */
+function closedContext(always: AlwaysThere): Context {
+  const refusal = {
+    get(): never {
+      throw new HsmError("VAULT_SEALED", "the vault is sealed");
+    },
+  };
+  return Object.defineProperties({ ...always }, Object.fromEntries(OPEN_ALONE.map((name) => [name, refusal]))) as Context;
+}
 
 function openStore({ dataDir, storage }: VaultConfig, onTrouble: (error: unknown) => void): Store {
   switch (storage.backend) {
