@@ -12,19 +12,28 @@ const EVIDENCE: fc.Arbitrary<Evidence> = fc.record({
   listener: fc.constantFrom(...Object.values(LISTENER)),
   address: latin1(255),
   requestId: latin1(255),
+  trace: latin1(255),
   token: latin1(2000),
   certificate: bytes(2000),
 });
 /** The payload as the other side gets it. */
 const encodeCall = (evidence: Evidence, body: Payload): Buffer => Buffer.concat(piecesOf(encodePieces(evidence, body)));
-const PLAIN: Evidence = { listener: LISTENER.tls, address: "::1", requestId: "r1", token: "aa.bb.cc", certificate: Buffer.from("der") };
+const PLAIN: Evidence = {
+  listener: LISTENER.tls,
+  address: "::1",
+  requestId: "r1",
+  trace: "",
+  token: "aa.bb.cc",
+  certificate: Buffer.from("der"),
+};
 
 test("decoding inverts encoding, and the credentials are token and certificate with their lengths", () => {
   fc.assert(
     fc.property(EVIDENCE, bytes(300), (evidence, body) => {
       const decoded = decodeCall(encodeCall(evidence, Buffer.from(body)));
-      const { listener, address, requestId, token } = decoded.evidence;
-      assert.deepEqual([listener, address, requestId, token], [evidence.listener, evidence.address, evidence.requestId, evidence.token]);
+      const { listener, address, requestId, trace, token } = decoded.evidence;
+      assert.deepEqual([listener, address, requestId, trace], [evidence.listener, evidence.address, evidence.requestId, evidence.trace]);
+      assert.equal(token, evidence.token);
       assert.ok(decoded.evidence.certificate.equals(evidence.certificate));
       assert.deepEqual(Buffer.from(decoded.body), body);
       const lengths = Buffer.alloc(2);
@@ -64,6 +73,7 @@ test("what does not fit its length field is refused and never spills into the ne
   for (const wrong of [
     { address: "a".repeat(256) },
     { requestId: "r".repeat(256) },
+    { trace: "t".repeat(256) },
     { requestId: "r".repeat(300) },
     { token: "t".repeat(MAX_TOKEN_BYTES + 1) },
     { certificate: Buffer.alloc(65_536) },

@@ -1,7 +1,7 @@
 /**
  * What travels in a REQUEST frame between gateway and vault: the evidence, then the operation's own message.
  *
- *      u8 listener | u8 n, address | u8 n, request id | u16 n, bearer token | u16 n, client certificate DER | body
+ *      u8 listener | u8 n, address | u8 n, request id | u8 n, trace | u16 n, bearer token | u16 n, client certificate DER | body
  *
  * The gateway writes what it saw and judges nothing; the vault reads it as untrusted input. `body` is the protobuf
  * encoding of the operation's request message.
@@ -20,6 +20,8 @@ export interface Evidence {
   /** Peer address as the gateway's socket saw it, IPv4 or IPv6 text. */
   readonly address: string;
   readonly requestId: string;
+  /** `traceparent` of W3C Trace Context as the gateway passes it on, or empty. */
+  readonly trace: string;
   /** Bearer token as sent, or empty. */
   readonly token: string;
   /** Client certificate of a completed TLS handshake, or empty. */
@@ -40,19 +42,23 @@ export const MAX_TOKEN_BYTES = 16 * 1024;
  * @throws {HsmError} REQUEST_TOO_LARGE
  */
 export function encodeCall(evidence: Evidence, body: Payload): Payload {
-  const { address, requestId, token, certificate } = evidence;
-  if (address.length > 255 || requestId.length > 255)
-    throw new HsmError("REQUEST_TOO_LARGE", "the address or the request id is longer than 255 bytes");
+  const { address, requestId, trace, token, certificate } = evidence;
+  if (address.length > 255 || requestId.length > 255 || trace.length > 255)
+    throw new HsmError("REQUEST_TOO_LARGE", "the address, the request id or the trace is longer than 255 bytes");
   if (token.length > MAX_TOKEN_BYTES || certificate.length > 0xffff) throw new HsmError("REQUEST_TOO_LARGE", "the credential is too long");
   const bodyBytes = payloadBytes(body);
   const inPlace = bodyBytes >= LARGE_BODY_BYTES;
-  const bytes = takeBytes(7 + address.length + requestId.length + token.length + certificate.length + (inPlace ? 0 : bodyBytes));
+  const bytes = takeBytes(
+    8 + address.length + requestId.length + trace.length + token.length + certificate.length + (inPlace ? 0 : bodyBytes),
+  );
   let at = 0;
   bytes[at++] = evidence.listener;
   bytes[at++] = address.length;
   at += bytes.write(address, at, "latin1");
   bytes[at++] = requestId.length;
   at += bytes.write(requestId, at, "latin1");
+  bytes[at++] = trace.length;
+  at += bytes.write(trace, at, "latin1");
   at = bytes.writeUInt16BE(token.length, at);
   at += bytes.write(token, at, "latin1");
   at = bytes.writeUInt16BE(certificate.length, at);
@@ -84,13 +90,14 @@ export function decodeCall(payload: Buffer): DecodedCall {
   if (listener !== LISTENER.tls && listener !== LISTENER.development) throw new MalformedFrame("unknown listener");
   const address = take(u8()).toString("latin1");
   const requestId = take(u8()).toString("latin1");
+  const trace = take(u8()).toString("latin1");
   const credentialsFrom = at;
   const tokenBytes = u16();
   const token = take(tokenBytes);
   const certificateBytes = u16();
   const certificate = take(certificateBytes);
   return {
-    evidence: { listener, address, requestId, token: token.toString("latin1"), certificate },
+    evidence: { listener, address, requestId, trace, token: token.toString("latin1"), certificate },
     credentials: payload.subarray(credentialsFrom, at),
     body: payload.subarray(at),
   };

@@ -4,7 +4,7 @@
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import type { Operation } from "@keystead/contract/operation";
 import type { Permission } from "@keystead/contract/permissions";
-import type { EventApproval, EventFields } from "./audit/event.ts";
+import type { EventApproval, EventFields, EventScript } from "./audit/event.ts";
 import { uncommonUse } from "./grant.ts";
 import type { Invocation, Result } from "./operations/handler.ts";
 
@@ -19,12 +19,34 @@ export interface Draft {
   version: number;
   decision: "allow" | "refuse" | "pending";
   payload: string;
+  /** The caller's address; empty for none. */
+  readonly address: string;
+  /** W3C trace id; empty for none. */
+  readonly trace: string;
+  /** What policy scripts decided. */
+  readonly scripts: EventScript[];
   /** What was issued: tells afterwards whether something revoked was opened. */
   grants?: Grants;
   demands?: { readonly demands?: readonly Permission[] };
   /** The pending request that this is about, made, or is. */
   approval?: EventApproval;
 }
+
+/** What is known when nothing is: who asks from where, if anybody does. */
+export const draftOf = (address: string, trace: string, payload = ""): Draft => ({
+  keyId: "",
+  otherKeyId: "",
+  namespace: "",
+  version: 0,
+  decision: "refuse",
+  payload,
+  address,
+  trace: TRACE.exec(trace)?.[1] ?? "",
+  scripts: [],
+});
+
+/** W3C Trace Context §3.2; a trace id of zeros alone is none. */
+const TRACE = /^00-(?!0{32})([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
 export type Grants = Pick<Invocation, "grant" | "otherGrant">;
 
@@ -41,6 +63,7 @@ export function eventOf(
   const moved = result?.change?.moved;
   return {
     action: operation.name,
+    ...(draft.address === "" ? {} : { address: draft.address }),
     ...(draft.approval === undefined ? {} : { approval: draft.approval }),
     authentication: principal.method,
     decision: draft.decision,
@@ -54,6 +77,8 @@ export function eventOf(
     request: requestId,
     time: isoNow(),
     version: draft.version,
+    ...scriptsOf(draft.scripts),
+    ...(draft.trace === "" ? {} : { trace: draft.trace }),
     ...stateOf(draft.grants),
     ...(moved === undefined ? {} : { moved }),
     ...(result?.items === undefined ? {} : { items: result.items }),
@@ -73,6 +98,10 @@ export function demandsOf(operation: Operation, request: MessageShape<DescMessag
   const demands = operation.demands?.(request) ?? NO_DEMANDS;
   return demands.length === 0 ? {} : { demands };
 }
+
+/** For an event: what policy scripts decided, where any were asked. */
+export const scriptsOf = (scripts: readonly EventScript[]): { scripts?: readonly EventScript[] } =>
+  scripts.length === 0 ? {} : { scripts };
 
 /** For an event: the state of what was used, when it was revoked or compromised. */
 export function stateOf(grants: Grants | undefined): { state?: string } {

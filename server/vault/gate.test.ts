@@ -49,6 +49,37 @@ test("a gate sees what was permitted, and what it refuses is neither done nor le
   assert.deepEqual([event?.decision, event?.outcome, event?.key], ["refuse", "SIGNING_REFUSED", "k"]);
 });
 
+test("an event says from where it was asked, in which trace, and what a policy script decided", async () => {
+  const vault = await vaultWithKey();
+  const script = { name: "hours", version: 2, verdict: "allow", fuel: 1234 };
+  vault.gates.push((asked) => {
+    asked.judged(script);
+    return undefined;
+  });
+  await vault.ask(sign, { keyId: "k", data: Buffer.from("x") });
+  const trace = "0af7651916cd43dd8448eb211c80319c";
+  for (const sent of [`00-${trace}-b7ad6b7169203331-01`, `00-${"0".repeat(32)}-b7ad6b7169203331-01`, `${trace}","forged":"`, ""])
+    assert.equal(await vault.codeOf(vault.over(sign, { keyId: "k" }, { address: "198.51.100.7", trace: sent })), "UNAUTHENTICATED");
+  const [first, ...refused] = await vault.events("Sign");
+  assert.deepEqual([first?.scripts, first?.address, first?.trace], [[script], undefined, undefined]);
+  assert.deepEqual(
+    refused.map((event) => [event.address, event.trace]),
+    [["198.51.100.7", trace], ...Array.from({ length: 3 }, () => ["198.51.100.7", undefined])],
+  );
+});
+
+test("the items of a batch say which policy scripts were asked about each", async () => {
+  const vault = await vaultWithKey();
+  vault.gates.push((asked) => {
+    if (asked.batched) asked.judged({ name: "hours", version: 1, verdict: "allow", fuel: asked.keyId.length });
+    return undefined;
+  });
+  const item = { operation: { case: "sign" as const, value: { keyId: "k", data: Buffer.from("x") } } };
+  await vault.ask(batch, { items: [item] });
+  const [event] = await vault.events("Batch");
+  assert.deepEqual([event?.scripts, event?.items?.[0]?.scripts], [undefined, [{ name: "hours", version: 1, verdict: "allow", fuel: 1 }]]);
+});
+
 test("no gate is asked about what is not permitted", async () => {
   const vault = await vaultWithKey();
   vault.gates.push(() => assert.fail("asked"));

@@ -9,6 +9,7 @@
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import type { HsmError } from "@keystead/contract/errors";
 import type { Operation } from "@keystead/contract/operation";
+import type { EventScript } from "./audit/event.ts";
 import type { Principal } from "./authenticate/principal.ts";
 import type { Change } from "./objects/change.ts";
 
@@ -64,6 +65,8 @@ export interface Asked {
   /** Others must agree. Every demand that was raised must be met. */
   raise(demand: ApprovalDemand): void;
   readonly raised: readonly ApprovalDemand[];
+  /** A policy script was asked; what it decided is part of the event. */
+  judged(script: EventScript): void;
 }
 
 /** The request is held back: the change is recorded, then the error is what the caller gets. */

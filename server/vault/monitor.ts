@@ -23,13 +23,14 @@ import type { Operation, Phase } from "@keystead/contract/operation";
 import { operationByNumber, SELF } from "@keystead/contract/operations/register";
 import type { Permission } from "@keystead/contract/permissions";
 import { wipe } from "@keystead/crypto/wipe";
+import type { EventScript } from "./audit/event.ts";
 import { ANONYMOUS, notAuthenticated, peerOf, type Authenticator } from "./authenticate/authenticate.ts";
 import type { Principal } from "./authenticate/principal.ts";
 import type { Peer } from "./authenticate/sessions.ts";
 import type { Authorizer, HiddenNamespaces, Question } from "./authorize/authorize.ts";
 import { requestFacts } from "./authorize/request-facts.ts";
 import type { OpenVault } from "./ceremonies/unseal.ts";
-import { demandsOf, eventOf, stateOf, type Draft, type Grants } from "./event-draft.ts";
+import { demandsOf, draftOf, eventOf, scriptsOf, stateOf, type Draft, type Grants } from "./event-draft.ts";
 import { passGates, type ApprovalDemand, type ApprovedRun, type Asked, type Gate, type Held } from "./gate.ts";
 import type { Grant } from "./grant.ts";
 import type { RateLimits, Refusal } from "./limits/rate-limits.ts";
@@ -164,15 +165,8 @@ export class Monitor {
 
   async #request(operation: Operation, decoded: DecodedCall, call: IncomingCall): Promise<Payload> {
     const { evidence, body } = decoded;
-    const draft: Draft = {
-      keyId: "",
-      otherKeyId: "",
-      namespace: "",
-      version: 0,
-      decision: "refuse",
-      // Of what comes too often nobody looks at the body.
-      payload: "",
-    };
+    // Of what comes too often nobody looks at the body.
+    const draft = draftOf(evidence.address, evidence.trace);
     const started = performance.now();
     const { authenticator, limits } = this.#options;
     const known = operation.anonymous === true ? undefined : authenticator.remembered(decoded);
@@ -235,14 +229,8 @@ export class Monitor {
 
   /** Performs an operation for a principal that is already known: the entrance of ceremonies and duties. */
   async perform<I extends DescMessage>(operation: Operation<I>, request: MessageShape<I>, about: Circumstances): Promise<Buffer> {
-    const draft: Draft = {
-      keyId: "",
-      otherKeyId: "",
-      namespace: "",
-      version: 0,
-      decision: "refuse",
-      payload: payloadDigest(operation as unknown as Operation, toBinary(operation.method.input, request)),
-    };
+    const payload = payloadDigest(operation as unknown as Operation, toBinary(operation.method.input, request));
+    const draft = draftOf(about.address, "", payload);
     return wholeOf(
       await this.#perform(
         operation as unknown as Operation,
@@ -402,6 +390,7 @@ export class Monitor {
     const payload = hash("sha256", payloadOf(request), "hex");
     const other = operation.other?.keyId(request) ?? "";
     let grants: Grants | undefined;
+    const scripts: EventScript[] = [];
     const event = (outcome: string): ItemResult["event"] => ({
       action: operation.name,
       ...demandsOf(operation, request),
@@ -409,6 +398,7 @@ export class Monitor {
       ...(other === "" ? {} : { other }),
       outcome,
       payload,
+      ...scriptsOf(scripts),
       ...stateOf(grants),
     });
     try {
@@ -418,7 +408,7 @@ export class Monitor {
       if (namespace !== batchNamespace) throw new HsmError("INVALID_REQUEST", "every item of a batch is about the batch's namespace");
       grants = await this.#decide(operation, request, { principal, operation, namespace, keyId: request.keyId, address: about.address });
       if (this.#options.gates.length > 0) {
-        const asked = askedOf(operation, request, { namespace, keyId: request.keyId, otherKeyId: other, payload }, about, true);
+        const asked = askedOf(operation, request, { namespace, keyId: request.keyId, otherKeyId: other, payload, scripts }, about, true);
         const holding = await passGates(this.#options.gates, asked);
         if (holding !== undefined) {
           holding.change.settle(false);
@@ -539,7 +529,7 @@ const grantsOf = (grant: Grant | undefined, second: boolean, otherGrant: Grant |
 function askedOf(
   operation: Operation,
   request: MessageShape<DescMessage>,
-  { namespace, keyId, otherKeyId, payload }: Pick<Draft, "namespace" | "keyId" | "otherKeyId" | "payload">,
+  { namespace, keyId, otherKeyId, payload, scripts }: Pick<Draft, "namespace" | "keyId" | "otherKeyId" | "payload" | "scripts">,
   { principal, address, requestId, approved }: Circumstances,
   batched: boolean,
 ): Asked {
@@ -558,6 +548,7 @@ function askedOf(
     approved,
     raise: (demand) => void raised.push(demand),
     raised,
+    judged: (script) => void scripts.push(script),
   };
 }
 

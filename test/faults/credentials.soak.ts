@@ -104,7 +104,7 @@ test("mutated tokens of a provider", async () => {
     authenticator.authenticate(
       decodeCall(
         encodeCall(
-          { listener: LISTENER.tls, address: "::1", requestId: "r", token, certificate: Buffer.alloc(0) },
+          { listener: LISTENER.tls, address: "::1", requestId: "r", trace: "", token, certificate: Buffer.alloc(0) },
           Buffer.alloc(0),
         ) as Buffer,
       ),

@@ -8,6 +8,8 @@ import { MAX_TOKEN_BYTES, type Evidence } from "@keystead/channel/call";
 import type { Exchange } from "../transports/exchange.ts";
 
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
+/** W3C Trace Context §3.2: version 00, trace id, parent id, flags. */
+const TRACE = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 const TOKEN = /^[\x21-\x7e]*$/;
 /** Stands for a credential that was sent and cannot be passed on; no key verifies it. */
 const UNUSABLE = "unusable";
@@ -27,7 +29,13 @@ export function requestIdOf(exchange: Exchange): string {
 
 export function evidenceOf(exchange: Exchange, requestId: string): Evidence {
   const { listener, address, certificate } = exchange.connection;
-  return { listener, address, requestId, token: tokenOf(exchange.header("authorization")), certificate };
+  return { listener, address, requestId, trace: traceOf(exchange), token: tokenOf(exchange.header("authorization")), certificate };
+}
+
+/** The caller's trace. One that is malformed is as good as none (§3.2.2). */
+function traceOf(exchange: Exchange): string {
+  const given = exchange.header("traceparent");
+  return given !== undefined && TRACE.test(given) ? given : "";
 }
 
 function tokenOf(authorization: string | undefined): string {

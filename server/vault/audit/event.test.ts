@@ -30,10 +30,12 @@ const HOSTILE = fc.oneof(
   ),
 );
 const HEX = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => Buffer.from(bytes).toString("hex"));
+const SCRIPTS = fc.array(fc.record({ fuel: fc.nat(), name: HOSTILE, verdict: HOSTILE, version: fc.nat(0xffffffff) }), { maxLength: 2 });
 const STANDING = fc.record({ state: HOSTILE, version: fc.nat(0xffffffff) });
 const FIELDS: fc.Arbitrary<EventFields> = fc.record(
   {
     action: HOSTILE,
+    address: HOSTILE,
     authentication: HOSTILE,
     decision: fc.constantFrom("allow" as const, "refuse" as const, "pending" as const),
     key: HOSTILE,
@@ -45,6 +47,8 @@ const FIELDS: fc.Arbitrary<EventFields> = fc.record(
     time: fc.date({ noInvalidDate: true, min: new Date(0), max: new Date("9999-12-31T23:59:59.999Z") }).map((date) => date.toISOString()),
     version: fc.nat(0xffffffff),
     other: HOSTILE,
+    scripts: SCRIPTS,
+    trace: HEX.map((digits) => digits.slice(32)),
     demands: fc.array(HOSTILE, { maxLength: 3 }),
     state: HOSTILE,
     moved: fc.record({ from: STANDING, to: STANDING }),
@@ -58,6 +62,7 @@ const FIELDS: fc.Arbitrary<EventFields> = fc.record(
           other: HOSTILE,
           outcome: fc.constantFrom("OK", ...ERROR_CODES),
           payload: HEX,
+          scripts: SCRIPTS,
           state: HOSTILE,
         },
         { requiredKeys: ["action", "key", "outcome", "payload"] },

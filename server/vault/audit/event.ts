@@ -29,8 +29,20 @@ export interface EventItem {
   readonly other?: string;
   readonly outcome: string;
   readonly payload: string;
+  /** As in {@link EventFields.scripts}. */
+  readonly scripts?: readonly EventScript[];
   /** Only when what was used is revoked or compromised: which of the two. */
   readonly state?: string;
+}
+
+/** What a policy script decided. */
+export interface EventScript {
+  /** The same for the same version and input. */
+  readonly fuel: number;
+  readonly name: string;
+  /** allow, deny, require-approval, or why there was no decision. */
+  readonly verdict: string;
+  readonly version: number;
 }
 
 /**
@@ -53,6 +65,8 @@ export interface EventStanding {
 /** What happened; everything but the position in the chain. */
 export interface EventFields {
   readonly action: string;
+  /** The caller's, IPv4 or IPv6 text; absent for ceremonies and duties. */
+  readonly address?: string;
   /** Only where others had to agree. */
   readonly approval?: EventApproval;
   /** certificate, token, development listener, or none. */
@@ -77,10 +91,14 @@ export interface EventFields {
   /** Only for changes. */
   readonly records?: readonly RecordAnchor[];
   readonly request: string;
+  /** The policy scripts that were asked, in order; only where there were any. */
+  readonly scripts?: readonly EventScript[];
   /** Only when what was used is revoked or compromised: which of the two. */
   readonly state?: string;
   /** ISO 8601, milliseconds, UTC. */
   readonly time: string;
+  /** W3C trace id, 32 hexadecimal digits; only when the caller sent one. */
+  readonly trace?: string;
   /** Key version, 0 when none. */
   readonly version: number;
 }
@@ -116,6 +134,18 @@ const standingText = ({ state, version }: EventStanding): string => `{"state":${
 const demandsMember = (demands: readonly string[] | undefined): string =>
   demands === undefined ? "" : `"demands":[${demands.map(quoted).join(",")}],`;
 
+/** The member for policy scripts, where any were asked; it comes after others. */
+const scriptsMember = (scripts: readonly EventScript[] | undefined): string =>
+  scripts === undefined
+    ? ""
+    : `,"scripts":[${scripts.map(({ fuel, name, verdict, version }) => `{"fuel":${fuel},"name":${quoted(name)},"verdict":${quoted(verdict)},"version":${version}}`).join(",")}]`;
+
+/** The member for the caller's address, where there was a caller. */
+const addressMember = (address: string | undefined): string => (address === undefined ? "" : `"address":${quoted(address)},`);
+
+/** The member for a trace, where there is one; it comes after others. */
+const traceMember = (trace: string | undefined): string => (trace === undefined ? "" : `,"trace":"${trace}"`);
+
 /** The member for a second key, where there is one. */
 const otherMember = (other: string | undefined): string => (other === undefined ? "" : `"other":${quoted(other)},`);
 
@@ -128,14 +158,14 @@ export function canonicalEvent(fields: EventFields, previous: string, sequence: 
   const items =
     fields.items === undefined
       ? ""
-      : `"items":[${fields.items.map((item) => `{"action":${quoted(item.action)},${demandsMember(item.demands)}"key":${quoted(item.key)},${otherMember(item.other)}"outcome":"${item.outcome}","payload":"${item.payload}"${stateMember(item.state)}}`).join(",")}],`;
+      : `"items":[${fields.items.map((item) => `{"action":${quoted(item.action)},${demandsMember(item.demands)}"key":${quoted(item.key)},${otherMember(item.other)}"outcome":"${item.outcome}","payload":"${item.payload}"${scriptsMember(item.scripts)}${stateMember(item.state)}}`).join(",")}],`;
   const moved =
     fields.moved === undefined ? "" : `"moved":{"from":${standingText(fields.moved.from)},"to":${standingText(fields.moved.to)}},`;
   const records =
     fields.records === undefined
       ? ""
       : `"records":[${fields.records.map((record) => `{"digest":"${record.digest}","name":${quoted(record.name)}}`).join(",")}],`;
-  return `{"action":${quoted(fields.action)},${approvalMember(fields.approval)}"authentication":${quoted(fields.authentication)},"batch":${batch},"decision":"${fields.decision}",${demandsMember(fields.demands)}${items}"key":${quoted(fields.key)},${moved}"namespace":${quoted(fields.namespace)},${otherMember(fields.other)}"outcome":"${fields.outcome}","payload":"${fields.payload}","previous":"${previous}","principal":${quoted(fields.principal)},${records}"request":${quoted(fields.request)},"sequence":${sequence}${stateMember(fields.state)},"time":"${fields.time}","version":${fields.version}}`;
+  return `{"action":${quoted(fields.action)},${addressMember(fields.address)}${approvalMember(fields.approval)}"authentication":${quoted(fields.authentication)},"batch":${batch},"decision":"${fields.decision}",${demandsMember(fields.demands)}${items}"key":${quoted(fields.key)},${moved}"namespace":${quoted(fields.namespace)},${otherMember(fields.other)}"outcome":"${fields.outcome}","payload":"${fields.payload}","previous":"${previous}","principal":${quoted(fields.principal)},${records}"request":${quoted(fields.request)}${scriptsMember(fields.scripts)},"sequence":${sequence}${stateMember(fields.state)},"time":"${fields.time}"${traceMember(fields.trace)},"version":${fields.version}}`;
 }
 
 export interface SealedLine {

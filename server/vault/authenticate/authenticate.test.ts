@@ -71,7 +71,7 @@ function token(claims: object | string = {}, header: object | string = {}, sign:
 const call = (more: Partial<Evidence>): DecodedCall =>
   decodeCall(
     encodeCall(
-      { listener: LISTENER.tls, address: "::1", requestId: "r", token: "", certificate: Buffer.alloc(0), ...more },
+      { listener: LISTENER.tls, address: "::1", requestId: "r", trace: "", token: "", certificate: Buffer.alloc(0), ...more },
       Buffer.alloc(0),
     ) as Buffer,
   );

@@ -47,7 +47,7 @@ const show = (subject: Authenticator, bearer: string): Promise<Principal> =>
   subject.authenticate(
     decodeCall(
       encodeCall(
-        { listener: LISTENER.tls, address: "::1", requestId: "r", token: bearer, certificate: Buffer.alloc(0) },
+        { listener: LISTENER.tls, address: "::1", requestId: "r", trace: "", token: bearer, certificate: Buffer.alloc(0) },
         Buffer.alloc(0),
       ) as Buffer,
     ),

@@ -89,7 +89,9 @@ test("one source that says revoked is enough; where none can tell, the configura
 });
 
 const call = (certificate: Buffer): DecodedCall =>
-  decodeCall(encodeCall({ listener: LISTENER.tls, address: "::1", requestId: "r", token: "", certificate }, Buffer.alloc(0)) as Buffer);
+  decodeCall(
+    encodeCall({ listener: LISTENER.tls, address: "::1", requestId: "r", trace: "", token: "", certificate }, Buffer.alloc(0)) as Buffer,
+  );
 
 test("a revoked certificate is refused from the moment its list is taken, also one that was let in before", async () => {
   const revoked = listing(before);

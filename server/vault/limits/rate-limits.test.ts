@@ -21,6 +21,7 @@ const call = (evidence: Partial<Evidence>) => ({
       listener: LISTENER.tls,
       address: "192.0.2.1",
       requestId: `r${++requests}`,
+      trace: "",
       token: "",
       certificate: Buffer.alloc(0),
       ...evidence,

@@ -34,6 +34,8 @@ export const getAuditLog = handler(operation, async ({ request, hidden }, { read
           keyId: event.key,
           otherKeyId: event.other ?? "",
           approvalId: event.approval?.id ?? "",
+          address: event.address ?? "",
+          traceId: event.trace ?? "",
           version: event.version,
           requestId: event.request,
           payloadSha256: event.payload,

@@ -259,13 +259,13 @@ export class ClockedVault {
   async over<I extends DescMessage, O extends DescMessage>(
     operation: Operation<I, O>,
     request: MessageInitShape<I>,
-    seen: { readonly token?: string; readonly certificate?: Buffer; readonly address?: string } = {},
+    seen: { readonly token?: string; readonly certificate?: Buffer; readonly address?: string; readonly trace?: string } = {},
   ): Promise<MessageShape<O>> {
-    const { token = "", certificate = Buffer.alloc(0), address = "192.0.2.1" } = seen;
+    const { token = "", certificate = Buffer.alloc(0), address = "192.0.2.1", trace = "" } = seen;
     const body = Buffer.from(toBinary(operation.method.input, create(operation.method.input, request)));
     const reply = await this.monitor.answer({
       operation: operation.number,
-      payload: encodeCall({ listener: LISTENER.tls, address, requestId: "over", token, certificate }, body),
+      payload: encodeCall({ listener: LISTENER.tls, address, requestId: "over", trace, token, certificate }, body),
       deadline: Infinity,
       cancelled: false,
     } as IncomingCall);
