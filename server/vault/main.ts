@@ -27,7 +27,7 @@ import { VERSION } from "@keystead/contract/version";
 import { requireStrength, type StrengthRules } from "@keystead/crypto/password-strength";
 import { runSelfTests, type SelfTestReport } from "@keystead/crypto/self-tests/run";
 import type { Approvals } from "./approvals/approvals.ts";
-import { approvalSettings, openApprovals } from "./approvals/open-approvals.ts";
+import { approvalSettings, openApprovals, settingsOf } from "./approvals/open-approvals.ts";
 import { systemFiles } from "./audit/file-layer.ts";
 import { memoryFiles } from "./audit/memory-files.ts";
 import { readEvents } from "./audit/read.ts";
@@ -268,13 +268,16 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     let policy: PolicyControl;
     let configuration: ConfigurationHistory;
     let awaited: HsmError | undefined;
+    let approvalsInForce = approvalsConfigured;
     try {
       configuration = new ConfigurationHistory(vault.documents, now, () => {
+        approvalsInForce = approvalsConfigured;
         monitor.accepted();
         // After the acceptance is recorded and answered.
         setImmediate(() => void beginWork().catch(notBegun));
       });
       awaited = await configuration.begin(recorded);
+      if (awaited !== undefined) approvalsInForce = settingsOf(configuration.acceptedLast() ?? "{}") ?? approvalsConfigured;
       const keyFacts: PolicyParts["keyFacts"] = (namespace, keyId) => vault.objects.facts(namespace, keyId);
       // Users and service accounts hold what their records say, for as long as they are there.
       const standing: Standing = (id) =>
@@ -285,13 +288,14 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
       vault.objects.close();
       throw error;
     }
-    const approvals = openApprovals(approvalsConfigured, vault, log, {
+    const approvals = openApprovals(() => approvalsInForce, vault, log, {
       now,
       rolesIn: (principal, namespace) => [...authorizer.rolesOf(principal, namespace, "")],
-      policyVersion: () => `${approvalsConfigured.version} policy:${policy.version(0)?.digest ?? "none"}`,
+      policyVersion: () => `${approvalsInForce.version} policy:${policy.version(0)?.digest ?? "none"}`,
       recall: (requester) => (requester.id === LIFECYCLE.id ? LIFECYCLE : authenticator.recall(requester)),
+      possible: (operation) => monitor.parts?.vault === vault && monitor.possible(operation),
       perform(operation, request, about) {
-        if (monitor.parts?.vault !== vault || monitor.phase !== "open") throw new HsmError("VAULT_SEALED", "the vault is not open");
+        if (monitor.parts?.vault !== vault) throw new HsmError("VAULT_SEALED", "the vault is not open");
         return monitor.perform(operation, request, { ...about, deadline: Infinity, cancelled: () => false });
       },
     });
@@ -326,7 +330,10 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
       log.info("working");
     };
     if (awaited === undefined) await beginWork();
-    else log.warn("in maintenance", { reason: awaited.detail });
+    else {
+      watchApprovals(vault, approvals);
+      log.warn("in maintenance", { reason: awaited.detail });
+    }
     log.info("unsealed", { vaultId: vault.hierarchy.vaultId, created: vault.created, events: vault.log.sequence });
     verifyInBackground(vault).catch((error: unknown) => {
       log.error("the verification of log and store could not be finished", {}, error);
@@ -383,9 +390,13 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
   /** Goes on with what was approved before the vault was opened, and sees to it that nothing waits for ever. */
   const watchApprovals = (vault: OpenVault, approvals: Approvals): void => {
     const look = (): void => {
-      if (monitor.parts?.vault !== vault || monitor.phase !== "open") return;
-      approvals.tick().catch((error: unknown) => log.error("requests that wait for approval could not be looked after", {}, error));
+      if (monitor.parts?.vault !== vault) return;
+      // Before its configuration is accepted the vault ends and forgets nothing by it.
+      (monitor.phase === "open" ? approvals.tick() : approvals.resume()).catch((error: unknown) =>
+        log.error("requests that wait for approval could not be looked after", {}, error),
+      );
     };
+    clearInterval(waiting?.timer);
     waiting = { approvals, timer: setInterval(look, config.lifecycle.intervalSeconds * 1000).unref() };
     look();
   };

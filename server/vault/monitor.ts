@@ -121,6 +121,16 @@ export class Monitor {
     return this.#maintenance ?? (this.#parts === undefined ? undefined : this.#awaited);
   }
 
+  /** Whether an operation is possible now, as far as the phase says. */
+  possible(operation: Operation): boolean {
+    try {
+      this.#allowInPhase(operation);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   get parts(): OpenParts | undefined {
     return this.#parts;
   }
@@ -306,6 +316,7 @@ export class Monitor {
         context,
       );
       this.#refuseAfterFault(operation, performed);
+      this.#refuseChangeBesides(operation, performed);
       refuseAfterEnd(principal, performed);
       result = performed;
       draft.keyId = result.keyId ?? draft.keyId;
@@ -487,6 +498,14 @@ export class Monitor {
     performed.change?.settle(false);
     wipe(...(performed.secrets ?? []));
     throw this.#fault;
+  }
+
+  /** Some answers are given once, which is a change too: none is made while log or store cannot be trusted. */
+  #refuseChangeBesides(operation: Operation, performed: Result<DescMessage>): void {
+    if (this.#maintenance === undefined || operation.effect === "change" || (performed.change?.writes.length ?? 0) === 0) return;
+    performed.change?.settle(false);
+    wipe(...(performed.secrets ?? []));
+    throw this.#maintenance;
   }
 
   #stillWanted(about: Circumstances): void {

@@ -62,6 +62,8 @@ const CLOSED: Readonly<Record<string, string>> = {
   open: "INVALID_REQUEST",
 };
 const PERMITTED = "SIGNING_REFUSED";
+/** What changes records in the maintenance that waits for an acceptance. */
+const LEADS_OUT = new Set(["AcceptConfig", "ApproveRequest", "DenyRequest", "OverrideApproval", "CancelRequest"]);
 
 /** What the monitor says to one cell. */
 async function outcome(vault: ClockedVault, operation: Operation, request: Message, principal: Principal): Promise<string> {
@@ -93,9 +95,9 @@ async function cells(vault: ClockedVault, state: (typeof STATES)[number]): Promi
             method,
             defaultNamespace: "here",
           });
-          // In this vault's maintenance the log is not trusted: a configuration is accepted in another kind of it.
+          // In this vault's maintenance the log is not trusted: what leads to an accepted configuration is done in another kind of it.
           const possible =
-            PHASES.get(operation.name)?.includes(state) === true && !(state === "maintenance" && operation.name === "AcceptConfig");
+            PHASES.get(operation.name)?.includes(state) === true && !(state === "maintenance" && LEADS_OUT.has(operation.name));
           const expected = !possible
             ? CLOSED[state]
             : may(role, method, operation.scope === "server" ? "" : namespace, needs)

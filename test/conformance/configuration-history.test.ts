@@ -3,13 +3,15 @@
  * shows, compares and accepts it.
  */
 import assert from "node:assert/strict";
-import { readFileSync, rmSync } from "node:fs";
+import { generateKeyPairSync } from "node:crypto";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { createKeystead } from "@keystead/client/client";
 import { runIn } from "../../clients/cli/recording-shell.ts";
 import { newFolder, serve, type RunningServer } from "./running-server.ts";
 import { hangUp, http, overRest, type Answer, type Door } from "./surfaces.ts";
+import { mint } from "./tokens.ts";
 
 const folder = newFolder();
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -34,9 +36,17 @@ async function keystead(server: RunningServer, ...args: string[]): Promise<{ exi
   return { exit, out: out.toString("utf8"), err };
 }
 
+/** The same as somebody with a token and these roles, whose approver key lies in `<name>.pem`. */
+async function keysteadAs(name: string, role: string, server: RunningServer, ...args: string[]): Promise<{ exit: number; out: string }> {
+  const token = await mint(server.credential("token-key.pem"), { sub: name, roles: [role] });
+  const client = createKeystead({ endpoint: server.api, ca: server.credential("ca.pem"), token });
+  const { exit, out, err } = await runIn({ client, cwd: folder }, ...args);
+  return { exit, out: `${out.toString("utf8")}${err}` };
+}
+
 /** Starts the server on the same data, does something with it, and ends it. */
-async function during(config: object, does: (server: RunningServer) => Promise<void>): Promise<void> {
-  const server = await serve({ folder, config: configOf(config) });
+async function during(config: object, does: (server: RunningServer) => Promise<void>, at = folder): Promise<void> {
+  const server = await serve({ folder: at, config: configOf(config) });
   try {
     await does(server);
   } finally {
@@ -90,4 +100,84 @@ test("of secrets the history holds where they are, and not what they are", async
     assert.equal(secret.length, 44);
     assert.ok(!JSON.stringify(reply).includes(secret));
   });
+});
+
+test("what others must agree to, they agree to in maintenance; and the configuration that waits has no say in who they are", async (t) => {
+  const own = newFolder();
+  t.after(() => rmSync(own, { recursive: true, force: true }));
+  const publicKeys = new Map<string, string>();
+  for (const name of ["bob", "carol", "mallory"]) {
+    const { privateKey, publicKey } = generateKeyPairSync("ed25519");
+    writeFileSync(join(folder, `${name}.pem`), privateKey.export({ format: "pem", type: "pkcs8" }), { mode: 0o600 });
+    publicKeys.set(name, publicKey.export({ format: "der", type: "spki" }).toString("base64"));
+  }
+  const keysOf = (...names: string[]): object[] =>
+    names.map((name) => ({ principal: `jwt:keystead-local:${name}`, public_key: publicKeys.get(name) }));
+  const accepted = {
+    approvals: {
+      rules: [
+        { name: "the configuration", operations: ["AcceptConfig"], quorum: 2, roles: ["Administrator"] },
+        { name: "ends", operations: ["DeleteKey"], quorum: 1, roles: ["Administrator"] },
+      ],
+      approver_keys: keysOf("bob", "carol"),
+    },
+  };
+  let doomed = "";
+  const asked = async (server: RunningServer, method: string, path: string, body?: object): Promise<Answer> =>
+    overRest(doorOf(server), method, path, body === undefined ? undefined : JSON.stringify(body));
+  await during(
+    accepted,
+    async (server) => {
+      assert.equal((await asked(server, "POST", "/api/v1/keys", { key_id: "k", algorithm: "Ed25519" })).status, 201);
+      doomed = String((await asked(server, "DELETE", "/api/v1/keys/k")).approvalId);
+    },
+    own,
+  );
+
+  const changed = {
+    approvals: { rules: [], override: { quorum: 1, roles: ["Administrator"] }, approver_keys: keysOf("mallory") },
+    crypto: { rsa_pkcs1_decryption: true },
+  };
+  let id = "";
+  await during(
+    changed,
+    async (server) => {
+      const held = await keystead(server, "config", "accept", "2", "--json");
+      assert.equal(held.exit, 11, held.err);
+      id = String((JSON.parse(held.err) as { error: { approval_id: string } }).error.approval_id);
+      const forged = await keysteadAs("mallory", "Administrator", server, "approvals", "approve", id, "--key", "mallory.pem", "--yes");
+      assert.match(forged.out, /there is no such approver key/);
+      const over = ["approvals", "override", id, "--key", "mallory.pem", "--reason", "now", "--yes"];
+      assert.notEqual((await keysteadAs("mallory", "Administrator", server, ...over)).exit, 0);
+      assert.match((await keysteadAs("bob", "Administrator", server, "approvals", "list")).out, new RegExp(id));
+      const first = await keysteadAs("bob", "Administrator", server, "approvals", "approve", id, "--key", "bob.pem", "--yes");
+      assert.match(first.out, /state +pending/, first.out);
+      // What is about anything else waits for the acceptance, however approved.
+      const other = await keysteadAs("bob", "Administrator", server, "approvals", "approve", doomed, "--key", "bob.pem", "--yes");
+      assert.match(other.out, /state +approved/, other.out);
+      assert.equal((await asked(server, "GET", "/api/v1/status")).reply["phase"], "maintenance");
+    },
+    own,
+  );
+  await during(
+    changed,
+    async (server) => {
+      assert.equal((await asked(server, "GET", "/api/v1/status")).reply["phase"], "maintenance");
+      const second = await keysteadAs("carol", "Administrator", server, "approvals", "approve", id, "--key", "carol.pem", "--yes");
+      assert.match(second.out, /state +done/, second.out);
+      await server.record(({ message }) => message === "working");
+      assert.equal((await asked(server, "GET", "/api/v1/status")).reply["phase"], "open");
+      assert.match((await keystead(server, "config", "history")).out, /cert:admin/);
+      for (;;) {
+        const { reply } = await asked(server, "GET", `/api/v1/approvals/${doomed}`);
+        const { state } = reply["approval"] as { state: string };
+        if (!state.endsWith("APPROVED")) {
+          // Its approver key is none of the new configuration, by whose rules it is performed.
+          assert.match(state, /(?:FAILED|failed)$/);
+          break;
+        }
+      }
+    },
+    own,
+  );
 });

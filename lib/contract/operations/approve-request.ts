@@ -7,4 +7,5 @@ export const approveRequest = operation({
   permission: "approval:decide",
   scope: "reach",
   effect: "change",
+  phases: ["open", "maintenance"],
 });

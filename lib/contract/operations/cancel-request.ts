@@ -7,4 +7,5 @@ export const cancelRequest = operation({
   permission: "approval:cancel",
   scope: "reach",
   effect: "change",
+  phases: ["open", "maintenance"],
 });

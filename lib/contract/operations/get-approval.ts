@@ -7,4 +7,5 @@ export const getApproval = operation({
   permission: "approval:view",
   scope: "reach",
   effect: "read",
+  phases: ["open", "maintenance"],
 });

@@ -7,4 +7,5 @@ export const listApproverKeys = operation({
   permission: "approval:view",
   scope: "server",
   effect: "read",
+  phases: ["open", "maintenance"],
 });

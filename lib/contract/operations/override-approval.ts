@@ -7,4 +7,5 @@ export const overrideApproval = operation({
   permission: "approval:override",
   scope: "reach",
   effect: "change",
+  phases: ["open", "maintenance"],
 });

@@ -205,6 +205,19 @@ test("the requester fetches the result; a stranger does not see the request, an 
   }
 });
 
+test("a result that is given once is not given, and is kept, while log or store cannot be trusted", async () => {
+  const vault = await vaultWith([{ ...RULE, operations: ["ExportKey"], quorum: 1 }]);
+  const id = await held(vault, exportKey, { keyId: "k", plain: true });
+  await say(vault, BOB, id);
+  assert.equal((await finished(vault, id)).result, "secret");
+  vault.monitor.stop(new HsmError("INTEGRITY_FAILURE", "for this test"));
+  assert.equal(await vault.codeOf(vault.askAs(ALICE, getApproval, { approvalId: id, withResult: true })), "INTEGRITY_FAILURE");
+  assert.equal(await vault.codeOf(vault.askAs(ALICE, getApproval, { approvalId: id })), "OK");
+  assert.equal(await vault.codeOf(vault.askAs(ALICE, cancelRequest, { approvalId: id })), "INTEGRITY_FAILURE");
+  await vault.reopen();
+  assert.ok((await vault.askAs(ALICE, getApproval, { approvalId: id, withResult: true })).result.length > 0);
+});
+
 test("a result that holds a secret is given once, and is not on the disk afterwards", async () => {
   const vault = await vaultWith([{ ...RULE, operations: ["ExportKey"], quorum: 1 }]);
   const id = await held(vault, exportKey, { keyId: "k", plain: true });

@@ -59,11 +59,17 @@ export type PerformApproved = (
   about: { readonly principal: Principal; readonly requestId: string; readonly address: string; readonly approved: ApprovedRun },
 ) => Promise<Payload>;
 
-export interface ApprovalsOptions {
+/** What the configuration says of dual control. */
+export interface ControlParts {
   readonly rules: ApprovalRules;
   readonly override: SubjectRule | null;
   readonly persons: Persons;
   readonly keys: ApproverKeys;
+}
+
+export interface ApprovalsOptions {
+  /** Another after a changed configuration was accepted. */
+  readonly inForce: () => ControlParts;
   readonly documents: Documents;
   readonly vaultId: string;
   readonly now: () => number;
@@ -75,6 +81,8 @@ export interface ApprovalsOptions {
   readonly policyVersion: () => string;
   /** The requester as of now: what the sources of identities say today; undefined = nobody any more. */
   readonly recall: (requester: StoredRequester) => Principal | undefined;
+  /** Whether the vault does this now; what is approved waits until it does. */
+  readonly possible: (operation: Operation) => boolean;
   readonly perform: PerformApproved;
   readonly keepClosedMs: number;
 }
@@ -143,11 +151,11 @@ export class Approvals {
   }
 
   get keys(): ApproverKeys {
-    return this.#options.keys;
+    return this.#options.inForce().keys;
   }
 
   personOf(principal: { readonly id: string }): string {
-    return this.#options.persons.of(principal);
+    return this.#options.inForce().persons.of(principal);
   }
 
   get vaultId(): string {
@@ -166,7 +174,7 @@ export class Approvals {
    *   APPROVAL_REQUIRED without an id for an item of a batch
    */
   gate(asked: Asked): undefined | Held | Promise<undefined | Held> {
-    const demands = this.#options.rules.demandsFor(asked, this.#options.tagsOf);
+    const demands = this.#options.inForce().rules.demandsFor(asked, this.#options.tagsOf);
     return demands instanceof Promise ? demands.then((found) => this.#judge(asked, found)) : this.#judge(asked, demands);
   }
 
@@ -210,7 +218,7 @@ export class Approvals {
       key: asked.keyId,
       namespace: asked.namespace,
       operation: operation.name,
-      override: this.#options.override,
+      override: this.#options.inForce().override,
       payload: hash("sha256", material, "hex"),
       policy: this.#options.policyVersion(),
       request: readableRequest(operation.method.input, request),
@@ -281,7 +289,7 @@ export class Approvals {
   #stored({ id, method, roles, namespaces, defaultNamespace, mfaAt }: Principal): StoredRequester {
     return {
       id,
-      person: this.#options.persons.of({ id }),
+      person: this.personOf({ id }),
       method,
       roles: [...roles],
       namespaces: namespaces === "all" ? "all" : [...namespaces],
@@ -294,7 +302,8 @@ export class Approvals {
   #requireApproved(asked: Asked, run: ApprovedRun, demands: readonly ApprovalDemand[]): void {
     const approval = this.#document(run.id);
     const subject = parseSubject(approval.subject);
-    const { keys, now } = this.#options;
+    const { now } = this.#options;
+    const { keys } = this;
     const stands = (keyId: string): boolean => keys.stands(keyId);
     if (approval.state !== "approved" && approval.state !== "executing") throw denied(`the request is ${approval.state}`);
     if (now() >= approval.expiresAt) throw denied("the approval is expired");
@@ -323,7 +332,8 @@ export class Approvals {
    */
   async decide(caller: Caller, verdict: Verdict, given: VerdictRequest): Promise<Step> {
     const { principal } = caller;
-    const { documents, keys, now, persons, log } = this.#options;
+    const { documents, now, log } = this.#options;
+    const { keys } = this;
     const id = given.approvalId;
     let after: Approval | undefined;
     let evidence: EventApproval | undefined;
@@ -334,7 +344,7 @@ export class Approvals {
       if (key === undefined) throw denied("there is no such approver key");
       const judgement = judged(
         before,
-        { principal, person: persons.of(principal), roles: this.#options.rolesIn(principal, subject.namespace) },
+        { principal, person: this.personOf(principal), roles: this.#options.rolesIn(principal, subject.namespace) },
         {
           verdict,
           reason: given.reason,
@@ -370,7 +380,7 @@ export class Approvals {
 
   /** A key of another login of the same person is that person's. */
   #personOfKey(owner: string, principal: Principal): string {
-    return this.#options.persons.of(owner === principal.id ? principal : { id: owner });
+    return this.personOf(owner === principal.id ? principal : { id: owner });
   }
 
   /** The requester takes a request back. @throws {HsmError} OBJECT_NOT_FOUND for everybody else; OBJECT_CHANGED */
@@ -446,11 +456,12 @@ export class Approvals {
   }
 
   async #execute(id: string): Promise<void> {
-    const { documents, now, perform, recall } = this.#options;
+    const { documents, now, perform, possible, recall } = this.#options;
     const approval = this.#document(id);
     if (approval.state !== "approved") return;
     const subject = parseSubject(approval.subject);
     const operation = operationByName(subject.operation);
+    if (operation !== undefined && !possible(operation)) return;
     const material = await documents.material("approval", id);
     try {
       const salt = Buffer.from(material.subarray(0, approval.saltBytes));
@@ -494,9 +505,9 @@ export class Approvals {
     ]);
   }
 
-  /** After the vault was opened: goes on with what was approved, and closes what was being performed when the server ended. */
+  /** Goes on with what was approved and is possible, and does nothing else. */
   async resume(): Promise<void> {
-    await this.tick();
+    for (const { id, value } of this.#options.documents.list<Approval>("approval")) if (value.state === "approved") await this.execute(id);
   }
 
   /** The duty: ends what is over, performs what is approved and was not, forgets what was closed long ago. */

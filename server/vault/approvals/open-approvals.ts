@@ -1,4 +1,9 @@
-/** Dual control over an open vault, as configured. */
+/**
+ * Dual control over an open vault, as configured.
+ *
+ * A configuration that waits for its acceptance says nothing here yet: until then rules, override, approver keys and persons
+ * are those of the one accepted last. Otherwise whoever can change the file could make himself the one who accepts it.
+ */
 import { hash } from "node:crypto";
 import type { ApprovalsConfig } from "@keystead/contract/config";
 import { asHsmError } from "@keystead/contract/errors";
@@ -7,7 +12,7 @@ import type { UserRecord } from "../authenticate/subjects.ts";
 import type { Documents } from "../objects/documents.ts";
 import type { Objects } from "../objects/objects.ts";
 import { ApprovalRules } from "./approval-rules.ts";
-import { Approvals, type ApprovalsOptions } from "./approvals.ts";
+import { Approvals, type ApprovalsOptions, type ControlParts } from "./approvals.ts";
 import { ApproverKeys, configuredKeys, type RegisteredKey } from "./approver-keys.ts";
 import { Persons } from "./persons.ts";
 
@@ -30,23 +35,45 @@ export const approvalSettings = (config: ApprovalsConfig): ApprovalSettings => (
   version: `configuration:${hash("sha256", JSON.stringify(config), "hex").slice(0, 16)}`,
 });
 
-/** @param more what the other rooms have to say: who holds a role where, who somebody is now, and the monitor's entrance */
+/**
+ * The settings in a document of the configuration's history; undefined where it says nothing of dual control.
+ *
+ * @throws {HsmError} INVALID_REQUEST when they are of a version that knew other rules
+ */
+export function settingsOf(document: string): ApprovalSettings | undefined {
+  const { vault } = JSON.parse(document) as { readonly vault?: { readonly approvals?: Omit<ApprovalsConfig, "override"> } };
+  return vault?.approvals === undefined ? undefined : approvalSettings({ override: undefined, ...vault.approvals });
+}
+
+/**
+ * @param settings which count now; asked anew each time, because an acceptance changes them
+ * @param more     what the other rooms have to say: who holds a role where, who somebody is now, and the monitor's entrance
+ */
 export function openApprovals(
-  { config, rules, keys }: ApprovalSettings,
+  settings: () => ApprovalSettings,
   vault: { readonly documents: Documents; readonly objects: Objects; readonly hierarchy: { readonly vaultId: string } },
   log: Logger,
-  more: Pick<ApprovalsOptions, "now" | "rolesIn" | "policyVersion" | "recall" | "perform">,
+  more: Pick<ApprovalsOptions, "now" | "rolesIn" | "policyVersion" | "recall" | "possible" | "perform">,
 ): Approvals {
   const { documents, objects, hierarchy } = vault;
-  return new Approvals({
-    ...more,
-    log,
+  const made = new Map<ApprovalSettings, ControlParts>();
+  const partsOf = ({ config, rules, keys }: ApprovalSettings): ControlParts => ({
     rules,
     override: config.override === undefined ? null : { ...config.override, rule: "override", reason: "" },
     persons: new Persons(config.persons, (principal) =>
       principal.startsWith("user:") ? documents.get<UserRecord>("user", principal.slice("user:".length))?.value.person : undefined,
     ),
     keys: new ApproverKeys(keys, documents, hierarchy.vaultId, more.now),
+  });
+  return new Approvals({
+    ...more,
+    log,
+    inForce() {
+      const now = settings();
+      const known = made.get(now) ?? partsOf(now);
+      made.set(now, known);
+      return known;
+    },
     documents,
     vaultId: hierarchy.vaultId,
     tagsOf: async (namespace, keyId) => {
@@ -58,6 +85,6 @@ export function openApprovals(
         throw error;
       }
     },
-    keepClosedMs: config.keepClosedDays * DAY_MS,
+    keepClosedMs: settings().config.keepClosedDays * DAY_MS,
   });
 }

@@ -68,6 +68,11 @@ export class ConfigurationHistory implements ConfigurationControl {
     return version === 0 ? this.#versions.at(-1) : this.#versions[version - 1];
   }
 
+  /** The document that was accepted last; undefined before the first start. */
+  acceptedLast(): string | undefined {
+    return this.#versions.findLast(({ acceptance }) => acceptance !== undefined)?.document;
+  }
+
   /**
    * The server starts with this configuration: a version of its own when it is not the newest already.
    *
@@ -113,8 +118,8 @@ export class ConfigurationHistory implements ConfigurationControl {
 
   async #add(document: string): Promise<void> {
     const newest = this.#versions.at(-1);
-    const accepted = this.#versions.findLast(({ acceptance }) => acceptance !== undefined);
-    const byItself = accepted === undefined || accepted.document === document || !(demanding(document) || demanding(accepted.document));
+    const accepted = this.acceptedLast();
+    const byItself = accepted === undefined || accepted === document || !(demanding(document) || demanding(accepted));
     const version = this.#versions.length + 1;
     let seed: Uint8Array | undefined;
     let record: ConfigRecord | undefined;

@@ -12,7 +12,7 @@ import { createLogger, type Logger } from "@keystead/contract/logging";
 import type { Operation } from "@keystead/contract/operation";
 import { createNamespace } from "@keystead/contract/operations/create-namespace";
 import type { Approvals } from "../approvals/approvals.ts";
-import { approvalSettings, openApprovals } from "../approvals/open-approvals.ts";
+import { approvalSettings, openApprovals, settingsOf } from "../approvals/open-approvals.ts";
 import type { ChainedEvent } from "../audit/event.ts";
 import type { FileLayer } from "../audit/file-layer.ts";
 import { memoryFiles } from "../audit/memory-files.ts";
@@ -151,11 +151,23 @@ export class ClockedVault {
     this.vault = vault;
     this.ledger = new RetentionLedger(this.files, "/data/retention-ledger", vault.hierarchy.auditMacKey);
     this.budgets = new Budgets(vault.documents, () => this.now);
-    this.approvals = openApprovals(approvalSettings(this.approvalsConfig), vault, this.log, {
+    let settings = approvalSettings(this.approvalsConfig);
+    const history = new ConfigurationHistory(
+      vault.documents,
+      () => this.now,
+      () => {
+        settings = approvalSettings(this.approvalsConfig);
+        this.monitor.accepted();
+      },
+    );
+    const awaited = this.configuration === undefined ? undefined : await history.begin(this.configuration);
+    if (awaited !== undefined) settings = settingsOf(history.acceptedLast() ?? "{}") ?? settings;
+    this.approvals = openApprovals(() => settings, vault, this.log, {
       now: () => this.now,
       rolesIn: (principal, namespace) => [...this.authorizer.rolesOf(principal, namespace, "")],
       policyVersion: () => "1",
       recall: ({ id }) => this.people.get(id),
+      possible: (operation) => this.monitor.possible(operation),
       perform: (operation, request, about) =>
         this.monitor.perform(operation, request, { ...about, deadline: Infinity, cancelled: () => false }),
     });
@@ -168,12 +180,6 @@ export class ClockedVault {
         provider.derive(password, { name: "argon2id", params }, sizeBytes, { principal: by, batch: false }),
       now: () => this.now,
     });
-    const history = new ConfigurationHistory(
-      vault.documents,
-      () => this.now,
-      () => this.monitor.accepted(),
-    );
-    const awaited = this.configuration === undefined ? undefined : await history.begin(this.configuration);
     const context: Context = {
       configuration: history,
       approvals: this.approvals,
