@@ -19,7 +19,7 @@ import type { Principal } from "./principal.ts";
 import type { Sessions } from "./sessions.ts";
 import { hasSecondFactor, type UserRecord } from "./subjects.ts";
 import { encodeUserSecrets, wipeUserSecrets } from "./user-secrets.ts";
-import { requireNoMoreThan, type Users } from "./users.ts";
+import type { Users } from "./users.ts";
 
 /** What security keys are registered for. */
 export interface WebAuthnSettings {
@@ -191,8 +191,7 @@ export class Factors {
   /** Somebody's. Every session of theirs ends. @throws {HsmError} OBJECT_NOT_FOUND; PERMISSION_DENIED */
   async removeOf(by: Principal, name: string, factorId: string): Promise<Changed> {
     return this.#remove(name, factorId, (user) => {
-      requireNoMoreThan(by, user.roles, user.namespaces);
-      this.#options.sessions.requireNoMoreByPolicy(by, { kind: "user", name });
+      this.#options.sessions.requireWithin(by, { kind: "user", name }, user);
       return user.generation + 1;
     });
   }

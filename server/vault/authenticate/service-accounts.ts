@@ -16,7 +16,7 @@ import { nameAndSecret, unguessable } from "./pending.ts";
 import type { Principal } from "./principal.ts";
 import type { Peer, Sessions } from "./sessions.ts";
 import type { SecretIdRecord, ServiceAccountRecord, Subject } from "./subjects.ts";
-import { canonicalRoles, newGeneration, requireNoMoreThan } from "./users.ts";
+import { canonicalRoles, newGeneration } from "./users.ts";
 
 export interface NewServiceAccount {
   readonly name: string;
@@ -58,8 +58,7 @@ export class ServiceAccounts {
   /** @throws {HsmError} OBJECT_EXISTS; INVALID_REQUEST for a role; PERMISSION_DENIED; QUOTA_EXCEEDED */
   async create(by: Principal, account: NewServiceAccount): Promise<{ readonly record: ServiceAccountRecord; readonly change: Change }> {
     const roles = canonicalRoles(account.roles);
-    requireNoMoreThan(by, roles, account.namespaces);
-    this.#sessions.requireNoMoreByPolicy(by, subject(account.name));
+    this.#sessions.requireWithin(by, subject(account.name), { roles, namespaces: account.namespaces });
     const record: ServiceAccountRecord = {
       description: account.description,
       roles,
@@ -83,7 +82,7 @@ export class ServiceAccounts {
   /** With every session it has. @throws {HsmError} OBJECT_NOT_FOUND; PERMISSION_DENIED */
   remove(by: Principal, name: string): Promise<Change> {
     return this.#sessions.changeSubject<ServiceAccountRecord>(subject(name), (before) => {
-      requireNoMoreThan(by, before.roles, before.namespaces);
+      this.#sessions.requireWithin(by, subject(name), before);
       return undefined;
     });
   }
@@ -106,8 +105,7 @@ export class ServiceAccounts {
       addresses: asked.addresses,
     };
     const change = await this.#sessions.changeSubject<ServiceAccountRecord>(subject(name), (before) => {
-      requireNoMoreThan(by, before.roles, before.namespaces);
-      this.#sessions.requireNoMoreByPolicy(by, subject(name));
+      this.#sessions.requireWithin(by, subject(name), before);
       const good = Object.entries(before.secretIds).filter(([, { expiresAt }]) => expiresAt > now);
       if (good.length >= MOST_SECRET_IDS)
         throw new HsmError("QUOTA_EXCEEDED", `service account ${name} has ${MOST_SECRET_IDS} secret ids, which is as many as there may be`);
@@ -116,10 +114,15 @@ export class ServiceAccounts {
     return { secretId: `${accessor}.${secret}`, accessor, record, change };
   }
 
-  /** @throws {HsmError} OBJECT_NOT_FOUND */
-  async revokeSecretId(name: string, accessor: string): Promise<{ readonly record: ServiceAccountRecord; readonly change: Change }> {
+  /** @throws {HsmError} OBJECT_NOT_FOUND; PERMISSION_DENIED */
+  async revokeSecretId(
+    by: Principal,
+    name: string,
+    accessor: string,
+  ): Promise<{ readonly record: ServiceAccountRecord; readonly change: Change }> {
     let record!: ServiceAccountRecord;
     const change = await this.#sessions.changeSubject<ServiceAccountRecord>(subject(name), (before) => {
+      this.#sessions.requireWithin(by, subject(name), before);
       if (!Object.hasOwn(before.secretIds, accessor))
         throw new HsmError("OBJECT_NOT_FOUND", `service account ${name} has no secret id ${accessor}`);
       return (record = without(before, accessor));

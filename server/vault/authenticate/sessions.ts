@@ -20,6 +20,7 @@ import { nameAndSecret, unguessable } from "./pending.ts";
 import type { Principal } from "./principal.ts";
 import { methodOf, principalId, subjectOf, type ServiceAccountRecord, type Subject, type UserRecord } from "./subjects.ts";
 import type { TokenKeys } from "./token-keys.ts";
+import { requireNoMoreThan, type Reach } from "./within-reach.ts";
 
 /** What was seen of the other end of a connection. */
 export interface Peer {
@@ -242,13 +243,16 @@ export class Sessions {
   }
 
   /**
-   * For whoever makes a subject or what lets one in: nobody becomes more by becoming somebody else.
+   * For whatever somebody does to a user, a service account or their sessions: nobody becomes more by becoming somebody else,
+   * and nobody shuts out somebody who is more.
    *
-   * @throws {HsmError} PERMISSION_DENIED when the policy gives the subject more than the principal holds
+   * @param has what the subject has, by its record, before and after
+   * @throws {HsmError} PERMISSION_DENIED when the record or the policy gives the subject more than the principal holds
    */
-  requireNoMoreByPolicy(by: Principal, subject: Subject): void {
+  requireWithin(by: Principal, subject: Subject, has: Reach): void {
+    requireNoMoreThan(by, has);
     if (this.#rules.givesMore?.(principalId(subject), by) === true)
-      throw new HsmError("PERMISSION_DENIED", "the policy gives them more than the caller has; nobody takes that over");
+      throw new HsmError("PERMISSION_DENIED", "the policy gives them more than the caller has; nobody takes that over or away");
   }
 
   /** Those that live, of one principal or of all. */
@@ -261,11 +265,16 @@ export class Sessions {
     });
   }
 
-  /** Ends one, at once. @throws {HsmError} OBJECT_NOT_FOUND when the principal has no such session */
-  async end(principal: string, id: string): Promise<Change> {
+  /**
+   * Ends one, at once.
+   *
+   * @throws {HsmError} OBJECT_NOT_FOUND when the principal has no such session; PERMISSION_DENIED
+   */
+  async end(by: Principal, principal: string, id: string): Promise<Change> {
     const record = this.#documents.get<SessionRecord>("session", id)?.value;
     if (record === undefined || !this.#lives(id) || principalId(record) !== principal)
       throw new HsmError("OBJECT_NOT_FOUND", "there is no such session");
+    this.#requireOver(by, record);
     const preparing = this.#documents.change([{ kind: "session", id }], () => {
       this.#ended.add(id);
       return [{ kind: "session", id, value: undefined }];
@@ -277,14 +286,15 @@ export class Sessions {
   /**
    * Ends all of a principal, at once.
    *
-   * @throws {HsmError} OBJECT_NOT_FOUND when there is no such user or service account
+   * @throws {HsmError} OBJECT_NOT_FOUND when there is no such user or service account; PERMISSION_DENIED
    */
-  async endAll(principal: string): Promise<{ readonly ended: number; readonly change: Change }> {
+  async endAll(by: Principal, principal: string): Promise<{ readonly ended: number; readonly change: Change }> {
     const subject = subjectOf(principal);
     if (subject === undefined || this.record(subject) === undefined)
       throw new HsmError("OBJECT_NOT_FOUND", "there is no such user or service account");
     let ended = 0;
     const change = await this.changeSubject(subject, (record) => {
+      this.#requireOver(by, subject);
       ended = this.list(principal).length;
       return { ...record, generation: record.generation + 1 };
     });
@@ -313,6 +323,12 @@ export class Sessions {
     });
     // Once durable, the generation itself tells; until then, and only until then, this does.
     return settling(preparing, () => this.#cut.delete(principal));
+  }
+
+  /** One's own sessions are one's own; those of others are for whoever may act on them. */
+  #requireOver(by: Principal, subject: Subject): void {
+    const record = this.record(subject);
+    if (by.id !== principalId(subject) && record !== undefined) this.requireWithin(by, subject, record);
   }
 
   #lives(id: string): boolean {

@@ -10,7 +10,7 @@ import { fillRandom } from "@keystead/crypto/random";
 import { wipe } from "@keystead/crypto/wipe";
 import type { Change } from "../objects/change.ts";
 import type { Document, Documents } from "../objects/documents.ts";
-import { findRole, permissionsOf } from "../authorize/roles.ts";
+import { findRole } from "../authorize/roles.ts";
 import { hashPassword, passwordMatches, type Argon2 } from "./password.ts";
 import { notAuthenticated } from "./not-authenticated.ts";
 import type { Principal } from "./principal.ts";
@@ -64,13 +64,6 @@ export function canonicalRoles(names: readonly string[]): string[] {
   return [...new Set(roles)];
 }
 
-/** @throws {HsmError} PERMISSION_DENIED when the roles or namespaces are more than the principal's own */
-export function requireNoMoreThan(principal: Principal, roles: readonly string[], namespaces: readonly string[]): void {
-  const within = namespaces.every((name) => principal.namespaces === "all" || (name !== "*" && principal.namespaces.has(name)));
-  const held = [...permissionsOf(roles)].every((permission) => principal.permissions.has(permission));
-  if (!within || !held) throw new HsmError("PERMISSION_DENIED", "nobody gives, or takes over, more than they have themselves");
-}
-
 export class Users {
   readonly #options: UsersOptions;
 
@@ -102,8 +95,7 @@ export class Users {
   async create(by: Principal, user: NewUser, argon2: Argon2): Promise<{ readonly record: UserRecord; readonly change: Change }> {
     const { documents, strength, now } = this.#options;
     const roles = canonicalRoles(user.roles);
-    requireNoMoreThan(by, roles, user.namespaces);
-    this.#options.sessions.requireNoMoreByPolicy(by, { kind: "user", name: user.name });
+    this.#options.sessions.requireWithin(by, { kind: "user", name: user.name }, { roles, namespaces: user.namespaces });
     const hasPassword = user.password.length > 0;
     if (hasPassword) requireStrength(user.password, strength, "password");
     const record: UserRecord = {
@@ -145,7 +137,8 @@ export class Users {
         [...new Set([...list, ...more])].filter((each) => !less.includes(each));
       const roles = without(before.roles, canonicalRoles(changes.addRoles), canonicalRoles(changes.removeRoles));
       const namespaces = without(before.namespaces, changes.addNamespaces, changes.removeNamespaces);
-      requireNoMoreThan(by, [...before.roles, ...roles], [...before.namespaces, ...namespaces]);
+      const all = { roles: [...before.roles, ...roles], namespaces: [...before.namespaces, ...namespaces] };
+      this.#options.sessions.requireWithin(by, { kind: "user", name }, all);
       const disabled = changes.disabled ?? before.disabled;
       record = {
         ...before,
@@ -168,7 +161,7 @@ export class Users {
     return this.#options.sessions.changeSubject<UserRecord>(
       { kind: "user", name },
       (before) => {
-        requireNoMoreThan(by, before.roles, before.namespaces);
+        this.#options.sessions.requireWithin(by, { kind: "user", name }, before);
         return undefined;
       },
       this.#options.lockouts.forgiving(name),
@@ -183,8 +176,7 @@ export class Users {
     argon2: Argon2,
   ): Promise<{ readonly record: UserRecord; readonly change: Change }> {
     return this.#setPassword(name, this.get(name), password, true, argon2, (before) => {
-      requireNoMoreThan(by, before.roles, before.namespaces);
-      this.#options.sessions.requireNoMoreByPolicy(by, { kind: "user", name });
+      this.#options.sessions.requireWithin(by, { kind: "user", name }, before);
     });
   }
 
@@ -218,7 +210,7 @@ export class Users {
   /** Takes a lockout back. @throws {HsmError} OBJECT_NOT_FOUND; PERMISSION_DENIED */
   async unlock(by: Principal, name: string): Promise<{ readonly record: UserRecord; readonly change: Change }> {
     const record = this.get(name);
-    requireNoMoreThan(by, record.roles, record.namespaces);
+    this.#options.sessions.requireWithin(by, { kind: "user", name }, record);
     const { about, plan } = this.#options.lockouts.forgiving(name);
     return { record, change: await this.#options.documents.change(about, plan) };
   }

@@ -6,5 +6,5 @@ import { handler } from "./handler.ts";
 export const logout = handler(operation, async ({ principal }, { identity }) => {
   if (principal.session === undefined) throw new HsmError("INVALID_REQUEST", "the caller has no session");
   const { id } = principal.session;
-  return { reply: { sessionId: id }, change: await identity.sessions.end(principal.id, id), endsOwnSession: true };
+  return { reply: { sessionId: id }, change: await identity.sessions.end(principal, principal.id, id), endsOwnSession: true };
 });

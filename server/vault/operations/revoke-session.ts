@@ -6,7 +6,7 @@ export const revokeSession = handler(operation, async ({ request, principal }, {
   const whose = request.principal === "" ? principal.id : request.principal;
   const endsOwnSession = whose === principal.id;
   if (request.sessionId !== "")
-    return { reply: { revoked: 1 }, change: await identity.sessions.end(whose, request.sessionId), endsOwnSession };
-  const { ended, change } = await identity.sessions.endAll(whose);
+    return { reply: { revoked: 1 }, change: await identity.sessions.end(principal, whose, request.sessionId), endsOwnSession };
+  const { ended, change } = await identity.sessions.endAll(principal, whose);
   return { reply: { revoked: ended }, change, endsOwnSession };
 });
