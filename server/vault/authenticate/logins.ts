@@ -77,7 +77,7 @@ export class Logins {
   async login(name: string, password: Uint8Array, bindAddress: boolean, peer: Peer, argon2: Argon2): Promise<LoggedIn | Challenge> {
     const { users, lockouts } = this.#options;
     const user = users.find(name);
-    const secrets = user === undefined ? undefined : await users.secrets(name);
+    const secrets = user === undefined ? await lockouts.noSecrets(name) : await users.secrets(name);
     let right: boolean;
     try {
       right = await passwordMatches(password, secrets?.password, argon2);
@@ -89,7 +89,7 @@ export class Logins {
     const current = users.find(name);
     const same = current !== undefined && current.generation === user?.generation;
     if (!same || !right || current.disabled || lockouts.isLocked(name)) {
-      await lockouts.failed(user === undefined ? undefined : name);
+      await lockouts.failed(name, user !== undefined);
       throw notAuthenticated();
     }
     if (hasSecondFactor(current)) return this.#challenge(name, current, bindAddress, peer);
@@ -116,7 +116,7 @@ export class Logins {
     if (settle === undefined || lockouts.isLocked(name)) {
       halfway.tries += 1;
       if (halfway.tries < TRIES) pending.putBack();
-      await lockouts.failed(name);
+      await lockouts.failed(name, true);
       throw notAuthenticated();
     }
     return this.#begin(name, halfway.generation, halfway.peer, halfway.bindAddress, now(), settle);

@@ -203,7 +203,7 @@ export class Users {
     } finally {
       wipeUserSecrets(secrets);
     }
-    await this.#options.lockouts.failed(name);
+    await this.#options.lockouts.failed(name, true);
     throw notAuthenticated();
   }
 
