@@ -4,6 +4,7 @@
 import { ALGORITHMS, ALGORITHM_NAMES, DIGESTS, DIGEST_NAMES, type AlgorithmName, type AlgorithmRow } from "../lib/contract/algorithms.ts";
 import { ATTRIBUTES, ATTRIBUTE_NAMES } from "../lib/contract/attributes.ts";
 import { ERRORS, ERROR_CODES } from "../lib/contract/errors.ts";
+import { EVENT_TYPES, EVENT_TYPE_NAMES, SEVERITIES, kindOf, successOf } from "../lib/contract/event-types.ts";
 import { mechanismsOf } from "../lib/contract/mechanism-names.ts";
 import { KDFS, KDF_NAMES } from "../lib/contract/kdfs.ts";
 import { REVOCATION_REASONS, STATES, STATE_NAMES, TRANSITIONS, USAGE_TENSES, type KeyStateName } from "../lib/contract/lifecycle.ts";
@@ -141,12 +142,26 @@ function lifecyclePage(): string {
   return `# The life of a key\n\n${GENERATED}\n## States\n\n${table(["state", "also", "permits", "strictness", "KMIP", "meaning"], rows)}\n\nA key has a state and each of its versions has one; for a use the stricter of the two counts. The current version is \`active\` for as long as it is current; an older one begins as \`deactivated\`. A date that has passed counts at once.\n\nWhat makes something new: ${tenses("new")}. What opens or checks something made earlier ("past"): ${tenses("past")}.\n\nA use that only \`key:use_revoked\` permits has the member \`state\` in its audit event; a change has \`moved\`, with state and version before and after.\n\n## Operations by state\n\nWhat is not here is refused with KEY_STATE_FORBIDS.\n\n${table(["operation", "from", "to", "when", "also for one older version"], ways)}\n\n## Reasons for revocation\n\n${table(["reason", "RFC 5280", "KMIP", "leads to"], reasons)}\n\n## Attributes\n\nNothing is written once \`modifiable\` is false. Looking for a value that is indexed takes the same time however many keys there are; so does looking for an algorithm, for tags, and for any state but \`active\` and \`deactivated\`. Public values stand in the store's index as they are, all others as keyed hashes.\n\n${table(["attribute", "PKCS#11", "when made", "written afterwards", "public", "indexed", "meaning"], attributes)}\n`;
 }
 
+function eventsPage(): string {
+  const types = EVENT_TYPE_NAMES.map((name) => [
+    code(name),
+    EVENT_TYPES[name].severity,
+    OPERATIONS.filter((operation) => successOf(operation) === name)
+      .map((operation) => operation.name)
+      .join(", "),
+    EVENT_TYPES[name].meaning,
+  ]);
+  const kinds = OPERATIONS.filter(({ name }) => kindOf(name) !== name).map(({ name }) => `${code(kindOf(name))} is ${name}`);
+  return `# Types of events\n\n${GENERATED}\nEvery event of the audit log has one type. It is made from the event's operation and outcome; the log does not contain it. How an operation ended counts before what it was: a Sign that was not permitted is \`authorization.denied\`. Severities, least first: ${SEVERITIES.join(", ")}. A batch is as grave as the gravest of its items.\n\nOlder names of kinds: ${kinds.join(", ")}; every other operation's kind is its name.\n\n${table(["type", "severity", "when these succeed", "meaning"], types)}\n`;
+}
+
 /** Every page by path. */
 export async function referencePages(): Promise<Map<string, string>> {
   return new Map([
     ["docs/reference/configuration.md", renderConfigReference()],
     ...PRESETS.map((preset): [string, string] => [`config/${preset}.yaml`, renderPresetFile(preset)]),
     ["docs/reference/errors.md", errorsPage()],
+    ["docs/reference/events.md", eventsPage()],
     ["docs/reference/mechanisms.md", mechanismsPage()],
     ["docs/reference/lifecycle.md", lifecyclePage()],
     ["docs/reference/operations.md", operationsPage()],
