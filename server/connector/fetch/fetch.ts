@@ -7,13 +7,13 @@
  *
  * @see RFC 9110 §15 (status), RFC 9111 §5.2.2.1 (max-age)
  */
-import { lookup } from "node:dns/promises";
 import { request as requestPlain, type IncomingMessage, type RequestOptions } from "node:http";
 import { request as requestTls } from "node:https";
-import { isIP, isIPv6, type LookupFunction } from "node:net";
+import type { LookupFunction } from "node:net";
 import type { FetchAnswer, FetchQuestion } from "@keystead/channel/fetch-call";
 import { HsmError } from "@keystead/contract/errors";
 import type { MayDial } from "./addresses.ts";
+import { judgedAddresses, unavailable } from "../dial.ts";
 import { CircuitBreaker } from "./circuit-breaker.ts";
 
 export interface FetchOptions {
@@ -29,9 +29,6 @@ export interface FetchOptions {
 /** How long a failure is the answer to the same question. */
 const REMEMBER_FAILURE_MS = 2000;
 const MOST_REMEMBERED = 256;
-
-const unavailable = (detail: string, retryAfterSeconds = 1): HsmError =>
-  new HsmError("PROVIDER_UNAVAILABLE", detail, { retryAfterSeconds });
 
 /** A failure that speaks of the resource and not of its server. */
 class Refused extends HsmError {}
@@ -119,26 +116,6 @@ async function ask(question: FetchQuestion, url: URL, options: FetchOptions): Pr
   } finally {
     reply.destroy();
   }
-}
-
-interface Address {
-  readonly address: string;
-  readonly family: number;
-}
-
-async function judgedAddresses(hostname: string, mayDial: MayDial, signal: AbortSignal): Promise<readonly Address[]> {
-  const literal = hostname.replace(/^\[(.*)\]$/, "$1");
-  if (isIP(literal) !== 0) {
-    if (!mayDial(literal)) throw unavailable(`${literal} may not be dialled; see connector.allowed_addresses`);
-    return [{ address: literal, family: isIPv6(literal) ? 6 : 4 }];
-  }
-  const late = new Promise<never>((_done, failed) =>
-    signal.addEventListener("abort", () => failed(signal.reason as Error), { once: true }),
-  );
-  const found = await Promise.race([lookup(hostname, { all: true, order: "verbatim" }), late]);
-  const allowed = found.filter(({ address }) => mayDial(address));
-  if (allowed.length === 0) throw unavailable(`${hostname} has no address that may be dialled; see connector.allowed_addresses`);
-  return allowed;
 }
 
 /** The body of a 200, whole. */
