@@ -290,7 +290,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     }
     const approvals = openApprovals(() => approvalsInForce, vault, log, {
       now,
-      rolesIn: (principal, namespace) => [...authorizer.rolesOf(principal, namespace, "")],
+      rolesIn: (principal, namespace, address) => [...authorizer.rolesOf(principal, namespace, address)],
       policyVersion: () => `${approvalsInForce.version} policy:${policy.version(0)?.digest ?? "none"}`,
       recall: (requester) => (requester.id === LIFECYCLE.id ? LIFECYCLE : authenticator.recall(requester)),
       possible: (operation) => monitor.parts?.vault === vault && monitor.possible(operation),

@@ -207,6 +207,18 @@ const RULES: readonly (readonly [rule: string, preset: string, yaml: string, sai
     /approvals\.persons: cert:x is listed twice; a principal belongs to one person/,
   ],
   [
+    "a rule with namespaces about an operation of the server means nothing, and is a mistake",
+    "development",
+    "approvals: {rules: [{name: r, operations: [DestroyKey, SetPolicy], namespaces: [a], quorum: 1, roles: [Operator]}]}",
+    /approvals\.rules: r has namespaces, and SetPolicy is about the server, in none of them; give it a rule without namespaces/,
+  ],
+  [
+    "the same by permission",
+    "development",
+    "approvals: {rules: [{name: r, permissions: [key:destroy, policy:update], namespaces: [a], quorum: 1, roles: [Operator]}]}",
+    /approvals\.rules: r has namespaces, and policy:update is about the server/,
+  ],
+  [
     "two rules have two names",
     "development",
     "approvals: {rules: [{name: r, operations: [DestroyKey], quorum: 1, roles: [Operator]}, {name: r, operations: [ExportKey], quorum: 1, roles: [Operator]}]}",

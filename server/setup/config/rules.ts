@@ -3,6 +3,7 @@
  * files exist is not asked here (see referenced-files.ts).
  */
 import { isIP } from "node:net";
+import { outOfPlace } from "@keystead/contract/server-wide";
 import { finding, type Finding, type Rule } from "./finding.ts";
 import { IDENTITY_RULES } from "./identity-rules.ts";
 import type { ConfigTree } from "./schema.ts";
@@ -208,6 +209,19 @@ const hardwareRandom: Rule = ({ crypto: { hardware_random: path = "" } }) => [
   ),
 ];
 
+/** A rule with namespaces is never about what is the server's, and would look as if it were. */
+const approvalPlaces: Rule = ({ approvals }) =>
+  approvals.rules.flatMap((rule) =>
+    outOfPlace(rule).flatMap((name) =>
+      finding(
+        true,
+        "approvals.rules",
+        `${rule.name} has namespaces, and ${name} is about the server, in none of them`,
+        "give it a rule without namespaces",
+      ),
+    ),
+  );
+
 const RULES: readonly Rule[] = [
   hardwareRandom,
   ...IDENTITY_RULES,
@@ -224,6 +238,7 @@ const RULES: readonly Rule[] = [
   sqlitePath,
   approvalStore,
   approvalNames,
+  approvalPlaces,
   sessions,
   webAuthn,
 ];

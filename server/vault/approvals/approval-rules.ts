@@ -10,6 +10,7 @@ import type { ApprovalRuleConfig } from "@keystead/contract/config";
 import { mayNeedApproval } from "@keystead/contract/approval-scope";
 import { HsmError } from "@keystead/contract/errors";
 import { OPERATIONS } from "@keystead/contract/operations/register";
+import { outOfPlace } from "@keystead/contract/server-wide";
 import type { ApprovalDemand, Asked } from "../gate.ts";
 
 /** The tags of a key; none when there is no such key. */
@@ -70,6 +71,22 @@ export class ApprovalRules {
     const rules = this.#byOperation.get(operation.name) ?? NO_RULES;
     if (operation.demands === undefined || this.#byPermission.size === 0 || !mayNeedApproval(operation)) return rules;
     return [...new Set([...rules, ...operation.demands(request).flatMap((demand) => this.#byPermission.get(demand) ?? NO_RULES)])];
+  }
+}
+
+/**
+ * Rules with namespaces about what is the server's look as if they protected something, and never are about a request.
+ *
+ * @throws {HsmError} INVALID_REQUEST naming the rule
+ */
+export function requirePlaces(rules: readonly ApprovalRuleConfig[]): void {
+  for (const rule of rules) {
+    const [name] = outOfPlace(rule);
+    if (name !== undefined)
+      throw new HsmError(
+        "INVALID_REQUEST",
+        `approval rule ${rule.name}: ${name} is about the server, so a rule with namespaces is never about it`,
+      );
   }
 }
 

@@ -44,6 +44,7 @@ import { CompiledPolicy } from "../authorize/compile.ts";
 import { NO_DELEGATIONS } from "../authorize/delegations.ts";
 import { findRole } from "../authorize/roles.ts";
 import { approver, person, type TestApprover } from "../testing/approvers.ts";
+import { codeAs } from "../testing/asking.ts";
 import { ClockedVault } from "../testing/clocked-vault.ts";
 import type { Approval } from "./approval.ts";
 
@@ -309,6 +310,39 @@ test("seen elsewhere, not here: a group of the same name in another tenant does 
       govern(vault, { groups: { "default/all": { members: ["group:default/officers"] }, "default/officers": { members: ["cert:bob"] } } }),
     /cannot be a member of a group/,
   );
+});
+
+test("a role that is bound to an address counts from there, at the time of the verdict, and from nowhere else", async () => {
+  const vault = await vaultWith([{ ...RULE, quorum: 1 }]);
+  govern(vault, {
+    bindings: [
+      {
+        id: "office",
+        members: ["cert:bob"],
+        roles: ["KeyAdmin"],
+        namespaces: ["*"],
+        condition: 'in_range(request.address, "192.0.2.0/24")',
+      },
+    ],
+  });
+  const bob = person("bob", ["Operator"]);
+  const id = await held(vault, deleteKey, { keyId: "k" });
+  const verdict = BOB.says(id, document(vault, id).subject, "approve");
+  const from = (address: string): Promise<string> => codeAs(vault.monitor, bob, approveRequest, verdict, address);
+  assert.equal(await from("198.51.100.7"), "PERMISSION_DENIED");
+  assert.equal(document(vault, id).verdicts.length, 0);
+  assert.equal(await from("192.0.2.7"), "OK");
+  assert.equal((await finished(vault, id)).state, "done");
+  assert.deepEqual(document(vault, id).verdicts[0]?.roles, ["Operator", "KeyAdmin"]);
+});
+
+test("a rule with namespaces about what is the server's means nothing, and is refused by its name", async () => {
+  for (const wrong of [{ operations: ["DeleteKey", "SetPolicy"] }, { operations: [], permissions: ["key:destroy", "vault:seal"] }]) {
+    const vault = await ClockedVault.open();
+    const error = await refusal(configure(vault, [{ ...RULE, ...wrong, namespaces: ["default"] }]));
+    assert.match(error.detail, /^approval rule ends: (?:SetPolicy|vault:seal) is about the server/);
+    await configure(vault, [{ ...RULE, ...wrong }]);
+  }
 });
 
 test("an approval rule of the policy holds a request back, and what it asks for by then is asked for", async () => {

@@ -75,8 +75,8 @@ export interface ApprovalsOptions {
   readonly now: () => number;
   readonly log: Logger;
   readonly tagsOf: TagsOf;
-  /** Roles a principal holds in a namespace (empty = about the server). */
-  readonly rolesIn: (principal: Principal, namespace: string) => readonly string[];
+  /** Roles a principal holds in a namespace (empty = about the server), coming from an address. */
+  readonly rolesIn: (principal: Principal, namespace: string, address: string) => readonly string[];
   /** Version of the policy in force, for the record. */
   readonly policyVersion: () => string;
   /** The requester as of now: what the sources of identities say today; undefined = nobody any more. */
@@ -96,9 +96,10 @@ export interface VerdictRequest extends GivenSignature {
   readonly reason: string;
 }
 
-/** Who asks, and the namespaces in which this could not be asked by name: by policy, reach or address. */
+/** Who asks, from where, and the namespaces in which this could not be asked by name: by policy, reach or address. */
 export interface Caller {
   readonly principal: Principal;
+  readonly address: string;
   readonly hidden: () => { has(namespace: string): boolean };
 }
 
@@ -344,7 +345,7 @@ export class Approvals {
       if (key === undefined) throw denied("there is no such approver key");
       const judgement = judged(
         before,
-        { principal, person: this.personOf(principal), roles: this.#options.rolesIn(principal, subject.namespace) },
+        { principal, person: this.personOf(principal), roles: this.#options.rolesIn(principal, subject.namespace, caller.address) },
         {
           verdict,
           reason: given.reason,
@@ -555,12 +556,12 @@ export class Approvals {
    * Everybody reads his own. Others' are read where they could be asked for by name, by those whose roles they ask for, and
    * by who may decide or audit.
    */
-  #mayRead({ principal, hidden }: Caller, approval: Approval): boolean {
+  #mayRead({ principal, address, hidden }: Caller, approval: Approval): boolean {
     if (approval.requester.id === principal.id) return true;
     const { namespace, rules, override } = parseSubject(approval.subject);
     if (hidden().has(namespace)) return false;
     const asked = new Set([...rules, ...(override === null ? [] : [override])].flatMap(({ roles }) => roles));
-    if (this.#options.rolesIn(principal, namespace).some((role) => asked.has(role))) return true;
+    if (this.#options.rolesIn(principal, namespace, address).some((role) => asked.has(role))) return true;
     return principal.permissions.has("approval:decide") || principal.permissions.has("audit:view");
   }
 }

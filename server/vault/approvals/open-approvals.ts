@@ -11,7 +11,7 @@ import type { Logger } from "@keystead/contract/logging";
 import type { UserRecord } from "../authenticate/subjects.ts";
 import type { Documents } from "../objects/documents.ts";
 import type { Objects } from "../objects/objects.ts";
-import { ApprovalRules } from "./approval-rules.ts";
+import { ApprovalRules, requirePlaces } from "./approval-rules.ts";
 import { Approvals, type ApprovalsOptions, type ControlParts } from "./approvals.ts";
 import { ApproverKeys, configuredKeys, type RegisteredKey } from "./approver-keys.ts";
 import { Persons } from "./persons.ts";
@@ -28,7 +28,12 @@ export interface ApprovalSettings {
 const DAY_MS = 86_400_000;
 
 /** @throws {HsmError} INVALID_REQUEST for a rule that protects nothing, or a key that is none */
-export const approvalSettings = (config: ApprovalsConfig): ApprovalSettings => ({
+export function approvalSettings(config: ApprovalsConfig): ApprovalSettings {
+  requirePlaces(config.rules);
+  return settingsFrom(config);
+}
+
+const settingsFrom = (config: ApprovalsConfig): ApprovalSettings => ({
   config,
   rules: new ApprovalRules(config.rules),
   keys: configuredKeys(config.approverKeys),
@@ -42,7 +47,7 @@ export const approvalSettings = (config: ApprovalsConfig): ApprovalSettings => (
  */
 export function settingsOf(document: string): ApprovalSettings | undefined {
   const { vault } = JSON.parse(document) as { readonly vault?: { readonly approvals?: Omit<ApprovalsConfig, "override"> } };
-  return vault?.approvals === undefined ? undefined : approvalSettings({ override: undefined, ...vault.approvals });
+  return vault?.approvals === undefined ? undefined : settingsFrom({ override: undefined, ...vault.approvals });
 }
 
 /**

@@ -158,6 +158,18 @@ test("a document that would shut its author out is refused, as is one with a wro
   assert.equal(await refused({ denials: [{ id: "d", members: ["*"], permissions: ["policy:update"], namespaces: ["default"] }] }), "OK");
 });
 
+test("an approval rule with namespaces about what is the server's is refused by its name", async (t) => {
+  const { vault } = await vaultOf(t);
+  const approvals = (namespaces: string[]): string =>
+    JSON.stringify({
+      format: 1,
+      approvals: [{ id: "calm", permissions: ["key:destroy", "policy:update"], namespaces, quorum: 1, role: "KeyAdmin" }],
+    });
+  const setting = askAs(vault.monitor, admin, setPolicy, { document: approvals(["default"]) });
+  await assert.rejects(setting, { detail: /approval rule calm: policy:update is about the server/ });
+  assert.equal(await codeAs(vault.monitor, admin, setPolicy, { document: approvals(["*"]) }), "OK");
+});
+
 test("LIST does not bypass deny: a key that may not be read is in no list, no search and no count", async (t) => {
   const { set, vault } = await vaultOf(t);
   const reader = person("user:reader", ["Auditor"]);

@@ -2,6 +2,6 @@ import { cancelRequest as operation } from "@keystead/contract/operations/cancel
 import { stepResult } from "./approval-message.ts";
 import { handler } from "./handler.ts";
 
-export const cancelRequest = handler(operation, async ({ principal, hidden, request }, { approvals }) =>
-  stepResult(await approvals.cancel({ principal, hidden }, request.approvalId, request.namespace)),
+export const cancelRequest = handler(operation, async ({ principal, address, hidden, request }, { approvals }) =>
+  stepResult(await approvals.cancel({ principal, address, hidden }, request.approvalId, request.namespace)),
 );

@@ -6,9 +6,9 @@ import { approvalMessage } from "./approval-message.ts";
 import { handler } from "./handler.ts";
 
 /** The request as it stands; its requester gets the result when he asks for it, a secret one once. */
-export const getApproval = handler(operation, async ({ principal, hidden, request }, { approvals }) => {
+export const getApproval = handler(operation, async ({ principal, address, hidden, request }, { approvals }) => {
   const id = request.approvalId;
-  const approval = approvals.get({ principal, hidden }, id, request.namespace);
+  const approval = approvals.get({ principal, address, hidden }, id, request.namespace);
   const { namespace, key, operation: name } = parseSubject(approval.subject);
   const result = request.withResult ? await approvals.result(principal, id) : undefined;
   const row = operationByName(name);

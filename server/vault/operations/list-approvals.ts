@@ -7,12 +7,12 @@ import { handler } from "./handler.ts";
 const DEFAULT_PAGE_SIZE = 100;
 
 /** Pages by id, which sorts by time. */
-export const listApprovals = handler(operation, async ({ principal, hidden, request }, { approvals }) => {
+export const listApprovals = handler(operation, async ({ principal, address, hidden, request }, { approvals }) => {
   const { pageToken, state } = request;
   if (pageToken !== "" && !/^[0-9a-f-]{36}$/.test(pageToken)) throw new HsmError("INVALID_REQUEST", "page_token is not one of ours");
   const size = request.pageSize === 0 ? DEFAULT_PAGE_SIZE : request.pageSize;
   const found = approvals
-    .list({ principal, hidden }, request.namespace)
+    .list({ principal, address, hidden }, request.namespace)
     .filter(({ id, approval }) => id > pageToken && (state === ApprovalState.UNSPECIFIED || approvalStateNumber(approval.state) === state));
   const page = found.slice(0, size);
   return {

@@ -2,6 +2,6 @@ import { overrideApproval as operation } from "@keystead/contract/operations/ove
 import { givenSignature, stepResult } from "./approval-message.ts";
 import { handler } from "./handler.ts";
 
-export const overrideApproval = handler(operation, async ({ principal, hidden, request }, { approvals }) =>
-  stepResult(await approvals.decide({ principal, hidden }, "override", { ...request, ...givenSignature(request) })),
+export const overrideApproval = handler(operation, async ({ principal, address, hidden, request }, { approvals }) =>
+  stepResult(await approvals.decide({ principal, address, hidden }, "override", { ...request, ...givenSignature(request) })),
 );

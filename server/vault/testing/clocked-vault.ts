@@ -164,7 +164,7 @@ export class ClockedVault {
     if (awaited !== undefined) settings = settingsOf(history.acceptedLast() ?? "{}") ?? settings;
     this.approvals = openApprovals(() => settings, vault, this.log, {
       now: () => this.now,
-      rolesIn: (principal, namespace) => [...this.authorizer.rolesOf(principal, namespace, "")],
+      rolesIn: (principal, namespace, address) => [...this.authorizer.rolesOf(principal, namespace, address)],
       policyVersion: () => "1",
       recall: ({ id }) => this.people.get(id),
       possible: (operation) => this.monitor.possible(operation),
