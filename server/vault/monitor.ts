@@ -28,6 +28,7 @@ import { ANONYMOUS, notAuthenticated, peerOf, type Authenticator } from "./authe
 import type { Principal } from "./authenticate/principal.ts";
 import type { Peer } from "./authenticate/sessions.ts";
 import type { Authorizer, HiddenNamespaces, Question } from "./authorize/authorize.ts";
+import type { CountedUses } from "./authorize/counted-uses.ts";
 import { requestFacts } from "./authorize/request-facts.ts";
 import type { OpenVault } from "./ceremonies/unseal.ts";
 import { demandsOf, draftOf, eventOf, scriptsOf, stateOf, type Draft, type Grants } from "./event-draft.ts";
@@ -260,6 +261,7 @@ export class Monitor {
     started: number,
   ): Promise<Payload> {
     const { principal } = about;
+    const uses = this.#options.authorizer.uses();
     let result: Result<DescMessage> | undefined;
     let held = false;
     let closing: Change | undefined;
@@ -274,7 +276,7 @@ export class Monitor {
         operation.scope === "server" ? "" : named.namespace || (operation.scope === "reach" ? "" : principal.defaultNamespace);
       draft.otherKeyId = operation.other?.keyId(request) ?? "";
       draft.demands = demandsOf(operation, request);
-      const question: Question = { principal, operation, namespace: draft.namespace, keyId: draft.keyId, address: about.address };
+      const question: Question = { principal, operation, namespace: draft.namespace, keyId: draft.keyId, address: about.address, uses };
       const deciding = this.#decide(operation, request, question);
       const grants = deciding instanceof Promise ? await deciding : deciding;
       draft.grants = grants;
@@ -286,6 +288,7 @@ export class Monitor {
           await this.#hold(operation, draft, holding, about);
         }
       }
+      uses.take();
       draft.decision = "allow";
       this.#stillWanted(about);
       const ceremony = this.#options.ceremonies.get(operation.number);
@@ -295,11 +298,12 @@ export class Monitor {
       const space = draft.namespace;
       const item =
         operation.name === "Batch"
-          ? (row: Operation, message: MessageShape<DescMessage>): Promise<ItemResult> => this.#item(row, message, space, about, context)
+          ? (row: Operation, message: MessageShape<DescMessage>): Promise<ItemResult> =>
+              this.#item(row, message, space, about, context, uses.item())
           : undefined;
       // Once a ceremony has run, nothing may be waited for before its record: it may be about to close the log.
       if (ceremony !== undefined) closing = await about.approved?.close("OK", "");
-      const performed = await handler.run(
+      let performed = await handler.run(
         {
           operation,
           principal,
@@ -315,6 +319,8 @@ export class Monitor {
         },
         context,
       );
+      const spending = uses.change();
+      if (spending !== undefined) performed = await withChange(performed, spending);
       this.#refuseAfterFault(operation, performed);
       this.#refuseChangeBesides(operation, performed);
       refuseAfterEnd(principal, performed);
@@ -346,10 +352,11 @@ export class Monitor {
       if (error.code === "INTERNAL" || error.code === "INTEGRITY_FAILURE")
         this.#options.log.error("operation failed", { operation: operation.name, requestId: about.requestId }, error);
       // What failed while being recorded cannot be recorded; everything else is.
-      if (!performed && !held) await this.#recordRefusal(operation, draft, error, about);
+      if (!performed && !held) await this.#recordRefusal(operation, draft, error, about, uses);
       this.#options.observe(operation, draft.decision === "allow" ? draft.namespace : "", error.code, (performance.now() - started) / 1000);
       throw error;
     } finally {
+      uses.end();
       this.#underWay -= 1;
     }
   }
@@ -360,9 +367,12 @@ export class Monitor {
     draft: Draft,
     error: HsmError,
     { approved, principal, requestId }: Circumstances,
+    uses: CountedUses,
   ): Promise<void> {
     // A request that does not wait any more ends no second time; its refusal is recorded nevertheless.
-    const change = await approved?.close(error.code, error.detail).catch(() => undefined);
+    const closing = await approved?.close(error.code, error.detail).catch(() => undefined);
+    const spent = await uses.change()?.catch(() => undefined);
+    const change = closing === undefined || spent === undefined ? (closing ?? spent) : joinChanges(closing, spent);
     try {
       await this.#record(operation, draft, error.code, principal, requestId, change === undefined ? undefined : { reply: {}, change });
     } catch (failure) {
@@ -393,6 +403,7 @@ export class Monitor {
     batchNamespace: string,
     about: Circumstances,
     context: Context,
+    uses: CountedUses,
   ): Promise<ItemResult> {
     const started = performance.now();
     const { principal } = about;
@@ -417,7 +428,8 @@ export class Monitor {
       refuseUnknownFields(request);
       // One event holds the whole batch, and whoever may read it may read all of it.
       if (namespace !== batchNamespace) throw new HsmError("INVALID_REQUEST", "every item of a batch is about the batch's namespace");
-      grants = await this.#decide(operation, request, { principal, operation, namespace, keyId: request.keyId, address: about.address });
+      const question = { principal, operation, namespace, keyId: request.keyId, address: about.address, uses };
+      grants = await this.#decide(operation, request, question);
       if (this.#options.gates.length > 0) {
         const asked = askedOf(operation, request, { namespace, keyId: request.keyId, otherKeyId: other, payload, scripts }, about, true);
         const holding = await passGates(this.#options.gates, asked);
@@ -426,6 +438,7 @@ export class Monitor {
           throw new TypeError("a gate held back an item of a batch");
         }
       }
+      uses.take();
       const handler = HANDLERS.get(operation.number) as Handler;
       const result = await handler.run(
         {
@@ -576,6 +589,17 @@ const joined = (result: Result<DescMessage>, change: Change): Result<DescMessage
   ...result,
   change: result.change === undefined ? change : joinChanges(result.change, change),
 });
+
+/** The result with a change that is prepared only now; what was performed is undone when it cannot be. */
+async function withChange(performed: Result<DescMessage>, preparing: Promise<Change>): Promise<Result<DescMessage>> {
+  try {
+    return joined(performed, await preparing);
+  } catch (error) {
+    performed.change?.settle(false);
+    wipe(...(performed.secrets ?? []));
+    throw error;
+  }
+}
 
 const nobody = (): Peer => ({ address: "", thumbprint: "" });
 

@@ -107,6 +107,10 @@ export interface Grant {
   readonly condition: string;
   readonly createdAt?: Date;
   readonly expiresAt?: Date;
+  /** 0 = as often as one likes. */
+  readonly maxUses: number;
+  /** How often it was used, when `maxUses` is not 0. */
+  readonly uses: number;
 }
 
 export interface CreateGrantRequest {
@@ -116,6 +120,8 @@ export interface CreateGrantRequest {
   readonly operation: string;
   readonly condition?: string | undefined;
   readonly expiresAt?: Date | undefined;
+  /** Left out or 0 = as often as one likes. */
+  readonly maxUses?: number | undefined;
 }
 
 export interface ConfigVersion {

@@ -22,6 +22,7 @@ import { issueGrant, type Grant } from "../grant.ts";
 import { addressRule, admits, type AddressRule } from "../address-rule.ts";
 import { CompiledPolicy, type Allowance, type ApprovalRule } from "./compile.ts";
 import type { Situation } from "./conditions.ts";
+import { CountedUses } from "./counted-uses.ts";
 import { decide, type Case, type Verdict } from "./decide.ts";
 import { NO_DELEGATIONS, type DelegationsInForce } from "./delegations.ts";
 import { NO_FACTS, requestFacts, type KeyFacts, type RequestFacts } from "./request-facts.ts";
@@ -42,6 +43,8 @@ export interface Question extends RequestFacts {
   readonly bytes?: number;
   /** The use decided on, where it is of another key than the operation's own. */
   readonly use?: KeyUse;
+  /** Told of the grant that the decision rests on, where it does. */
+  readonly uses?: Pick<CountedUses, "rests">;
 }
 
 /** What is in force while the vault is open. */
@@ -97,6 +100,11 @@ export class Authorizer {
   decide(question: Question): Grant | undefined | Promise<Grant | undefined> {
     const facts = this.#factsFor(question);
     return facts instanceof Promise ? facts.then((known) => this.#grant(question, known)) : this.#grant(question, facts);
+  }
+
+  /** For the uses of grants that one request takes. */
+  uses(): CountedUses {
+    return new CountedUses(this.#parts.delegations);
   }
 
   /** A request as the rules see it, with the policy they are in: for explanations. */
@@ -276,7 +284,13 @@ export class Authorizer {
       admitted,
       ...(delegations.count === 0 || keyId === ""
         ? {}
-        : { delegated: (notes) => delegations.standing(this.#parts.policy(), situation, operation.permission, admitted, notes) }),
+        : {
+            delegated: (notes) => {
+              const id = delegations.standing(this.#parts.policy(), situation, operation.permission, admitted, notes);
+              if (id !== undefined) question.uses?.rests(id);
+              return id;
+            },
+          }),
     };
   }
 

@@ -5,9 +5,13 @@
  * in the same circumstances, so it ends with what they hold. What their credential carried and no rule gives them ends
  * with that credential. It is not handed on: who holds something by delegation alone cannot delegate it.
  */
+import { HsmError } from "@keystead/contract/errors";
 import type { Permission } from "@keystead/contract/permissions";
+import type { Change } from "../objects/change.ts";
+import type { Documents } from "../objects/documents.ts";
 import type { CompiledPolicy } from "./compile.ts";
 import { compileCondition, type Condition, type Situation } from "./conditions.ts";
+import type { UseLedger } from "./counted-uses.ts";
 import { decide, type Asker, type Note } from "./decide.ts";
 
 /** A delegation as it is stored. */
@@ -26,7 +30,15 @@ export interface Delegation {
   readonly expiresAt: number;
   /** It hands on what the giver's credential carried; `expiresAt` is not after that credential's end. */
   readonly byCredential: boolean;
+  /** How often it may be used; left out = as often as one likes. */
+  readonly maxUses?: number;
+  /** Of a grant with `maxUses`: how often it was. */
+  readonly used?: number;
 }
+
+/** Nothing can come of it any more. */
+export const isOver = ({ expiresAt, maxUses, used = 0 }: Delegation, now: number): boolean =>
+  (expiresAt !== 0 && expiresAt <= now) || (maxUses !== undefined && used >= maxUses);
 
 /**
  * What somebody holds without showing a credential, by the configuration or as a user; undefined when only the policy can
@@ -35,7 +47,7 @@ export interface Delegation {
 export type Standing = (id: string) => Asker | "gone" | undefined;
 
 /** The delegations that decisions ask. */
-export interface DelegationsInForce {
+export interface DelegationsInForce extends UseLedger {
   readonly count: number;
   /** Those to the principal for this, whether or not they hold now. */
   to(id: string, namespace: string, keyId: string, operation: string): readonly { readonly id: string }[];
@@ -60,29 +72,85 @@ interface Held {
 }
 
 const NONE: readonly Held[] = Object.freeze([]);
+const gone = (): HsmError => new HsmError("PERMISSION_DENIED", "the grant that this rests on was taken back");
 
 /** Nobody has handed on anything. */
-export const NO_DELEGATIONS: DelegationsInForce = Object.freeze({ count: 0, to: () => NONE, standing: () => undefined });
+export const NO_DELEGATIONS: DelegationsInForce = Object.freeze({
+  count: 0,
+  to: () => NONE,
+  standing: () => undefined,
+  take: () => false,
+  giveBack: () => undefined,
+  spend: () => Promise.reject(gone()),
+});
 
 const place = (to: string, namespace: string, keyId: string, operation: string): string =>
   JSON.stringify([to, namespace, keyId, operation]);
 
 export class Delegations implements DelegationsInForce {
   readonly #standing: Standing;
+  readonly #documents: Documents;
+  /** Uses of requests that are not durable yet, by grant. */
+  readonly #taken = new Map<string, number>();
   readonly #places = new Map<string, readonly Held[]>();
   readonly #byId = new Map<string, Delegation>();
 
-  constructor(standing: Standing) {
+  /** Knows what is in the documents, and follows what becomes of them. */
+  constructor(documents: Documents, standing: Standing) {
+    this.#documents = documents;
     this.#standing = standing;
+    for (const { id, value } of documents.list<Delegation>("delegation")) this.#note(id, value);
+    documents.watch("delegation", (id, document) => this.#note(id, document?.value as Delegation | undefined));
   }
 
   get count(): number {
     return this.#byId.size;
   }
 
+  take(id: string): boolean {
+    const delegation = this.#byId.get(id);
+    if (delegation === undefined || this.#left(id, delegation) < 1) return false;
+    if (delegation.maxUses !== undefined) this.#taken.set(id, (this.#taken.get(id) ?? 0) + 1);
+    return true;
+  }
+
+  giveBack(id: string, uses: number): void {
+    const left = (this.#taken.get(id) ?? 0) - uses;
+    if (left > 0) this.#taken.set(id, left);
+    else this.#taken.delete(id);
+  }
+
+  async spend(uses: ReadonlyMap<string, number>): Promise<Change> {
+    const names = [...uses.keys()].map((id) => ({ kind: "delegation" as const, id }));
+    return this.#documents.change(names, () =>
+      names.flatMap((name) => {
+        const now = this.#documents.get<Delegation>("delegation", name.id)?.value;
+        if (now === undefined) throw gone();
+        // Without a number there is nothing to count; that it is still there was worth a look.
+        return now.maxUses === undefined ? [] : [{ ...name, value: { ...now, used: (now.used ?? 0) + (uses.get(name.id) ?? 0) } }];
+      }),
+    );
+  }
+
+  /** How many uses there still are; those of requests under way are not among them. */
+  #left(id: string, { maxUses, used = 0 }: Delegation): number {
+    return maxUses === undefined ? Infinity : maxUses - used - (this.#taken.get(id) ?? 0);
+  }
+
   /** Takes in a stored delegation, or its removal. */
-  note(id: string, now: Delegation | undefined): void {
+  #note(id: string, now: Delegation | undefined): void {
     const before = this.#byId.get(id);
+    if (before !== undefined && now !== undefined) {
+      // Only its uses ever change.
+      const at = place(now.to, now.namespace, now.keyId, now.operation);
+      const held = this.#places.get(at) ?? NONE;
+      this.#places.set(
+        at,
+        held.map((one) => (one.id === id ? { ...one, delegation: now } : one)),
+      );
+      this.#byId.set(id, now);
+      return;
+    }
     if (before !== undefined) {
       const at = place(before.to, before.namespace, before.keyId, before.operation);
       const left = (this.#places.get(at) ?? NONE).filter((held) => held.id !== id);
@@ -99,7 +167,12 @@ export class Delegations implements DelegationsInForce {
       giver: now.byCredential ? { id: now.from, permissions: new Set([now.permission]), namespaces: new Set([now.namespace]) } : undefined,
       unknown: { id: now.from, permissions: new Set(), namespaces: "all" },
     };
-    this.#places.set(at, [...(this.#places.get(at) ?? NONE), held]);
+    // Those without a number first: no use is taken where none is needed.
+    const there = [...(this.#places.get(at) ?? NONE), held];
+    this.#places.set(at, [
+      ...there.filter(({ delegation }) => delegation.maxUses === undefined),
+      ...there.filter(({ delegation }) => delegation.maxUses !== undefined),
+    ]);
     this.#byId.set(id, now);
   }
 
@@ -123,6 +196,7 @@ export class Delegations implements DelegationsInForce {
       const why = ((): string => {
         if (delegation.permission !== permission) return "it is for another permission";
         if (delegation.expiresAt !== 0 && situation.time >= delegation.expiresAt) return "it has expired";
+        if (this.#left(id, delegation) < 1) return `all of its ${delegation.maxUses ?? 0} uses are taken`;
         if (condition !== undefined && condition.holds(situation) !== true) return "its condition does not hold";
         const giver = named ?? this.#standing(unknown.id) ?? unknown;
         if (giver === "gone") return `${unknown.id} is no more`;
@@ -131,7 +205,8 @@ export class Delegations implements DelegationsInForce {
         const verdict = decide(policy, { asker: giver, situation: giving, needs: [permission], listing: false, admitted });
         return verdict.allowed ? "" : `${giver.id} may not do it either`;
       })();
-      notes?.push({ rule: "delegation", name: id, permission, applies: why === "", detail: why === "" ? `by ${unknown.id}` : why });
+      const left = delegation.maxUses === undefined ? "" : `, ${this.#left(id, delegation)} of ${delegation.maxUses} uses are left`;
+      notes?.push({ rule: "delegation", name: id, permission, applies: why === "", detail: why === "" ? `by ${unknown.id}${left}` : why });
       if (why === "") return id;
     }
     return undefined;

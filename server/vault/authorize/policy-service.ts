@@ -14,7 +14,7 @@ import type { Authorizer, PolicyParts } from "./authorize.ts";
 import { ConditionMistake } from "./condition-types.ts";
 import { compileCondition } from "./conditions.ts";
 import { decide } from "./decide.ts";
-import { Delegations, type Delegation, type Standing } from "./delegations.ts";
+import { Delegations, isOver, type Delegation, type Standing } from "./delegations.ts";
 import { examine, replay } from "./examine.ts";
 import { compilePolicy, Policies } from "./policies.ts";
 import { findRole, permissionsOf, ROLES } from "./roles.ts";
@@ -34,8 +34,13 @@ const MOST_DELEGATIONS_EACH = 1000;
 /** Ended grants that are removed with each new one. */
 const ENDED_AT_ONCE = 16;
 const denied = (detail: string): HsmError => new HsmError("PERMISSION_DENIED", detail);
-const facts = (id: string, { from, to, namespace, keyId, operation, condition, createdAt, expiresAt }: Delegation): DelegationFacts => ({
+const facts = (
+  id: string,
+  { from, to, namespace, keyId, operation, condition, createdAt, expiresAt, maxUses = 0, used = 0 }: Delegation,
+): DelegationFacts => ({
   id,
+  maxUses,
+  used,
   from,
   to,
   namespace,
@@ -54,9 +59,7 @@ const facts = (id: string, { from, to, namespace, keyId, operation, condition, c
 export function openPolicy(options: PolicyServiceOptions): PolicyControl {
   const { documents, authorizer, keyFacts, standing, now } = options;
   const policies = new Policies(documents, now);
-  const delegations = new Delegations(standing);
-  for (const { id, value } of documents.list<Delegation>("delegation")) delegations.note(id, value);
-  documents.watch("delegation", (id, document) => delegations.note(id, document?.value as Delegation | undefined));
+  const delegations = new Delegations(documents, standing);
   authorizer.use({ policy: () => policies.compiled, delegations, keyFacts });
 
   /** Whether the caller may do this by what it holds itself, and whether it could without its credential. */
@@ -110,10 +113,10 @@ export function openPolicy(options: PolicyServiceOptions): PolicyControl {
       if (asked.to === caller.principal.id) throw new HsmError("INVALID_REQUEST", "grantee: is the caller");
       const time = now();
       const all = documents.list<Delegation>("delegation");
-      const over = all.filter(({ value }) => value.expiresAt !== 0 && value.expiresAt <= time);
+      const over = all.filter(({ value }) => isOver(value, time));
       if (all.length - over.length >= MOST_DELEGATIONS)
         throw new HsmError("QUOTA_EXCEEDED", `there are ${MOST_DELEGATIONS} grants already`);
-      const own = all.filter(({ value }) => value.from === caller.principal.id && (value.expiresAt === 0 || value.expiresAt > time));
+      const own = all.filter(({ value }) => value.from === caller.principal.id && !isOver(value, time));
       if (own.length >= MOST_DELEGATIONS_EACH)
         throw new HsmError("QUOTA_EXCEEDED", `the caller has made ${MOST_DELEGATIONS_EACH} grants already; one must be taken back first`);
       try {
@@ -126,8 +129,10 @@ export function openPolicy(options: PolicyServiceOptions): PolicyControl {
       const { self, alone } = await holds(caller, asked);
       if (!self) throw denied(`${asked.operation} is not the caller's to hand on`);
       const end = alone ? asked.expiresAt : Math.min(asked.expiresAt === 0 ? Infinity : asked.expiresAt, caller.principal.validUntil);
+      const { maxUses, ...what } = asked;
       const delegation: Delegation = {
-        ...asked,
+        ...what,
+        ...(maxUses === 0 ? {} : { maxUses, used: 0 }),
         from: caller.principal.id,
         permission: row.permission,
         createdAt: time,

@@ -7,9 +7,9 @@ import { grantMessage, milliseconds } from "./policy-message.ts";
 export const createGrant = handler(operation, async ({ principal, address, namespace, request }, { objects, policy }) => {
   const { attributes } = await objects.describe(namespace, request.keyId);
   if (attributes.state === "destroyed") throw stateForbids(request.keyId, "destroyed");
-  const { grantee, operation: handed, condition, expiresAt, keyId } = request;
+  const { grantee, operation: handed, condition, expiresAt, keyId, maxUses } = request;
   const { delegation, change } = await policy.delegate(
-    { to: grantee, namespace, keyId, operation: handed, condition, expiresAt: milliseconds(expiresAt) ?? 0 },
+    { to: grantee, namespace, keyId, operation: handed, condition, expiresAt: milliseconds(expiresAt) ?? 0, maxUses },
     { principal, address },
   );
   return { reply: { grant: grantMessage(delegation) }, change };

@@ -104,6 +104,9 @@ export interface DelegationFacts {
   readonly createdAt: number;
   /** 0 = none of its own. */
   readonly expiresAt: number;
+  /** 0 = as many as one likes. */
+  readonly maxUses: number;
+  readonly used: number;
 }
 
 export interface PolicyControl {
@@ -131,7 +134,7 @@ export interface PolicyControl {
   roles(): readonly RoleFacts[];
   /** @throws {HsmError} INVALID_REQUEST; PERMISSION_DENIED for what the caller may not do itself */
   delegate(
-    asked: Pick<DelegationFacts, "to" | "namespace" | "keyId" | "operation" | "condition" | "expiresAt">,
+    asked: Pick<DelegationFacts, "to" | "namespace" | "keyId" | "operation" | "condition" | "expiresAt" | "maxUses">,
     caller: Caller,
   ): Promise<{ delegation: DelegationFacts; change: Change }>;
   delegations(namespace: string, keyId: string): readonly DelegationFacts[];

@@ -18,7 +18,19 @@ export const versionMessage = ({ version, digest, previous, author, comment, tim
   publicKey: Buffer.from(publicKey, "base64"),
 });
 
-export const grantMessage = ({ id, namespace, keyId, from, to, operation, condition, createdAt, expiresAt }: DelegationFacts) => ({
+export const grantMessage = ({
+  id,
+  namespace,
+  keyId,
+  from,
+  to,
+  operation,
+  condition,
+  createdAt,
+  expiresAt,
+  maxUses,
+  used,
+}: DelegationFacts) => ({
   grantId: id,
   namespace,
   keyId,
@@ -28,6 +40,8 @@ export const grantMessage = ({ id, namespace, keyId, from, to, operation, condit
   condition,
   createdAt: timestampFromMs(createdAt),
   ...(expiresAt === 0 ? {} : { expiresAt: timestampFromMs(expiresAt) }),
+  maxUses,
+  uses: used,
 });
 
 export const milliseconds = (time: Timestamp | undefined): number | undefined => (time === undefined ? undefined : timestampMs(time));
