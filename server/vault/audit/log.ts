@@ -11,6 +11,8 @@
  * Any failure refuses every waiter of the batch (AUDIT_UNAVAILABLE). A failed write, unless the disk is only full,
  * stops the log until the next start: after that nobody knows what the disk holds.
  *
+ * Long, because the order of the steps of a batch is the guarantee and is read in one place.
+ *
  * @see ARCHITECTURE.md "Audit log"
  */
 import type { KeyObject } from "node:crypto";
@@ -22,6 +24,7 @@ import { recordName } from "../objects/record.ts";
 import { writeAnchorList } from "./anchor-list.ts";
 import { DiskPace } from "./disk-pace.ts";
 import { sealEvent, type EventFields } from "./event.ts";
+import { Following, type Follower } from "./follow.ts";
 import { SEGMENT_BYTES, SegmentWriter } from "./segments.ts";
 import type { FileLayer } from "./file-layer.ts";
 import type { RecoveredLog } from "./recover.ts";
@@ -82,10 +85,14 @@ export class AuditLog {
   #hurry: (() => void) | undefined;
   #flushing = false;
   #stopped: HsmError | undefined;
+  /** As {@link #stopped}, unless it was only closed. */
+  #failed: HsmError | undefined;
   #lazySync: NodeJS.Timeout | undefined;
   readonly #watermark: NodeJS.Timeout;
   #marked = 0;
   #idle: (() => void)[] = [];
+  /** Once somebody has followed. */
+  #following: Following | undefined;
   /** Counts for metrics. */
   readonly counters = { events: 0, batches: 0, syncs: 0, syncSeconds: 0 };
 
@@ -123,6 +130,18 @@ export class AuditLog {
   }
 
   /**
+   * Follows the log: durable, acknowledged lines in order, in the follower's own time.
+   *
+   * @param after sequence number of the last line that is not wanted; 0 = from the first on
+   * @throws {RangeError} when it is none
+   */
+  follow(after: number): Follower {
+    const { files, path, macKey } = this.#options;
+    this.#following ??= new Following({ files, path, macKey, upTo: () => this.#followable(), stopped: () => this.#failed });
+    return this.#following.follow(after);
+  }
+
+  /**
    * Records an event, and applies the writes it is about, together.
    *
    * @param patient whether it may wait a little for others to be written with: for costly operations, of which many are
@@ -148,9 +167,17 @@ export class AuditLog {
     this.#mac.wipe();
     const stoppedBefore = this.#stopped !== undefined;
     this.#stopped ??= new HsmError("AUDIT_UNAVAILABLE", "the audit log is closed");
-    if (stoppedBefore) return;
-    this.#segment.close();
-    this.#options.store.setDurableSequence(this.#sequence);
+    if (!stoppedBefore) {
+      this.#segment.close();
+      this.#durableSequence = this.#sequence;
+      this.#options.store.setDurableSequence(this.#sequence);
+    }
+    this.#following?.close();
+  }
+
+  /** What followers may see: what no crash takes back, as far as the sync mode can tell. */
+  #followable(): number {
+    return this.#options.syncMode === "normal" ? this.#durableSequence : this.#sequence;
   }
 
   async #flushAll(): Promise<void> {
@@ -202,6 +229,7 @@ export class AuditLog {
       changes ||= writes.length > 0;
     }
     const bytes = Buffer.from(lines.join(""), "utf8");
+    const { path: segmentPath, bytes: position } = this.#segment;
     try {
       if (changes) this.#commit(batch, receipts, lines, bytes);
       else await this.#write(bytes, sequence);
@@ -221,6 +249,8 @@ export class AuditLog {
       }
       waiter.resolve(receipts[index] as Receipt);
     }
+    this.#following?.written({ first, lines, hashes: receipts, bytes: bytes.length, segmentPath, position });
+    this.#following?.advanced();
     if (this.#segment.bytes >= (this.#options.segmentBytes ?? SEGMENT_BYTES)) this.#roll();
   }
 
@@ -323,6 +353,7 @@ export class AuditLog {
       throw this.#stop("the audit log cannot be made durable", error);
     }
     this.#durableSequence = this.#sequence;
+    this.#following?.advanced();
   }
 
   #roll(): void {
@@ -330,6 +361,7 @@ export class AuditLog {
     try {
       this.#segment = this.#segment.roll(this.#sequence + 1);
       this.#durableSequence = this.#sequence;
+      this.#following?.advanced();
       // So that a missing segment is missed.
       this.#mark();
     } catch (error) {
@@ -358,7 +390,9 @@ export class AuditLog {
   #stop(detail: string, cause: unknown): HsmError {
     if (this.#stopped === undefined) {
       this.#stopped = new HsmError("AUDIT_UNAVAILABLE", `${detail}; restart the vault`, { cause });
+      this.#failed = this.#stopped;
       this.#options.onStopped?.(this.#stopped);
+      this.#following?.advanced();
     }
     return this.#stopped;
   }
