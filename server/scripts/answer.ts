@@ -52,6 +52,7 @@ export function answerer(): (call: IncomingCall) => Buffer {
     // The one asked last is the last to be forgotten.
     prepared.delete(script);
     prepared.set(script, ready);
+    settleAfter(ready.script);
     const before = process.threadCpuUsage();
     try {
       const verdict = ready.script.decide(context);
@@ -64,6 +65,21 @@ export function answerer(): (call: IncomingCall) => Buffer {
       if (error instanceof ScriptFailed) return { failed: error.message, reason: error.reason, fuel: error.fuel };
       return { failed: error instanceof Error ? error.message : String(error), reason: "error", fuel: 0 };
     }
+  };
+
+  /** The script is made ready for its next decision when the answer to this one has left. */
+  const settleAfter = ({ settle }: Prepared): void => {
+    if (settle === undefined) return;
+    // The channel sends at the end of this turn of the event loop, and is asked to after this: what begins now ends later.
+    queueMicrotask(() =>
+      setImmediate(() => {
+        try {
+          settle();
+        } catch {
+          // The next decision tries again, and says so.
+        }
+      }),
+    );
   };
 
   return ({ operation, payload }) => {

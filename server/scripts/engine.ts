@@ -35,6 +35,11 @@ export interface Prepared {
    * @throws {ScriptFailed} whatever else the script does
    */
   decide(context: Uint8Array): Verdict;
+  /**
+   * Makes ready for the next decision, and forgets the last one's context: work that need not be done before the answer.
+   * A decision that comes before it does it first.
+   */
+  readonly settle?: () => void;
 }
 
 export interface Engine {

@@ -99,6 +99,19 @@ test("a decision that took more memory does not change the next", () => {
   assert.equal(new Set(figures).size, 1, String(figures));
 });
 
+test("making ready between decisions changes nothing, also after memory has grown", () => {
+  const source = `function evaluate(context)
+    if context.big then local s = ("0123456789"):rep(200000) end
+    return tostring(seen) == "nil" and "allow" or "deny", rawset(_G, "seen", 1)
+  end`;
+  const [settled, plain] = [prepared(source), prepared(source)];
+  for (const context of ["{}", '{"big":true}', "{}", "{}", '{"big":true}', '{"big":true}']) {
+    settled.settle?.();
+    settled.settle?.();
+    assert.deepEqual(settled.decide(Buffer.from(context)), plain.decide(Buffer.from(context)));
+  }
+});
+
 test("loops without end run out of fuel, also inside pcall and inside patterns", () => {
   stopped("function evaluate() while true do end end", "fuel");
   stopped("function evaluate() while true do pcall(function() while true do end end) end end", "fuel");

@@ -15,6 +15,7 @@ import { ScriptFailed, type Engine, type Verdict } from "../engine.ts";
 import { ModuleRefused } from "../wasm/bytes.ts";
 import { PAGE_FUEL } from "../wasm/instructions.ts";
 import { FUEL, PAGE_BYTES, STACK, inject } from "../wasm/inject.ts";
+import { MemoryImage } from "../wasm/memory-image.ts";
 import { parseModule } from "../wasm/module.ts";
 
 type Call = (...values: (number | bigint)[]) => number;
@@ -77,7 +78,7 @@ class Lua {
   readonly #text = new TextEncoder();
   readonly #limits: ScriptLimits;
   /** The memory and C's stack pointer once the script is loaded. */
-  #loaded: { readonly memory: Uint8Array; readonly pointer: number } = { memory: new Uint8Array(0), pointer: 0 };
+  #loaded: { readonly memory: MemoryImage; readonly pointer: number } | undefined;
 
   /** @throws {ScriptFailed} memory, when there is too little for the interpreter itself */
   constructor(limits: ScriptLimits) {
@@ -105,23 +106,28 @@ class Lua {
 
   /** Remembers the memory as it is: every decision begins with it. */
   keep(): void {
-    this.#loaded = { memory: new Uint8Array(this.#lua.memory.buffer).slice(), pointer: this.call("stackSave") };
+    this.#loaded = { memory: new MemoryImage(this.#lua.memory), pointer: this.call("stackSave") };
   }
 
   /**
-   * Begins a decision: memory, stack and fuel as they were when {@link keep} was called.
+   * Puts everything that a decision can change back to what it was when {@link keep} was called: memory and stack.
    *
    * @returns false when the memory has grown since, which cannot be undone
    */
-  begin(): boolean {
-    const { memory, pointer } = this.#loaded;
-    if (this.#lua.memory.buffer.byteLength !== memory.length) return false;
-    new Uint8Array(this.#lua.memory.buffer).set(memory);
+  putBack(): boolean {
+    const loaded = this.#loaded;
+    if (loaded === undefined || this.#lua.memory.buffer.byteLength !== loaded.memory.bytes) return false;
+    loaded.memory.putBack(this.#lua.memory);
     this.#lua[FUEL].value = SETUP_FUEL;
     this.#lua[STACK].value = this.#limits.stackBytes;
-    this.call("stackRestore", pointer);
-    this.#lua[FUEL].value = BigInt(this.#limits.fuel);
+    this.call("stackRestore", loaded.pointer);
     return true;
+  }
+
+  /** A decision begins: it has all its fuel. */
+  begin(): void {
+    this.#lua[FUEL].value = BigInt(this.#limits.fuel);
+    this.#lua[STACK].value = this.#limits.stackBytes;
   }
 
   get used(): number {
@@ -305,13 +311,19 @@ export const luaEngine: Engine = {
       if (error instanceof ScriptFailed) throw new ModuleRefused(error.message);
       throw error;
     }
+    let used = false;
+    const settle = (): void => {
+      if (!used) return;
+      // Whatever the last decision did or left undone, all that it could change is put back.
+      if (!lua.putBack()) lua = load(source, limits);
+      used = false;
+    };
     return {
+      settle,
       decide(context) {
-        // Whatever the last decision did or left undone, all that it could change is put back: memory and stack.
-        if (!lua.begin()) {
-          lua = load(source, limits);
-          lua.begin();
-        }
+        settle();
+        used = true;
+        lua.begin();
         return decide(lua, context);
       },
     };

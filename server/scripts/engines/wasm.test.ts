@@ -80,6 +80,76 @@ test("nothing is left of one decision in the next, and the fuel is the same", ()
   for (const verdict of verdicts) assert.deepEqual(verdict, { decision: "allow", fuel: verdicts[0]?.fuel });
 });
 
+test("every kind of global begins with its first value, whatever the decision before did to it", () => {
+  const script = prepared(
+    `(i32.and (i32.and (i32.eq (global.get $i) (i32.const -7)) (i64.eq (global.get $l) (i64.const 0x123456789abcdef0)))
+       (i32.and (i32.eq (i32.reinterpret_f32 (global.get $f)) (i32.const 0x7fa00001)) (f64.eq (global.get $d) (f64.const -0.5))))
+     (global.set $i (local.get 1)) (global.set $l (i64.const 1)) (global.set $f (f32.const 2)) (global.set $d (f64.const 3))`,
+    `(global $i (mut i32) (i32.const -7)) (global $l (mut i64) (i64.const 0x123456789abcdef0)) (global $never i32 (i32.const 1))
+     (global $f (mut f32) (f32.const nan:0x200001)) (global $d (mut f64) (f64.const -0.5))`,
+  );
+  for (let round = 0; round < 5; round++) assert.equal(script.decide(CONTEXT).decision, "allow");
+});
+
+test("a module sees as much memory as the first time, whatever contexts came before", () => {
+  const pages = (count: number): string => `(i32.and (i32.eq (memory.size) (i32.const ${count}))
+    (i32.eqz (i32.load8_u (i32.add (local.get 0) (local.get 1)))))`;
+  const [small, large] = [Buffer.from("{}"), Buffer.alloc(65_537, "x")];
+  const two = prepared(pages(2));
+  const three = prepared(pages(3));
+  for (const [context, fits] of [
+    [small, two],
+    [large, three],
+    [small, two],
+    [Buffer.alloc(60_000, "y"), two],
+    [small, two],
+    [large, three],
+  ] as const)
+    for (const script of [two, three]) assert.equal(script.decide(context).decision, script === fits ? "allow" : "deny");
+});
+
+test("nothing is left of a context, of what was written and of what was grown, also after a failure", () => {
+  const script = prepared(
+    `(local $sum i32) (local $at i32)
+     (local.set $at (i32.const 1024))
+     (block $end (loop $next
+       (br_if $end (i32.ge_u (local.get $at) (local.get 0)))
+       (local.set $sum (i32.or (local.get $sum) (i32.load (local.get $at))))
+       (local.set $at (i32.add (local.get $at) (i32.const 4))) (br $next)))
+     (i32.store (i32.const 40000) (i32.const -1))
+     (memory.fill (i32.const 50000) (local.get 1) (i32.const 100))
+     (if (i32.eq (i32.load8_u (local.get 0)) (i32.const 0x67)) (then (drop (memory.grow (i32.const 1)))))
+     (if (i32.eq (i32.load8_u (local.get 0)) (i32.const 0x74)) (then (unreachable)))
+     (i32.and (i32.eqz (local.get $sum)) (i32.eq (i32.load (i32.const 8)) (i32.const 0x79656b)))`,
+    '(data (i32.const 8) "key\\00")',
+  );
+  const verdict = script.decide(Buffer.from("o"));
+  assert.equal(verdict.decision, "allow");
+  for (const context of ["o", "grow", "o", "trap", "o", "o".repeat(1000), "grow", "trap", "o"]) {
+    if (context === "trap") assert.throws(() => script.decide(Buffer.from(context)), ScriptFailed);
+    else assert.equal(script.decide(Buffer.from(context)).decision, "allow", context);
+    if (context === "o") assert.deepEqual(script.decide(Buffer.from(context)), verdict);
+    if (context === "grow") script.settle?.();
+  }
+});
+
+test("a segment that a decision dropped is there for the next", () => {
+  const script = prepared(
+    `(memory.init $d (i32.const 0) (i32.const 0) (i32.const 1)) (data.drop $d) (i32.eq (i32.load8_u (i32.const 0)) (i32.const 0x61))`,
+    '(data $d "a")',
+  );
+  for (let round = 0; round < 3; round++) assert.equal(script.decide(CONTEXT).decision, "allow");
+});
+
+test("a module too large to be put back begins anew as well", () => {
+  const script = prepared(
+    `(i32.store (i32.const 2500000) (i32.add (i32.load (i32.const 2500000)) (i32.const 1))) (i32.load (i32.const 2500000))`,
+    "",
+    "40",
+  );
+  for (let round = 0; round < 3; round++) assert.equal(script.decide(CONTEXT).decision, "allow");
+});
+
 test("a start function is paid from the same fuel, at each decision", () => {
   const start = `(global $g (mut i32) (i32.const 0)) (func $s (global.set $g (i32.const 1))) (start $s)`;
   assert.equal(prepared("(global.get $g)", start).decide(CONTEXT).decision, "allow");

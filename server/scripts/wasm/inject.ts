@@ -1,7 +1,8 @@
 /**
  * Makes a WebAssembly module measured and bounded: fuel, stack, memory. The result is what is run; the original never.
  *
- * What the result exports besides: `keystead.fuel` (i64, fuel left), `keystead.stack` (i32, bytes left) and, when the
+ * What the result exports besides: `keystead.fuel` (i64, fuel left), `keystead.stack` (i32, bytes left), the function
+ * `keystead.begin` (i64 fuel, i32 stack), which sets both and gives every global its first value, and, when the
  * module had a start function, `keystead.start`, which is then called with fuel like everything else.
  *
  * The same bytes give the same result, and the result uses the same fuel on the same input on every run and machine.
@@ -13,6 +14,7 @@ import { KIND, parseModule, type Entries, type Export, type FunctionType, type P
 export const FUEL = "keystead.fuel";
 export const STACK = "keystead.stack";
 export const START = "keystead.start";
+export const BEGIN = "keystead.begin";
 
 export const PAGE_BYTES = 65_536;
 
@@ -60,10 +62,12 @@ export function inject(bytes: Uint8Array<ArrayBuffer>, options: InjectOptions): 
 
 function write(
   parsed: ParsedModule,
-  types: readonly FunctionType[],
+  types: FunctionType[],
   bodies: readonly Uint8Array[],
   options: InjectOptions,
 ): Uint8Array<ArrayBuffer> {
+  const begin = beginning(parsed);
+  const beginType = types.push({ params: Uint8Array.of(0x7e, 0x7f), results: new Uint8Array(0) }) - 1;
   const out = new Writer(65_536).byte(0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00);
   const section = (id: number, fill: (to: Writer) => void): void => {
     const body = new Writer();
@@ -80,8 +84,8 @@ function write(
   entries(2, parsed.importEntries);
   const own = parsed.functionTypes.slice(parsed.importedFunctions);
   section(3, (to) => {
-    to.u32(own.length);
-    for (const type of own) to.u32(type);
+    to.u32(own.length + 1);
+    for (const type of [...own, beginType]) to.u32(type);
   });
   const { table, memory } = parsed;
   if (table !== undefined) section(4, (to) => to.byte(0x01, 0x70, 0x01).u32(table.min).u32(table.min));
@@ -105,6 +109,7 @@ function write(
   const ours: Export[] = [
     { name: FUEL, kind: KIND.global, index: parsed.globals.count },
     { name: STACK, kind: KIND.global, index: parsed.globals.count + 1 },
+    { name: BEGIN, kind: KIND.function, index: parsed.functionTypes.length },
     ...(parsed.start === undefined ? [] : [{ name: START, kind: KIND.function, index: parsed.start }]),
   ];
   section(7, (to) => {
@@ -115,9 +120,18 @@ function write(
   const { dataCount } = parsed;
   if (dataCount !== undefined) section(12, (to) => to.u32(dataCount));
   section(10, (to) => {
-    to.u32(bodies.length);
-    for (const body of bodies) to.u32(body.length).raw(body);
+    to.u32(bodies.length + 1);
+    for (const body of [...bodies, begin]) to.u32(body.length).raw(body);
   });
   entries(11, parsed.data);
   return Uint8Array.from(out.view());
+}
+
+/** The body of `keystead.begin`. It is the last function, which nothing in the module can name. */
+function beginning({ globals, mutableGlobals }: ParsedModule): Uint8Array {
+  const to = new Writer().byte(0x00); // no locals
+  for (const { index, value } of mutableGlobals) to.raw(value).byte(0x24).u32(index); // global.set
+  to.byte(0x20, 0x00, 0x24).u32(globals.count);
+  to.byte(0x20, 0x01, 0x24).u32(globals.count + 1);
+  return to.byte(0x0b).view();
 }

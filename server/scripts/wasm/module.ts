@@ -54,6 +54,8 @@ export interface ParsedModule {
   readonly table: { readonly min: number } | undefined;
   readonly memory: { readonly minPages: number; readonly maxPages: number | undefined } | undefined;
   readonly globals: Entries;
+  /** Those that may be set, and the instruction that gives their first value. */
+  readonly mutableGlobals: readonly { readonly index: number; readonly value: Uint8Array }[];
   readonly exports: readonly Export[];
   readonly start: number | undefined;
   readonly elements: Entries;
@@ -103,7 +105,12 @@ export function parseModule(bytes: Uint8Array): ParsedModule {
   for (const type of functionTypes) if (type >= types.length) throw new ModuleRefused(`function type ${type} does not exist`);
   const table = section(4, readTable, undefined);
   const memory = section(5, readMemory, undefined);
-  const globals = section(6, (body) => readEntries(body, MODULE_LIMITS.globals, "globals", readGlobal), NO_ENTRIES);
+  const mutableGlobals: { index: number; value: Uint8Array }[] = [];
+  const readNext = (body: Reader, index: number): void => {
+    const value = readGlobal(body);
+    if (value !== undefined) mutableGlobals.push({ index, value });
+  };
+  const globals = section(6, (body) => readEntries(body, MODULE_LIMITS.globals, "globals", readNext), NO_ENTRIES);
   const exports = section(7, readExports, []);
   const start = section<number | undefined>(8, (body) => body.u32(), undefined);
   const elements = section(9, (body) => readEntries(body, MODULE_LIMITS.segments, "element segments", readElements), NO_ENTRIES);
@@ -120,6 +127,7 @@ export function parseModule(bytes: Uint8Array): ParsedModule {
     table,
     memory,
     globals,
+    mutableGlobals,
     exports,
     start,
     elements,
@@ -135,10 +143,10 @@ function times<T>(count: number, read: () => T): T[] {
   return found;
 }
 
-function readEntries(body: Reader, most: number, what: string, skip: (body: Reader) => void): Entries {
+function readEntries(body: Reader, most: number, what: string, skip: (body: Reader, index: number) => void): Entries {
   const count = body.count(most, what);
   const from = body.at;
-  for (let index = 0; index < count; index++) skip(body);
+  for (let index = 0; index < count; index++) skip(body, index);
   return { count, bytes: body.since(from) };
 }
 
@@ -193,21 +201,27 @@ function readMemory(body: Reader): ParsedModule["memory"] {
   return { minPages: min, maxPages: max };
 }
 
-/** A constant expression of one instruction, and its end. */
-function skipConstant(body: Reader): void {
+/** A constant expression of one instruction, and its end. @returns the instruction */
+function skipConstant(body: Reader): Uint8Array {
+  const from = body.at;
   const opcode = body.byte();
   if (opcode === 0x41) body.skipSigned(32);
   else if (opcode === 0x42) body.skipSigned(64);
   else if (opcode === 0x43) body.skip(4);
   else if (opcode === 0x44) body.skip(8);
   else throw new ModuleRefused("a constant may be one number; extended constant expressions are not supported");
+  const instruction = body.since(from);
   if (body.byte() !== 0x0b) throw new ModuleRefused("extended constant expressions are not supported");
+  return instruction;
 }
 
-function readGlobal(body: Reader): void {
+/** @returns the instruction that gives its first value, when it may be set */
+function readGlobal(body: Reader): Uint8Array | undefined {
   valueType(body.byte());
-  if (body.byte() > 1) throw new ModuleRefused("shared globals (threads) are not supported");
-  skipConstant(body);
+  const mutability = body.byte();
+  if (mutability > 1) throw new ModuleRefused("shared globals (threads) are not supported");
+  const value = skipConstant(body);
+  return mutability === 1 ? value : undefined;
 }
 
 function readExports(body: Reader): Export[] {
