@@ -1,15 +1,14 @@
 /**
  * What a script is told of a request: a JSON object that docs/operate/policy-scripts.md describes member by member.
  *
- * It holds no secret. The payload itself is told only where it is there to be signed and is JSON or text; of everything
- * else a script gets the digest and the size.
+ * It holds no secret; what it holds of the payload is decided in payload-facts.ts.
  */
-import { hash } from "node:crypto";
 import { ScalarType, type DescField, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
 import { enumSpelling } from "@keystead/contract/enum-names";
 import type { Operation } from "@keystead/contract/operation";
 import type { Principal } from "../authenticate/principal.ts";
 import type { DescribedKey } from "../objects/key-shapes.ts";
+import { payloadFacts } from "./payload-facts.ts";
 
 /** The part of a question that the context is made of. */
 export interface Circumstance {
@@ -23,9 +22,6 @@ export interface Circumstance {
   readonly requestId: string;
   readonly batched: boolean;
 }
-
-/** Largest payload that is told as it is, bytes. */
-const TOLD_BYTES = 16_384;
 
 /** @param now milliseconds since the epoch */
 export function contextOf(about: Circumstance, key: DescribedKey | undefined, now: number): Readonly<Record<string, unknown>> {
@@ -97,44 +93,4 @@ function fact(field: DescField, value: unknown): unknown {
   if (field.enum !== undefined) return enumSpelling(field.enum, value as number);
   if (field.scalar === undefined || field.scalar === ScalarType.BYTES) return undefined;
   return typeof value === "bigint" ? Number(value) : value;
-}
-
-function payloadFacts(request: object, told: boolean): object | undefined {
-  const { data, digestValue, plaintext, ciphertext } = request as Readonly<Record<string, unknown>>;
-  const payload = data ?? digestValue ?? plaintext ?? ciphertext;
-  if (!(payload instanceof Uint8Array)) return undefined;
-  return { bytes: payload.length, sha256: hash("sha256", payload, "hex"), ...(told ? decoded(payload) : {}) };
-}
-
-/** The payload as it can be read: `json` with its value, `text`, or `binary`. */
-function decoded(payload: Uint8Array): { readonly format: string; readonly json?: unknown; readonly text?: string } {
-  if (payload.length > TOLD_BYTES) return { format: "large" };
-  let text: string;
-  try {
-    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(payload);
-  } catch {
-    return { format: "binary" };
-  }
-  try {
-    const json: unknown = JSON.parse(text);
-    // Two readers of an object that says a name twice may understand two things: such a text is told as text.
-    if (json !== null && typeof json === "object")
-      return repeatsNames(text, json) ? { format: "ambiguous", text } : { format: "json", json };
-  } catch {
-    // Not JSON.
-  }
-  return { format: "text", text };
-}
-
-/** Whether an object in a valid JSON text says a name twice: then the text has more names than its value. */
-function repeatsNames(text: string, value: unknown): boolean {
-  let written = 0;
-  for (const [, colon] of text.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?/g)) if (colon !== undefined) written += 1;
-  return written !== namesIn(value);
-}
-
-function namesIn(value: unknown): number {
-  if (value === null || typeof value !== "object") return 0;
-  const inner = Object.values(value).reduce((total: number, one: unknown) => total + namesIn(one), 0);
-  return inner + (Array.isArray(value) ? 0 : Object.keys(value).length);
 }

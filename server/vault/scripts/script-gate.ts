@@ -2,9 +2,9 @@
  * The gate of policy scripts: every enabled script that a request falls under is asked, by name, until one refuses.
  *
  * A script can refuse, or raise a demand for approval; it can permit nothing. No decision (an error, a limit that was
- * reached, a process that is not there) is a refusal. Every decision is in the operator's log with the fuel it used and
- * the request's id, which the audit event has too; the event itself holds what came of it and nothing else, because a
- * script's name and figures are no part of what an auditor must be able to prove.
+ * reached, a process that is not there) is a refusal. Every decision is part of the request's audit event: script, version,
+ * verdict and fuel, which are the same whenever the same version is asked the same. The operator's log says more of those
+ * that came to none.
  */
 import { HsmError } from "@keystead/contract/errors";
 import type { Logger } from "@keystead/contract/logging";
@@ -123,6 +123,7 @@ export class ScriptGate {
     if ("failed" in answer) log.warn("a policy script came to no decision", { ...fields, reason: answer.reason, detail: answer.failed });
     else if (answer.decision === "allow") log.debug("a policy script decided", { ...fields, decision: answer.decision });
     else log.info("a policy script decided", { ...fields, decision: answer.decision });
+    asked.judged({ name, version: about.version, verdict: "failed" in answer ? answer.reason : answer.decision, fuel: answer.fuel });
   }
 }
 
