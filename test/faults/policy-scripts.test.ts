@@ -75,7 +75,8 @@ test("an enabled script refuses what it applies to, and only that; disabled, it 
   await put("never", wasm("(i32.const 0)"), { scope: { tags: ["payments"] } });
   assert.equal(await signs(), "SIGNING_REFUSED");
   assert.equal(await signs("x", "other"), "OK");
-  const [event] = await vault.events("Sign");
+  const event = (await vault.events("Sign")).find(({ key }) => key === "k");
+  assert.deepEqual(event?.scripts, [{ fuel: 11, name: "never", verdict: "deny", version: 1 }]);
   assert.deepEqual([event?.decision, event?.outcome, event?.key], ["refuse", "SIGNING_REFUSED", "k"]);
   assert.ok(vault.lines.some((line) => line.includes('"script":"never"') && line.includes('"fuel":11')));
   await vault.ask(disableScript, { script: "never" });
@@ -123,6 +124,45 @@ test("what is not to be signed is told by digest and size alone", async () => {
     { scope: { operations: ["Encrypt"] } },
   );
   await vault.ask(encrypt, { keyId: "aes", plaintext: Buffer.from("secret") });
+});
+
+test("what scripts decided is part of the event, with the same fuel for the same input on every run", async () => {
+  const { vault, put, signs } = await judged();
+  await put("a-amount", lua('return context.payload.json.amount <= 5 and "allow" or "deny"'), { scope: { operations: ["Sign"] } });
+  await put("b-length", wasm("(select (i32.const 1) (i32.const 0) (local.get 1))"));
+  const [asked, refused] = ['{"amount":5}', '{"amount":6}'];
+  for (const order of [asked, refused, asked, asked, refused, "[]"]) await signs(order);
+  await vault.ask(encrypt, { keyId: "aes", plaintext: Buffer.from("x") });
+  const events = await vault.events("Sign");
+  const verdicts = events.map(({ scripts }) => scripts?.map(({ name, version, verdict }) => `${name} ${version} ${verdict}`));
+  const [allowed, denied] = [["a-amount 1 allow", "b-length 1 allow"], ["a-amount 1 deny"]];
+  assert.deepEqual(verdicts, [allowed, denied, allowed, allowed, denied, ["a-amount 1 error"]]);
+  const fuel = events.map(({ scripts }) => JSON.stringify(scripts?.map((script) => script.fuel)));
+  assert.equal(new Set([fuel[0], fuel[2], fuel[3]]).size, 1);
+  assert.equal(fuel[1], fuel[4]);
+  assert.deepEqual(
+    (await vault.events("Encrypt"))[0]?.scripts?.map(({ name }) => name),
+    ["b-length"],
+  );
+  assert.equal((await vault.events("EnableScript"))[0]?.scripts, undefined);
+});
+
+test("the event of a batch has the scripts of each item, and that of a request that is held back those that hold it", async () => {
+  const { vault, put } = await judged();
+  await put("limit", lua('return context.payload.text == "big" and "require-approval" or "allow"'), { scope: { operations: ["Sign"] } });
+  const item = (data: string): MessageInitShape<typeof BatchItemSchema> => ({
+    operation: { case: "sign", value: { keyId: "k", data: Buffer.from(data) } },
+  });
+  const items = [item("small"), item("big"), item("small")];
+  await vault.ask(batch, { items });
+  await vault.ask(batch, { items });
+  const [one, two] = (await vault.events("Batch")).map((event) => event.items?.map(({ scripts }) => scripts));
+  assert.deepEqual(
+    one?.map((scripts) => scripts?.map(({ name, verdict }) => `${name} ${verdict}`)),
+    [["limit allow"], ["limit require-approval"], ["limit allow"]],
+  );
+  assert.deepEqual(one?.[0], one?.[2]);
+  assert.deepEqual(one, two);
 });
 
 test("a script that asks for approval raises a demand with its own quorum", async () => {
@@ -279,6 +319,11 @@ test("a script's demand holds the request back until somebody with the role agre
   const outcome = async (amount: number, hours: number): Promise<string | undefined> => {
     const held = await vault.askAs(alice, sign, order(amount)).catch((error: HsmError) => error);
     assert.ok(held instanceof HsmError && held.code === "APPROVAL_REQUIRED", String(held));
+    const event = (await vault.events("Sign")).at(-1);
+    assert.deepEqual(
+      [event?.decision, event?.scripts?.map(({ name, verdict }) => [name, verdict])],
+      ["pending", [["big-orders", "require-approval"]]],
+    );
     const id = held.approvalId as string;
     const kept = (): Approval => vault.vault.documents.get<Approval>("approval", id)?.value as Approval;
     vault.now += hours * 3_600_000;
