@@ -8,6 +8,8 @@ const SHOWN = {
   description: "cards",
   createdAt: new Date(0),
   maxKeys: 0,
+  maxSessions: 50,
+  sessions: 7,
   state: "active",
   allowedIps: ["10.0.0.0/8"],
   deniedIps: [],
@@ -73,6 +75,7 @@ test("update asks for what was said and nothing else", async () => {
     namespace: "pay",
     description: undefined,
     maxKeys: 5,
+    maxSessions: undefined,
     requestsPerSecond: undefined,
     burst: undefined,
     addresses: { allowedIps: ["10.0.0.0/8", "::1", "192.0.2.1"], deniedIps: [] },
@@ -81,8 +84,15 @@ test("update asks for what was said and nothing else", async () => {
   assert.deepEqual(opened.asked[0]?.[1]["addresses"], { allowedIps: [], deniedIps: [] });
   const rate = await run("namespaces", "update", "pay", "--rate", "7");
   assert.deepEqual([rate.asked[0]?.[1]["requestsPerSecond"], rate.asked[0]?.[1]["addresses"]], [7, undefined]);
+  const sessions = await run("namespaces", "update", "pay", "--max-sessions", "50");
+  assert.equal(sessions.asked[0]?.[1]["maxSessions"], 50);
   const both = await run("namespaces", "update", "pay", "--any-address", "--deny", "::1");
   assert.deepEqual([both.exit, both.asked], [2, []]);
+});
+
+test("a namespace is shown with its sessions, and how many there may be", async () => {
+  const { out } = await run("namespaces", "show", "pay");
+  assert.match(out, /sessions +7\nmax sessions +50\n/);
 });
 
 test("a suspension says who and why", async () => {

@@ -51,6 +51,7 @@ import { Measurements } from "./duties/measure.ts";
 import { budgetGate } from "./limits/budget-gate.ts";
 import { Budgets } from "./limits/budgets.ts";
 import { concealed, namespaceGate } from "./limits/namespace-gate.ts";
+import { sessionLimits } from "./limits/session-limits.ts";
 import { RateLimits } from "./limits/rate-limits.ts";
 import { Monitor } from "./monitor.ts";
 import { parseHeader, recordMacKeysOf, type UnsealSecret } from "./objects/hierarchy.ts";
@@ -193,10 +194,13 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
         sessionMs: config.sessions.sessionSeconds * 1000,
         accessTokenMs: config.sessions.accessTokenSeconds * 1000,
         givesMore: (to, than) => authorizer.givesMore(to, than),
-        namespaceLimits: new Map(
-          Object.entries(config.namespaces).flatMap(([name, { maxConcurrentSessions: most }]) =>
-            most === undefined ? [] : [[name, most]],
+        namespaceLimit: sessionLimits(
+          new Map(
+            Object.entries(config.namespaces).flatMap(([name, { maxConcurrentSessions: most }]) =>
+              most === undefined ? [] : [[name, most]],
+            ),
           ),
+          vault.objects,
         ),
       },
       lockout: { maxAttempts: config.sessions.maxAuthAttempts, lockoutMs: config.sessions.lockoutSeconds * 1000 },
@@ -305,7 +309,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     const rooms: OpenRooms = { objects, documents, listings, identity, approvals, policy, budgets, configuration };
     monitor.open({ vault, context: contextOf(vault, rooms) }, awaited);
     scriptGate.open(vault);
-    measurements.watch(vault, provider, authenticator, listings);
+    measurements.watch(vault, provider, authenticator, listings, identity.sessions);
     measurements.watchApprovals(approvals);
     const stillHere = (): boolean => monitor.parts?.vault === vault && monitor.phase === "open";
     const notBegun = (error: unknown): void => {

@@ -13,6 +13,8 @@ export function namespaceFacts(context: Context, one: Namespace): string {
     ["description", one.description],
     ["keys", one.keys === undefined ? undefined : String(one.keys)],
     ["max keys", limit(one.maxKeys)],
+    ["sessions", one.sessions === undefined ? undefined : String(one.sessions)],
+    ["max sessions", limit(one.maxSessions)],
     ["rate", one.requestsPerSecond === 0 ? "as configured" : `${one.requestsPerSecond} a second, ${one.burst} at once`],
     ["allowed addresses", one.allowedIps.length === 0 ? "all" : one.allowedIps.join(", ")],
     ["denied addresses", one.deniedIps.length === 0 ? undefined : one.deniedIps.join(", ")],

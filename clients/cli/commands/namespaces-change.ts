@@ -22,6 +22,7 @@ interface Changes {
   readonly maxKeys?: number;
   readonly rate?: number;
   readonly burst?: number;
+  readonly maxSessions?: number;
   readonly allow?: readonly string[];
   readonly deny?: readonly string[];
   readonly anyAddress?: boolean;
@@ -42,12 +43,17 @@ export function namespacesUpdate(parent: Command, run: Run): void {
       command
         .option("--description <text>", "what it is for")
         .option("--max-keys <number>", "most keys it may hold; 0 = no limit", wholeNumber("--max-keys", 0, 2 ** 32 - 1))
+        .option(
+          "--max-sessions <number>",
+          "most sessions at once of users and accounts that name it; 0 = no limit",
+          wholeNumber("--max-sessions", 0, 1_000_000),
+        )
         .option("--rate <number>", "requests a second; 0 = as configured for all namespaces", wholeNumber("--rate", 0, 1_000_000))
         .option("--burst <number>", "requests at once after a rest (default: twice the rate)", wholeNumber("--burst", 1, 1_000_000))
         .option("--allow <range>", "an address or range that may use it; again for more", collected)
         .option("--deny <range>", "one that may not; again for more", collected)
         .option("--any-address", "no rules about addresses any more"),
-    body: async (context, { description, maxKeys, rate, burst, allow, deny, anyAddress }, [namespace = ""]) => {
+    body: async (context, { description, maxKeys, maxSessions, rate, burst, allow, deny, anyAddress }, [namespace = ""]) => {
       if (anyAddress === true && (allow !== undefined || deny !== undefined)) throw usageError("--any-address excludes --allow and --deny");
       const rules = anyAddress === true || allow !== undefined || deny !== undefined;
       const changed = await (
@@ -56,6 +62,7 @@ export function namespacesUpdate(parent: Command, run: Run): void {
         namespace,
         description,
         maxKeys,
+        maxSessions,
         requestsPerSecond: rate,
         burst,
         addresses: rules ? { allowedIps: allow ?? [], deniedIps: deny ?? [] } : undefined,

@@ -7,6 +7,8 @@ export interface Namespace {
   readonly createdAt?: Date;
   /** 0 = no limit. */
   readonly maxKeys: number;
+  /** Most sessions at once that name it; 0 = no limit. */
+  readonly maxSessions: number;
   /** active, suspended, or deletion_scheduled. */
   readonly state: string;
   /** Addresses and ranges that may use it; empty = all. */
@@ -24,6 +26,8 @@ export interface Namespace {
   readonly deletionReason: string;
   /** Keys that are not destroyed; not in lists. */
   readonly keys?: number;
+  /** Such sessions that are open; not in lists. */
+  readonly sessions?: number;
 }
 
 export interface CreateNamespaceRequest {
@@ -41,6 +45,7 @@ export interface UpdateNamespaceRequest {
   readonly addresses?: { readonly allowedIps: readonly string[]; readonly deniedIps: readonly string[] } | undefined;
   readonly requestsPerSecond?: number | undefined;
   readonly burst?: number | undefined;
+  readonly maxSessions?: number | undefined;
 }
 
 export interface DeleteNamespaceRequest {

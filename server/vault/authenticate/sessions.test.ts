@@ -14,6 +14,7 @@ import { createUser } from "@keystead/contract/operations/create-user";
 import { deleteServiceAccount } from "@keystead/contract/operations/delete-service-account";
 import { generateKey } from "@keystead/contract/operations/generate-key";
 import { getJwks } from "@keystead/contract/operations/get-jwks";
+import { getNamespace } from "@keystead/contract/operations/get-namespace";
 import { listServiceAccounts } from "@keystead/contract/operations/list-service-accounts";
 import { listSessions } from "@keystead/contract/operations/list-sessions";
 import { login } from "@keystead/contract/operations/login";
@@ -24,6 +25,7 @@ import { revokeSecretId } from "@keystead/contract/operations/revoke-secret-id";
 import { revokeSession } from "@keystead/contract/operations/revoke-session";
 import { setPassword } from "@keystead/contract/operations/set-password";
 import { sign } from "@keystead/contract/operations/sign";
+import { updateNamespace } from "@keystead/contract/operations/update-namespace";
 import { whoAmI } from "@keystead/contract/operations/who-am-i";
 import { RateLimits, UNLIMITED } from "../limits/rate-limits.ts";
 import { ClockedVault } from "../testing/clocked-vault.ts";
@@ -389,6 +391,39 @@ test("no more sessions at once than a namespace admits, of all who name it toget
   await vault.over(loginService, { roleId: "two", secretId: two ?? "" });
   await refused(vault.over(loginService, { roleId: "two", secretId: two ?? "" }), "QUOTA_EXCEEDED");
   await enter();
+});
+
+test("a namespace admits as many sessions as it says itself, those that reach all namespaces aside, and says how many there are", async () => {
+  const own = await ClockedVault.open();
+  const begin = async (roleId: string, namespaces: readonly string[]): Promise<string> => {
+    await own.codeOf(own.ask(createServiceAccount, { name: roleId, roles: ["Service"], namespaces: [...namespaces] }));
+    const { secretId } = await own.ask(createSecretId, { name: roleId });
+    return own.codeOf(own.over(loginService, { roleId, secretId }));
+  };
+  const limit = (maxSessions: number) => own.ask(updateNamespace, { namespace: "default", maxSessions });
+  await limit(2);
+  assert.deepEqual([await begin("operator", ["*"]), await begin("operator", ["*"])], ["OK", "OK"]);
+  const outcomes = await Promise.all(["one", "two", "three"].map((name) => begin(name, ["default", "elsewhere"])));
+  assert.deepEqual(outcomes.sort(), ["OK", "OK", "QUOTA_EXCEEDED"]);
+  const { namespace } = await own.ask(getNamespace, { namespace: "default" });
+  assert.deepEqual([namespace?.maxSessions, namespace?.sessions], [2, 2]);
+  assert.deepEqual([...own.identity.sessions.census()].sort(), [
+    ["*", 2],
+    ["default", 2],
+    ["elsewhere", 2],
+  ]);
+  assert.equal(await begin("operator", ["*"]), "OK");
+  await own.reopen();
+  assert.equal(await begin("one", ["default"]), "QUOTA_EXCEEDED");
+  await limit(0);
+  assert.equal(await begin("one", ["default"]), "OK");
+  // Of two numbers, the configuration's and the namespace's own, the smaller counts.
+  await own.ask(createNamespace, { namespace: "crowded" });
+  await own.ask(updateNamespace, { namespace: "crowded", maxSessions: 9 });
+  assert.deepEqual(
+    [await begin("a", ["crowded"]), await begin("b", ["crowded"]), await begin("c", ["crowded"])],
+    ["OK", "OK", "QUOTA_EXCEEDED"],
+  );
 });
 
 // ---- service accounts ----

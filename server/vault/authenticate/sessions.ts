@@ -48,8 +48,8 @@ export interface SessionRecord extends Subject {
 export interface SessionRules {
   readonly sessionMs: number;
   readonly accessTokenMs: number;
-  /** Most sessions at once of those that name a namespace, by namespace. */
-  readonly namespaceLimits: ReadonlyMap<string, number>;
+  /** Most sessions at once of those that name a namespace; undefined = no limit. */
+  readonly namespaceLimit: (namespace: string) => number | undefined;
   /** Most at once of a principal whose record has no limit of its own; 4096 without it. */
   readonly mostEach?: number;
   /** Whether the policy gives a principal more than another holds; never without it. */
@@ -265,6 +265,21 @@ export class Sessions {
     });
   }
 
+  /** How many live, by each namespace that their subjects name; `*` are those that reach all. */
+  census(): ReadonlyMap<string, number> {
+    const counts = new Map<string, number>();
+    for (const { record } of this.list()) {
+      const named = this.record(record)?.namespaces ?? [];
+      for (const name of named.includes("*") ? ["*"] : new Set(named)) counts.set(name, (counts.get(name) ?? 0) + 1);
+    }
+    return counts;
+  }
+
+  /** How many live of subjects that name the namespace. */
+  inNamespace(namespace: string): number {
+    return this.list().filter(({ record }) => this.record(record)?.namespaces.includes(namespace) === true).length;
+  }
+
   /**
    * Ends one, at once.
    *
@@ -382,11 +397,11 @@ export class Sessions {
     // Without a limit of its own nobody takes everybody else's room either.
     const most = record.maxSessions || (this.#rules.mostEach ?? MOST_SESSIONS_EACH);
     if (own >= most) throw new HsmError("QUOTA_EXCEEDED", `${most} sessions are open, which is as many as there may be`);
-    for (const [namespace, limit] of this.#rules.namespaceLimits) {
-      if (!record.namespaces.includes(namespace)) continue;
+    for (const namespace of new Set(record.namespaces)) {
+      const limit = this.#rules.namespaceLimit(namespace);
+      if (limit === undefined) continue;
       const names = (other: Subject): boolean => this.record(other)?.namespaces.includes(namespace) === true;
-      const open = this.list().filter((other) => names(other.record)).length + begun.filter(names).length;
-      if (open >= limit)
+      if (this.inNamespace(namespace) + begun.filter(names).length >= limit)
         throw new HsmError("QUOTA_EXCEEDED", `${limit} sessions are open in ${namespace}, which is as many as there may be`);
     }
   }

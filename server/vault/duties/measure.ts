@@ -7,6 +7,7 @@ import { MetricsRegistry, type Counter, type Histogram } from "@keystead/contrac
 import type { Operation } from "@keystead/contract/operation";
 import type { Approvals } from "../approvals/approvals.ts";
 import type { Authenticator } from "../authenticate/authenticate.ts";
+import type { Sessions } from "../authenticate/sessions.ts";
 import type { OpenVault } from "../ceremonies/unseal.ts";
 import type { RateLimits } from "../limits/rate-limits.ts";
 import type { ListingCache } from "../operations/listing-cache.ts";
@@ -36,6 +37,7 @@ export class Measurements {
   #vault: OpenVault | undefined;
   #provider: SoftwareProvider | undefined;
   #authenticator: Authenticator | undefined;
+  #sessions: Pick<Sessions, "census"> | undefined;
   #approvals: Pick<Approvals, "pending" | "counters"> | undefined;
   #listings: Pick<ListingCache<unknown>, "counters"> | undefined;
 
@@ -57,6 +59,11 @@ export class Measurements {
     );
     registry.gauge(
       "hsm_active_sessions",
+      "Open sessions, by each namespace that their users and service accounts name; * are those that reach all.",
+      () => [...(this.#sessions?.census() ?? [])].map(([namespace, count]) => [{ namespace }, count] as const),
+    );
+    registry.gauge(
+      "hsm_remembered_credentials",
       "Verified credentials that are still valid, by their default namespace.",
       () => this.#authenticator?.census() ?? [],
     );
@@ -122,7 +129,9 @@ export class Measurements {
     provider: SoftwareProvider,
     authenticator: Authenticator,
     listings: Pick<ListingCache<unknown>, "counters">,
+    sessions: Pick<Sessions, "census">,
   ): void {
+    this.#sessions = sessions;
     this.#listings = listings;
     this.#vault = vault;
     this.#provider = provider;

@@ -150,6 +150,8 @@ export interface NamespaceAttributes {
   readonly createdAt: number;
   /** 0 = no limit. */
   readonly maxKeys: number;
+  /** Sessions at once that name it; 0 or left out = no limit. */
+  readonly maxSessions?: number;
   /** Client addresses and ranges that may use it; empty or left out = all. */
   readonly allowedIps?: readonly string[];
   /** Those that may not. */

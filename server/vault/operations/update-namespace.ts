@@ -7,13 +7,14 @@ import { namespaceMessage } from "./namespace-message.ts";
 
 /** Changes quota, rate, addresses and description; what is left out stays. */
 export const updateNamespace = handler(operation, async ({ namespace, request }, { objects }) => {
-  const { description, maxKeys, addresses, requestsPerSecond, burst } = request;
+  const { description, maxKeys, addresses, requestsPerSecond, burst, maxSessions } = request;
   if (
     description === undefined &&
     maxKeys === undefined &&
     addresses === undefined &&
     requestsPerSecond === undefined &&
-    burst === undefined
+    burst === undefined &&
+    maxSessions === undefined
   )
     throw new HsmError("INVALID_REQUEST", "nothing is to be changed");
   for (const [list, ranges] of [
@@ -25,6 +26,7 @@ export const updateNamespace = handler(operation, async ({ namespace, request },
     ...withRate(before, requestsPerSecond, burst),
     ...(description === undefined ? {} : { description }),
     ...(maxKeys === undefined ? {} : { maxKeys }),
+    ...(maxSessions === undefined ? {} : { maxSessions }),
     ...(addresses === undefined ? {} : { allowedIps: addresses.allowedIps, deniedIps: addresses.deniedIps }),
   }));
   return { reply: { namespace: namespaceMessage(described) }, change };

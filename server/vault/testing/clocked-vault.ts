@@ -35,6 +35,7 @@ import { budgetGate } from "../limits/budget-gate.ts";
 import { Budgets } from "../limits/budgets.ts";
 import { concealed } from "../limits/namespace-gate.ts";
 import { RateLimits, UNLIMITED } from "../limits/rate-limits.ts";
+import { sessionLimits } from "../limits/session-limits.ts";
 import { Monitor } from "../monitor.ts";
 import type { Context } from "../operations/handler.ts";
 import { ListingCache, type ListReply } from "../operations/listing-cache.ts";
@@ -89,7 +90,7 @@ export class ClockedVault {
     sessions: {
       sessionMs: 3_600_000,
       accessTokenMs: 300_000,
-      namespaceLimits: new Map([["crowded", 2]]),
+      namespaceLimit: (namespace) => sessionLimits(new Map([["crowded", 2]]), this.vault.objects)(namespace),
       givesMore: (to, than) => this.authorizer.givesMore(to, than),
     },
     lockout: { maxAttempts: 5, lockoutMs: 300_000 },
