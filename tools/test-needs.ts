@@ -13,6 +13,8 @@ interface Need {
   readonly apt?: string;
   /** Go module path, installed into .keystead/bin. */
   readonly go?: string;
+  /** Package of npm that is too large to come with the others, installed into .keystead. */
+  readonly npm?: string;
 }
 
 const NEEDS: readonly Need[] = [
@@ -22,7 +24,11 @@ const NEEDS: readonly Need[] = [
   { command: "grpcurl", go: "github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3" },
   { command: "protoc-gen-go", go: "google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.6" },
   { command: "protoc-gen-connect-go", go: "connectrpc.com/connect/cmd/protoc-gen-connect-go@v1.18.1" },
+  { command: "asc", npm: "assemblyscript@0.28.20" },
 ];
+
+/** Rust's target for policy scripts: only a Rust that rustup looks after can be given it. */
+const RUST_TARGET = "wasm32-unknown-unknown";
 
 const found = (command: string, path: string): boolean => path.split(delimiter).some((folder) => existsSync(join(folder, command)));
 
@@ -44,6 +50,13 @@ export function installTestNeeds(root: string): { path: string } {
     mkdirSync(bin, { recursive: true });
     spawnSync("go", ["install", go], { stdio: "inherit", env: { ...process.env, GOBIN: bin, GOFLAGS: "-mod=mod" } });
   }
+  for (const { npm } of missing) {
+    if (npm === undefined || !found("npm", path)) continue;
+    spawnSync("npm", ["install", "--global", "--prefix", join(root, ".keystead"), "--ignore-scripts", "--no-audit", npm], {
+      stdio: "inherit",
+    });
+  }
+  if (found("rustup", path)) spawnSync("rustup", ["target", "add", RUST_TARGET], { stdio: "ignore" });
   const still = NEEDS.filter(({ command }) => !found(command, path)).map(({ command }) => command);
   if (still.length > 0) {
     process.stderr.write(`missing for tests: ${still.join(", ")}\n`);
