@@ -1,0 +1,23 @@
+/**
+ * Where a sink sends events, as it is kept and handed to the process that delivers: hsm.SinkTarget as JSON.
+ */
+import { fromJson, toJson, type JsonValue } from "@bufbuild/protobuf";
+import { SinkTargetSchema, type SinkTarget } from "./generated/hsm/sinks_pb.ts";
+
+/** Members of a target by their kind. */
+export type SinkTargets = Omit<SinkTarget, "$typeName" | "$unknown">;
+export type SinkKind = keyof SinkTargets;
+
+/** Every kind the contract knows. */
+export const SINK_TARGETS = Object.freeze(SinkTargetSchema.fields.map(({ localName }) => localName)) as readonly SinkKind[];
+
+/** The kind of a target; undefined when it names none, or several. */
+export function kindOfTarget(target: SinkTargets): SinkKind | undefined {
+  const named = SINK_TARGETS.filter((kind) => target[kind] !== undefined);
+  return named.length === 1 ? named[0] : undefined;
+}
+
+export const writeTarget = (target: SinkTarget): JsonValue => toJson(SinkTargetSchema, target);
+
+/** What {@link writeTarget} wrote. @throws {Error} for anything else */
+export const readTarget = (json: unknown): SinkTarget => fromJson(SinkTargetSchema, json as JsonValue);

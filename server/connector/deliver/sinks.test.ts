@@ -1,0 +1,143 @@
+/**
+ * What every kind of sink owes (sink.ts): order, one acknowledgement for each event, no loss when the receiver is away, no
+ * exception. A kind takes part by a receiver that can be read, and told to refuse or to be gone.
+ */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import type { SinkKind } from "@keystead/contract/sink-target";
+import { SINK_KINDS, openSink } from "./register.ts";
+import type { Surroundings } from "./sink.ts";
+import { sinkEvents, surroundings } from "./testing.ts";
+
+interface Receiver {
+  /** hsm.SinkTarget as JSON. */
+  readonly target: unknown;
+  readonly secrets: readonly Buffer[];
+  readonly more?: Partial<Surroundings>;
+  /** Sequence numbers of the events it holds, in the order of their arrival. */
+  received(): number[] | Promise<number[]>;
+  /** From now on it cannot be reached. */
+  goAway(): void | Promise<void>;
+  /** It can be reached again, and has kept what it had. */
+  comeBack(): void | Promise<void>;
+  /** It works, and refuses the event with this number; left out where a protocol has no word for that. */
+  refuse?(sequence: number): void;
+}
+
+const RECEIVERS: Readonly<Record<SinkKind, (t: TestContext) => Promise<Receiver>>> = {
+  async webhook(t) {
+    const held: number[] = [];
+    let refused = -1;
+    let away = false;
+    const server = createServer(async (asked, reply) => {
+      const chunks = await asked.toArray();
+      if (away) return void asked.socket.destroy();
+      const { sequence } = (JSON.parse(Buffer.concat(chunks).toString()) as { data: { event: { sequence: number } } }).data.event;
+      if (sequence === refused) return void reply.writeHead(422).end();
+      held.push(sequence);
+      reply.writeHead(204).end();
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    t.after(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+    return {
+      target: { webhook: { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/events` } },
+      secrets: [Buffer.alloc(32, 1)],
+      received: () => held,
+      goAway: () => void (away = true),
+      comeBack: () => void (away = false),
+      refuse: (sequence) => void (refused = sequence),
+    };
+  },
+  async file(t) {
+    const folder = mkdtempSync(join(tmpdir(), "keystead-file-sink-"));
+    t.after(() => rmSync(folder, { recursive: true, force: true }));
+    const path = join(folder, "events.log");
+    return {
+      target: { file: { file: "events.log" } },
+      secrets: [],
+      more: { filesDir: folder },
+      received: () =>
+        existsSync(path)
+          ? readFileSync(path, "utf8")
+              .split("\n")
+              .flatMap((line) => (line === "" ? [] : [(JSON.parse(line) as { event: { sequence: number } }).event.sequence]))
+          : [],
+      // Nobody can open a folder as a file.
+      goAway: () => void mkdirSync(path),
+      comeBack: () => rmSync(path, { recursive: true }),
+    };
+  },
+};
+
+const always = (): boolean => true;
+
+for (const kind of SINK_KINDS) {
+  const opened = async (t: TestContext) => {
+    const receiver = await RECEIVERS[kind](t);
+    const sink = openSink(receiver.target, receiver.secrets, surroundings(receiver.more));
+    t.after(() => sink.close());
+    return { receiver, sink };
+  };
+
+  test(`${kind}: events arrive in their order, and each is counted when it has arrived`, async (t) => {
+    const { receiver, sink } = await opened(t);
+    assert.deepEqual(await sink.deliver(sinkEvents(1, 20), always), { delivered: 20 });
+    assert.deepEqual(await sink.deliver(sinkEvents(21, 40), always), { delivered: 20 });
+    assert.deepEqual(
+      await receiver.received(),
+      Array.from({ length: 40 }, (_, index) => index + 1),
+    );
+  });
+
+  test(`${kind}: while its receiver is away nothing counts as delivered, and later all of it arrives`, async (t) => {
+    const { receiver, sink } = await opened(t);
+    await receiver.goAway();
+    for (const _ of [1, 2]) {
+      const { delivered, failure } = await sink.deliver(sinkEvents(1, 3), always);
+      assert.equal(delivered, 0);
+      assert.equal(failure?.kind, "unavailable");
+      assert.ok(failure.reason.length > 0 && failure.reason.length <= 200);
+    }
+    await receiver.comeBack();
+    assert.deepEqual(await sink.deliver(sinkEvents(1, 3), always), { delivered: 3 });
+    // At least once: what was sent before may be there besides.
+    assert.deepEqual((await receiver.received()).slice(-3), [1, 2, 3]);
+  });
+
+  test(`${kind}: an event that is refused stops the batch there, and what follows it can be delivered`, async (t) => {
+    const { receiver, sink } = await opened(t);
+    if (receiver.refuse === undefined) return t.skip("its protocol refuses no single event");
+    receiver.refuse(3);
+    const { delivered, failure } = await sink.deliver(sinkEvents(1, 5), always);
+    assert.deepEqual([delivered, failure?.kind], [2, "refused"]);
+    assert.deepEqual(await sink.deliver(sinkEvents(4, 5), always), { delivered: 2 });
+    assert.deepEqual(await receiver.received(), [1, 2, 4, 5]);
+  });
+
+  test(`${kind}: when time is up no further event is begun, and what was delivered is counted`, async (t) => {
+    const { receiver, sink } = await opened(t);
+    const { delivered, failure } = await sink.deliver(sinkEvents(1, 5), () => false);
+    assert.equal(failure, undefined);
+    assert.ok(delivered >= 1);
+    assert.equal((await receiver.received()).length, delivered);
+  });
+
+  test(`${kind}: after its end it can be opened again and goes on`, async (t) => {
+    const { receiver, sink } = await opened(t);
+    await sink.deliver(sinkEvents(1, 2), always);
+    sink.close();
+    const again = openSink(receiver.target, receiver.secrets, surroundings(receiver.more));
+    t.after(() => again.close());
+    assert.deepEqual(await again.deliver(sinkEvents(3, 4), always), { delivered: 2 });
+    assert.deepEqual(await receiver.received(), [1, 2, 3, 4]);
+  });
+}
