@@ -5,6 +5,7 @@ import { ALGORITHMS, ALGORITHM_NAMES, DIGESTS, DIGEST_NAMES, type AlgorithmName,
 import { ATTRIBUTES, ATTRIBUTE_NAMES } from "../lib/contract/attributes.ts";
 import { ERRORS, ERROR_CODES } from "../lib/contract/errors.ts";
 import { EVENT_TYPES, EVENT_TYPE_NAMES, SEVERITIES, kindOf, successOf } from "../lib/contract/event-types.ts";
+import { METRIC_NAMES, metricRow } from "../lib/contract/metrics.ts";
 import { mechanismsOf } from "../lib/contract/mechanism-names.ts";
 import { KDFS, KDF_NAMES } from "../lib/contract/kdfs.ts";
 import { REVOCATION_REASONS, STATES, STATE_NAMES, TRANSITIONS, USAGE_TENSES, type KeyStateName } from "../lib/contract/lifecycle.ts";
@@ -100,6 +101,21 @@ function operationsPage(): string {
   return `# Operations, permissions, roles\n\n${GENERATED}\n## Operations\n\nEvery operation is \`hsm.HsmService/NAME\` on gRPC, gRPC-Web and Connect.\n\n${table(["operation", "permission", "phases", "REST", "in Batch"], rows)}\n\n## Roles\n\n${table(["role", ...PERMISSIONS], roles)}\n`;
 }
 
+function metricsPage(): string {
+  const rows = METRIC_NAMES.map((name) => {
+    const row = metricRow(name);
+    return [
+      code(name),
+      row.type,
+      row.labels.map(code).join(", "),
+      row.parts.join(", "),
+      row.help,
+      row.legacy === undefined ? "" : code(row.legacy),
+    ];
+  });
+  return `# Series\n\n${GENERATED}\nWhat \`/metrics\` has, and nothing else. A summary has the quantiles 0.5, 0.9 and 0.99 (at most 15 % above the truth, since the\nstart), and \`_sum\` and \`_count\`. Buckets are there with \`metrics.enable_histograms\`; one name cannot be a summary and a histogram, so they are\na series of their own, which \`histogram_quantile\` takes. Old names are there with \`metrics.legacy_names\`.\n\nA series has at most 2000 label sets before further namespaces are counted together as \`other\`.\n\n${table(["series", "type", "labels", "of", "what", "old name"], rows)}\n`;
+}
+
 const states = (names: readonly KeyStateName[]): string =>
   names.length === STATE_NAMES.length ? "every state" : names.map(code).join(", ");
 
@@ -162,6 +178,7 @@ export async function referencePages(): Promise<Map<string, string>> {
     ...PRESETS.map((preset): [string, string] => [`config/${preset}.yaml`, renderPresetFile(preset)]),
     ["docs/reference/errors.md", errorsPage()],
     ["docs/reference/events.md", eventsPage()],
+    ["docs/reference/metrics.md", metricsPage()],
     ["docs/reference/mechanisms.md", mechanismsPage()],
     ["docs/reference/lifecycle.md", lifecyclePage()],
     ["docs/reference/operations.md", operationsPage()],

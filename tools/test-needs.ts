@@ -3,7 +3,8 @@
  * elsewhere the tests that need it say so and skip.
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 
 /** A program, and how to get it. */
@@ -11,6 +12,8 @@ interface Need {
   readonly command: string;
   /** Debian package. */
   readonly apt?: string;
+  /** Debian package of which the one program is taken into .keystead/bin: installed, it would start a service. */
+  readonly aptOnlyFile?: string;
   /** Go module path, installed into .keystead/bin. */
   readonly go?: string;
   /** Package of npm that is too large to come with the others, installed into .keystead. */
@@ -21,6 +24,7 @@ const NEEDS: readonly Need[] = [
   { command: "openssl", apt: "openssl" },
   { command: "curl", apt: "curl" },
   { command: "strace", apt: "strace" },
+  { command: "promtool", aptOnlyFile: "prometheus" },
   { command: "grpcurl", go: "github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3" },
   { command: "protoc-gen-go", go: "google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.6" },
   { command: "protoc-gen-connect-go", go: "connectrpc.com/connect/cmd/protoc-gen-connect-go@v1.18.1" },
@@ -45,6 +49,8 @@ export function installTestNeeds(root: string): { path: string } {
       env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
     });
   }
+  for (const { command, aptOnlyFile } of missing)
+    if (aptOnlyFile !== undefined && found("apt-get", path) && found("dpkg-deb", path)) takeProgram(command, aptOnlyFile, bin);
   for (const { go } of missing) {
     if (go === undefined || !found("go", path)) continue;
     mkdirSync(bin, { recursive: true });
@@ -63,4 +69,19 @@ export function installTestNeeds(root: string): { path: string } {
     if (process.env["CI"] === "true") process.exit(1);
   }
   return { path };
+}
+
+/** Takes usr/bin/COMMAND out of a Debian package. What cannot be had is missing afterwards. */
+function takeProgram(command: string, debian: string, bin: string): void {
+  const scratch = mkdtempSync(join(tmpdir(), "keystead-needs-"));
+  try {
+    spawnSync("apt-get", ["download", "-qq", debian], { cwd: scratch, stdio: "ignore" });
+    const [file] = readdirSync(scratch);
+    if (file === undefined) return;
+    spawnSync("dpkg-deb", ["-x", file, "x"], { cwd: scratch, stdio: "ignore" });
+    mkdirSync(bin, { recursive: true });
+    if (existsSync(join(scratch, "x/usr/bin", command))) copyFileSync(join(scratch, "x/usr/bin", command), join(bin, command));
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
 }

@@ -10,7 +10,10 @@ import { HsmError } from "@keystead/contract/errors";
 import { MalformedFrame } from "./frame.ts";
 
 /** Numbers of what a connector can be asked; each kind of connector answers some. */
-export const CONNECTOR_CALL = Object.freeze({ fetch: 1 } as const);
+export const CONNECTOR_CALL = Object.freeze({ fetch: 1, breakers: 9 } as const);
+
+/** A destination, and whether it is left alone because it failed again and again. */
+export type Breaker = readonly [origin: string, open: boolean];
 
 export interface FetchQuestion {
   readonly url: string;
@@ -63,6 +66,19 @@ export function encodeFetched({ maxAgeSeconds, body }: FetchAnswer): Buffer {
   head.copy(answer, 2);
   body.copy(answer, 2 + head.length);
   return answer;
+}
+
+export const encodeBreakers = (breakers: readonly Breaker[]): Buffer => Buffer.from(JSON.stringify(breakers), "utf8");
+
+/** What {@link encodeBreakers} made; nothing for anything else. */
+export function decodeBreakers(payload: Buffer): readonly Breaker[] {
+  try {
+    const breakers = JSON.parse(payload.toString("utf8")) as unknown;
+    if (!Array.isArray(breakers)) return [];
+    return breakers.filter((one): one is Breaker => Array.isArray(one) && typeof one[0] === "string" && typeof one[1] === "boolean");
+  } catch {
+    return [];
+  }
 }
 
 /** A copy of what was there. @throws {HsmError} PROVIDER_UNAVAILABLE for anything that {@link encodeFetched} does not make */

@@ -12,6 +12,7 @@ import { HsmError, asHsmError } from "@keystead/contract/errors";
 import {
   FRAME,
   FrameReader,
+  HEADER_BYTES,
   MAX_PAYLOAD_BYTES,
   MalformedFrame,
   PROTOCOL_VERSION,
@@ -40,6 +41,16 @@ export interface IncomingCall {
  */
 export type Answer = (call: IncomingCall) => Payload | Promise<Payload>;
 
+/** What went over channels, counted by whoever wants to know; one object may serve several peers, one after another. */
+export interface Traffic {
+  framesSent: number;
+  framesReceived: number;
+  bytesSent: number;
+  bytesReceived: number;
+}
+
+export const noTraffic = (): Traffic => ({ framesSent: 0, framesReceived: 0, bytesSent: 0, bytesReceived: 0 });
+
 export interface PeerOptions {
   /** Answers requests of the other side; without it a request is malformed. */
   readonly answer?: Answer;
@@ -53,6 +64,8 @@ export interface PeerOptions {
   readonly speaksFirst: boolean;
   /** What the socket reads into, when it was made with one; otherwise the socket's own chunks are taken. */
   readonly inlet?: Inlet;
+  /** Counted on by this peer. */
+  readonly traffic?: Traffic;
   /** Called once when the peer has ended, with the reason when it was a fault. */
   readonly onEnd?: (reason: Error | undefined) => void;
 }
@@ -78,6 +91,7 @@ const FLUSH_FRAMES = 16;
 export class Peer {
   readonly #socket: Socket;
   readonly #options: PeerOptions;
+  readonly #traffic: Traffic;
   readonly #reader: FrameReader;
   readonly #pending = new Map<number, Pending>();
   readonly #answering = new Map<number, IncomingCall>();
@@ -99,6 +113,7 @@ export class Peer {
   constructor(socket: Socket, options: PeerOptions) {
     this.#socket = socket;
     this.#options = options;
+    this.#traffic = options.traffic ?? noTraffic();
     this.#outbox = new Outbox(socket, () => this.#resumeIfRoom());
     this.#reader = options.inlet?.reader ?? new FrameReader(options.maxPayloadBytes ?? MAX_PAYLOAD_BYTES);
     this.#maxInFlight = options.maxInFlight ?? 4096;
@@ -119,6 +134,11 @@ export class Peer {
   /** Requests of the other side that are being answered. */
   get answering(): number {
     return this.#answering.size;
+  }
+
+  /** Bytes that wait to be written. */
+  get waitingBytes(): number {
+    return this.#outbox.queuedBytes + this.#socket.writableLength;
   }
 
   /** True until the peer ended. */
@@ -236,6 +256,8 @@ export class Peer {
     if (this.#ended) return;
     // The other side knows no frame before its greeting was answered: until then everything waits.
     if (!this.#greeted && !this.#options.speaksFirst) return;
+    this.#traffic.framesSent += this.#outbox.frames;
+    this.#traffic.bytesSent += this.#outbox.queuedBytes;
     this.#outbox.flush();
     this.#pauseIfFull();
   }
@@ -264,6 +286,8 @@ export class Peer {
 
   #frame(frame: Frame): void {
     if (this.#ended) return;
+    this.#traffic.framesReceived += 1;
+    this.#traffic.bytesReceived += HEADER_BYTES + frame.payload.length;
     if (!this.#greeted) {
       if (frame.type !== FRAME.hello || frame.operation !== PROTOCOL_VERSION) throw new MalformedFrame("no greeting");
       this.#greeted = true;

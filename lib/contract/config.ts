@@ -199,7 +199,7 @@ export interface GatewayConfig {
   /** Plain health listener (8080). In the development preset it also serves REST on loopback. */
   readonly health: { readonly host: string; readonly port: number } | undefined;
   readonly developmentRest: boolean;
-  readonly metrics: { readonly host: string; readonly port: number } | undefined;
+  readonly metrics: { readonly host: string; readonly port: number; readonly legacyNames: boolean } | undefined;
   readonly tls: TlsFiles | undefined;
   readonly limits: {
     readonly maxConnections: number;
@@ -303,6 +303,8 @@ export interface VaultConfig {
   readonly namespaces: Readonly<Record<string, NamespaceConfig>>;
   /** `poolJobs`: costly operations at once; 0 = one per processor of wherever the vault runs. */
   readonly limits: { readonly maxInFlight: number; readonly poolJobs: number; readonly rates: RateLimitsConfig };
+  /** How often sizes of files and disks, and what other processes say of themselves, are looked at. */
+  readonly collectionIntervalSeconds: number;
   /** Upper bounds of the duration histograms, in seconds; empty = summaries alone. */
   readonly histogramBuckets: readonly number[];
 }

@@ -1,194 +1,245 @@
 /**
- * Metrics in Prometheus text format: counters, gauges, histograms with quantiles.
+ * The table of series: what there is to read at `/metrics`, and nothing else. The registries of the processes, the
+ * reference page, the dashboard and the alert rules of deploy/, and the tests read it.
  *
- * A child series is looked up once per label set and then costs an addition. Label sets are bounded per metric; what
- * exceeds the bound is counted under `other`, so that no caller can make the server remember names without end.
+ * A label whose values callers could multiply is named in `bounded`: beyond a limit its values are counted together as
+ * `other`, so that nobody can make the server remember names without end.
  *
- * @see https://prometheus.io/docs/instrumenting/exposition_formats/
+ * @see https://prometheus.io/docs/practices/naming/
  */
 
-export type Labels = Readonly<Record<string, string>>;
+/** `untyped`: buckets beside a summary, because one name cannot be both a summary and a histogram. */
+export type MetricType = "counter" | "gauge" | "summary" | "untyped";
+export type MeasuredPart = "gateway" | "vault";
 
-/** Label sets one metric may have. */
-const MAX_CHILDREN = 2_000;
-
-const escape = (value: string): string => value.replaceAll("\\", "\\\\").replaceAll("\n", "\\n").replaceAll('"', '\\"');
-
-/** Labels as they stand in the text, without braces. */
-function labelText(names: readonly string[], values: readonly string[]): string {
-  return names.map((name, index) => `${name}="${escape(values[index] ?? "")}"`).join(",");
+export interface MetricRow {
+  readonly type: MetricType;
+  /** Without `quantile`, which every summary has. */
+  readonly labels: readonly string[];
+  /** The label that is given up first when there are too many. */
+  readonly bounded?: string;
+  /** Who has it. A series of both has the label `part`. */
+  readonly parts: readonly MeasuredPart[];
+  /** Name under `metrics.legacy_names`. */
+  readonly legacy?: string;
+  /** Present only with `metrics.enable_histograms`. */
+  readonly histogram?: true;
+  readonly help: string;
 }
 
-interface Metric {
-  readonly name: string;
-  render(): string;
-}
+const vault = ["vault"] as const;
+const gateway = ["gateway"] as const;
+const both = ["gateway", "vault"] as const;
 
-export interface Counter {
-  add(amount?: number): void;
-}
+export const METRICS = Object.freeze({
+  hsm_build_info: { type: "gauge", labels: ["version"], parts: gateway, help: "1, with the version that runs." },
 
-export interface Histogram {
-  /** @param value in the metric's unit */
-  observe(value: number): void;
-}
+  hsm_operations_total: {
+    type: "counter",
+    labels: ["operation", "namespace", "result"],
+    bounded: "namespace",
+    parts: vault,
+    help: "Operations by outcome; result is success or the error code in lower case.",
+  },
+  hsm_operation_errors_total: {
+    type: "counter",
+    labels: ["operation"],
+    parts: vault,
+    legacy: "ferrohsm_operation_errors_total",
+    help: "Operations that were refused or failed.",
+  },
+  hsm_operation_duration_seconds: {
+    type: "summary",
+    labels: ["operation"],
+    parts: vault,
+    legacy: "ferrohsm_operation_duration_seconds",
+    help: "Time from frame to answer, audit included.",
+  },
+  hsm_operation_duration_seconds_bucket: {
+    type: "untyped",
+    labels: ["operation", "le"],
+    parts: vault,
+    histogram: true,
+    help: "The same time as histogram buckets.",
+  },
 
-class Family<T> {
-  readonly #names: readonly string[];
-  readonly #make: () => T;
-  readonly children = new Map<string, { readonly labels: string; readonly child: T }>();
+  hsm_keys_total: {
+    type: "gauge",
+    labels: ["namespace", "algorithm", "state"],
+    bounded: "namespace",
+    parts: vault,
+    help: "Keys by namespace, algorithm and state, of the namespaces counted so far.",
+  },
+  hsm_active_sessions: {
+    type: "gauge",
+    labels: ["namespace"],
+    bounded: "namespace",
+    parts: vault,
+    help: "Open sessions, by each namespace that their users and service accounts name; * are those that reach all.",
+  },
+  hsm_remembered_credentials: {
+    type: "gauge",
+    labels: ["namespace"],
+    bounded: "namespace",
+    parts: vault,
+    help: "Verified credentials that are still valid, by their default namespace.",
+  },
+  hsm_auth_failures_total: { type: "counter", labels: [], parts: vault, help: "Credentials refused." },
+  hsm_auth_jwt_failure_total: {
+    type: "counter",
+    labels: ["reason"],
+    parts: vault,
+    legacy: "ferrohsm_auth_jwt_failure_total",
+    help: "Bearer tokens refused, by the reason, which callers are not told.",
+  },
 
-  constructor(names: readonly string[], make: () => T) {
-    this.#names = names;
-    this.#make = make;
-  }
+  hsm_rate_limit_allowed_total: {
+    type: "counter",
+    labels: ["scope"],
+    parts: vault,
+    legacy: "ferrohsm_rate_limit_allowed_total",
+    help: "Requests that a limit let pass, by what is limited.",
+  },
+  hsm_rate_limit_blocked_total: {
+    type: "counter",
+    labels: ["scope"],
+    parts: vault,
+    legacy: "ferrohsm_rate_limit_blocked_total",
+    help: "Requests that a limit turned away.",
+  },
+  hsm_rate_limit_active: { type: "gauge", labels: ["scope"], parts: vault, help: "Names that are being counted." },
+  hsm_budgets: { type: "gauge", labels: [], parts: vault, help: "Budgets of uses that are set." },
+  hsm_budget_refusals_total: { type: "counter", labels: [], parts: vault, help: "Uses refused because a budget was used up." },
 
-  get(values: readonly string[]): T {
-    const key = values.join("\u0000");
-    const known = this.children.get(key);
-    if (known !== undefined) return known.child;
-    if (this.children.size >= MAX_CHILDREN && values.some((value) => value !== "other")) return this.get(values.map(() => "other"));
-    const child = this.#make();
-    this.children.set(key, { labels: labelText(this.#names, values), child });
-    return child;
-  }
-}
+  hsm_key_cache_hits_total: {
+    type: "counter",
+    labels: [],
+    parts: vault,
+    legacy: "ferrohsm_key_cache_hit_total",
+    help: "Keys found open.",
+  },
+  hsm_key_cache_misses_total: {
+    type: "counter",
+    labels: [],
+    parts: vault,
+    legacy: "ferrohsm_key_cache_miss_total",
+    help: "Keys that had to be opened.",
+  },
+  hsm_key_cache_stores_total: {
+    type: "counter",
+    labels: [],
+    parts: vault,
+    legacy: "ferrohsm_key_cache_store_total",
+    help: "Keys that were put among the open ones.",
+  },
+  hsm_list_cache_hits_total: { type: "counter", labels: [], parts: vault, help: "Listings of keys that could be given again." },
+  hsm_list_cache_misses_total: { type: "counter", labels: [], parts: vault, help: "Listings of keys that had to be read." },
 
-const braces = (...parts: readonly string[]): string => {
-  const text = parts.filter((part) => part !== "").join(",");
-  return text === "" ? "" : `{${text}}`;
-};
+  hsm_key_rotation_notices_total: {
+    type: "counter",
+    labels: [],
+    parts: vault,
+    help: "Keys of which the log said that their policy will soon rotate them.",
+  },
+  hsm_retention_purge_scheduled_total: {
+    type: "counter",
+    labels: [],
+    parts: vault,
+    legacy: "ferrohsm_retention_purge_scheduled_total",
+    help: "Destructions of keys that were scheduled.",
+  },
+  hsm_retention_purge_completed_total: {
+    type: "counter",
+    labels: [],
+    parts: vault,
+    legacy: "ferrohsm_retention_purge_completed_total",
+    help: "Scheduled destructions that were carried out.",
+  },
+  hsm_retention_queue_length: {
+    type: "gauge",
+    labels: [],
+    parts: vault,
+    legacy: "ferrohsm_retention_queue_length",
+    help: "Keys whose destruction is scheduled.",
+  },
 
-class CounterChild implements Counter {
-  value = 0;
-  add(amount = 1): void {
-    this.value += amount;
-  }
-}
+  hsm_approvals_pending: { type: "gauge", labels: [], parts: vault, help: "Requests that wait for approval." },
+  hsm_approvals_held_total: { type: "counter", labels: [], parts: vault, help: "Requests that were held back until others agree." },
+  hsm_approval_overrides_total: { type: "counter", labels: [], parts: vault, help: "Emergency overrides of approvals: each is an alarm." },
+  hsm_script_decisions_total: {
+    type: "counter",
+    labels: ["decision"],
+    parts: vault,
+    help: "Decisions of policy scripts: allow, deny, require-approval, or none when a script came to no decision.",
+  },
+  hsm_script_fuel_total: { type: "counter", labels: [], parts: vault, help: "Fuel that policy scripts used." },
 
-/** Upper bounds that resolve microseconds to seconds; the published `buckets` are read off them. */
-const LOG_STEP = Math.log(1.15);
-const FINE_BOUNDS = Array.from({ length: 120 }, (_, index) => 1e-6 * 1.15 ** index);
+  hsm_audit_events_total: {
+    type: "counter",
+    labels: ["event_type", "result"],
+    parts: vault,
+    help: "Events of the audit log by type, as sinks name it, and by outcome.",
+  },
+  hsm_audit_integrity_violations_total: {
+    type: "counter",
+    labels: [],
+    parts: vault,
+    help: "Findings of the verification of log and store.",
+  },
+  hsm_audit_batches_total: { type: "counter", labels: [], parts: vault, help: "Group commits." },
+  hsm_audit_batch_events: { type: "summary", labels: [], parts: vault, help: "Events of one group commit." },
+  hsm_audit_sync_seconds: { type: "summary", labels: [], parts: vault, help: "Time of one durable write of the log." },
+  hsm_store_commit_seconds: { type: "summary", labels: [], parts: vault, help: "Time of one transaction of the key store." },
+  hsm_store_size_bytes: {
+    type: "gauge",
+    labels: [],
+    parts: vault,
+    help: "Size of the key store's database and its journal; only where the store is a database.",
+  },
+  hsm_audit_log_size_bytes: { type: "gauge", labels: [], parts: vault, help: "Size of the files of the audit log." },
+  hsm_disk_size_bytes: { type: "gauge", labels: ["disk"], parts: vault, help: "Size of the file systems of data and audit log." },
+  hsm_disk_free_bytes: { type: "gauge", labels: ["disk"], parts: vault, help: "What is free of them." },
 
-class HistogramChild implements Histogram {
-  readonly #buckets: readonly number[];
-  readonly counts: number[];
-  readonly #fine = new Uint32Array(FINE_BOUNDS.length + 1);
-  sum = 0;
-  count = 0;
+  hsm_channel_frames_total: { type: "counter", labels: ["part", "direction"], parts: both, help: "Frames between gateway and vault." },
+  hsm_channel_bytes_total: { type: "counter", labels: ["part", "direction"], parts: both, help: "Bytes of those frames." },
+  hsm_channel_in_flight: { type: "gauge", labels: ["part"], parts: both, help: "Requests without an answer." },
+  hsm_channel_waiting_bytes: { type: "gauge", labels: ["part"], parts: both, help: "Bytes that wait to be written." },
+  hsm_connector_breaker_open: {
+    type: "gauge",
+    labels: ["origin"],
+    parts: vault,
+    help: "1 while a destination of the connector is left alone because it failed again and again.",
+  },
 
-  constructor(buckets: readonly number[]) {
-    this.#buckets = buckets;
-    this.counts = buckets.map(() => 0);
-  }
+  hsm_gateway_requests_total: { type: "counter", labels: ["surface", "code"], parts: gateway, help: "Requests by surface and outcome." },
+  hsm_gateway_in_flight: { type: "gauge", labels: [], parts: gateway, help: "Requests that wait for the vault." },
+  hsm_gateway_in_flight_limit: { type: "gauge", labels: [], parts: gateway, help: "How many may." },
+  hsm_gateway_connections: { type: "gauge", labels: [], parts: gateway, help: "Open connections." },
+  hsm_gateway_connections_limit: { type: "gauge", labels: [], parts: gateway, help: "How many each listener may have." },
+  hsm_tls_certificate_expiry_timestamp_seconds: {
+    type: "gauge",
+    labels: ["certificate"],
+    parts: gateway,
+    help: "When the certificates of the listeners end, in seconds since the epoch.",
+  },
+  hsm_vault_connected: { type: "gauge", labels: [], parts: gateway, help: "1 while the vault is connected." },
 
-  observe(value: number): void {
-    this.sum += value;
-    this.count += 1;
-    for (let index = this.#buckets.length - 1; index >= 0 && value <= (this.#buckets[index] as number); index -= 1)
-      this.counts[index] = (this.counts[index] as number) + 1;
-    const fine = value <= 1e-6 ? 0 : Math.min(FINE_BOUNDS.length, Math.ceil(Math.log(value / 1e-6) / LOG_STEP));
-    this.#fine[fine] = (this.#fine[fine] as number) + 1;
-  }
+  hsm_pool_waiting: { type: "gauge", labels: [], parts: vault, help: "Costly operations that wait for a processor." },
+  hsm_event_loop_lag_seconds: {
+    type: "gauge",
+    labels: ["part"],
+    parts: both,
+    help: "99th percentile of the event loop's lag since the last reading.",
+  },
+  hsm_process_resident_memory_bytes: { type: "gauge", labels: ["part"], parts: both, help: "Resident memory." },
+  hsm_process_cpu_seconds_total: { type: "counter", labels: ["part"], parts: both, help: "Processor time used since start." },
+} as const satisfies Record<string, MetricRow>);
 
-  /** Upper bound of the bucket that holds this quantile: at most 15 % above the truth. */
-  quantile(q: number): number {
-    const wanted = Math.ceil(q * this.count);
-    let seen = 0;
-    for (const [index, count] of this.#fine.entries()) {
-      seen += count;
-      if (seen >= wanted && seen > 0) return FINE_BOUNDS[Math.min(index, FINE_BOUNDS.length - 1)] as number;
-    }
-    return 0;
-  }
-}
+export type MetricName = keyof typeof METRICS;
+export const METRIC_NAMES = Object.freeze(Object.keys(METRICS)) as readonly MetricName[];
 
-const QUANTILES = [0.5, 0.9, 0.99] as const;
+/** What one process has to say: lines of samples by series. */
+export type Samples = Partial<Record<MetricName, string>>;
 
-export class MetricsRegistry {
-  readonly #metrics: Metric[] = [];
-
-  /** A number that only grows. @returns the child of a label set */
-  counter(name: string, help: string, labels: readonly string[] = []): (...values: string[]) => Counter {
-    const family = new Family(labels, () => new CounterChild());
-    this.#metrics.push({
-      name,
-      render: () =>
-        head(name, help, "counter") +
-        [...family.children.values()].map(({ labels: text, child }) => `${name}${braces(text)} ${child.value}\n`).join(""),
-    });
-    return (...values) => family.get(values);
-  }
-
-  /** Numbers asked for when the metrics are read. */
-  gauge(name: string, help: string, read: () => number | Iterable<readonly [Labels, number]>): void {
-    this.#observed(name, help, "gauge", read);
-  }
-
-  /** Numbers that only grow and are kept elsewhere. */
-  observedCounter(name: string, help: string, read: () => number | Iterable<readonly [Labels, number]>): void {
-    this.#observed(name, help, "counter", read);
-  }
-
-  #observed(name: string, help: string, type: string, read: () => number | Iterable<readonly [Labels, number]>): void {
-    this.#metrics.push({
-      name,
-      render() {
-        const value = read();
-        const samples: Iterable<readonly [Labels, number]> = typeof value === "number" ? [[{}, value]] : value;
-        return (
-          head(name, help, type) +
-          [...samples]
-            .map(([labels, number]) => `${name}${braces(labelText(Object.keys(labels), Object.values(labels)))} ${number}\n`)
-            .join("")
-        );
-      },
-    });
-  }
-
-  /**
-   * A distribution, as quantiles and, when there are bounds, as histogram buckets under `NAME_bucket`.
-   *
-   * @param buckets upper bounds, rising; an empty list leaves the buckets out
-   */
-  histogram(name: string, help: string, buckets: readonly number[], labels: readonly string[] = []): (...values: string[]) => Histogram {
-    const family = new Family(labels, () => new HistogramChild(buckets));
-    this.#metrics.push({
-      name,
-      render() {
-        const children = [...family.children.values()];
-        const summary = children
-          .map(({ labels: text, child }) => {
-            const quantiles = QUANTILES.map((q) => `${name}${braces(text, `quantile="${q}"`)} ${child.quantile(q).toPrecision(4)}\n`).join(
-              "",
-            );
-            return `${quantiles}${name}_sum${braces(text)} ${child.sum}\n${name}_count${braces(text)} ${child.count}\n`;
-          })
-          .join("");
-        // One name can be a summary or a histogram, not both: the buckets are a family of counters beside it.
-        const bucketLines =
-          buckets.length === 0
-            ? ""
-            : head(`${name}_bucket`, `${help} Buckets.`, "counter") +
-              children
-                .map(({ labels: text, child }) => {
-                  const bounded = buckets
-                    .map((bound, index) => `${name}_bucket${braces(text, `le="${bound}"`)} ${child.counts[index]}\n`)
-                    .join("");
-                  return `${bounded}${name}_bucket${braces(text, 'le="+Inf"')} ${child.count}\n`;
-                })
-                .join("");
-        return `${head(name, help, "summary")}${summary}${bucketLines}`;
-      },
-    });
-    return (...values) => family.get(values);
-  }
-
-  /** The whole text. */
-  render(): string {
-    return this.#metrics.map((metric) => metric.render()).join("");
-  }
-}
-
-const head = (name: string, help: string, type: string): string =>
-  `# HELP ${name} ${help.replaceAll("\\", "\\\\").replaceAll("\n", "\\n")}\n# TYPE ${name} ${type}\n`;
+/** The row as a row, without its literal types. */
+export const metricRow = (name: MetricName): MetricRow => METRICS[name];

@@ -11,7 +11,7 @@ import child_process from "node:child_process";
 import { readFileSync } from "node:fs";
 import { Socket } from "node:net";
 import { getCACertificates } from "node:tls";
-import { CONNECTOR_CALL, decodeFetch, encodeFetched } from "@keystead/channel/fetch-call";
+import { CONNECTOR_CALL, decodeFetch, encodeBreakers, encodeFetched } from "@keystead/channel/fetch-call";
 import { MalformedFrame } from "@keystead/channel/frame";
 import { Peer, type IncomingCall } from "@keystead/channel/peer";
 import type { ConnectorConfig } from "@keystead/contract/config";
@@ -33,7 +33,10 @@ const KINDS: Readonly<Record<string, (config: ConnectorConfig) => ReadonlyMap<nu
       authorities: authoritiesOf(config),
       now: () => performance.now(),
     });
-    return new Map([[CONNECTOR_CALL.fetch, async ({ payload }) => encodeFetched(await fetch(decodeFetch(payload)))]]);
+    return new Map<number, Answerer>([
+      [CONNECTOR_CALL.fetch, async ({ payload }) => encodeFetched(await fetch(decodeFetch(payload)))],
+      [CONNECTOR_CALL.breakers, () => Promise.resolve(encodeBreakers(fetch.breakers()))],
+    ]);
   },
 });
 

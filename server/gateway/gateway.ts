@@ -44,10 +44,16 @@ export async function openGateway(config: GatewayConfig, link: VaultLink, log: L
   const ports = new Map<string, Port>();
   const measurements = new GatewayMeasurements({
     inFlight: () => admission.inFlight,
+    inFlightLimit: limits.maxInFlight,
     channelInFlight: () => link.inFlight,
+    channelWaitingBytes: () => link.waitingBytes,
+    traffic: link.traffic,
+    connectionsLimit: limits.maxConnections,
+    certificateEnds: () => contexts?.ends() ?? [],
     vaultConnected: () => link.connected,
     connections: () => [...ports.values()].reduce((sum, port) => sum + port.connections(), 0),
   });
+  const contexts = config.tls === undefined ? undefined : new TlsContexts(config.tls, log);
   const stopping = new AbortController();
   const desk: Desk = {
     forward: forwarder(link, admission),
@@ -62,7 +68,6 @@ export async function openGateway(config: GatewayConfig, link: VaultLink, log: L
     timeoutMs: limits.requestTimeoutSeconds * 1000,
   });
   const shared = { maxConnections: limits.maxConnections, requestTimeoutSeconds: limits.requestTimeoutSeconds, intake };
-  const contexts = config.tls === undefined ? undefined : new TlsContexts(config.tls, log);
   for (const [name, listener] of [
     ["api", config.api],
     ["grpc", config.grpc],
@@ -93,7 +98,13 @@ export async function openGateway(config: GatewayConfig, link: VaultLink, log: L
   if (config.metrics !== undefined) {
     ports.set(
       "metrics",
-      await plainPort({ ...config.metrics, ...shared, listener: LISTENER.tls, dispatch: metricsSurface(desk), http2: false }),
+      await plainPort({
+        ...config.metrics,
+        ...shared,
+        listener: LISTENER.tls,
+        dispatch: metricsSurface(desk, config.metrics.legacyNames),
+        http2: false,
+      }),
     );
   }
   return {

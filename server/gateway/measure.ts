@@ -1,44 +1,54 @@
 /**
- * The gateway's own metrics.
+ * The gateway's own series.
  */
-import { monitorEventLoopDelay } from "node:perf_hooks";
-import { MetricsRegistry } from "@keystead/contract/metrics";
+import { VERSION } from "@keystead/contract/version";
+import { MetricsRegistry } from "@keystead/contract/metrics-registry";
+import type { Samples } from "@keystead/contract/metrics";
+import { measureProcess } from "@keystead/contract/process-metrics";
+import type { Traffic } from "@keystead/channel/peer";
 
 /** What is asked when the metrics are read. */
 export interface GatewayFacts {
   readonly inFlight: () => number;
+  readonly inFlightLimit: number;
   readonly channelInFlight: () => number;
+  readonly channelWaitingBytes: () => number;
+  readonly traffic: Readonly<Traffic>;
   readonly connections: () => number;
+  readonly connectionsLimit: number;
   readonly vaultConnected: () => boolean;
+  /** Certificates of the listeners and when they end, in milliseconds since the epoch. */
+  readonly certificateEnds: () => Iterable<readonly [certificate: string, end: number]>;
 }
-
-/** The delay of a timer of this length is measured; what exceeds it is lag. */
-const LAG_RESOLUTION_MS = 20;
 
 export class GatewayMeasurements {
   readonly #registry = new MetricsRegistry();
-  readonly #requests = this.#registry.counter("hsm_gateway_requests_total", "Requests by surface and outcome.", ["surface", "code"]);
-  readonly #delay = monitorEventLoopDelay({ resolution: LAG_RESOLUTION_MS });
+  readonly #requests = this.#registry.counter("hsm_gateway_requests_total");
+  readonly #stop: () => void;
 
   constructor(facts: GatewayFacts) {
     const registry = this.#registry;
-    registry.gauge("hsm_gateway_in_flight", "Requests that wait for the vault.", facts.inFlight);
-    registry.gauge("hsm_channel_in_flight", "Frames without an answer.", facts.channelInFlight);
-    registry.gauge("hsm_gateway_connections", "Open connections.", facts.connections);
-    registry.gauge("hsm_vault_connected", "1 while the vault is connected.", () => (facts.vaultConnected() ? 1 : 0));
-    registry.gauge("hsm_event_loop_lag_seconds", "99th percentile of the event loop's lag since the last reading.", () => {
-      const lag = Math.max(0, this.#delay.percentile(99) / 1e9 - LAG_RESOLUTION_MS / 1e3);
-      this.#delay.reset();
-      return [[{ part: "gateway" }, lag] as const];
-    });
-    registry.gauge("hsm_process_resident_memory_bytes", "Resident memory.", () => [
-      [{ part: "gateway" }, process.memoryUsage.rss()] as const,
+    const { traffic } = facts;
+    registry.observed("hsm_build_info", () => [[[VERSION], 1]]);
+    registry.observed("hsm_gateway_in_flight", facts.inFlight);
+    registry.observed("hsm_gateway_in_flight_limit", () => facts.inFlightLimit);
+    registry.observed("hsm_gateway_connections", facts.connections);
+    registry.observed("hsm_gateway_connections_limit", () => facts.connectionsLimit);
+    registry.observed("hsm_vault_connected", () => (facts.vaultConnected() ? 1 : 0));
+    registry.observed("hsm_tls_certificate_expiry_timestamp_seconds", () =>
+      [...facts.certificateEnds()].map(([certificate, end]) => [[certificate], Math.floor(end / 1000)] as const),
+    );
+    registry.observed("hsm_channel_in_flight", () => [[["gateway"], facts.channelInFlight()]]);
+    registry.observed("hsm_channel_waiting_bytes", () => [[["gateway"], facts.channelWaitingBytes()]]);
+    registry.observed("hsm_channel_frames_total", () => [
+      [["gateway", "sent"], traffic.framesSent],
+      [["gateway", "received"], traffic.framesReceived],
     ]);
-    registry.gauge("hsm_process_cpu_seconds_total", "Processor time used since start.", () => {
-      const { user, system } = process.cpuUsage();
-      return [[{ part: "gateway" }, (user + system) / 1e6] as const];
-    });
-    this.#delay.enable();
+    registry.observed("hsm_channel_bytes_total", () => [
+      [["gateway", "sent"], traffic.bytesSent],
+      [["gateway", "received"], traffic.bytesReceived],
+    ]);
+    this.#stop = measureProcess(registry, "gateway");
   }
 
   /** Counts an answer. `code` is OK or an error code. */
@@ -46,12 +56,12 @@ export class GatewayMeasurements {
     this.#requests(surface, code).add();
   }
 
-  render(): string {
-    return this.#registry.render();
+  samples(): Samples {
+    return this.#registry.samples();
   }
 
   /** Stops watching the event loop. */
   close(): void {
-    this.#delay.disable();
+    this.#stop();
   }
 }

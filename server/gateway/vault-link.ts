@@ -4,7 +4,7 @@
 import { Socket } from "node:net";
 import type { Inlet } from "@keystead/channel/inlet";
 import { wipePayload, type Payload } from "@keystead/channel/payload";
-import { Peer } from "@keystead/channel/peer";
+import { noTraffic, Peer, type Traffic } from "@keystead/channel/peer";
 import { HsmError } from "@keystead/contract/errors";
 import type { Logger } from "@keystead/contract/logging";
 
@@ -12,6 +12,8 @@ export class VaultLink {
   readonly #log: Logger;
   readonly #maxInFlight: number;
   #peer: Peer | undefined;
+  /** Of all lines there were. */
+  readonly traffic: Traffic = noTraffic();
 
   constructor(log: Logger, maxInFlight: number) {
     this.#log = log;
@@ -25,6 +27,7 @@ export class VaultLink {
       speaksFirst,
       ...(inlet === undefined ? {} : { inlet }),
       maxInFlight: this.#maxInFlight,
+      traffic: this.traffic,
       onEnd: (reason) => {
         if (this.#peer !== peer) return;
         this.#peer = undefined;
@@ -37,6 +40,10 @@ export class VaultLink {
 
   get inFlight(): number {
     return this.#peer?.inFlight ?? 0;
+  }
+
+  get waitingBytes(): number {
+    return this.#peer?.waitingBytes ?? 0;
   }
 
   get connected(): boolean {

@@ -15,7 +15,7 @@ import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { create, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
 import { Inlet } from "@keystead/channel/inlet";
-import { Peer } from "@keystead/channel/peer";
+import { noTraffic, Peer } from "@keystead/channel/peer";
 import type { RetentionFile, TagClass, VaultConfig } from "@keystead/contract/config";
 import { HsmError, asHsmError } from "@keystead/contract/errors";
 import { CreateNamespaceRequestSchema } from "@keystead/contract/generated/hsm/hsm_pb";
@@ -48,6 +48,7 @@ import { finishRekey } from "./duties/rekey.ts";
 import { RetentionLedger } from "./duties/retention-ledger.ts";
 import { verifyEverything } from "./duties/verify-everything.ts";
 import { Measurements } from "./duties/measure.ts";
+import { Sizes, type SizePaths } from "./duties/sizes.ts";
 import { budgetGate } from "./limits/budget-gate.ts";
 import { Budgets } from "./limits/budgets.ts";
 import { concealed, namespaceGate } from "./limits/namespace-gate.ts";
@@ -168,7 +169,22 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     : undefined;
   const scriptGate = new ScriptGate({ runner: scripts, log, now });
   const authorizer = new Authorizer(config.namespaces, now);
-  const measurements = new Measurements(config.histogramBuckets, limits);
+  const sizes = new Sizes(inMemory ? undefined : sizePaths(config));
+  const traffic = noTraffic();
+  const measurements = new Measurements(config.histogramBuckets, {
+    limits,
+    authenticator,
+    provider,
+    scripts: scriptGate,
+    sizes,
+    traffic,
+    channel: () => ({ inFlight: peer?.answering ?? 0, waitingBytes: peer?.waitingBytes ?? 0 }),
+    breakers: () => connector.breakers,
+  });
+  const collect = (): void => void Promise.all([sizes.refresh(), connector.refreshBreakers()]);
+  collect();
+  const collecting = setInterval(collect, config.collectionIntervalSeconds * 1000).unref();
+  let peer: Peer | undefined;
   let integrity = "not verified yet";
   let selfTests: SelfTestReport | undefined;
 
@@ -259,6 +275,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
       now,
       newKeysStaged: config.approvals.newKeysStaged,
       retention: retentionRules(config.lifecycle),
+      auditObserver: measurements.auditObserver,
       onLogStopped: (error) => {
         log.error("the audit log stopped", {}, error);
         monitor.stop(error);
@@ -309,8 +326,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     const rooms: OpenRooms = { objects, documents, listings, identity, approvals, policy, budgets, configuration };
     monitor.open({ vault, context: contextOf(vault, rooms) }, awaited);
     scriptGate.open(vault);
-    measurements.watch(vault, provider, authenticator, listings, identity.sessions);
-    measurements.watchApprovals(approvals);
+    measurements.watch({ vault, listings, approvals, budgets, sessions: identity.sessions });
     const stillHere = (): boolean => monitor.parts?.vault === vault && monitor.phase === "open";
     const notBegun = (error: unknown): void => {
       const known = asHsmError(error);
@@ -474,7 +490,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
             }),
             "utf8",
           )
-        : Buffer.from(measurements.render(), "utf8"),
+        : Buffer.from(JSON.stringify(measurements.samples()), "utf8"),
     ceremonies: phaseCeremonies({
       method() {
         const text = store.header();
@@ -517,7 +533,6 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
   }
   if (!memoryLocked) log.warn("private keys are not in locked memory; raise LimitMEMLOCK");
 
-  let peer: Peer | undefined;
   const join_ = (socket: Socket, first: boolean, inlet?: Inlet): void => {
     peer?.destroy();
     const joined: Peer = new Peer(socket, {
@@ -525,6 +540,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
       answer: (call) => monitor.answer(call),
       speaksFirst: first,
       maxInFlight: config.limits.maxInFlight,
+      traffic,
       onEnd: (reason) => {
         if (reason !== undefined) log.error("the gateway was cut off", {}, reason);
         if (peer === joined) process.send?.({ kind: "peer-ended" });
@@ -536,6 +552,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
   const stop = async (): Promise<void> => {
     if (stopping) return;
     stopping = true;
+    clearInterval(collecting);
     await peer?.drain();
     scripts?.close();
     await closeParts();
@@ -591,6 +608,13 @@ function closedContext(always: AlwaysThere): Context {
   };
   return Object.defineProperties({ ...always }, Object.fromEntries(OPEN_ALONE.map((name) => [name, refusal]))) as Context;
 }
+
+/** Where what grows lies. */
+const sizePaths = ({ dataDir, storage, audit }: VaultConfig): SizePaths => ({
+  database: storage.backend === "sqlite" ? storage.sqlitePath : undefined,
+  dataDir,
+  auditPath: audit.path,
+});
 
 function openStore({ dataDir, storage }: VaultConfig, onTrouble: (error: unknown) => void): Store {
   switch (storage.backend) {

@@ -33,8 +33,15 @@ const MOST_REMEMBERED = 256;
 /** A failure that speaks of the resource and not of its server. */
 class Refused extends HsmError {}
 
-/** A function that answers questions, as {@link FetchOptions} allow. It throws HsmError PROVIDER_UNAVAILABLE alone. */
-export function fetcher(options: FetchOptions): (question: FetchQuestion) => Promise<FetchAnswer> {
+export interface Fetcher {
+  /** Throws HsmError PROVIDER_UNAVAILABLE alone. */
+  (question: FetchQuestion): Promise<FetchAnswer>;
+  /** Origins, and whether each is left alone at the moment because it failed again and again. */
+  breakers(): (readonly [origin: string, open: boolean])[];
+}
+
+/** Answers questions, as {@link FetchOptions} allow. */
+export function fetcher(options: FetchOptions): Fetcher {
   const breakers = new Map(options.origins.map((origin) => [origin, new CircuitBreaker(options.now)]));
   const failures = new Map<string, { readonly error: HsmError; readonly until: number }>();
   const underWay = new Map<string, Promise<FetchAnswer>>();
@@ -56,7 +63,7 @@ export function fetcher(options: FetchOptions): (question: FetchQuestion) => Pro
     }
   };
 
-  return (question) => {
+  const answer = (question: FetchQuestion): Promise<FetchAnswer> => {
     const url = URL.canParse(question.url) ? new URL(question.url) : undefined;
     const breaker = url === undefined ? undefined : breakers.get(url.origin);
     if (url === undefined || breaker === undefined || url.username !== "" || url.password !== "" || url.hash !== "")
@@ -72,6 +79,9 @@ export function fetcher(options: FetchOptions): (question: FetchQuestion) => Pro
     underWay.set(name, asked);
     return asked;
   };
+  return Object.assign(answer, {
+    breakers: () => [...breakers].map(([origin, { state }]): [string, boolean] => [origin, state !== "closed"]),
+  });
 }
 
 const nameOf = ({ url, post, maxBytes }: FetchQuestion): string => `${url}\0${maxBytes}\0${post?.body.toString("base64") ?? ""}`;

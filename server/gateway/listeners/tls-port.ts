@@ -5,6 +5,7 @@
  *
  * @see RFC 8446, RFC 7301
  */
+import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createSecureContext, createServer, type Server, type TLSSocket } from "node:tls";
 import type { Socket } from "node:net";
@@ -40,6 +41,19 @@ export class TlsContexts {
   attach(server: Server): void {
     server.setSecureContext({ ...this.#current, minVersion: "TLSv1.3" });
     this.#servers.push(server);
+  }
+
+  /** When the certificates in force end, in milliseconds since the epoch. */
+  ends(): (readonly [certificate: string, end: number])[] {
+    return (["server", "ca"] as const).flatMap((certificate) => {
+      const pem = this.#current[certificate === "server" ? "cert" : "ca"];
+      try {
+        // Of a bundle, the first: our own, or the authority that made it.
+        return [[certificate, new X509Certificate(pem).validToDate.getTime()] as const];
+      } catch {
+        return [];
+      }
+    });
   }
 
   /** Reads the files no more. */

@@ -16,9 +16,12 @@ test("metrics are the gateway's and the vault's, and still there without a vault
     /^hsm_gateway_connections \d+$/m,
     /^hsm_event_loop_lag_seconds\{part="gateway"\} [\d.e-]+$/m,
     /^hsm_vault_connected 1$/m,
-    /^hsm_vault_series 1$/m,
+    /^hsm_pool_waiting 1$/m,
   ])
     assert.match(text, line);
+  const open = await http1(address("metrics"), "/metrics", { headers: { accept: "application/openmetrics-text" } });
+  assert.match(open.headers["content-type"] ?? "", /^application\/openmetrics-text; version=1\.0\.0/);
+  assert.match(open.text, /# EOF\n$/);
   assert.equal((await http1(address("metrics"), "/api/v1/status")).status, 404);
   assert.equal((await http1(address("metrics"), "/metrics", { method: "POST" })).status, 405);
   vault.peer?.destroy();

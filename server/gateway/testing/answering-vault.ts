@@ -27,7 +27,7 @@ export class AnsweringVault {
   readonly seen: SeenCall[] = [];
   readonly #answers: Answers;
   health: object = { phase: "open", ready: true, version: "0.0.0", uptimeSeconds: 7 };
-  metrics = "hsm_vault_series 1\n";
+  metrics = JSON.stringify({ hsm_pool_waiting: "hsm_pool_waiting 1\n" });
   peer: Peer | undefined;
 
   constructor(answers: Answers) {

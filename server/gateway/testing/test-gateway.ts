@@ -30,7 +30,7 @@ const DEFAULTS: GatewayConfig = {
   developmentGrpc: { host: "127.0.0.1", port: 0 },
   health: { host: "127.0.0.1", port: 0 },
   developmentRest: true,
-  metrics: { host: "127.0.0.1", port: 0 },
+  metrics: { host: "127.0.0.1", port: 0, legacyNames: false },
   tls: undefined,
   limits: { maxConnections: 100, requestTimeoutSeconds: 5, bodyBytes: 64 * 1024, maxInFlight: 64 },
 };

@@ -53,7 +53,7 @@ function gateway(config: ConfigTree, base: PathBase): GatewayConfig {
     developmentGrpc: plaintext && server.grpc_enabled ? { host: loopback(server.host), port: server.port } : undefined,
     health: server.health_enabled ? { host: server.health_host, port: server.health_port } : undefined,
     developmentRest: plaintext,
-    metrics: metrics.enabled ? { host: metrics.listen_addr, port: metrics.listen_port } : undefined,
+    metrics: metrics.enabled ? { host: metrics.listen_addr, port: metrics.listen_port, legacyNames: metrics.legacy_names } : undefined,
     tls,
     limits: {
       maxConnections: server.max_connections,
@@ -261,6 +261,7 @@ function vault(config: ConfigTree, base: PathBase): VaultConfig {
         inFlightEach: limits.in_flight_each,
       },
     },
+    collectionIntervalSeconds: metrics.collection_interval_seconds,
     histogramBuckets: metrics.enable_histograms ? metrics.histogram_buckets : [],
   };
 }

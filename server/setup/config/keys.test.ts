@@ -348,6 +348,8 @@ const ROWS: readonly Row[] = [
   row("metrics.enabled", "false", (c) => c.gateway.metrics, undefined),
   row("metrics.listen_addr", "::1", (c) => c.gateway.metrics?.host, "::1"),
   row("metrics.listen_port", "1234", (c) => c.gateway.metrics?.port, 1234),
+  row("metrics.collection_interval_seconds", "5s", (c) => c.vault.collectionIntervalSeconds, 5),
+  row("metrics.legacy_names", "true", (c) => c.gateway.metrics?.legacyNames, true),
   row("metrics.enable_histograms", "false", (c) => c.vault.histogramBuckets, []),
   row("metrics.histogram_buckets", "0.5,2", (c) => c.vault.histogramBuckets, [0.5, 2]),
   row("namespaces.*.description", "About", (c) => c.vault.namespaces["team-a"]?.description, "About"),
@@ -379,7 +381,6 @@ const REFUSED: Readonly<Record<string, string>> = {
   "security.audit_log_enabled": "false",
   "approvals.store": "memory",
   "metrics.format": "statsd",
-  "metrics.collection_interval_seconds": "60",
 };
 
 /** Loads the development preset with some keys set. */

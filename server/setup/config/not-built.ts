@@ -30,9 +30,4 @@ export const NOT_BUILT: readonly NotBuilt[] = [
     remedy: "write sqlite where storage.backend is sqlite, or remove the key",
   },
   { key: "metrics.format", built: ["prometheus"], problem: "no other format is built", remedy: "write prometheus, or remove the key" },
-  {
-    key: "metrics.collection_interval_seconds",
-    problem: "nothing is collected in between: gauges are read when /metrics is",
-    remedy: REMOVE,
-  },
 ];

@@ -93,6 +93,8 @@ const BASE: Tree = {
     format: "prometheus",
     listen_addr: "0.0.0.0",
     listen_port: 9090,
+    collection_interval_seconds: 60,
+    legacy_names: false,
     enable_histograms: true,
     histogram_buckets: [0.001, 0.01, 0.1, 1, 10],
   },

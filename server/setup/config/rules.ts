@@ -96,6 +96,14 @@ const unseal: Rule = ({ unseal: { method, master_key, passphrase } }) => {
   );
 };
 
+const collection: Rule = ({ metrics }) =>
+  finding(
+    metrics.collection_interval_seconds < 1 || metrics.collection_interval_seconds > 86_400,
+    "metrics.collection_interval_seconds",
+    "it is not between a second and a day",
+    "write 1 to 86400, or 1s to 1d",
+  );
+
 /** Bind addresses of the plain listeners must be addresses when they are not names of this machine. */
 const addresses: Rule = ({ metrics }) =>
   finding(
@@ -234,6 +242,7 @@ const RULES: readonly Rule[] = [
   passphraseLength,
   unseal,
   addresses,
+  collection,
   destructionDelay,
   sqlitePath,
   approvalStore,

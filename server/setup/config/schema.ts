@@ -330,7 +330,11 @@ const metrics = z.strictObject({
   format: key(KIND.name, "Format of /metrics."),
   listen_addr: key(KIND.host, "Address of the metrics listener."),
   listen_port: key(KIND.port, "Port of the metrics listener."),
-  collection_interval_seconds: key(KIND.seconds, "How often gauges are refreshed.").optional(),
+  collection_interval_seconds: key(
+    KIND.seconds,
+    "How often sizes of files and disks, and what other processes say of themselves, are looked at, a second to a day; the rest is read when /metrics is.",
+  ),
+  legacy_names: key(KIND.boolean, "Whether series that had another name in older systems (ferrohsm_*) are there under it too."),
   enable_histograms: key(KIND.boolean, "Whether durations are histograms besides summaries."),
   histogram_buckets: key(KIND.buckets, "Upper bounds of the duration histograms, in seconds."),
 });

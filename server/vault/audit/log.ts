@@ -44,6 +44,16 @@ interface Waiter {
   reject(error: HsmError): void;
 }
 
+/** Told of what the log does, for metrics. */
+export interface AuditObserver {
+  /** A group commit of these events, which are acknowledged now. */
+  batch(events: readonly { readonly fields: EventFields }[]): void;
+  /** A durable write of the segment. */
+  sync(seconds: number): void;
+  /** A transaction of the store. */
+  commit(seconds: number): void;
+}
+
 export interface AuditLogOptions {
   readonly files: FileLayer;
   readonly path: string;
@@ -55,6 +65,7 @@ export interface AuditLogOptions {
   readonly segmentBytes?: number;
   /** How long patient events wait for company, in milliseconds; 2 when left out. */
   readonly companyMs?: number;
+  readonly observer?: AuditObserver;
 }
 
 /** Events of one batch, at most. */
@@ -94,7 +105,7 @@ export class AuditLog {
   /** Once somebody has followed. */
   #following: Following | undefined;
   /** Counts for metrics. */
-  readonly counters = { events: 0, batches: 0, syncs: 0, syncSeconds: 0 };
+  readonly counters = { events: 0, batches: 0 };
 
   /** Continues a log that {@link recoverLog} brought to a good end. */
   constructor(recovered: RecoveredLog, options: AuditLogOptions) {
@@ -241,6 +252,7 @@ export class AuditLog {
     this.#hash = hash;
     this.counters.events += batch.length;
     this.counters.batches += 1;
+    this.#options.observer?.batch(batch);
     for (const [index, waiter] of batch.entries()) {
       for (const write of waiter.writes) {
         const name = recordName(write.key);
@@ -272,8 +284,7 @@ export class AuditLog {
       throw error;
     }
     if (mode === "full") {
-      this.counters.syncs += 1;
-      this.counters.syncSeconds += (performance.now() - before) / 1000;
+      this.#options.observer?.sync((performance.now() - before) / 1000);
       this.#durableSequence = sequence;
     } else if (mode === "normal") {
       this.#syncLater();
@@ -290,7 +301,9 @@ export class AuditLog {
       sequence: (receipts[index] as Receipt).sequence,
       line: Buffer.from(line, "utf8"),
     }));
+    const before = performance.now();
     store.commit(writes, outbox, this.#durableSequence);
+    this.#options.observer?.commit((performance.now() - before) / 1000);
     try {
       this.#segment.append(bytes, syncMode !== "none");
     } catch (error) {

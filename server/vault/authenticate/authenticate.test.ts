@@ -321,7 +321,7 @@ test("failures are counted", async () => {
   const subject = authenticator();
   await subject.authenticate(call({})).catch(() => undefined);
   await subject.authenticate(call({ token: "x" })).catch(() => undefined);
-  assert.deepEqual([subject.counters.failures, subject.counters.tokenFailures], [2, 1]);
+  assert.deepEqual([subject.counters.failures, subject.counters.tokenFailures.malformed], [2, 1]);
 });
 
 // ---- certificates

@@ -15,7 +15,7 @@ import { notAuthenticated } from "./not-authenticated.ts";
 import type { Principal } from "./principal.ts";
 import { admits, type Revocation } from "./revocation.ts";
 import type { Peer, Sessions } from "./sessions.ts";
-import { namedKey, verifyToken, type LoadedKeySet, type TokenIdentity } from "./token.ts";
+import { namedKey, noTokenFailures, verifyToken, type LoadedKeySet, type TokenFailure, type TokenIdentity } from "./token.ts";
 
 export interface AuthenticatorOptions {
   readonly authorities: readonly Authority[];
@@ -64,7 +64,7 @@ export class Authenticator {
   #generation = 0;
   #sessions: Sessions | undefined;
   /** Failures, for metrics. */
-  readonly counters = { failures: 0, tokenFailures: 0, cacheHits: 0, cacheMisses: 0 };
+  readonly counters = { failures: 0, tokenFailures: noTokenFailures(), cacheHits: 0, cacheMisses: 0 };
 
   constructor(options: AuthenticatorOptions) {
     this.#options = options;
@@ -124,7 +124,6 @@ export class Authenticator {
     const found = await this.#verify(call);
     if (found === undefined) {
       this.counters.failures += 1;
-      if (call.evidence.token !== "") this.counters.tokenFailures += 1;
       throw notAuthenticated();
     }
     if (generation === this.#generation) this.#remember(name, found);
@@ -197,8 +196,13 @@ export class Authenticator {
       if (certified === undefined) return undefined;
     }
     if (evidence.token === "") return certified;
-    const token = (await verifyToken(evidence.token, this.#keySets, now)) ?? (await this.#withNewKeys(evidence.token, now));
-    if (token === undefined) return undefined;
+    let reason: TokenFailure = "malformed";
+    const told = (why: TokenFailure): void => void (reason = why);
+    const token = (await verifyToken(evidence.token, this.#keySets, now, told)) ?? (await this.#withNewKeys(evidence.token, now, told));
+    if (token === undefined) {
+      this.counters.tokenFailures[reason] += 1;
+      return undefined;
+    }
     const validUntil = Math.min(token.expiresAt, certified?.validUntil ?? Infinity);
     // Without a colon of its own the subject is what follows the last one: no two issuers share a principal.
     const subject = token.subject.replaceAll("%", "%25").replaceAll(":", "%3A");
@@ -206,12 +210,12 @@ export class Authenticator {
   }
 
   /** A second look at a token whose key nobody knew, when its issuer's keys were fetched again for it. */
-  async #withNewKeys(token: string, now: number): Promise<TokenIdentity | undefined> {
+  async #withNewKeys(token: string, now: number, told: (why: TokenFailure) => void): Promise<TokenIdentity | undefined> {
     const named = this.#options.unknownKey === undefined ? undefined : namedKey(token);
     if (named === undefined) return undefined;
     const known = this.#keySets.some(({ config, keys }) => config.issuer === named.issuer && keys.some(({ kid }) => kid === named.kid));
     if (known || !(await this.#options.unknownKey?.(named.issuer))) return undefined;
-    return verifyToken(token, this.#keySets, now);
+    return verifyToken(token, this.#keySets, now, told);
   }
 
   /** A certificate that comes along must be good; whom it speaks for the session says, which may be bound to it. */
@@ -223,6 +227,7 @@ export class Authenticator {
       validUntil = Math.min(checked.facts.notAfter, now + CERTIFICATE_RECHECK_MS);
     }
     const found = await sessions.principalOf(evidence.token, peerOf(evidence));
+    if (found === undefined) this.counters.tokenFailures.session += 1;
     return found === undefined ? undefined : Object.freeze({ ...found, validUntil: Math.min(found.validUntil, validUntil) });
   }
 

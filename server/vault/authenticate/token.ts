@@ -125,14 +125,50 @@ function verificationKey(jwk: JWK, index: number, config: JwtKeySet): Verificati
   return { kid: jwk.kid, algorithm, key };
 }
 
+/** Why a token was refused: for metrics, never for its bearer. `session` counts the vault's own. */
+export type TokenFailure = "malformed" | "unknown_key" | "signature" | "expired" | "claims" | "session";
+
+export const noTokenFailures = (): Record<TokenFailure, number> => ({
+  malformed: 0,
+  unknown_key: 0,
+  signature: 0,
+  expired: 0,
+  claims: 0,
+  session: 0,
+});
+
+/** The reason by what the verification threw. */
+function failureOf(thrown: unknown): TokenFailure {
+  switch ((thrown as { code?: unknown }).code) {
+    case "ERR_JWS_SIGNATURE_VERIFICATION_FAILED":
+      return "signature";
+    case "ERR_JWT_EXPIRED":
+      return "expired";
+    case "ERR_JWT_CLAIM_VALIDATION_FAILED":
+      return "claims";
+    default:
+      return "malformed";
+  }
+}
+
 /**
  * Verifies a token against the sets; undefined for every failure.
  *
  * @param now milliseconds since the epoch
+ * @param refused told why, when it fails; of several keys that were tried, what the last one said
  */
-export async function verifyToken(token: string, sets: readonly LoadedKeySet[], now: number): Promise<TokenIdentity | undefined> {
+export async function verifyToken(
+  token: string,
+  sets: readonly LoadedKeySet[],
+  now: number,
+  refused?: (why: TokenFailure) => void,
+): Promise<TokenIdentity | undefined> {
   const header = protectedHeader(token);
-  if (header === undefined) return undefined;
+  if (header === undefined) {
+    refused?.("malformed");
+    return undefined;
+  }
+  let why: TokenFailure = "unknown_key";
   for (const set of sets) {
     for (const { kid, algorithm, key } of set.keys) {
       if (algorithm !== header.alg || (header.kid !== undefined && kid !== header.kid)) continue;
@@ -147,11 +183,14 @@ export async function verifyToken(token: string, sets: readonly LoadedKeySet[], 
         });
         const identity = identityOf(payload, set, now);
         if (identity !== undefined) return identity;
-      } catch {
+        why = "claims";
+      } catch (thrown) {
         // One answer for every reason: the next key, and in the end nobody.
+        why = failureOf(thrown);
       }
     }
   }
+  refused?.(why);
   return undefined;
 }
 

@@ -6,7 +6,7 @@
  */
 import { HsmError } from "@keystead/contract/errors";
 import type { SyncMode } from "@keystead/contract/config";
-import { AuditLog } from "../audit/log.ts";
+import { AuditLog, type AuditObserver } from "../audit/log.ts";
 import type { FileLayer } from "../audit/file-layer.ts";
 import { listSegments } from "../audit/segments.ts";
 import type { EventFields } from "../audit/event.ts";
@@ -46,6 +46,8 @@ export interface UnsealOptions {
   readonly retention?: RetentionRules;
   readonly newKeysStaged?: boolean;
   readonly onLogStopped: (error: HsmError) => void;
+  /** Told of what the audit log does. */
+  readonly auditObserver?: AuditObserver;
 }
 
 /**
@@ -76,6 +78,7 @@ export async function unseal(secret: UnsealSecret, options: UnsealOptions): Prom
     macKey: hierarchy.auditMacKey,
     syncMode: options.syncMode,
     onStopped: options.onLogStopped,
+    ...(options.auditObserver === undefined ? {} : { observer: options.auditObserver }),
   });
   const records = new VaultedRecords(store, hierarchy, (name) => log.anchor(name), options.now);
   const live = (): number => {

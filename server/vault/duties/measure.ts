@@ -1,183 +1,234 @@
 /**
- * The vault's metrics: what the monitor tells, and what the open parts can be asked.
+ * The vault's series: what the monitor tells, and what the open parts can be asked.
  *
- * Labels are operation names, namespaces that were decided on, and outcomes: nothing a stranger can invent.
+ * Labels are operation names, namespaces that were decided on, and outcomes: nothing a stranger can invent. What a tenant
+ * can make many of (namespaces) is bounded by the registry.
  */
-import { MetricsRegistry, type Counter, type Histogram } from "@keystead/contract/metrics";
+import type { Traffic } from "@keystead/channel/peer";
+import type { Samples } from "@keystead/contract/metrics";
+import { eventTypeOf } from "@keystead/contract/event-types";
+import { MetricsRegistry, type Counter, type Distribution, type Sample } from "@keystead/contract/metrics-registry";
 import type { Operation } from "@keystead/contract/operation";
+import { measureProcess } from "@keystead/contract/process-metrics";
 import type { Approvals } from "../approvals/approvals.ts";
+import type { AuditObserver } from "../audit/log.ts";
 import type { Authenticator } from "../authenticate/authenticate.ts";
 import type { Sessions } from "../authenticate/sessions.ts";
 import type { OpenVault } from "../ceremonies/unseal.ts";
+import type { Budgets } from "../limits/budgets.ts";
 import type { RateLimits } from "../limits/rate-limits.ts";
 import type { ListingCache } from "../operations/listing-cache.ts";
 import type { SoftwareProvider } from "../providers/software.ts";
+import type { ScriptGate } from "../scripts/script-gate.ts";
+import type { Sizes } from "./sizes.ts";
 
+/** The series of one kind of outcome, found once. */
 interface Series {
-  readonly operation: Operation;
-  readonly namespace: string;
-  readonly outcome: string;
   readonly operations: Counter;
-  readonly events: Counter;
-  readonly durations: Histogram;
+  readonly errors: Counter | undefined;
+  readonly durations: Distribution;
+  /** A step of retention that this outcome is. */
+  readonly step: Counter | undefined;
+}
+
+/** Kinds of outcomes whose series are kept at hand; beyond, they are looked up again. */
+const MOST_AT_HAND = 4096;
+
+/** What is there from the start of the process on. */
+export interface AlwaysMeasured {
+  readonly limits: Pick<RateLimits, "counters" | "active">;
+  readonly authenticator: Pick<Authenticator, "counters" | "census">;
+  readonly provider: Pick<SoftwareProvider, "waiting">;
+  readonly scripts: Pick<ScriptGate, "counters">;
+  readonly sizes: Pick<Sizes, "facts">;
+  readonly traffic: Readonly<Traffic>;
+  readonly channel: () => { readonly inFlight: number; readonly waitingBytes: number };
+  /** Destinations of the connector, and whether each is left alone. */
+  readonly breakers: () => Iterable<readonly [origin: string, open: boolean]>;
+}
+
+/** What is there while the vault is open. */
+export interface OpenMeasured {
+  readonly vault: OpenVault;
+  readonly listings: Pick<ListingCache<unknown>, "counters">;
+  readonly approvals: Pick<Approvals, "pending" | "counters">;
+  readonly budgets: Pick<Budgets, "size" | "counters">;
+  readonly sessions: Pick<Sessions, "census">;
 }
 
 export class Measurements {
   readonly #registry = new MetricsRegistry();
-  readonly #operations = this.#registry.counter(
-    "hsm_operations_total",
-    "Operations by outcome; result is success or the error code in lower case.",
-    ["operation", "namespace", "result"],
-  );
+  readonly #operations = this.#registry.counter("hsm_operations_total");
+  readonly #errors = this.#registry.counter("hsm_operation_errors_total");
+  readonly #events = this.#registry.counter("hsm_audit_events_total");
+  readonly #scheduled = this.#registry.counter("hsm_retention_purge_scheduled_total")();
+  readonly #completed = this.#registry.counter("hsm_retention_purge_completed_total")();
   readonly #durations;
-  readonly #events = this.#registry.counter("hsm_audit_events_total", "Events in the audit log since start.", ["event_type", "result"]);
-  /** The series of the last operation: the next one is mostly of the same kind. */
-  #series: Series | undefined;
+  readonly #atHand = new Map<Operation, Map<string, Series>>();
+  #kindsAtHand = 0;
   #violations = 0;
-  #vault: OpenVault | undefined;
-  #provider: SoftwareProvider | undefined;
-  #authenticator: Authenticator | undefined;
-  #sessions: Pick<Sessions, "census"> | undefined;
-  #approvals: Pick<Approvals, "pending" | "counters"> | undefined;
-  #listings: Pick<ListingCache<unknown>, "counters"> | undefined;
+  #open: OpenMeasured | undefined;
+  /** For the audit log. */
+  readonly auditObserver: AuditObserver;
 
   /** @param buckets upper bounds in seconds; none = summaries alone */
-  constructor(buckets: readonly number[], limits: Pick<RateLimits, "counters" | "active">) {
+  constructor(buckets: readonly number[], always: AlwaysMeasured) {
     const registry = this.#registry;
-    const turns = (which: "allowed" | "blocked") =>
-      Object.entries(limits.counters).map(([scope, counters]) => [{ scope }, counters[which]] as const);
-    registry.observedCounter("hsm_rate_limit_allowed_total", "Requests that a limit let pass, by what is limited.", () => turns("allowed"));
-    registry.observedCounter("hsm_rate_limit_blocked_total", "Requests that a limit turned away.", () => turns("blocked"));
-    registry.gauge("hsm_rate_limit_active", "Names that are being counted.", () => limits.active());
-    this.#durations = registry.histogram("hsm_operation_duration_seconds", "Time from frame to answer, audit included.", buckets, [
-      "operation",
-    ]);
-    registry.gauge(
-      "hsm_keys_total",
-      "Keys by namespace, algorithm and state, of namespaces used since start.",
-      () => this.#vault?.objects.census() ?? [],
-    );
-    registry.gauge(
-      "hsm_active_sessions",
-      "Open sessions, by each namespace that their users and service accounts name; * are those that reach all.",
-      () => [...(this.#sessions?.census() ?? [])].map(([namespace, count]) => [{ namespace }, count] as const),
-    );
-    registry.gauge(
-      "hsm_remembered_credentials",
-      "Verified credentials that are still valid, by their default namespace.",
-      () => this.#authenticator?.census() ?? [],
-    );
-    registry.observedCounter(
-      "hsm_audit_integrity_violations_total",
-      "Findings of the verification of log and store.",
-      () => this.#violations,
-    );
-    registry.observedCounter("hsm_key_cache_hits_total", "Keys found open.", () => this.#vault?.objects.counters.cacheHits ?? 0);
-    registry.observedCounter(
-      "hsm_key_cache_misses_total",
-      "Keys that had to be opened.",
-      () => this.#vault?.objects.counters.cacheMisses ?? 0,
-    );
-    registry.observedCounter(
-      "hsm_list_cache_hits_total",
-      "Listings of keys that could be given again.",
-      () => this.#listings?.counters.hits ?? 0,
-    );
-    registry.observedCounter(
-      "hsm_list_cache_misses_total",
-      "Listings of keys that had to be read.",
-      () => this.#listings?.counters.misses ?? 0,
-    );
-    registry.observedCounter(
-      "hsm_key_rotation_notices_total",
-      "Keys of which the log said that their policy will soon rotate them.",
-      () => this.#vault?.objects.counters.rotationNotices ?? 0,
-    );
-    registry.gauge("hsm_approvals_pending", "Requests that wait for approval.", () => this.#approvals?.pending() ?? 0);
-    registry.observedCounter(
-      "hsm_approvals_held_total",
-      "Requests that were held back until others agree.",
-      () => this.#approvals?.counters.held ?? 0,
-    );
-    registry.observedCounter(
-      "hsm_approval_overrides_total",
-      "Emergency overrides of approvals: each is an alarm.",
-      () => this.#approvals?.counters.overrides ?? 0,
-    );
-    registry.observedCounter("hsm_auth_failures_total", "Credentials refused.", () => this.#authenticator?.counters.failures ?? 0);
-    registry.observedCounter(
-      "hsm_auth_jwt_failure_total",
-      "Bearer tokens refused.",
-      () => this.#authenticator?.counters.tokenFailures ?? 0,
-    );
-    registry.observedCounter("hsm_audit_batches_total", "Group commits.", () => this.#vault?.log.counters.batches ?? 0);
-    registry.observedCounter("hsm_audit_syncs_total", "Syncs waited for.", () => this.#vault?.log.counters.syncs ?? 0);
-    registry.observedCounter(
-      "hsm_audit_sync_seconds_total",
-      "Seconds spent in those syncs.",
-      () => this.#vault?.log.counters.syncSeconds ?? 0,
-    );
-    registry.gauge("hsm_pool_waiting", "Jobs waiting for the thread pool.", () => this.#provider?.waiting ?? 0);
-    registry.gauge("hsm_process_resident_memory_bytes", "Resident memory.", () => [
-      [{ part: "vault" }, process.memoryUsage.rss()] as const,
-    ]);
+    this.#durations = registry.summary("hsm_operation_duration_seconds", {
+      name: "hsm_operation_duration_seconds_bucket",
+      bounds: buckets,
+    });
+    const batches = registry.summary("hsm_audit_batch_events")();
+    const syncs = registry.summary("hsm_audit_sync_seconds")();
+    const commits = registry.summary("hsm_store_commit_seconds")();
+    this.auditObserver = {
+      batch: (events) => {
+        batches.observe(events.length);
+        for (const { fields } of events) this.#events(eventTypeOf(fields), resultOf(fields.outcome)).add();
+      },
+      sync: (seconds) => syncs.observe(seconds),
+      commit: (seconds) => commits.observe(seconds),
+    };
+    this.#measureCallers(always);
+    this.#measureKeys();
+    this.#measureDecisions(always);
+    this.#measureMachine(always);
+    measureProcess(registry, "vault");
   }
 
   /** Looks at these parts from now on. */
-  watch(
-    vault: OpenVault,
-    provider: SoftwareProvider,
-    authenticator: Authenticator,
-    listings: Pick<ListingCache<unknown>, "counters">,
-    sessions: Pick<Sessions, "census">,
-  ): void {
-    this.#sessions = sessions;
-    this.#listings = listings;
-    this.#vault = vault;
-    this.#provider = provider;
-    this.#authenticator = authenticator;
-  }
-
-  /** Looks at these approvals from now on. */
-  watchApprovals(approvals: Pick<Approvals, "pending" | "counters">): void {
-    this.#approvals = approvals;
+  watch(open: OpenMeasured): void {
+    this.#open = open;
   }
 
   /** Told of every finished operation. */
   operation(operation: Operation, namespace: string, outcome: string, seconds: number): void {
-    let series = this.#series;
-    if (series === undefined || series.operation !== operation || series.namespace !== namespace || series.outcome !== outcome) {
-      const result = outcome === "OK" ? "success" : outcome.toLowerCase();
-      const name = labelOf(operation.name);
-      series = {
-        operation,
-        namespace,
-        outcome,
-        operations: this.#operations(name, namespace, result),
-        events: this.#events(name, result),
-        durations: this.#durations(name),
-      };
-      this.#series = series;
-    }
+    const kind = `${namespace}\u0000${outcome}`;
+    const series = this.#atHand.get(operation)?.get(kind) ?? this.#series(operation, namespace, outcome, kind);
     series.operations.add();
-    series.events.add();
+    series.errors?.add();
     series.durations.observe(seconds);
+    series.step?.add();
   }
 
   integrityViolation(): void {
     this.#violations += 1;
   }
 
-  /** Prometheus text. */
-  render(): string {
-    return this.#registry.render();
+  samples(): Samples {
+    return this.#registry.samples();
+  }
+
+  #series(operation: Operation, namespace: string, outcome: string, kind: string): Series {
+    const name = labelOf(operation.name);
+    const series: Series = {
+      operations: this.#operations(name, namespace, resultOf(outcome)),
+      errors: outcome === "OK" ? undefined : this.#errors(name),
+      durations: this.#durations(name),
+      step:
+        outcome !== "OK"
+          ? undefined
+          : operation.name === "DestroyKey"
+            ? this.#scheduled
+            : operation.name === "PurgeKey"
+              ? this.#completed
+              : undefined,
+    };
+    if (this.#kindsAtHand >= MOST_AT_HAND) {
+      this.#atHand.clear();
+      this.#kindsAtHand = 0;
+    }
+    let kinds = this.#atHand.get(operation);
+    if (kinds === undefined) this.#atHand.set(operation, (kinds = new Map()));
+    kinds.set(kind, series);
+    this.#kindsAtHand += 1;
+    return series;
+  }
+
+  #measureCallers({ limits, authenticator }: AlwaysMeasured): void {
+    const registry = this.#registry;
+    const turns = (which: "allowed" | "blocked"): Sample[] =>
+      Object.entries(limits.counters).map(([scope, counters]) => [[scope], counters[which]]);
+    registry.observed("hsm_rate_limit_allowed_total", () => turns("allowed"));
+    registry.observed("hsm_rate_limit_blocked_total", () => turns("blocked"));
+    registry.observed("hsm_rate_limit_active", () => limits.active().map(([{ scope }, names]) => [[scope], names] as const));
+    registry.observed("hsm_active_sessions", () =>
+      [...(this.#open?.sessions.census() ?? [])].map(([namespace, count]) => [[namespace], count] as const),
+    );
+    registry.observed("hsm_remembered_credentials", () =>
+      authenticator.census().map(([{ namespace }, count]) => [[namespace], count] as const),
+    );
+    registry.observed("hsm_auth_failures_total", () => authenticator.counters.failures);
+    registry.observed("hsm_auth_jwt_failure_total", () =>
+      Object.entries(authenticator.counters.tokenFailures).map(([reason, count]) => [[reason], count] as const),
+    );
+  }
+
+  #measureKeys(): void {
+    const registry = this.#registry;
+    registry.observed("hsm_keys_total", () => this.#keys());
+    registry.observed("hsm_retention_queue_length", () => {
+      let queued = 0;
+      for (const [[, , state], keys] of this.#keys()) if (state === "purge_scheduled") queued += keys;
+      return queued;
+    });
+    const cached = (which: "cacheHits" | "cacheMisses" | "cacheStores" | "rotationNotices") => () =>
+      this.#open?.vault.objects.counters[which] ?? 0;
+    registry.observed("hsm_key_cache_hits_total", cached("cacheHits"));
+    registry.observed("hsm_key_cache_misses_total", cached("cacheMisses"));
+    registry.observed("hsm_key_cache_stores_total", cached("cacheStores"));
+    registry.observed("hsm_key_rotation_notices_total", cached("rotationNotices"));
+    registry.observed("hsm_list_cache_hits_total", () => this.#open?.listings.counters.hits ?? 0);
+    registry.observed("hsm_list_cache_misses_total", () => this.#open?.listings.counters.misses ?? 0);
+  }
+
+  #measureDecisions({ scripts }: AlwaysMeasured): void {
+    const registry = this.#registry;
+    registry.observed("hsm_approvals_pending", () => this.#open?.approvals.pending() ?? 0);
+    registry.observed("hsm_approvals_held_total", () => this.#open?.approvals.counters.held ?? 0);
+    registry.observed("hsm_approval_overrides_total", () => this.#open?.approvals.counters.overrides ?? 0);
+    registry.observed("hsm_budgets", () => this.#open?.budgets.size ?? 0);
+    registry.observed("hsm_budget_refusals_total", () => this.#open?.budgets.counters.refusals ?? 0);
+    registry.observed("hsm_script_decisions_total", () =>
+      Object.entries(scripts.counters.decisions).map(([decision, count]) => [[decision], count] as const),
+    );
+    registry.observed("hsm_script_fuel_total", () => scripts.counters.fuel);
+    registry.observed("hsm_audit_integrity_violations_total", () => this.#violations);
+    registry.observed("hsm_audit_batches_total", () => this.#open?.vault.log.counters.batches ?? 0);
+  }
+
+  #measureMachine({ provider, sizes, traffic, channel, breakers }: AlwaysMeasured): void {
+    const registry = this.#registry;
+    registry.observed("hsm_pool_waiting", () => provider.waiting);
+    registry.observed("hsm_store_size_bytes", () => sizes.facts.storeBytes);
+    registry.observed("hsm_audit_log_size_bytes", () => sizes.facts.auditBytes);
+    registry.observed("hsm_disk_size_bytes", () => sizes.facts.disks.map(({ disk, size }) => [[disk], size] as const));
+    registry.observed("hsm_disk_free_bytes", () => sizes.facts.disks.map(({ disk, free }) => [[disk], free] as const));
+    registry.observed("hsm_channel_in_flight", () => [[["vault"], channel().inFlight]]);
+    registry.observed("hsm_channel_waiting_bytes", () => [[["vault"], channel().waitingBytes]]);
+    registry.observed("hsm_channel_frames_total", () => [
+      [["vault", "sent"], traffic.framesSent],
+      [["vault", "received"], traffic.framesReceived],
+    ]);
+    registry.observed("hsm_channel_bytes_total", () => [
+      [["vault", "sent"], traffic.bytesSent],
+      [["vault", "received"], traffic.bytesReceived],
+    ]);
+    registry.observed("hsm_connector_breaker_open", () => [...breakers()].map(([origin, open]) => [[origin], open ? 1 : 0] as const));
+  }
+
+  *#keys(): Generator<Sample> {
+    for (const [{ namespace, algorithm, state }, keys] of this.#open?.vault.objects.census() ?? [])
+      yield [[namespace, algorithm, state], keys];
   }
 }
+
+const resultOf = (outcome: string): string => (outcome === "OK" ? "success" : outcome.toLowerCase());
 
 const labels = new Map<string, string>();
 
 /** `GenerateKey` as `generate_key`. */
-function labelOf(name: string): string {
+export function labelOf(name: string): string {
   let label = labels.get(name);
   if (label === undefined) labels.set(name, (label = name.replaceAll(/(?<=[a-z])(?=[A-Z])/g, "_").toLowerCase()));
   return label;

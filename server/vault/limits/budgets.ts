@@ -86,6 +86,8 @@ export class Budgets {
   readonly #documents: Documents;
   readonly #now: () => number;
   readonly #byScope = new Map<string, Entry>();
+  /** For metrics. */
+  readonly counters = { refusals: 0 };
 
   /** Knows what is in the documents, and follows what becomes of them. */
   constructor(documents: Documents, now: () => number) {
@@ -211,6 +213,7 @@ export class Budgets {
   }
 
   #exceeded({ keyId, principal }: Stored, span: Span, start: number, now: number): HsmError {
+    this.counters.refusals += 1;
     const end = start + SPAN_MS[span];
     const whose =
       [keyId === "" ? "" : `key '${keyId}'`, principal === "" ? "" : `principal '${principal}'`].filter(Boolean).join(" and ") ||

@@ -92,7 +92,7 @@ export class Objects {
   readonly #maxEntries: number;
   readonly #due: DueIndex;
   readonly #uses = new Uses();
-  readonly counters = { cacheHits: 0, cacheMisses: 0, rotationNotices: 0 };
+  readonly counters = { cacheHits: 0, cacheMisses: 0, cacheStores: 0, rotationNotices: 0 };
 
   constructor(options: ObjectsOptions) {
     this.#options = options;
@@ -736,6 +736,7 @@ export class Objects {
   }
 
   #remember(name: string, entry: Entry): void {
+    this.counters.cacheStores += 1;
     this.#entries.delete(name);
     this.#entries.set(name, entry);
     if (this.#entries.size <= this.#maxEntries) return;

@@ -5,7 +5,15 @@
  * asked judges it. Nothing secret may ever be put into a question.
  */
 import type { Socket } from "node:net";
-import { CONNECTOR_CALL, decodeFetched, encodeFetch, type FetchAnswer, type FetchQuestion } from "@keystead/channel/fetch-call";
+import {
+  CONNECTOR_CALL,
+  decodeBreakers,
+  decodeFetched,
+  encodeFetch,
+  type Breaker,
+  type FetchAnswer,
+  type FetchQuestion,
+} from "@keystead/channel/fetch-call";
 import { Peer } from "@keystead/channel/peer";
 import { HsmError } from "@keystead/contract/errors";
 
@@ -15,10 +23,13 @@ export type Fetch = (question: FetchQuestion) => Promise<FetchAnswer>;
 /** The connector's own deadline ends first, so that its reason is heard. */
 const GRACE_MS = 500;
 const MOST_IN_FLIGHT = 64;
+const BREAKERS_MS = 2_000;
 
 export class ConnectorLine {
   #peer: Peer | undefined;
   readonly #joined: (() => void)[] = [];
+  /** Destinations as they were when they were last asked for. */
+  breakers: readonly Breaker[] = [];
 
   /** Talks over this pipe from now on. */
   join(pipe: Socket): void {
@@ -38,6 +49,12 @@ export class ConnectorLine {
   /** Called each time a connector is there. */
   onJoin(tell: () => void): void {
     this.#joined.push(tell);
+  }
+
+  /** Asks the connector for its {@link breakers}. */
+  async refreshBreakers(): Promise<void> {
+    const answer = await this.#peer?.request(CONNECTOR_CALL.breakers, Buffer.alloc(0), BREAKERS_MS).catch(() => undefined);
+    this.breakers = answer === undefined ? [] : decodeBreakers(answer);
   }
 
   readonly fetch: Fetch = async (question) => {

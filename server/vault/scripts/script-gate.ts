@@ -48,6 +48,8 @@ export class ScriptGate {
   readonly #options: ScriptGateOptions;
   #opened: Opened | undefined;
   #active: readonly Active[] = [];
+  /** For metrics; `none` counts scripts that came to no decision. */
+  readonly counters = { decisions: { allow: 0, deny: 0, "require-approval": 0, none: 0 }, fuel: 0 };
 
   constructor(options: ScriptGateOptions) {
     this.#options = options;
@@ -113,6 +115,8 @@ export class ScriptGate {
 
   #tell(asked: Asked, { name, about }: Active, answer: Decided): void {
     const { log } = this.#options;
+    this.counters.decisions["failed" in answer ? "none" : answer.decision] += 1;
+    this.counters.fuel += answer.fuel;
     const fields = {
       script: name,
       version: about.version,
