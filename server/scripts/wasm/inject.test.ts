@@ -182,6 +182,15 @@ test("copying, filling and growing are charged by how much", () => {
     assert.equal(cost(body, one * 2) - cost(body, one), 1n, body);
   const grow = "(drop (memory.grow (local.get 0)))";
   assert.equal(cost(grow, 3) - cost(grow, 2), 1024n);
+  // Doing nothing is dear: the engine leaves the module's code for it.
+  assert.equal(cost(grow, 0) - cost("(drop (i32.eqz (local.get 0)))", 0), 100n);
+  for (const [nothing, more] of [
+    ["memory.init $d", 50n],
+    ["memory.copy", 10n],
+    ["memory.fill", 10n],
+  ] as const)
+    // Three operands and the instruction.
+    assert.equal(cost(`(${nothing} (i32.const 0) (i32.const 0) (i32.const 0))`, 0) - cost("", 0), more + 4n);
 });
 
 test("a NaN is always the same NaN", () => {

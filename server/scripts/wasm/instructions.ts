@@ -42,6 +42,12 @@ export interface Instruction {
 export const INSTRUCTION_FUEL = 1;
 /** A call, entering a function included. */
 export const CALL_FUEL = 10;
+/** memory.copy and memory.fill, whatever their length: the engine calls a function of its own. */
+export const BULK_FUEL = 10;
+/** memory.init likewise; that function is slow. */
+export const INIT_FUEL = 50;
+/** memory.grow, whatever it asks for: what it does to nothing takes as long as many instructions. */
+export const GROW_FUEL = 100;
 /** memory.copy, memory.fill and memory.init take this many bytes for one unit, besides their own. */
 export const BYTES_PER_FUEL_SHIFT = 3;
 /** Each page (64 KiB) that memory.grow asks for. */

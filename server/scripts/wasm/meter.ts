@@ -12,8 +12,11 @@
  */
 import { ModuleRefused, Reader, Writer } from "./bytes.ts";
 import {
+  BULK_FUEL,
   BYTES_PER_FUEL_SHIFT,
   CALL_FUEL,
+  GROW_FUEL,
+  INIT_FUEL,
   INSTRUCTIONS,
   INSTRUCTION_FUEL,
   PAGE_FUEL,
@@ -207,8 +210,13 @@ export function meterBody(body: Reader, type: FunctionType, about: Surroundings)
       }
       default:
         readImmediates(body, row, about.globals);
-        if (opcode === OP.memoryGrow) chargePages(run, about.fuel, temporary);
-        else if (opcode === OP.prefix && row.takes === 3) chargeBytes(run, about.fuel, temporary);
+        if (opcode === OP.memoryGrow) {
+          cost += GROW_FUEL;
+          chargePages(run, about.fuel, temporary);
+        } else if (opcode === OP.prefix && row.takes === 3) {
+          cost += row.immediates === "data-zero" ? INIT_FUEL : BULK_FUEL;
+          chargeBytes(run, about.fuel, temporary);
+        }
         take(row.takes);
         give(row.gives);
         run.raw(body.since(from));
