@@ -79,7 +79,7 @@ async function measure(runner: ScriptRunner, script: RunnableScript, count: numb
   let fuel = 0;
   const once = async (): Promise<number> => {
     const started = performance.now();
-    const answer = await runner.decide(script, CONTEXT);
+    const answer = await runner.decide(script, CONTEXT, "alice");
     if ("failed" in answer) throw new Error(`${script.name}: ${answer.failed}`);
     ({ fuel } = answer);
     return (performance.now() - started) * 1000;

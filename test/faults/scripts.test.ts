@@ -29,25 +29,25 @@ test("hostile scripts are stopped within their limits while others are answered,
     ["memory", script("lua bomb", `function evaluate() return ("x"):rep(1 << 30) end`)],
     ["prepare", script("lua nonsense", "function (")],
   ];
-  const asked = hostile.map(([, one]) => runner.decide(one, CONTEXT));
-  const others = Array.from({ length: 100 }, () => runner.decide(ALLOW, CONTEXT));
+  const asked = hostile.map(([, one]) => runner.decide(one, CONTEXT, "alice"));
+  const others = Array.from({ length: 100 }, () => runner.decide(ALLOW, CONTEXT, "alice"));
   const reasons = (await Promise.all(asked)).map((answer) => ("failed" in answer ? answer.reason : answer.decision));
   assert.deepEqual(
     reasons,
     hostile.map(([reason]) => reason),
   );
   for (const answer of await Promise.all(others)) assert.deepEqual(answer, { decision: "allow", fuel: 11 });
-  const again = await Promise.all(hostile.map(([, one]) => runner.decide(one, CONTEXT)));
+  const again = await Promise.all(hostile.map(([, one]) => runner.decide(one, CONTEXT, "alice")));
   assert.deepEqual(again, await Promise.all(asked), "the same reason and the same fuel");
   assert.equal(starts(), 1);
 });
 
 test("a process that does not answer is ended; who waited behind it is answered by the next", async () => {
   const { runner, starts, child } = launched({ graceMs: 200 });
-  assert.deepEqual(await runner.decide(ALLOW, CONTEXT), { decision: "allow", fuel: 11 });
+  assert.deepEqual(await runner.decide(ALLOW, CONTEXT, "alice"), { decision: "allow", fuel: 11 });
   child().kill("SIGSTOP");
-  const stuck = runner.decide(ALLOW, CONTEXT);
-  const behind = [1, 2, 3].map(() => runner.decide(ALLOW, CONTEXT));
+  const stuck = runner.decide(ALLOW, CONTEXT, "alice");
+  const behind = [1, 2, 3].map(() => runner.decide(ALLOW, CONTEXT, "alice"));
   const answer = await stuck;
   assert.ok("failed" in answer && answer.reason === "time", JSON.stringify(answer));
   for (const late of await Promise.all(behind)) assert.deepEqual(late, { decision: "allow", fuel: 11 });
@@ -56,9 +56,9 @@ test("a process that does not answer is ended; who waited behind it is answered 
 
 test("a process that dies is replaced, and what it was asked is asked of the next", async () => {
   const { runner, child } = launched();
-  await runner.decide(ALLOW, CONTEXT);
+  await runner.decide(ALLOW, CONTEXT, "alice");
   child().kill("SIGSTOP");
-  const asked = [1, 2, 3].map(() => runner.decide(ALLOW, CONTEXT));
+  const asked = [1, 2, 3].map(() => runner.decide(ALLOW, CONTEXT, "alice"));
   child().kill("SIGKILL");
   for (const answer of await Promise.all(asked)) assert.deepEqual(answer, { decision: "allow", fuel: 11 });
 });

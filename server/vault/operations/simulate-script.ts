@@ -22,7 +22,7 @@ export const simulateScript = handler(operation, async ({ request, principal }, 
   };
   const text = JSON.stringify(told);
   if (Buffer.byteLength(text) > MAX_CONTEXT_BYTES) throw new HsmError("INVALID_REQUEST", "context: is too large");
-  const answer = await scriptsOf(context).decide(scriptFor(request, context), Buffer.from(text, "utf8"));
+  const answer = await scriptsOf(context).decide(scriptFor(request, context), Buffer.from(text, "utf8"), principal.id);
   return {
     reply:
       "failed" in answer

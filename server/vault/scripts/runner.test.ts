@@ -97,7 +97,7 @@ const allow = (): Buffer => Buffer.from(ALLOW);
 
 test("a script that kills its process is asked twice and then refused; nobody behind it is", async (t) => {
   const { runner, starts } = await line(t, allow);
-  const answers = await Promise.all(["fine", "deadly", "fine", "fine"].map((name) => runner.decide(script(name), CONTEXT)));
+  const answers = await Promise.all(["fine", "deadly", "fine", "fine"].map((name) => runner.decide(script(name), CONTEXT, "alice")));
   assert.deepEqual(
     answers.map((answer) => ("failed" in answer ? answer.reason : answer.decision)),
     ["allow", "died", "allow", "allow"],
@@ -107,8 +107,8 @@ test("a script that kills its process is asked twice and then refused; nobody be
 
 test("a script that never answers is refused after its time, and its process is ended", async (t) => {
   const { runner, ends } = await line(t, (name) => (name === "stuck" ? new Promise<Buffer>(() => undefined) : allow()), 50);
-  await runner.decide(script("fine"), CONTEXT);
-  const answers = await Promise.all([runner.decide(script("stuck"), CONTEXT), runner.decide(script("fine"), CONTEXT)]);
+  await runner.decide(script("fine"), CONTEXT, "alice");
+  const answers = await Promise.all([runner.decide(script("stuck"), CONTEXT, "alice"), runner.decide(script("fine"), CONTEXT, "alice")]);
   assert.deepEqual(
     answers.map((answer) => ("failed" in answer ? answer.reason : answer.decision)),
     ["time", "allow"],
@@ -128,14 +128,14 @@ test("what is no decision is never taken for one", async (t) => {
   ];
   const { runner } = await line(t, (name) => (name.startsWith("{") ? Buffer.from(name) : Buffer.from("allow")));
   for (const lie of [...lies.map((one) => JSON.stringify(one)), "null", "[]", "x"]) {
-    const answer = await runner.decide(script(lie), CONTEXT);
+    const answer = await runner.decide(script(lie), CONTEXT, "alice");
     assert.ok("failed" in answer, `${lie}: ${JSON.stringify(answer)}`);
   }
 });
 
 test("a process that keeps forgetting what it prepared is not asked for ever", async (t) => {
   const { runner } = await line(t, () => json({ unknown: true }));
-  const answer = await runner.decide(script("forgotten"), CONTEXT);
+  const answer = await runner.decide(script("forgotten"), CONTEXT, "alice");
   assert.ok("failed" in answer && answer.reason === "unavailable", JSON.stringify(answer));
 });
 
@@ -143,20 +143,49 @@ test("without a process a question waits, and is refused when none comes; closed
   let wanted = 0;
   const log = createLogger({ part: "vault", version: "0", level: "error", write: () => undefined });
   const runner = new ScriptRunner({ want: () => (wanted += 1), end: () => undefined, log, waitMs: 30 });
-  const answer = await runner.decide(script("fine"), CONTEXT);
+  const answer = await runner.decide(script("fine"), CONTEXT, "alice");
   assert.ok("failed" in answer && /cannot be reached/.test(answer.failed), JSON.stringify(answer));
   assert.ok(wanted > 0);
   const patient = new ScriptRunner({ want: () => undefined, end: () => undefined, log, waitMs: 60_000 });
-  const waiting = patient.decide(script("fine"), CONTEXT);
+  const waiting = patient.decide(script("fine"), CONTEXT, "alice");
   setImmediate(() => patient.close());
   assert.ok("failed" in (await waiting));
 });
 
 test("a question that waits too long for its turn is refused, while the one before it is still being answered", async (t) => {
   const { runner } = await line(t, (name) => (name === "slow" ? new Promise<Buffer>(() => undefined) : allow()), 60_000, 40);
-  await runner.decide(script("fine"), CONTEXT);
+  await runner.decide(script("fine"), CONTEXT, "alice");
   await runner.prepare(script("slow"), Buffer.alloc(8));
-  void runner.decide(script("slow"), CONTEXT);
-  const answer = await runner.decide(script("fine"), CONTEXT);
+  void runner.decide(script("slow"), CONTEXT, "alice");
+  const answer = await runner.decide(script("fine"), CONTEXT, "alice");
   assert.ok("failed" in answer && /too many requests/.test(answer.failed), JSON.stringify(answer));
+});
+
+test("a script that came to no decision waits before it is asked for the same caller again, and others pass it by", async (t) => {
+  const { runner } = await line(t, (name) => (name === "bad" ? json({ failed: "x", reason: "fuel", fuel: 4_000_000 }) : allow()));
+  const order: string[] = [];
+  const ask = async (name: string, caller: string): Promise<void> => {
+    const answer = await runner.decide(script(name), CONTEXT, caller);
+    order.push(`${caller} ${"failed" in answer ? answer.reason : answer.decision}`);
+  };
+  const began = performance.now();
+  await ask("bad", "alice");
+  await Promise.all([ask("bad", "alice"), ask("bad", "bob"), ask("fine", "alice"), ask("fine", "alice")]);
+  assert.deepEqual(order, ["alice fuel", "bob fuel", "alice allow", "alice allow", "alice fuel"]);
+  assert.ok(performance.now() - began >= 200, "four million units stand for four milliseconds");
+});
+
+test("a few wait for a script that is paused, more are refused at once", async (t) => {
+  const { runner } = await line(t, () => json({ failed: "x", reason: "fuel", fuel: 100_000_000 }), 60_000, 100);
+  await runner.decide(script("bad"), CONTEXT, "alice");
+  const answers = await Promise.all(Array.from({ length: 20 }, () => runner.decide(script("bad"), CONTEXT, "alice")));
+  assert.deepEqual(new Set(answers.map((answer) => ("failed" in answer ? answer.reason : ""))), new Set(["paused"]));
+});
+
+test("a failure that cost nothing pauses nothing", async (t) => {
+  const { runner } = await line(t, () => json({ failed: "x", reason: "error", fuel: 10_000 }), 60_000, 60_000);
+  for (let round = 0; round < 50; round += 1) {
+    const answer = await runner.decide(script("bad"), CONTEXT, "alice");
+    assert.ok("failed" in answer && answer.reason === "error");
+  }
 });

@@ -4,7 +4,8 @@
  *
  * One question is asked at a time, so that time-outs and deaths are laid at the right door; sending more ahead would save
  * a few microseconds of some sixty. When the answer takes its limit and a little more, the launcher is asked to end the
- * process, and what waits is asked of the next one. Nothing here permits anything: whatever goes wrong is an answer that its caller makes a refusal of.
+ * process, and what waits is asked of the next one. A script that came to no decision for somebody waits before it is
+ * asked for the same one again (pauses.ts), while others pass it by. Nothing here permits anything: whatever goes wrong is an answer that its caller makes a refusal of.
  */
 import type { Socket } from "node:net";
 import { MalformedFrame } from "@keystead/channel/frame";
@@ -20,6 +21,7 @@ import {
 } from "@keystead/channel/script-call";
 import type { Logger } from "@keystead/contract/logging";
 import { SCRIPT_LIMITS, type ScriptEngine, type ScriptLimitsName } from "@keystead/contract/scripts";
+import { Pauses } from "./pauses.ts";
 
 export interface RunnerOptions {
   /** Asks the launcher for a process that runs scripts. May be asked again and again. */
@@ -48,6 +50,8 @@ export type Decided = Exclude<DecideAnswer, { readonly unknown: true }>;
 
 interface Job {
   readonly operation: number;
+  /** What is paused when no decision comes of it; empty for what is never paused. */
+  readonly key: string;
   /** Made anew each time it is sent: the channel zeroes what it has sent. */
   readonly payload: () => Buffer;
   readonly timeMs: number;
@@ -66,6 +70,11 @@ const PREPARE_MS = 5_000;
 /** Deadlines are kept here, by the first in line; the channel's own only bounds what is forgotten. */
 const CHANNEL_DEADLINE_MS = 60_000;
 const MAX_WAITING = 4096;
+/** Of the slowest instructions about as many as a millisecond has. */
+const FUEL_PER_MS = 1_000_000;
+/** Of the same script, for the same caller, while it is paused. */
+const MAX_WAITING_PAUSED = 16;
+const PAUSED = "the script came to no decision for the same caller just now";
 /** A question may be asked of one process more after one has died over it. */
 const MOST_DEATHS = 1;
 
@@ -85,6 +94,7 @@ export class ScriptRunner {
   #asked: Job | undefined;
   #askedSince = 0;
   #sweep: NodeJS.Timeout | undefined;
+  readonly #pauses = new Pauses();
 
   constructor(options: RunnerOptions) {
     this.#options = options;
@@ -120,6 +130,7 @@ export class ScriptRunner {
     return new Promise((resolve) => {
       this.#ask({
         operation: SCRIPT_CALL.prepare,
+        key: "",
         payload: () => encodePrepare({ script: script.name, engine: script.engine, limits: script.limits, source }),
         timeMs: PREPARE_MS,
         askedAt: performance.now(),
@@ -134,15 +145,19 @@ export class ScriptRunner {
     });
   }
 
-  /** Asks the script. Never rejects for what the script or its process does. */
-  async decide(script: RunnableScript, context: Uint8Array): Promise<Decided> {
+  /**
+   * Asks the script. Never rejects for what the script or its process does.
+   *
+   * @param caller for whom: a pause is theirs alone, so that nobody keeps a script from others
+   */
+  async decide(script: RunnableScript, context: Uint8Array, caller: string): Promise<Decided> {
     // Twice: between preparing and asking, the process may have been started again, or have forgotten it for others.
     for (let round = 0; round < 3; round += 1) {
       if (!this.#prepared.has(script.name)) {
         const answer = await this.#prepareOnce(script);
         if ("refused" in answer) return { failed: answer.refused, reason: "prepare", fuel: 0 };
       }
-      const answer = await this.#decideOnce(script, context);
+      const answer = await this.#decideOnce(script, context, caller);
       if (!("unknown" in answer)) return answer;
       this.#prepared.delete(script.name);
     }
@@ -169,22 +184,35 @@ export class ScriptRunner {
     return begun;
   }
 
-  #decideOnce(script: RunnableScript, context: Uint8Array): Promise<DecideAnswer> {
+  #decideOnce(script: RunnableScript, context: Uint8Array, caller: string): Promise<DecideAnswer> {
+    const key = JSON.stringify([script.name, caller]);
     return new Promise((resolve) => {
       this.#ask({
         operation: SCRIPT_CALL.decide,
+        key,
         payload: () => encodeDecide({ script: script.name, context }),
         timeMs: SCRIPT_LIMITS[script.limits].timeMs,
         askedAt: performance.now(),
         deaths: 0,
-        done: (bytes) => resolve(decodeDecideAnswer(bytes)),
+        done: (bytes) => {
+          const answer = decodeDecideAnswer(bytes);
+          // By its fuel: an answer's time is the machine's as much as the script's.
+          if ("failed" in answer) this.#pauses.failed(key, answer.fuel / FUEL_PER_MS, performance.now());
+          resolve(answer);
+        },
         failed: (reason, why) => resolve({ failed: why, reason, fuel: 0 }),
       });
     });
   }
 
+  #paused({ key }: Job): boolean {
+    return key !== "" && this.#pauses.active(key, performance.now());
+  }
+
   #ask(job: Job): void {
     if (this.#waiting.length >= MAX_WAITING) return job.failed("unavailable", "too many requests wait for scripts");
+    if (this.#paused(job) && this.#waiting.filter(({ key }) => key === job.key).length >= MAX_WAITING_PAUSED)
+      return job.failed("paused", PAUSED);
     this.#waiting.push(job);
     if (this.#peer === undefined) this.#options.want();
     this.#sweep ??= setInterval(() => this.#watch(), SWEEP_MS).unref();
@@ -194,7 +222,8 @@ export class ScriptRunner {
   #pump(): void {
     const peer = this.#peer;
     if (peer === undefined || !this.#ready || this.#asked !== undefined) return;
-    const job = this.#waiting.shift();
+    const next = this.#waiting.findIndex((waiting) => !this.#paused(waiting));
+    const [job] = next === -1 ? [] : this.#waiting.splice(next, 1);
     if (job === undefined) return;
     this.#asked = job;
     this.#askedSince = performance.now();
@@ -231,7 +260,11 @@ export class ScriptRunner {
     if (asked !== undefined && reason === "died" && asked.deaths < MOST_DEATHS) {
       asked.deaths += 1;
       this.#waiting.unshift(asked);
-    } else asked?.failed(reason, why);
+    } else if (asked !== undefined) {
+      const now = performance.now();
+      if (asked.key !== "") this.#pauses.failed(asked.key, now - this.#askedSince, now);
+      asked.failed(reason, why);
+    }
     if (this.#waiting.length > 0) this.#options.want();
   }
 
@@ -248,10 +281,13 @@ export class ScriptRunner {
     const asked = this.#asked;
     if (asked !== undefined && now - this.#askedSince > asked.timeMs + this.#graceMs)
       this.#replace(`a script did not answer within ${asked.timeMs} ms`);
-    while (this.#waiting[0] !== undefined && now - this.#waiting[0].askedAt > this.#waitMs)
-      this.#waiting
-        .shift()
-        ?.failed("unavailable", this.#ready ? "too many requests wait for scripts" : "the process that runs scripts cannot be reached");
+    while (this.#waiting[0] !== undefined && now - this.#waiting[0].askedAt > this.#waitMs) {
+      const late = this.#waiting.shift() as Job;
+      if (this.#paused(late)) late.failed("paused", PAUSED);
+      else
+        late.failed("unavailable", this.#ready ? "too many requests wait for scripts" : "the process that runs scripts cannot be reached");
+    }
+    this.#pump();
     if (this.#asked === undefined && this.#waiting.length === 0) {
       clearInterval(this.#sweep);
       this.#sweep = undefined;

@@ -85,7 +85,7 @@ export class ScriptGate {
     for (const active of matching) {
       if (active.tags !== undefined && !tags.some((tag) => active.tags?.has(tag))) continue;
       context ??= Buffer.from(JSON.stringify(contextOf(asked, key, this.#options.now())), "utf8");
-      const answer = await this.#ask(active, context);
+      const answer = await this.#ask(active, context, asked.principal.id);
       this.#tell(asked, active, answer);
       if ("failed" in answer) throw refusal(asked, `the policy script ${active.name} came to no decision (${answer.reason})`);
       if (answer.decision === "deny") throw refusal(asked, `the policy script ${active.name} refuses this`);
@@ -94,12 +94,12 @@ export class ScriptGate {
     }
   }
 
-  #ask({ script }: Active, context: Buffer): Promise<Decided> {
+  #ask({ script }: Active, context: Buffer, caller: string): Promise<Decided> {
     const { runner } = this.#options;
     const none = (failed: string, reason: string): Promise<Decided> => Promise.resolve({ failed, reason, fuel: 0 });
     if (runner === undefined) return none("scripts.enabled is false", "unavailable");
     if (context.length > MAX_CONTEXT_BYTES) return none(`the context has ${context.length} bytes`, "memory");
-    return runner.decide(script, context);
+    return runner.decide(script, context, caller);
   }
 
   async #describe({ namespace, keyId }: Pick<Asked, "namespace" | "keyId">): Promise<DescribedKey | undefined> {
