@@ -14,6 +14,8 @@ export const PERMISSIONS = Object.freeze([
   "key:revoke",
   "key:rollback",
   "key:update",
+  // Tags that a rule looks at: what a tag gives or lifts is not for whoever may edit a key.
+  "key:retag",
   "key:use_revoked",
   "key:wrap",
   "key:unwrap",

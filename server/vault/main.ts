@@ -56,7 +56,7 @@ import { sessionLimits } from "./limits/session-limits.ts";
 import { RateLimits } from "./limits/rate-limits.ts";
 import { Monitor } from "./monitor.ts";
 import { parseHeader, recordMacKeysOf, type UnsealSecret } from "./objects/hierarchy.ts";
-import type { RetentionClasses, RetentionRules } from "./objects/retention.ts";
+import { retentionTags, type RetentionClasses, type RetentionRules } from "./objects/retention.ts";
 import type { PolicyControl } from "./operations/policy-control.ts";
 import { ListingCache, type ListReply } from "./operations/listing-cache.ts";
 import type { Context, StatusFacts } from "./operations/handler.ts";
@@ -469,6 +469,11 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     limits,
     gates: [
       namespaceGate(() => monitor.parts?.vault.objects, limits),
+      authorizer.tags(() => [
+        ...(monitor.parts?.context.approvals.tagRules ?? []),
+        ...scriptGate.tagRules(),
+        ...retentionTags(retentionRules(config.lifecycle)),
+      ]),
       authorizer.approvals,
       scriptGate.gate,
       (asked) => monitor.parts?.context.approvals.gate(asked),

@@ -11,6 +11,7 @@ import { mayNeedApproval } from "@keystead/contract/approval-scope";
 import { HsmError } from "@keystead/contract/errors";
 import { OPERATIONS } from "@keystead/contract/operations/register";
 import { outOfPlace } from "@keystead/contract/server-wide";
+import type { TagRule } from "../authorize/tag-gate.ts";
 import type { ApprovalDemand, Asked } from "../gate.ts";
 
 /** The tags of a key; none when there is no such key. */
@@ -27,12 +28,26 @@ export class ApprovalRules {
   readonly #byOperation = new Map<string, Rule[]>();
   /** For what a request needs besides its operation's permission. */
   readonly #byPermission = new Map<string, Rule[]>();
+  /** The rules that look at tags. They only ever raise, so a tag that is there from the first on gives nothing. */
+  readonly tagRules: readonly TagRule[];
 
   /**
    * @throws {HsmError} INVALID_REQUEST for a rule without quorum, roles or operations, or for an operation that cannot wait:
    *   a rule that means nothing must not look like one that protects
    */
   constructor(rules: readonly ApprovalRuleConfig[]) {
+    this.tagRules = rules.flatMap(({ name, namespaces, keyTags }) =>
+      keyTags.length === 0
+        ? []
+        : [
+            {
+              name: `approval rule '${name}'`,
+              tags: new Set(keyTags),
+              namespaces: namespaces.length === 0 ? ("all" as const) : new Set(namespaces),
+              gives: false,
+            },
+          ],
+    );
     for (const given of rules) {
       const demand: ApprovalDemand = {
         rule: given.name,

@@ -31,6 +31,7 @@ import { uuidV7 } from "@keystead/crypto/uuid";
 import { wipe } from "@keystead/crypto/wipe";
 import type { EventApproval } from "../audit/event.ts";
 import type { Principal } from "../authenticate/principal.ts";
+import type { TagRule } from "../authorize/tag-gate.ts";
 import type { ApprovalDemand, ApprovedRun, Asked, Held } from "../gate.ts";
 import { joinChanges, type Change } from "../objects/change.ts";
 import type { Documents } from "../objects/documents.ts";
@@ -166,6 +167,11 @@ export class Approvals {
   /** How many wait, for metrics. */
   pending(): number {
     return this.#options.documents.list<Approval>("approval").filter(({ value }) => value.state === "pending").length;
+  }
+
+  /** The rules in force that look at tags. */
+  get tagRules(): readonly TagRule[] {
+    return this.#options.inForce().rules.tagRules;
   }
 
   /**

@@ -27,6 +27,7 @@ import { decide, type Case, type Verdict } from "./decide.ts";
 import { NO_DELEGATIONS, type DelegationsInForce } from "./delegations.ts";
 import { NO_FACTS, requestFacts, type KeyFacts, type RequestFacts } from "./request-facts.ts";
 import { findRole } from "./roles.ts";
+import { tagGate, type TagRule } from "./tag-gate.ts";
 
 /** What the decision is about. */
 export interface Question extends RequestFacts {
@@ -185,6 +186,19 @@ export class Authorizer {
     for (const [index, question] of questions.entries()) raise(question, facts[index] as KeyFacts);
     return tell();
   };
+
+  /** Holds back nothing, and refuses changes of tags that rules in force look at. @param others rules that stand elsewhere */
+  tags(others: () => Iterable<TagRule>): Gate {
+    return tagGate({
+      rules: (namespace, keyId) => [...this.#parts.policy().tagRules, ...this.#parts.delegations.tagRules(namespace, keyId), ...others()],
+      keyFacts: (namespace, keyId) => this.#parts.keyFacts(namespace, keyId),
+      mayRetag: ({ principal, operation, namespace, address }, keyId, facts) =>
+        facts.every((seen) => {
+          const { delegated: _, ...asked } = this.#case({ principal, operation, namespace, keyId, address }, seen);
+          return decide(this.#policyFor(principal), { ...asked, needs: ["key:retag"], listing: false }).allowed;
+        }),
+    });
+  }
 
   /** The roles that somebody has in a namespace (empty: on the server), by credential and by bindings that hold now. */
   rolesOf(principal: Principal, namespace: string, address: string): ReadonlySet<string> {

@@ -12,6 +12,7 @@ import { patternMatches, readMember } from "@keystead/contract/policy/members";
 import { ConditionMistake } from "./condition-types.ts";
 import { compileCondition, type Condition } from "./conditions.ts";
 import { findRole, ROLES } from "./roles.ts";
+import type { TagRule } from "./tag-gate.ts";
 
 /** Where and when a rule holds, ready to be asked. */
 export interface Scope {
@@ -62,6 +63,8 @@ const NAMELESS = "development";
 export class CompiledPolicy {
   readonly document: PolicyDocument;
   readonly approvals: readonly ApprovalRule[];
+  /** The rules that look at tags. */
+  readonly tagRules: readonly TagRule[];
   /** Nothing in it: roles of credentials decide alone. */
   readonly empty: boolean;
   readonly #allowances: MemberIndex<Allowance>;
@@ -71,6 +74,8 @@ export class CompiledPolicy {
   /** @throws {HsmError} INVALID_REQUEST for a condition that does not compile */
   constructor(document: PolicyDocument) {
     this.document = document;
+    const tagRules: TagRule[] = [];
+    this.tagRules = tagRules;
     const members = (texts: readonly string[]): readonly string[] =>
       texts.flatMap((text) => {
         const member = readMember(text);
@@ -82,6 +87,7 @@ export class CompiledPolicy {
     this.#allowances = new MemberIndex(
       document.bindings.map((binding, index) => {
         const scope = compiledScope(binding, `bindings[${index}]`);
+        tagRules.push(...tagRulesOf("binding", scope));
         return [
           members(binding.members),
           binding.roles.map((role): Allowance => {
@@ -94,18 +100,12 @@ export class CompiledPolicy {
       }),
     );
     this.#denials = new MemberIndex(
-      document.denials.map(
-        (denial, index) =>
-          [
-            members(denial.members),
-            [
-              {
-                ...compiledScope(denial, `denials[${index}]`),
-                permissions: denial.permissions === "all" ? "all" : new Set(denial.permissions),
-              } satisfies Denial,
-            ],
-          ] as const,
-      ),
+      document.denials.map((denial, index) => {
+        const scope = compiledScope(denial, `denials[${index}]`);
+        tagRules.push(...tagRulesOf("denial", scope));
+        const permissions = denial.permissions === "all" ? "all" : new Set(denial.permissions);
+        return [members(denial.members), [{ ...scope, permissions } satisfies Denial]] as const;
+      }),
     );
     this.approvals = document.approvals.map((approval, index) => ({
       ...compiledScope(approval, `approvals[${index}]`),
@@ -115,6 +115,7 @@ export class CompiledPolicy {
       role: approval.role,
       expirySeconds: approval.expirySeconds,
     }));
+    for (const approval of this.approvals) tagRules.push(...tagRulesOf("approval rule", approval));
     this.empty = document.bindings.length + document.denials.length + document.approvals.length === 0;
   }
 
@@ -198,6 +199,15 @@ const compiledRole = (
   permissions: new Set(permissions),
   families: families === undefined ? undefined : new Set(families),
 });
+
+/** What a rule looks at: a condition may give or lift, whatever kind of rule it is of. */
+function tagRulesOf(kind: "binding" | "denial" | "approval rule", { id, namespaces, tags, condition }: Scope): TagRule[] {
+  const name = `${kind} '${id}' of the policy`;
+  return [
+    ...(tags === undefined || tags.size === 0 ? [] : [{ name, tags, namespaces, gives: kind === "binding" }]),
+    ...(condition?.tags === undefined ? [] : [{ name, tags: condition.tags, namespaces, gives: true }]),
+  ];
+}
 
 function compiledScope({ id, namespaces, keys, condition: text }: RuleScope, at: string): Scope {
   let condition: Condition | undefined;

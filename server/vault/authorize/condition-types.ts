@@ -119,6 +119,35 @@ const LITERAL: Readonly<Record<string, readonly [position: number, check: (text:
 /** What is wrong with an expression. */
 export class ConditionMistake extends Error {}
 
+/**
+ * The tags that a condition looks at: those it names by `"tag" in key.tags`; "all" when it looks at them in any other way;
+ * undefined when it does not.
+ */
+export function tagsLookedAt(expression: Expr): ReadonlySet<string> | "all" | undefined {
+  const named = new Set<string>();
+  let all = false;
+  const walk = (one: Expr | undefined): void => {
+    const kind = one?.exprKind;
+    if (kind?.case === "callExpr") {
+      const { function: name, target, args } = kind.value;
+      const tag = name === "@in" && isTags(args[1]) ? literalText(args[0]) : undefined;
+      if (tag !== undefined) named.add(tag);
+      else for (const inner of [target, ...args]) walk(inner);
+    } else if (kind?.case === "listExpr") for (const element of kind.value.elements) walk(element);
+    else if (kind?.case === "comprehensionExpr") {
+      const { accuInit, iterRange, loopCondition, loopStep, result } = kind.value;
+      for (const inner of [accuInit, iterRange, loopCondition, loopStep, result]) walk(inner);
+    } else if (isTags(one)) all = true;
+  };
+  walk(expression);
+  return all ? "all" : named.size === 0 ? undefined : named;
+}
+
+const isTags = (expression: Expr | undefined): boolean => {
+  const kind = expression?.exprKind.case;
+  return (kind === "selectExpr" || kind === "identExpr") && nameOf(expression) === "key.tags";
+};
+
 /** Checks an expression. @returns the variables it looks at @throws {ConditionMistake} */
 export function checkCondition(expression: Expr): ReadonlySet<Variable> {
   const used = new Set<Variable>();

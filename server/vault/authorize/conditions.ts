@@ -8,7 +8,7 @@ import { celEnv, celFunc, celMethod, CelScalar, isCelError, listType, objectType
 import { timestampFromMs, timestampMs, TimestampSchema, type Timestamp } from "@bufbuild/protobuf/wkt";
 import { familyOf } from "@keystead/contract/policy/key-families";
 import { addressRule, admits, type AddressRule } from "../address-rule.ts";
-import { checkCondition, ConditionMistake, VARIABLES, type Variable } from "./condition-types.ts";
+import { checkCondition, ConditionMistake, tagsLookedAt, VARIABLES, type Variable } from "./condition-types.ts";
 import { localTime } from "./local-time.ts";
 
 /** What is so when a decision is made. */
@@ -33,6 +33,8 @@ export interface Condition {
   readonly uses: ReadonlySet<Variable>;
   /** It looks at the key. */
   readonly aboutKey: boolean;
+  /** The tags it looks at, if at any. */
+  readonly tags: ReadonlySet<string> | "all" | undefined;
   /** @returns "error" when it cannot be said */
   holds(situation: Situation): boolean | "error";
 }
@@ -116,6 +118,7 @@ export function compileCondition(text: string): Condition {
     text,
     uses,
     aboutKey: names.some((name) => name.startsWith("key.")),
+    tags: parsed.expr === undefined ? undefined : tagsLookedAt(parsed.expr),
     holds(situation: Situation): boolean | "error" {
       const values: Record<string, CelInput> = {};
       for (const name of names) values[name] = VALUES[name](situation);

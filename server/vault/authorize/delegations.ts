@@ -12,6 +12,7 @@ import type { Documents } from "../objects/documents.ts";
 import type { CompiledPolicy } from "./compile.ts";
 import { compileCondition, type Condition, type Situation } from "./conditions.ts";
 import type { UseLedger } from "./counted-uses.ts";
+import type { TagRule } from "./tag-gate.ts";
 import { decide, type Asker, type Note } from "./decide.ts";
 
 /** A delegation as it is stored. */
@@ -51,6 +52,8 @@ export interface DelegationsInForce extends UseLedger {
   readonly count: number;
   /** Those to the principal for this, whether or not they hold now. */
   to(id: string, namespace: string, keyId: string, operation: string): readonly { readonly id: string }[];
+  /** Those of the key that look at its tags. */
+  tagRules(namespace: string, keyId: string): readonly TagRule[];
   /** The id of one that holds, or undefined. */
   standing(
     policy: CompiledPolicy,
@@ -78,6 +81,7 @@ const gone = (): HsmError => new HsmError("PERMISSION_DENIED", "the grant that t
 export const NO_DELEGATIONS: DelegationsInForce = Object.freeze({
   count: 0,
   to: () => NONE,
+  tagRules: () => NONE as readonly never[],
   standing: () => undefined,
   take: () => false,
   giveBack: () => undefined,
@@ -105,6 +109,17 @@ export class Delegations implements DelegationsInForce {
 
   get count(): number {
     return this.#byId.size;
+  }
+
+  tagRules(namespace: string, keyId: string): readonly TagRule[] {
+    // Looked for anew: tags change seldom.
+    return [...this.#places.values()]
+      .flat()
+      .flatMap(({ id, delegation, condition }) =>
+        condition?.tags === undefined || delegation.namespace !== namespace || delegation.keyId !== keyId
+          ? []
+          : [{ name: `grant ${id}`, tags: condition.tags, namespaces: "all" as const, gives: true }],
+      );
   }
 
   take(id: string): boolean {

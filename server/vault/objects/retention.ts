@@ -34,6 +34,23 @@ export interface RetentionRules extends RetentionClasses {
 
 export const NO_RETENTION: RetentionRules = Object.freeze({ tags: new Map<string, number>(), overrides: [], namespaces: new Map() });
 
+/** The classes by tag: whoever changes such a tag changes when a key ends. */
+export const retentionTags = ({ tags, namespaces }: RetentionRules): readonly RetentionTags[] =>
+  [
+    { tags: new Set(tags.keys()), namespaces: "all" as const },
+    ...[...namespaces].map(([namespace, own]) => ({ tags: new Set(own.tags.keys()), namespaces: new Set([namespace]) })),
+  ]
+    .filter((one) => one.tags.size > 0)
+    .map((one) => ({ name: "the retention", ...one, gives: false }));
+
+/** In the shape that rules about tags have. */
+export interface RetentionTags {
+  readonly name: string;
+  readonly tags: ReadonlySet<string>;
+  readonly namespaces: "all" | ReadonlySet<string>;
+  readonly gives: boolean;
+}
+
 /** The end of something that was revoked, and what made it so. */
 export interface RetentionEnd {
   readonly at: number;

@@ -10,6 +10,7 @@ import { HsmError } from "@keystead/contract/errors";
 import type { Logger } from "@keystead/contract/logging";
 import type { Operation } from "@keystead/contract/operation";
 import { MAX_CONTEXT_BYTES } from "@keystead/contract/scripts";
+import type { TagRule } from "../authorize/tag-gate.ts";
 import type { Asked, Gate } from "../gate.ts";
 import type { Documents } from "../objects/documents.ts";
 import type { DescribedKey } from "../objects/key-shapes.ts";
@@ -71,6 +72,18 @@ export class ScriptGate {
     const matching = this.#active.filter((active) => matches(active, asked));
     return matching.length === 0 ? undefined : this.#judge(asked, matching);
   };
+
+  /** The scripts in force that look at tags: those that name some, and those that do not and so are shown all. */
+  *tagRules(): Iterable<TagRule> {
+    for (const { name, tags, namespaces, keyIds } of this.#active)
+      yield {
+        name: `policy script '${name}'`,
+        tags: tags ?? "all",
+        namespaces: namespaces ?? "all",
+        ...(keyIds === undefined ? {} : { keyIds }),
+        gives: false,
+      };
+  }
 
   async #judge(asked: Asked, matching: readonly Active[]): Promise<undefined> {
     const key = await this.#describe(asked);

@@ -40,7 +40,7 @@ import { Monitor } from "../monitor.ts";
 import type { Context } from "../operations/handler.ts";
 import { ListingCache, type ListReply } from "../operations/listing-cache.ts";
 import { SoftwareProvider } from "../providers/software.ts";
-import { NO_RETENTION, type RetentionRules } from "../objects/retention.ts";
+import { NO_RETENTION, retentionTags, type RetentionRules } from "../objects/retention.ts";
 import { memoryStore } from "../stores/memory.ts";
 import type { Store } from "../stores/store.ts";
 
@@ -219,6 +219,10 @@ export class ClockedVault {
       authorizer: this.authorizer,
       limits: this.limits,
       gates: [
+        this.authorizer.tags(() => [
+          ...this.approvals.tagRules,
+          ...retentionTags({ ...NO_RETENTION, tags: this.retention, ...this.retentionRules }),
+        ]),
         this.authorizer.approvals,
         (asked) => passGates(this.gates, asked),
         (asked) => this.approvals.gate(asked),
