@@ -30,6 +30,7 @@ export {
   type Verdict,
 } from "@keystead/crypto/public/approval-statement";
 export { parseApproverKey, type ApproverKey } from "@keystead/crypto/public/approver-key";
+export { attestedCredential, spkiOfCose } from "@keystead/crypto/public/cose-key";
 
 /**
  * What a request asks for, as it is signed. What else the server says of the request is not looked at.

@@ -1,9 +1,12 @@
 /** `keystead approvals keys`: the public keys that stand behind approvals. */
+import type { KeyObject } from "node:crypto";
 import type { Command } from "commander";
-import { approverKeyOf, signRegistration } from "@keystead/client/approvals";
+import { approverKeyOf, registrationBytes, signRegistration } from "@keystead/client/approvals";
 import { readApproverKey, type KeyFileOptions } from "../approver-key-file.ts";
 import { group, leaf, type Run } from "../command-tree.ts";
 import { confirm } from "../confirmation.ts";
+import { securityKeyIn, securityKeyOptions, signByKey, type SecurityKeyOptions } from "../security-key.ts";
+import { usageError } from "../usage-error.ts";
 import { KEY_HEADING, keyCells } from "./approval-text.ts";
 
 export function approvalsKeys(parent: Command, run: Run): void {
@@ -18,26 +21,40 @@ export function approvalsKeys(parent: Command, run: Run): void {
       await context.print(answer, () => context.table(KEY_HEADING, answer.keys.map(keyCells)));
     },
   });
-  leaf<KeyFileOptions & { readonly description?: string }>(keys, run, {
+  leaf<KeyFileOptions & SecurityKeyOptions & { readonly securityKey?: string; readonly description?: string }>(keys, run, {
     usage: "add",
     summary: "Make a key your own for approvals",
     notes:
-      "Only the public half is sent, with a signature that proves you hold the other. Make a key with:\n  openssl genpkey -algorithm ed25519 -out my-approver-key.pem",
-    examples: ["keystead approvals keys add --key my-approver-key.pem --description 'laptop'"],
+      "Only the public half is sent, with a signature that proves you hold the other. Make a key with:\n  openssl genpkey -algorithm ed25519 -out my-approver-key.pem\nWith --security-key the key is made on a security key (FIDO2) by libfido2's fido2-tools, and stays there; the file remembers\nwhich credential it is, and is no secret.",
+    examples: [
+      "keystead approvals keys add --key my-approver-key.pem --description 'laptop'",
+      "keystead approvals keys add --security-key blue-one.json --description 'the blue one'",
+    ],
     options: (command) =>
-      command
+      securityKeyOptions(command)
+        .option("--security-key <file>", "make the key on a security key, and remember it in this file")
         .option("--key <file>", "your private key (PEM, PKCS#8): Ed25519, P-256 or ML-DSA-65; it is used here and sent nowhere")
         .option("--key-passphrase <ref>", "passphrase of the key's file (file:PATH, env:NAME or fd:N)")
         .option("--description <text>", "a description"),
     body: async (context, options) => {
-      const privateKey = readApproverKey(options, context.shell);
+      const { securityKey, description } = options;
+      if (securityKey !== undefined && options.key !== undefined) throw usageError("pass --key or --security-key, one of them");
+      const privateKey = securityKey === undefined ? readApproverKey(options, context.shell) : undefined;
       const keystead = await context.connect();
       const { vaultId, principal } = await keystead.listApproverKeys();
-      const added = await keystead.registerApproverKey({
-        publicKey: approverKeyOf(privateKey).spki,
-        signature: signRegistration(privateKey, vaultId, principal),
-        description: options.description,
-      });
+      const onDevice = securityKey === undefined ? undefined : await securityKeyIn(context, { ...options, securityKey }, principal);
+      const proof =
+        onDevice === undefined
+          ? {
+              publicKey: approverKeyOf(privateKey as KeyObject).spki,
+              signature: signRegistration(privateKey as KeyObject, vaultId, principal),
+            }
+          : {
+              publicKey: onDevice.publicKey,
+              rpId: onDevice.rpId,
+              ...(await signByKey(context, options, onDevice, registrationBytes(vaultId, principal, onDevice.approverKey))),
+            };
+      const added = await keystead.registerApproverKey({ ...proof, description });
       await context.print({ key: added }, () => context.table(KEY_HEADING, [keyCells(added)]));
     },
   });

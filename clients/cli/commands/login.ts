@@ -6,15 +6,18 @@ import { leaf, type Run } from "../command-tree.ts";
 import type { Context } from "../context.ts";
 import { askCode, askPassword } from "../hidden-input.ts";
 import { readSecret, withoutLineEnding } from "../secret-reference.ts";
+import { answerBySecurityKey, type FactorOptions } from "../security-key-factor.ts";
+import { securityKeyOptions } from "../security-key.ts";
 import { resolveSettings } from "../settings.ts";
 import { forgetSession, sessionPath, writeSession } from "../stored-session.ts";
 import { usageError } from "../usage-error.ts";
 import { dateText } from "./key-facts.ts";
 
-interface Options {
+interface Options extends FactorOptions {
   readonly password?: string;
   readonly code?: string;
   readonly recoveryCode?: string;
+  readonly securityKey?: boolean;
   readonly service?: boolean;
   readonly secretId?: string;
   readonly bindAddress?: boolean;
@@ -25,17 +28,20 @@ export function login(root: Command, run: Run): void {
     usage: "login <name>",
     summary: "Begin a session as a local user or a service account",
     notes:
-      "The password is asked for on the terminal. The session is kept in session.json beside the profile, where only you may\nread it, and refreshed by itself until it ends. Security keys and passkeys need a browser.",
+      "The password is asked for on the terminal. The session is kept in session.json beside the profile, where only you may\nread it, and refreshed by itself until it ends. --security-key answers with a security key (FIDO2) by libfido2's fido2-tools.",
     examples: [
       "keystead login alice",
+      "keystead login alice --security-key",
       "keystead login alice --password file:/run/secrets/alice --code env:CODE",
       "keystead login builder --service --secret-id file:/run/secrets/builder",
     ],
     options: (command) =>
-      command
+      securityKeyOptions(command)
         .option("--password <ref>", "the password by reference, instead of being asked: file:PATH, env:NAME or fd:N")
         .option("--code <ref>", "the authenticator app's code by reference")
         .option("--recovery-code <ref>", "a recovery code by reference, in place of the second factor")
+        .option("--security-key", "answer with a security key, also where an authenticator app would do")
+        .option("--pin", "ask for the security key's PIN, and not for a touch alone")
         .option("--service", "the name is a service account's, its role id")
         .option("--secret-id <ref>", "the secret id of the service account by reference")
         .option("--bind-address", "a session that is good from this machine's address alone"),
@@ -96,9 +102,13 @@ async function asUser(keystead: Keystead, name: string, options: Options, contex
   }
 }
 
-async function secondFactor(keystead: Keystead, challenge: LoginChallenge, options: Options, { shell }: Context): Promise<SessionTokens> {
+async function secondFactor(keystead: Keystead, challenge: LoginChallenge, options: Options, context: Context): Promise<SessionTokens> {
+  const { shell } = context;
   const { challengeId, factors } = challenge;
   const withRecovery = options.recoveryCode !== undefined;
+  const byKey = factors.includes("webauthn") && (options.securityKey === true || (!factors.includes("totp") && !withRecovery));
+  if (byKey) return keystead.completeLogin(await answerBySecurityKey(context, challenge, options));
+  if (options.securityKey === true) throw usageError(`this login wants ${factors.join(" or ")}`);
   if (factors.includes("totp") && !withRecovery)
     return keystead.completeLogin({
       challengeId,
@@ -109,5 +119,5 @@ async function secondFactor(keystead: Keystead, challenge: LoginChallenge, optio
       challengeId,
       recoveryCode: await askCode("recovery code: ", options.recoveryCode, "--recovery-code", shell),
     });
-  throw usageError(`this login wants ${factors.join(" or ")}, which needs a browser`);
+  throw usageError(`this login wants ${factors.join(" or ")}, which is not at hand`);
 }

@@ -1,10 +1,12 @@
-/** `keystead users totp`, `recovery-codes`, `remove-factor`: second factors. Security keys and passkeys need a browser. */
+/** `keystead users totp`, `recovery-codes`, `remove-factor`: `security-key`: second factors. */
 import type { Command } from "commander";
 import { leaf, type Run } from "../command-tree.ts";
 import type { Context } from "../context.ts";
 import { askCode, askPassword } from "../hidden-input.ts";
+import { addSecurityKey, type FactorOptions } from "../security-key-factor.ts";
+import { securityKeyOptions } from "../security-key.ts";
 
-interface Options {
+interface Options extends FactorOptions {
   readonly password?: string;
   readonly code?: string;
   readonly label?: string;
@@ -42,6 +44,22 @@ export function addUserFactors(parent: Command, run: Run): void {
           user,
           () => `a login of ${user.name} asks for a code of the app from now on; next: keystead users recovery-codes\n`,
         );
+      }),
+  });
+  leaf<Options>(parent, run, {
+    usage: "security-key",
+    summary: "Add a security key (FIDO2) to your user",
+    notes:
+      "By libfido2's fido2-cred (Debian: fido2-tools). From then on a login asks for the key. The server's auth.webauthn.origins\nmust have the origin that is signed: https:// and the site, or what --origin says.",
+    examples: ["keystead users security-key --label 'blue one'"],
+    options: (command) =>
+      securityKeyOptions(passwordOption(command))
+        .option("--label <text>", "what you call it")
+        .option("--pin", "ask for the security key's PIN, and not for a touch alone"),
+    body: (context, options) =>
+      withPassword(context, options, async (currentPassword) => {
+        const user = await addSecurityKey(context, await context.connect(), currentPassword, options);
+        await context.print(user, () => `a login of ${user.name} can be answered with this key; next: keystead users recovery-codes\n`);
       }),
   });
   leaf<Options>(parent, run, {
