@@ -7,12 +7,11 @@
  * limit beside it was near the best of the run; rounds are added, within bounds, until every job has quiet windows
  * enough, and only those count when there are any.
  */
-import { fork, type ChildProcess } from "node:child_process";
 import { createPublicKey, type KeyObject } from "node:crypto";
-import { join } from "node:path";
+import { Generator } from "./generator.ts";
 import { LIMITS } from "./limits.ts";
 import { cpuSeconds, machineSeconds, median } from "./machine.ts";
-import type { Job, Order, Report, WindowResult } from "./load/job.ts";
+import type { Job, WindowResult } from "./load/job.ts";
 import { startServer, type BenchServer } from "./server.ts";
 import { useKeyRequest, verifyReply } from "./wire.ts";
 import { BENCH_KEYS, LIMIT_OF, WEIGHT_OF, worksOf, type WorkName } from "./works.ts";
@@ -242,56 +241,4 @@ function summary(plan: Plan, all: readonly Window[], undisturbed: readonly Windo
     windows: `${counted.length}/${all.length}`,
     foreign: middle(({ foreign }) => foreign),
   };
-}
-
-/** The generator process, as orders and answers. */
-class Generator {
-  readonly #child: ChildProcess;
-  #waiting: { resolve: (report: Report & { kind: "done" }) => void; reject: (error: Error) => void } | undefined;
-  #mark: ((at: "begin" | "end") => void) | undefined;
-
-  constructor() {
-    this.#child = fork(join(import.meta.dirname, "load/main.ts"), [], { serialization: "advanced", execArgv: [] });
-    this.#child.on("message", (report: Report) => {
-      if (report.kind === "mark") this.#mark?.(report.at);
-      else this.#waiting?.resolve(report);
-    });
-    this.#child.once("exit", (code) => this.#waiting?.reject(new Error(`the load generator ended with ${code}`)));
-  }
-
-  get pid(): number {
-    return this.#child.pid as number;
-  }
-
-  async open(name: string, job: Job): Promise<Uint8Array> {
-    return (await this.#order({ kind: "open", name, job })).reply ?? Buffer.alloc(0);
-  }
-
-  async run(name: string): Promise<void> {
-    await this.#order({ kind: "run", name });
-  }
-
-  async stop(name: string): Promise<void> {
-    await this.#order({ kind: "stop", name });
-  }
-
-  async window(name: string, rampMs: number, windowMs: number, mark: (at: "begin" | "end") => void): Promise<WindowResult> {
-    this.#mark = mark;
-    const { window } = await this.#order({ kind: "window", name, rampMs, windowMs });
-    if (window === undefined) throw new Error("a window without a result");
-    return window;
-  }
-
-  end(): void {
-    this.#waiting = undefined;
-    if (this.#child.connected) this.#child.disconnect();
-    this.#child.kill("SIGTERM");
-  }
-
-  #order(order: Order): Promise<Report & { kind: "done" }> {
-    return new Promise((resolve, reject) => {
-      this.#waiting = { resolve, reject };
-      this.#child.send(order);
-    });
-  }
 }

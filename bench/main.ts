@@ -3,7 +3,7 @@
  *
  *     npm run bench                    everything, under four minutes
  *     npm run bench -- --quick         everything in under a minute, for a first look
- *     npm run bench -- --only channel  one part: primitives, end-to-end, audit, channel, decisions, scripts, store
+ *     npm run bench -- --only channel  one part: primitives, end-to-end, audit, channel, decisions, scripts, hostile-scripts, store
  *     npm run bench -- --only store --keys 10000,100000,1000000    many keys; ten minutes for a million
  *     npm run bench -- --only end-to-end --plan "rest, 64"    only rows whose name contains the words
  *
@@ -20,6 +20,7 @@ import { measureEndToEnd, type EndToEndRow } from "./end-to-end.ts";
 import { describeMachine } from "./machine.ts";
 import { measurePrimitives, type Primitive } from "./primitives.ts";
 import { measureDecisions, type DecisionRow } from "./decisions.ts";
+import { measureHostileScripts, type HostileRow } from "./hostile-scripts.ts";
 import { measureScripts, type ScriptRow } from "./scripts.ts";
 import { measureStore, type StoreRow } from "./store.ts";
 import { count, table } from "./table.ts";
@@ -65,6 +66,9 @@ const channel: ChannelRow[] = wants("channel") ? await measureChannel(rounds ?? 
 const audit: AuditRow[] = wants("audit") ? await measureAudit(rounds ?? (quick ? 3 : 5), quick ? 120 : 350) : [];
 const decisions: DecisionRow | undefined = wants("decisions") ? measureDecisions(quick ? 20_000 : 200_000) : undefined;
 const scripts: ScriptRow[] = wants("scripts") ? await measureScripts(ROOT, quick ? 500 : 3_000) : [];
+const hostile: HostileRow | undefined = wants("hostile-scripts")
+  ? await measureHostileScripts(ROOT, rounds ?? (quick ? 2 : 5), quick ? 700 : 2_000, progress)
+  : undefined;
 const endToEnd: EndToEndRow[] = wants("end-to-end")
   ? await measureEndToEnd(
       ROOT,
@@ -87,7 +91,7 @@ report();
 mkdirSync(join(import.meta.dirname, "results"), { recursive: true });
 writeFileSync(
   join(import.meta.dirname, "results/latest.json"),
-  `${JSON.stringify({ machine, quick, primitives, channel, audit, decisions, scripts, endToEnd, store, targets }, null, 2)}\n`,
+  `${JSON.stringify({ machine, quick, primitives, channel, audit, decisions, scripts, hostile, endToEnd, store, targets }, null, 2)}\n`,
 );
 say(`\n${((performance.now() - started) / 1000).toFixed(0)} s; bench/results/latest.json has the numbers.`);
 
@@ -137,6 +141,7 @@ function judge(): Target[] {
   most("channel round trip, 64 in flight, CPU of both sides", channel.find(({ inFlight }) => inFlight === 64)?.cpuUs, 4, "us");
   most("a decision among 1,000 principals, 200 bindings and 20 conditions", decisions?.averageUs, 20, "us");
   most("a decision of a WebAssembly policy, one at a time", scripts.find(({ name }) => name.endsWith(".wat"))?.aloneUs, 100, "us");
+  least("signing throughput of others while hostile policies are asked, of idle", hostile?.ratio, 0.8);
   const [fewest, most_] = [store.at(0), store.at(-1)];
   if (fewest !== undefined && most_ !== undefined && fewest !== most_) {
     const grown = `with ${count(most_.keys)} keys, of ${count(fewest.keys)}`;
@@ -178,9 +183,29 @@ function report(): void {
     );
   if (scripts.length > 0)
     say(
-      `\nPolicy scripts: a decision, asked over the pipe\n${table(
-        ["", "one at a time us", "64 at once, each us", "fuel"],
-        scripts.map(({ name, aloneUs, togetherUs, fuel }) => [name, aloneUs.toFixed(1), togetherUs.toFixed(1), count(fuel)]),
+      `\nPolicy scripts: a decision with its context, asked over the pipe\n${table(
+        ["", "one at a time us", "64 at once, each us", "CPU us, both sides", "fuel"],
+        scripts.map(({ name, aloneUs, togetherUs, cpuUs, fuel }) => [
+          name,
+          ...[aloneUs, togetherUs, cpuUs].map((us) => us.toFixed(1)),
+          count(fuel),
+        ]),
+      )}`,
+    );
+  if (hostile !== undefined)
+    say(
+      `\nHostile policies: Sign Ed25519 of others, grpc, 16 in flight\n${table(
+        ["idle op/s", "hostile op/s", "ratio", "scripts, of a core", "hostile refused", "errors"],
+        [
+          [
+            count(hostile.quiet),
+            count(hostile.hostile),
+            hostile.ratio.toFixed(2),
+            hostile.scriptsShare.toFixed(3),
+            count(hostile.refused),
+            String(hostile.errors),
+          ],
+        ],
       )}`,
     );
   if (store.length > 0)

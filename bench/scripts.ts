@@ -1,16 +1,22 @@
 /**
- * What a policy script adds to a request: decisions of the process that runs scripts, asked over its pipe.
+ * What a policy script adds to a request: its context, made of the request, and a decision of the process that runs scripts,
+ * asked over its pipe.
  *
- * The scripts are those of docs/operate/policy-scripts/, the context is one of a Sign with a kilobyte of payload.
+ * The scripts are those of docs/operate/policy-scripts/, the request is a Sign with a kilobyte of JSON.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { create } from "@bufbuild/protobuf";
 import wabtInit from "wabt";
+import { SignRequestSchema } from "@keystead/contract/generated/hsm/hsm_pb";
+import type { Operation } from "@keystead/contract/operation";
+import { sign } from "@keystead/contract/operations/sign";
 import { createLogger } from "@keystead/contract/logging";
 import { pipeOf, startPart } from "../server/launcher/part.ts";
 import { scriptsFlags } from "../server/launcher/walls.ts";
+import { contextOf, type Circumstance } from "../server/vault/scripts/context.ts";
 import { ScriptRunner, type RunnableScript } from "../server/vault/scripts/runner.ts";
-import { median } from "./machine.ts";
+import { cpuSeconds, median } from "./machine.ts";
 
 export interface ScriptRow {
   readonly name: string;
@@ -18,18 +24,40 @@ export interface ScriptRow {
   readonly aloneUs: number;
   /** Microseconds for each of many that are asked at once. */
   readonly togetherUs: number;
+  /** Microseconds of processor time for each, of both processes, one at a time. */
+  readonly cpuUs: number;
   readonly fuel: number;
 }
 
 const TOGETHER = 64;
-const CONTEXT = Buffer.from(
-  JSON.stringify({
-    contextVersion: 1,
-    operation: "Sign",
-    environment: { time: "2030-01-01T09:00:00.000Z", unixSeconds: 1_893_488_400, weekday: 2, hour: 9, minute: 0, address: "192.0.2.1" },
-    payload: { bytes: 1000, format: "text", text: "x".repeat(1000) },
-  }),
-);
+const REQUEST = create(SignRequestSchema, {
+  keyId: "release",
+  data: Buffer.from(
+    JSON.stringify({
+      order: "4711",
+      amount: 900,
+      lines: Array.from({ length: 12 }, (_, line) => ({
+        article: `a-${line}`,
+        count: line,
+        price: line * 3.5,
+        note: "as agreed in spring",
+      })),
+    }),
+  ),
+});
+const ABOUT: Circumstance = {
+  operation: sign as unknown as Operation,
+  request: REQUEST,
+  principal: { id: "alice@example.com", method: "certificate", roles: ["KeyUser"] },
+  namespace: "default",
+  keyId: "release",
+  otherKeyId: "",
+  address: "192.0.2.1",
+  requestId: "5f0c8f6e-0d0e-4d5e-9a55-1f3c3c1c9f11",
+  batched: false,
+};
+/** Tuesday, nine o'clock. */
+const NOW = Date.UTC(2030, 0, 1, 9);
 
 /** @param count decisions of each kind */
 export async function measureScripts(root: string, count: number): Promise<ScriptRow[]> {
@@ -67,7 +95,7 @@ export async function measureScripts(root: string, count: number): Promise<Scrip
       script("office-hours.wat", "wasm", wabt.parseWat("office-hours.wat", text("office-hours.wat")).toBinary({}).buffer),
       script("office-hours.lua", "lua", Buffer.from(text("office-hours.lua"))),
     ])
-      rows.push(await measure(runner, one, count));
+      rows.push(await measure(runner, one, count, child.pid as number));
     return rows;
   } finally {
     runner.close();
@@ -75,23 +103,29 @@ export async function measureScripts(root: string, count: number): Promise<Scrip
   }
 }
 
-async function measure(runner: ScriptRunner, script: RunnableScript, count: number): Promise<ScriptRow> {
+async function measure(runner: ScriptRunner, script: RunnableScript, count: number, pid: number): Promise<ScriptRow> {
   let fuel = 0;
   const once = async (): Promise<number> => {
     const started = performance.now();
-    const answer = await runner.decide(script, CONTEXT, "alice");
+    // As the gate does it.
+    const context = Buffer.from(JSON.stringify(contextOf(ABOUT, undefined, NOW)), "utf8");
+    const answer = await runner.decide(script, context, "alice");
     if ("failed" in answer) throw new Error(`${script.name}: ${answer.failed}`);
     ({ fuel } = answer);
     return (performance.now() - started) * 1000;
   };
   for (let round = 0; round < count / 4; round += 1) await once();
   const alone: number[] = [];
+  const before = process.cpuUsage();
+  const theirs = cpuSeconds(pid);
   for (let round = 0; round < count; round += 1) alone.push(await once());
+  const { user, system } = process.cpuUsage(before);
+  const cpuUs = (user + system + (cpuSeconds(pid) - theirs) * 1e6) / count;
   const together: number[] = [];
   for (let round = 0; round < count / TOGETHER; round += 1) {
     const started = performance.now();
     await Promise.all(Array.from({ length: TOGETHER }, once));
     together.push(((performance.now() - started) * 1000) / TOGETHER);
   }
-  return { name: script.name, aloneUs: median(alone), togetherUs: median(together), fuel };
+  return { name: script.name, aloneUs: median(alone), togetherUs: median(together), cpuUs, fuel };
 }

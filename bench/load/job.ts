@@ -14,6 +14,8 @@ export interface Job {
   /** Message bytes: protobuf without prefix for grpc and connect, JSON for rest. */
   readonly body: Uint8Array;
   readonly inFlight: number;
+  /** Every call is refused; one that is not ends the generator. */
+  readonly refused?: boolean;
 }
 
 export type Order =
@@ -38,5 +40,5 @@ export interface WindowResult {
 }
 
 export type Report =
-  | { readonly kind: "done"; readonly reply?: Uint8Array; readonly window?: WindowResult }
+  | { readonly kind: "done"; readonly reply?: Uint8Array; readonly window?: WindowResult; readonly refused?: number }
   | { readonly kind: "mark"; readonly at: "begin" | "end" };

@@ -92,6 +92,7 @@ function caller(state: Running, place: number): void {
     const started = performance.now();
     client.call((good) => {
       if (!good) state.errors += 1;
+      else if (state.job.refused === true) throw new Error(`${state.job.path} was not refused`);
       state.latencies?.push(performance.now() - started);
       if (!state.stopping) return again();
       state.active -= 1;
@@ -103,6 +104,7 @@ function caller(state: Running, place: number): void {
 
 function run(state: Running): void {
   state.stopping = false;
+  state.errors = 0;
   for (let place = 0; place < state.job.inFlight; place += 1) caller(state, place);
 }
 
@@ -146,7 +148,8 @@ async function once(state: Running): Promise<Uint8Array> {
 function reply(state: Running, client: Running["clients"][number]): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     client.call((good, body) => {
-      if (!good || body === undefined) reject(new Error(`${state.job.path} was refused: ${body?.toString("latin1") ?? ""}`));
+      if (state.job.refused === true && !good) resolve(new Uint8Array(0));
+      else if (!good || body === undefined) reject(new Error(`${state.job.path} was refused: ${body?.toString("latin1") ?? ""}`));
       else resolve(Uint8Array.from(state.job.protocol === "grpc" ? body.subarray(GRPC_PREFIX_BYTES) : body));
     });
   });
@@ -167,7 +170,7 @@ async function obey(order: Order): Promise<void> {
     await stop(state);
     if (order.kind === "close") for (const client of state.clients) client.close();
   }
-  say({ kind: "done" });
+  say({ kind: "done", refused: state.errors });
 }
 
 process.title = "keystead bench [load]";
