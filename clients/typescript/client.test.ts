@@ -136,6 +136,18 @@ test("works over gRPC as over Connect", async () => {
   });
 });
 
+test("sends the caller's trace, when there is one", async () => {
+  const traces = ["00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", undefined];
+  await using({ traceparent: () => traces.shift() }, async (keystead) => {
+    await keystead.sign({ keyId: "k", data: Buffer.from("x") });
+    await keystead.sign({ keyId: "k", data: Buffer.from("x") });
+  });
+  assert.deepEqual(
+    seen.map(({ headers }) => headers.get("traceparent")),
+    ["00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", null],
+  );
+});
+
 test("fills in namespace, token and request id", async () => {
   await using({ namespace: "payments", tokenProvider: async () => "t.o.k", requestId: "mine" }, async (keystead) => {
     await keystead.sign({ keyId: "k", data: Buffer.from("x") });

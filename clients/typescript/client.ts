@@ -45,6 +45,8 @@ export interface KeysteadOptions extends ConnectionOptions {
   readonly timeoutMs?: number | undefined;
   /** Sent with every call, so that the audit log can be matched; a fresh UUID per call when left out. */
   readonly requestId?: string | undefined;
+  /** Asked before every call for the `traceparent` (W3C Trace Context) of the caller's own span; undefined = none. */
+  readonly traceparent?: (() => string | undefined) | undefined;
 }
 
 /** What is asked for, area by area; a batch is put together from several. */
@@ -112,7 +114,12 @@ export function createKeystead(options: KeysteadOptions): Keystead {
 
   async function headers(requestId: string): Promise<Record<string, string>> {
     const token = options.tokenProvider === undefined ? options.token : await options.tokenProvider();
-    return { "x-request-id": requestId, ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) };
+    const trace = options.traceparent?.();
+    return {
+      "x-request-id": requestId,
+      ...(trace === undefined ? {} : { traceparent: trace }),
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    };
   }
 
   async function call(name: string, request: object = {}): Promise<unknown> {

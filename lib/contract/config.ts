@@ -186,6 +186,19 @@ export interface ConnectorConfig {
   readonly allowedAddresses: readonly string[];
 }
 
+/** Where traces and metrics are sent to. */
+export interface TelemetryConfig {
+  /** Base address of a collector's OTLP/HTTP receiver. */
+  readonly endpoint: string;
+  /** PEM file of the authorities of the collector, besides Node's own. */
+  readonly caPath: string | undefined;
+  readonly traces: boolean;
+  readonly metrics: boolean;
+  /** 0 to 1: of requests that bring no trace of their own. */
+  readonly sampleRatio: number;
+  readonly intervalSeconds: number;
+}
+
 /** What the gateway gets. */
 export interface GatewayConfig {
   readonly preset: Preset;
@@ -201,6 +214,8 @@ export interface GatewayConfig {
   readonly developmentRest: boolean;
   readonly metrics: { readonly host: string; readonly port: number; readonly legacyNames: boolean } | undefined;
   readonly tls: TlsFiles | undefined;
+  /** Undefined: nothing is sent anywhere. */
+  readonly telemetry: TelemetryConfig | undefined;
   readonly limits: {
     readonly maxConnections: number;
     readonly requestTimeoutSeconds: number;
@@ -303,6 +318,8 @@ export interface VaultConfig {
   readonly namespaces: Readonly<Record<string, NamespaceConfig>>;
   /** `poolJobs`: costly operations at once; 0 = one per processor of wherever the vault runs. */
   readonly limits: { readonly maxInFlight: number; readonly poolJobs: number; readonly rates: RateLimitsConfig };
+  /** Undefined: the vault makes no spans. `names`: whether they say namespaces and key ids. */
+  readonly tracing: { readonly names: boolean } | undefined;
   /** How often sizes of files and disks, and what other processes say of themselves, are looked at. */
   readonly collectionIntervalSeconds: number;
   /** Upper bounds of the duration histograms, in seconds; empty = summaries alone. */

@@ -9,6 +9,7 @@ import type { Admission } from "./admission.ts";
 import { evidenceOf } from "./evidence/evidence.ts";
 import type { GatewayMeasurements } from "./measure.ts";
 import type { Exchange } from "./transports/exchange.ts";
+import type { OpenSpan, Tracer } from "./telemetry/tracer.ts";
 import type { VaultLink } from "./vault-link.ts";
 
 /** What a surface forwards. */
@@ -35,13 +36,30 @@ export interface Desk {
   ask(question: number): Promise<Buffer>;
 }
 
-export function forwarder(link: VaultLink, admission: Admission): Forward {
-  return async (exchange, { operation, requestId, body, deadlineMs }) => {
+/** @param tracer makes a span of each request; without it the caller's trace is passed on as it came */
+export function forwarder(link: VaultLink, admission: Admission, tracer?: Pick<Tracer, "begin">): Forward {
+  const forward = forwarding(link, admission);
+  if (tracer === undefined) return forward;
+  return async (exchange, request) => {
+    const span = tracer.begin(request.operation.name, exchange.header("traceparent"), request.requestId);
+    try {
+      const reply = await forward(exchange, request, span);
+      span.end("OK");
+      return reply;
+    } catch (error) {
+      span.end(asHsmError(error).code);
+      throw error;
+    }
+  };
+}
+
+function forwarding(link: VaultLink, admission: Admission): (exchange: Exchange, request: Forwarded, span?: OpenSpan) => Promise<Buffer> {
+  return async (exchange, { operation, requestId, body, deadlineMs }, span) => {
     let call: Payload;
     try {
       admission.enter();
       try {
-        const evidence: Evidence = evidenceOf(exchange, requestId);
+        const evidence: Evidence = evidenceOf(exchange, requestId, span?.traceparent);
         call = encodeCall(evidence, body);
       } catch (error) {
         admission.leave();

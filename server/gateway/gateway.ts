@@ -3,9 +3,13 @@
  *
  * main.ts gives it the configuration and the descriptors; tests give it their own.
  */
+import { readFileSync } from "node:fs";
+import { rootCertificates } from "node:tls";
 import { LISTENER } from "@keystead/channel/call";
-import type { GatewayConfig } from "@keystead/contract/config";
+import type { GatewayConfig, TelemetryConfig } from "@keystead/contract/config";
 import type { Logger } from "@keystead/contract/logging";
+import { SELF } from "@keystead/contract/operations/register";
+import type { Span } from "@keystead/contract/spans";
 import { Admission } from "./admission.ts";
 import { forwarder, type Desk } from "./forward.ts";
 import { loopbackOnly } from "./listeners/loopback.ts";
@@ -14,9 +18,11 @@ import type { Port } from "./listeners/port.ts";
 import { TlsContexts, tlsPort } from "./listeners/tls-port.ts";
 import { GatewayMeasurements } from "./measure.ts";
 import { everySurface, healthOnly } from "./surfaces/dispatch.ts";
-import { metricsSurface } from "./surfaces/metrics/metrics.ts";
+import { metricsSurface, vaultSamples } from "./surfaces/metrics/metrics.ts";
 import { withGenerateKeyPath } from "./surfaces/rest/generate-key-path.ts";
 import { BodyIntake } from "./transports/body-intake.ts";
+import { Exporter } from "./telemetry/exporter.ts";
+import { Tracer } from "./telemetry/tracer.ts";
 import type { VaultLink } from "./vault-link.ts";
 
 /** A question of the gateway's own is answered within this. */
@@ -37,6 +43,25 @@ export interface Gateway {
   reloadTls(): void;
 }
 
+/** What sends traces and metrics away: the gateway's own, and the vault's, which it asks for. */
+function exporterOf(config: TelemetryConfig, desk: Desk, tracer: Tracer | undefined, log: Logger): Exporter {
+  return new Exporter({
+    config,
+    log,
+    authorities: config.caPath === undefined ? undefined : [...rootCertificates, readFileSync(config.caPath, "utf8")],
+    sources: {
+      gatewaySpans: () => tracer?.buffer.take().spans ?? [],
+      vaultSpans: () =>
+        desk.ask(SELF.spans).then(
+          (bytes) => JSON.parse(bytes.toString("utf8")) as Span[],
+          () => [],
+        ),
+      gatewaySamples: () => desk.measurements.samples(),
+      vaultSamples: () => vaultSamples(desk),
+    },
+  });
+}
+
 /** Opens every configured port. @throws when one cannot be opened or the TLS files cannot be used */
 export async function openGateway(config: GatewayConfig, link: VaultLink, log: Logger): Promise<Gateway> {
   const { limits } = config;
@@ -55,13 +80,16 @@ export async function openGateway(config: GatewayConfig, link: VaultLink, log: L
   });
   const contexts = config.tls === undefined ? undefined : new TlsContexts(config.tls, log);
   const stopping = new AbortController();
+  const tracer = config.telemetry?.traces === true ? new Tracer(config.telemetry.sampleRatio) : undefined;
   const desk: Desk = {
-    forward: forwarder(link, admission),
+    forward: forwarder(link, admission, tracer),
     bodyBytes: limits.bodyBytes,
     measurements,
     stopping: stopping.signal,
     ask: (question) => link.request(question, Buffer.alloc(0), ASK_MS),
   };
+  const exporter = config.telemetry === undefined ? undefined : exporterOf(config.telemetry, desk, tracer, log);
+  exporter?.begin();
   const every = everySurface(desk);
   const intake = new BodyIntake({
     totalBytes: Math.max(INTAKE_BYTES, INTAKE_BODIES * limits.bodyBytes),
@@ -115,6 +143,7 @@ export async function openGateway(config: GatewayConfig, link: VaultLink, log: L
       const closed = Promise.all([...ports.values()].map((port) => port.close()));
       await closed;
       await admission.close();
+      await exporter?.close();
       contexts?.close();
       measurements.close();
       await link.drain();

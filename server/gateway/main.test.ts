@@ -19,6 +19,7 @@ const CONFIG: GatewayConfig = {
   developmentRest: true,
   metrics: undefined,
   tls: undefined,
+  telemetry: undefined,
   limits: { maxConnections: 50, requestTimeoutSeconds: 10, bodyBytes: 65_536, maxInFlight: 50 },
 };
 const FLAGS = [

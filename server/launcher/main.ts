@@ -23,7 +23,10 @@ import { SETUP_FLAGS, connectorFlags, gatewayFlags, scriptsFlags, vaultFlags } f
 
 /** What this process reads of the effective configuration; the rest is passed on unread. */
 interface Effective {
-  readonly gateway: { readonly tls?: { readonly certPath: string; readonly keyPath: string; readonly caPath: string } };
+  readonly gateway: {
+    readonly tls?: { readonly certPath: string; readonly keyPath: string; readonly caPath: string };
+    readonly telemetry?: { readonly caPath?: string };
+  };
   readonly vault: {
     readonly preset: string;
     readonly dataDir: string;
@@ -96,6 +99,7 @@ function run({ gateway: gatewayConfig, vault: vaultConfig, connectors: connector
   if (process.getuid?.() === 0 && !ownUsers)
     say("warn", "other users cannot read this installation, so every part runs as root; only Node's permission model separates them");
   const tlsFiles = gatewayConfig.tls === undefined ? [] : [gatewayConfig.tls.certPath, gatewayConfig.tls.keyPath, gatewayConfig.tls.caPath];
+  const collectorCa = gatewayConfig.telemetry?.caPath;
   const secrets = [vaultConfig.unseal.masterKey, vaultConfig.unseal.hmacKey, vaultConfig.unseal.passphrase].filter(
     (reference) => reference !== undefined,
   );
@@ -142,7 +146,7 @@ function run({ gateway: gatewayConfig, vault: vaultConfig, connectors: connector
     name: "gateway",
     node: process.execPath,
     main: join(ROOT, "server/gateway/main.ts"),
-    flags: gatewayFlags(ROOT, tlsFiles),
+    flags: gatewayFlags(ROOT, collectorCa === undefined ? tlsFiles : [...tlsFiles, collectorCa]),
     env: {},
     user: ownUsers ? USERS.gateway : undefined,
     descriptors: [],
@@ -169,6 +173,7 @@ function run({ gateway: gatewayConfig, vault: vaultConfig, connectors: connector
     letThrough(vaultConfig.dataDir);
     for (const file of [...tlsFiles, ...vaultFiles]) letThrough(dirname(file));
     for (const file of [...vaultFiles.filter((path) => !named("file").includes(path)), ...tlsFiles]) showFile(file);
+    if (collectorCa !== undefined) showFile(collectorCa);
     for (const { caPath } of connectorConfigs) if (caPath !== undefined) showFile(caPath);
     if (gatewayConfig.tls !== undefined) giveFile(gatewayConfig.tls.keyPath, USERS.gateway);
   }

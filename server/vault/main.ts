@@ -48,6 +48,7 @@ import { finishRekey } from "./duties/rekey.ts";
 import { RetentionLedger } from "./duties/retention-ledger.ts";
 import { verifyEverything } from "./duties/verify-everything.ts";
 import { Measurements } from "./duties/measure.ts";
+import { VaultTracer } from "./duties/trace.ts";
 import { Sizes, type SizePaths } from "./duties/sizes.ts";
 import { budgetGate } from "./limits/budget-gate.ts";
 import { Budgets } from "./limits/budgets.ts";
@@ -169,6 +170,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     : undefined;
   const scriptGate = new ScriptGate({ runner: scripts, log, now });
   const authorizer = new Authorizer(config.namespaces, now);
+  const tracer = config.tracing === undefined ? undefined : new VaultTracer(config.tracing.names);
   const sizes = new Sizes(inMemory ? undefined : sizePaths(config));
   const traffic = noTraffic();
   const measurements = new Measurements(config.histogramBuckets, {
@@ -484,18 +486,21 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     log,
     closedContext: contextOf(),
     observe: (operation, namespace, outcome, seconds) => measurements.operation(operation, namespace, outcome, seconds),
+    ...(tracer === undefined ? {} : { traced: tracer.follow.bind(tracer) }),
     self: (question) =>
-      question === SELF.health
-        ? Buffer.from(
-            JSON.stringify({
-              phase: monitor.phase,
-              ready: monitor.phase === "open",
-              version: VERSION,
-              uptimeSeconds: Math.floor((performance.now() - startedAt) / 1000),
-            }),
-            "utf8",
-          )
-        : Buffer.from(JSON.stringify(measurements.samples()), "utf8"),
+      question === SELF.spans
+        ? Buffer.from(JSON.stringify(tracer?.buffer.take().spans ?? []), "utf8")
+        : question === SELF.health
+          ? Buffer.from(
+              JSON.stringify({
+                phase: monitor.phase,
+                ready: monitor.phase === "open",
+                version: VERSION,
+                uptimeSeconds: Math.floor((performance.now() - startedAt) / 1000),
+              }),
+              "utf8",
+            )
+          : Buffer.from(JSON.stringify(measurements.samples()), "utf8"),
     ceremonies: phaseCeremonies({
       method() {
         const text = store.header();

@@ -70,6 +70,8 @@ export interface MonitorOptions {
   readonly authorizer: Authorizer;
   readonly log: Logger;
   readonly observe: Observer;
+  /** Told of every request that is part of a trace, when it begins; what is known of it grows until it is answered. */
+  readonly traced?: (operation: Operation, trace: string, known: Pick<Draft, "namespace" | "keyId">, answering: Promise<unknown>) => void;
   /** Rates and places of those who come over the line; ceremonies and duties need neither. */
   readonly limits: RateLimits;
   /** Namespaces that answers about everything within reach leave out, besides those that the authorizer hides. */
@@ -85,6 +87,7 @@ export interface MonitorOptions {
 }
 
 const NOTHING: ReadonlySet<string> = new Set();
+const SELF_QUESTIONS: ReadonlySet<number> = new Set(Object.values(SELF));
 /** Who has not logged in. */
 const NOBODY = Object.freeze({ id: "", method: "none" });
 /**
@@ -168,16 +171,20 @@ export class Monitor {
 
   /** Answers a frame of the gateway. @throws {MalformedFrame} at once, when its envelope cannot be read */
   answer(call: IncomingCall): Payload | Promise<Payload> {
-    if (call.operation === SELF.health || call.operation === SELF.metrics) return this.#options.self(call.operation);
+    if (SELF_QUESTIONS.has(call.operation)) return this.#options.self(call.operation);
     const operation = operationByNumber(call.operation);
     if (operation === undefined) throw new HsmError("OPERATION_NOT_SUPPORTED", "there is no such operation");
-    return this.#request(operation, decodeCall(call.payload), call);
+    const decoded = decodeCall(call.payload);
+    const { address, trace } = decoded.evidence;
+    // Of what comes too often nobody looks at the body.
+    const draft = draftOf(address, trace);
+    const answering = this.#request(operation, decoded, call, draft);
+    if (trace !== "") this.#options.traced?.(operation, trace, draft, answering);
+    return answering;
   }
 
-  async #request(operation: Operation, decoded: DecodedCall, call: IncomingCall): Promise<Payload> {
+  async #request(operation: Operation, decoded: DecodedCall, call: IncomingCall, draft: Draft): Promise<Payload> {
     const { evidence, body } = decoded;
-    // Of what comes too often nobody looks at the body.
-    const draft = draftOf(evidence.address, evidence.trace);
     const started = performance.now();
     const { authenticator, limits } = this.#options;
     const known = operation.anonymous === true ? undefined : authenticator.remembered(decoded);

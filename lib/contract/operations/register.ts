@@ -259,6 +259,8 @@ export const operationByName = (name: string): Operation | undefined => byName.g
 export const SELF = Object.freeze({
   /** Answers JSON {phase, ready, version, uptimeSeconds}. */
   health: 60001,
-  /** Answers the vault's metrics in Prometheus text format. */
+  /** Answers the vault's samples, JSON (Samples of metrics.ts). */
   metrics: 60002,
+  /** Answers the vault's spans since the last time, JSON (Span[] of spans.ts). */
+  spans: 60003,
 } as const);

@@ -27,9 +27,10 @@ export function requestIdOf(exchange: Exchange): string {
   return `${prefix}-${Date.now().toString(36)}-${counter.toString(36)}`;
 }
 
-export function evidenceOf(exchange: Exchange, requestId: string): Evidence {
+/** @param trace instead of the caller's own */
+export function evidenceOf(exchange: Exchange, requestId: string, trace: string = traceOf(exchange)): Evidence {
   const { listener, address, certificate } = exchange.connection;
-  return { listener, address, requestId, trace: traceOf(exchange), token: tokenOf(exchange.header("authorization")), certificate };
+  return { listener, address, requestId, trace, token: tokenOf(exchange.header("authorization")), certificate };
 }
 
 /** The caller's trace. One that is malformed is as good as none (§3.2.2). */

@@ -32,6 +32,7 @@ const DEFAULTS: GatewayConfig = {
   developmentRest: true,
   metrics: { host: "127.0.0.1", port: 0, legacyNames: false },
   tls: undefined,
+  telemetry: undefined,
   limits: { maxConnections: 100, requestTimeoutSeconds: 5, bodyBytes: 64 * 1024, maxInFlight: 64 },
 };
 

@@ -55,12 +55,25 @@ function gateway(config: ConfigTree, base: PathBase): GatewayConfig {
     developmentRest: plaintext,
     metrics: metrics.enabled ? { host: metrics.listen_addr, port: metrics.listen_port, legacyNames: metrics.legacy_names } : undefined,
     tls,
+    telemetry: telemetry(config, base),
     limits: {
       maxConnections: server.max_connections,
       requestTimeoutSeconds: server.timeout_seconds,
       bodyBytes: server.body_bytes,
       maxInFlight: server.max_in_flight,
     },
+  };
+}
+
+function telemetry({ telemetry: { endpoint, ca_path, traces, metrics, sample_ratio, interval_seconds } }: ConfigTree, base: PathBase) {
+  if (endpoint === undefined || (!traces && !metrics)) return undefined;
+  return {
+    endpoint,
+    caPath: ca_path === undefined ? undefined : absolutePath(ca_path, base),
+    traces,
+    metrics,
+    sampleRatio: sample_ratio,
+    intervalSeconds: interval_seconds,
   };
 }
 
@@ -261,6 +274,7 @@ function vault(config: ConfigTree, base: PathBase): VaultConfig {
         inFlightEach: limits.in_flight_each,
       },
     },
+    tracing: config.telemetry.endpoint !== undefined && config.telemetry.traces ? { names: config.telemetry.names } : undefined,
     collectionIntervalSeconds: metrics.collection_interval_seconds,
     histogramBuckets: metrics.enable_histograms ? metrics.histogram_buckets : [],
   };

@@ -38,6 +38,7 @@ const row = (key: string, value: string, sees: Row["sees"], expected: unknown, n
   expected,
   with: needs,
 });
+const TELEMETRY = ["telemetry.endpoint=https://c.example:4318"];
 const WEBAUTHN = ["auth.webauthn.rp_id=a.example.com", "auth.webauthn.origins=https://a.example.com"];
 const NO_PLAINTEXT = ["development.plaintext=false"];
 const SET = (entry: string) => `[{path: "{data_dir}/k.json", issuer: i, audience: a, ${entry}}]`;
@@ -352,6 +353,13 @@ const ROWS: readonly Row[] = [
   row("metrics.legacy_names", "true", (c) => c.gateway.metrics?.legacyNames, true),
   row("metrics.enable_histograms", "false", (c) => c.vault.histogramBuckets, []),
   row("metrics.histogram_buckets", "0.5,2", (c) => c.vault.histogramBuckets, [0.5, 2]),
+  row("telemetry.endpoint", "https://c.example:4318", (c) => c.gateway.telemetry?.endpoint, "https://c.example:4318"),
+  row("telemetry.ca_path", "{data_dir}/c.pem", (c) => c.gateway.telemetry?.caPath, join(folder, "data/c.pem"), TELEMETRY),
+  row("telemetry.traces", "false", (c) => [c.gateway.telemetry?.traces, c.vault.tracing], [false, undefined], TELEMETRY),
+  row("telemetry.metrics", "false", (c) => c.gateway.telemetry?.metrics, false, TELEMETRY),
+  row("telemetry.sample_ratio", "0.25", (c) => c.gateway.telemetry?.sampleRatio, 0.25, TELEMETRY),
+  row("telemetry.interval_seconds", "1m", (c) => c.gateway.telemetry?.intervalSeconds, 60, TELEMETRY),
+  row("telemetry.names", "true", (c) => c.vault.tracing?.names, true, TELEMETRY),
   row("namespaces.*.description", "About", (c) => c.vault.namespaces["team-a"]?.description, "About"),
   row("namespaces.*.max_keys", "5", (c) => c.vault.namespaces["team-a"]?.maxKeys, 5),
   row("namespaces.*.access_control.allowed_ips", "10.0.0.0/8,::1", (c) => c.vault.namespaces["team-a"]?.allowedIps, ["10.0.0.0/8", "::1"]),

@@ -98,6 +98,7 @@ const BASE: Tree = {
     enable_histograms: true,
     histogram_buckets: [0.001, 0.01, 0.1, 1, 10],
   },
+  telemetry: { traces: true, metrics: true, sample_ratio: 1, interval_seconds: 10, names: false },
   namespaces: { default: { description: "Default namespace", max_keys: 10_000, access_control: { allowed_ips: [], denied_ips: [] } } },
   development: { plaintext: false, principal: "development" },
 };

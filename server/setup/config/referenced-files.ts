@@ -74,6 +74,8 @@ export function missingFiles(config: EffectiveConfig, env: Environment): readonl
   vault.auth.keySets.forEach(({ path }, at) => {
     if (path !== undefined) publicFile(`auth.jwt.key_sets[${at}].path`, path, parseKeySet, "a JWKS file");
   });
+  if (gateway.telemetry?.caPath !== undefined)
+    publicFile("telemetry.ca_path", gateway.telemetry.caPath, (text) => new X509Certificate(text), "a PEM file of certificate authorities");
   const serverAuthorities = config.connectors.find(({ caPath }) => caPath !== undefined)?.caPath;
   if (serverAuthorities !== undefined)
     publicFile("connector.ca_path", serverAuthorities, (text) => new X509Certificate(text), "a PEM file of certificate authorities");

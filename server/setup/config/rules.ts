@@ -96,6 +96,30 @@ const unseal: Rule = ({ unseal: { method, master_key, passphrase } }) => {
   );
 };
 
+const telemetry: Rule = ({ telemetry: { endpoint, interval_seconds, ...others } }) => {
+  const { protocol, hostname } = endpoint === undefined ? { protocol: "https:", hostname: "" } : new URL(endpoint);
+  return [
+    ...finding(
+      protocol !== "https:" && !["127.0.0.1", "[::1]", "localhost"].includes(hostname),
+      "telemetry.endpoint",
+      "what is sent would be readable on the way",
+      "write an address with https://, or one of a collector on this machine",
+    ),
+    ...finding(
+      interval_seconds < 1 || interval_seconds > 3600,
+      "telemetry.interval_seconds",
+      "it is not between a second and an hour",
+      "write 1 to 3600, or 1s to 1h",
+    ),
+    ...finding(
+      endpoint === undefined && others.ca_path !== undefined,
+      "telemetry.ca_path",
+      "nothing is sent without telemetry.endpoint",
+      "write telemetry.endpoint, or remove the key",
+    ),
+  ];
+};
+
 const collection: Rule = ({ metrics }) =>
   finding(
     metrics.collection_interval_seconds < 1 || metrics.collection_interval_seconds > 86_400,
@@ -243,6 +267,7 @@ const RULES: readonly Rule[] = [
   unseal,
   addresses,
   collection,
+  telemetry,
   destructionDelay,
   sqlitePath,
   approvalStore,

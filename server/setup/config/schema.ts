@@ -339,6 +339,19 @@ const metrics = z.strictObject({
   histogram_buckets: key(KIND.buckets, "Upper bounds of the duration histograms, in seconds."),
 });
 
+const telemetry = z.strictObject({
+  endpoint: key(
+    KIND.url,
+    "Base address of a collector's OTLP/HTTP receiver, such as https://collector:4318; without it nothing is sent. http:// on this machine alone.",
+  ).optional(),
+  ca_path: key(KIND.path, "PEM file of authorities of the collector; Node's own without it.").optional(),
+  traces: key(KIND.boolean, "Whether a span of gateway and vault is sent for each traced request."),
+  metrics: key(KIND.boolean, "Whether the series of /metrics are sent too."),
+  sample_ratio: key(KIND.ratio, "Share of requests that are traced, of those whose caller brings no trace of its own."),
+  interval_seconds: key(KIND.seconds, "How often is sent; a second to an hour."),
+  names: key(KIND.boolean, "Whether spans say namespaces and key ids."),
+});
+
 const namespace = z.strictObject({
   description: key(KIND.text, "What the namespace is for.").optional(),
   max_keys: key(KIND.integer(0, 1_000_000_000), "Keys it may hold; 10000 without it.").optional(),
@@ -373,6 +386,7 @@ export const configSchema = z.strictObject({
   scripts,
   logging,
   metrics,
+  telemetry,
   approvals,
   namespaces: z
     .record(namespaceName, namespace)

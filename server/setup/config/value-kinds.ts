@@ -88,6 +88,7 @@ export const KIND = {
       .refine((list) => list.every((bucket, at) => at === 0 || bucket > (list[at - 1] ?? 0))),
     "a list of 1 to 64 ascending positive numbers (seconds)",
   ),
+  ratio: kind(z.number().min(0).max(1), "a number from 0 to 1"),
   integer: (min: number, max: number) => kind(z.number().int().min(min).max(max), `a whole number from ${min} to ${max}`),
   oneOf: <const T extends readonly [string, ...string[]]>(...words: T) =>
     kind(z.enum(words), words.length === 1 ? words[0] : `one of ${words.join(", ")}`),
