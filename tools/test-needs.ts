@@ -24,6 +24,9 @@ const NEEDS: readonly Need[] = [
   { command: "openssl", apt: "openssl" },
   { command: "curl", apt: "curl" },
   { command: "strace", apt: "strace" },
+  // With the driver for TLS, which brings rsyslog itself.
+  { command: "rsyslogd", apt: "rsyslog-openssl" },
+  { command: "nats-server", apt: "nats-server" },
   { command: "promtool", aptOnlyFile: "prometheus" },
   { command: "grpcurl", go: "github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3" },
   { command: "protoc-gen-go", go: "google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.6" },

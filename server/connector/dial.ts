@@ -20,6 +20,14 @@ export interface Address {
 export const unavailable = (detail: string, retryAfterSeconds = 1): HsmError =>
   new HsmError("PROVIDER_UNAVAILABLE", detail, { retryAfterSeconds });
 
+/** What may be said of a failure: our own words, a code, or that time ran out; at most 200 characters. */
+export function reasonOf(thrown: unknown): string {
+  if (thrown instanceof HsmError) return thrown.detail.slice(0, 200);
+  const { code, name, message } = thrown as NodeJS.ErrnoException;
+  if (name === "TimeoutError" || name === "AbortError") return "no answer in time";
+  return code ?? message.slice(0, 200);
+}
+
 /**
  * The addresses of a host that may be dialled; at least one.
  *
@@ -50,8 +58,8 @@ export interface Destination {
     /** Authorities of the server, in PEM. */
     readonly authorities: readonly string[];
     /** Our own certificate chain and private key, in PEM, where the server asks for one. */
-    readonly certificate?: string;
-    readonly key?: string;
+    readonly certificate?: string | Buffer;
+    readonly key?: string | Buffer;
   };
 }
 

@@ -5,6 +5,7 @@
 import { kindOfTarget, readTarget, type SinkKind, type SinkTargets } from "@keystead/contract/sink-target";
 import { fileSink } from "./file.ts";
 import { UnusableTarget, type OpenSink, type Sink, type Surroundings } from "./sink.ts";
+import { syslogSink } from "./syslog.ts";
 import { webhookSink } from "./webhook.ts";
 
 type Register = { readonly [K in SinkKind]-?: OpenSink<NonNullable<SinkTargets[K]>> };
@@ -12,6 +13,7 @@ type Register = { readonly [K in SinkKind]-?: OpenSink<NonNullable<SinkTargets[K
 const SINKS: Register = Object.freeze({
   webhook: webhookSink,
   file: fileSink,
+  syslog: syslogSink,
 });
 
 export const SINK_KINDS = Object.freeze(Object.keys(SINKS)) as readonly SinkKind[];

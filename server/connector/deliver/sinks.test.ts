@@ -11,6 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import type { SinkKind } from "@keystead/contract/sink-target";
+import { Rsyslog } from "./receivers/rsyslog.ts";
 import { SINK_KINDS, openSink } from "./register.ts";
 import type { Surroundings } from "./sink.ts";
 import { sinkEvents, surroundings } from "./testing.ts";
@@ -74,6 +75,25 @@ const RECEIVERS: Readonly<Record<SinkKind, (t: TestContext) => Promise<Receiver>
       // Nobody can open a folder as a file.
       goAway: () => void mkdirSync(path),
       comeBack: () => rmSync(path, { recursive: true }),
+    };
+  },
+  async syslog(t) {
+    const folder = mkdtempSync(join(tmpdir(), "keystead-rsyslog-"));
+    const server = await Rsyslog.start({ folder });
+    t.after(async () => {
+      await server.stop();
+      rmSync(folder, { recursive: true, force: true });
+    });
+    return {
+      target: { syslog: { host: "127.0.0.1", port: server.port } },
+      secrets: [],
+      more: { authorities: [server.authority] },
+      received: () =>
+        server
+          .messages()
+          .map((message) => (JSON.parse(message.slice(message.indexOf("\ufeff") + 1)) as { event: { sequence: number } }).event.sequence),
+      goAway: () => server.stop(),
+      comeBack: () => server.start(),
     };
   },
 };

@@ -4,11 +4,17 @@ import { once } from "node:events";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { test, type TestContext } from "node:test";
 import { syslogMessage } from "./syslog-message.ts";
-import { sendAsDatagrams, sendOverStream } from "./syslog-transport.ts";
+import { SyslogStream, sendAsDatagrams } from "./syslog-transport.ts";
 
 const LOOPBACK = (address: string): boolean => address === "127.0.0.1" || address === "::1";
 const eventOf = (sequence: number, text: string): Buffer =>
   syslogMessage({ severity: "notice", time: "2026-01-31T12:00:00.000Z", hostname: "hsm", type: "key.used", version: "1", sequence, text });
+/** Sends over a stream of its own. */
+async function send(t: TestContext, messages: readonly Buffer[], port: number, mayDial = LOOPBACK, timeoutMs = 30_000): Promise<void> {
+  const stream = new SyslogStream({ host: "127.0.0.1", port }, mayDial);
+  t.after(() => stream.close());
+  await stream.send(messages, timeoutMs);
+}
 const soon = (): AbortSignal => AbortSignal.timeout(30_000);
 
 /** A receiver of our own, for what a real one would never do. */
@@ -32,22 +38,41 @@ test("a receiver that closes before it has everything, or breaks the connection,
   const broken = await receiver(t, (socket) => socket.once("data", () => socket.resetAndDestroy()).on("error", () => undefined));
   // More than any buffer on the way holds, so that an end in the middle is one.
   const large = [eventOf(1, "x".repeat(64 * 1024 * 1024))];
-  await assert.rejects(sendOverStream(large, { host: "127.0.0.1", port: early }, LOOPBACK, soon()));
-  await assert.rejects(sendOverStream(large, { host: "127.0.0.1", port: broken }, LOOPBACK, soon()));
+  await assert.rejects(send(t, large, early));
+  await assert.rejects(send(t, large, broken));
 });
 
 test("a receiver that never closes is given up when the time is over", async (t) => {
-  const aborter = new AbortController();
-  const port = await receiver(t, (socket) => {
-    socket.resume().on("error", () => undefined);
-    socket.once("end", () => aborter.abort(new Error("time is over")));
-  });
-  await assert.rejects(sendOverStream([eventOf(1, "a")], { host: "127.0.0.1", port }, LOOPBACK, aborter.signal), /time is over/);
+  const port = await receiver(t, (socket) => void socket.resume().on("error", () => undefined));
+  await assert.rejects(send(t, [eventOf(1, "a")], port, LOOPBACK, 400), { name: "TimeoutError" });
 });
 
-test("no connection and no datagram goes to an address that may not be dialled", async () => {
+test("a receiver that reads nothing and closes in good order has not got the batch", async (t) => {
+  const port = await receiver(t, (socket) => void socket.end().on("error", () => undefined));
+  await assert.rejects(send(t, [eventOf(1, "a")], port), /closed at once/);
+});
+
+test("a connection that its receiver closed while it waited for the next batch costs nothing", async (t) => {
+  const sockets: Socket[] = [];
+  const second = Promise.withResolvers<void>();
+  const port = await receiver(t, (socket) => {
+    if (sockets.push(socket) === 2) second.resolve();
+    socket.resume().on("error", () => undefined);
+    socket.once("end", () => socket.end());
+  });
+  const stream = new SyslogStream({ host: "127.0.0.1", port }, LOOPBACK);
+  t.after(() => stream.close());
+  await stream.send([eventOf(1, "a")], 30_000);
+  await second.promise;
+  const idle = sockets[1] as Socket;
+  idle.end();
+  await once(idle, "close");
+  await stream.send([eventOf(2, "b")], 30_000);
+});
+
+test("no connection and no datagram goes to an address that may not be dialled", async (t) => {
   const none = (): boolean => false;
-  await assert.rejects(sendOverStream([eventOf(1, "a")], { host: "127.0.0.1", port: 9 }, none, soon()), /may not be dialled/);
+  await assert.rejects(send(t, [eventOf(1, "a")], 9, none), /may not be dialled/);
   await assert.rejects(sendAsDatagrams([eventOf(1, "a")], { host: "localhost", port: 9 }, none, soon()), /may be dialled/);
 });
 

@@ -16,9 +16,8 @@ import { Agent as PlainAgent, request as requestPlain, type IncomingMessage } fr
 import { Agent as TlsAgent, request as requestTls } from "node:https";
 import { isIP, type LookupFunction } from "node:net";
 import type { Delivered, DeliveryFailure } from "@keystead/channel/deliver-call";
-import { HsmError } from "@keystead/contract/errors";
 import { SinkFormat, type WebhookTarget } from "@keystead/contract/generated/hsm/sinks_pb";
-import { judgedAddresses } from "../dial.ts";
+import { judgedAddresses, reasonOf } from "../dial.ts";
 import type { SinkEvent } from "./event.ts";
 import { cloudEventHeaders } from "./formats/cloud-event.ts";
 import { FORMATS } from "./formats/format.ts";
@@ -146,12 +145,4 @@ function retryAfterMs({ headers }: IncomingMessage, now: number): number | undef
   if (text === undefined) return undefined;
   const milliseconds = /^\d{1,6}$/.test(text) ? Number(text) * 1000 : Date.parse(text) - now;
   return Number.isFinite(milliseconds) ? Math.min(3_600_000, Math.max(0, milliseconds)) : undefined;
-}
-
-/** What may be said of a failure: our own words, a code, or that time ran out. */
-function reasonOf(thrown: unknown): string {
-  if (thrown instanceof HsmError) return thrown.detail;
-  const { code, name, message } = thrown as NodeJS.ErrnoException;
-  if (name === "TimeoutError" || name === "AbortError") return "no answer in time";
-  return code ?? message.slice(0, 200);
 }

@@ -13,7 +13,7 @@ import type { LookupFunction } from "node:net";
 import type { FetchAnswer, FetchQuestion } from "@keystead/channel/fetch-call";
 import { HsmError } from "@keystead/contract/errors";
 import type { MayDial } from "./addresses.ts";
-import { judgedAddresses, unavailable } from "../dial.ts";
+import { judgedAddresses, reasonOf, unavailable } from "../dial.ts";
 import { CircuitBreaker } from "./circuit-breaker.ts";
 
 export interface FetchOptions {
@@ -85,12 +85,6 @@ export function fetcher(options: FetchOptions): Fetcher {
 }
 
 const nameOf = ({ url, post, maxBytes }: FetchQuestion): string => `${url}\0${maxBytes}\0${post?.body.toString("base64") ?? ""}`;
-
-/** What may be said of a failure of the network: its code, or what TLS found wrong. */
-const reasonOf = (thrown: unknown): string => {
-  const { code, name, message } = thrown as NodeJS.ErrnoException;
-  return code ?? (name === "AbortError" || name === "TimeoutError" ? "no answer in time" : message.slice(0, 200));
-};
 
 async function ask(question: FetchQuestion, url: URL, options: FetchOptions): Promise<FetchAnswer> {
   const signal = AbortSignal.timeout(question.timeoutMs);
