@@ -11,7 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import type { SinkKind } from "@keystead/contract/sink-target";
-import { Rsyslog } from "./receivers/rsyslog.ts";
+import { Rsyslog } from "./testing/rsyslog.ts";
 import { SINK_KINDS, openSink } from "./register.ts";
 import type { Surroundings } from "./sink.ts";
 import { sinkEvents, surroundings } from "./testing.ts";
