@@ -551,7 +551,7 @@ export const COMMENTS: Readonly<Record<string, string>> = {
   "hsm.ReplayPolicyRequest.limit": "Events to read; 0 = 10000.",
   "hsm.ReplayPolicyResponse.decisions": "Decisions that were looked at.",
   "hsm.ReplayPolicyResponse.next": "Continue after this sequence number; 0 = the end was reached.",
-  "hsm.ReplayPolicyResponse.undetermined": "Decisions that rest on what the log does not hold (address, second factor).",
+  "hsm.ReplayPolicyResponse.undetermined": "Decisions that rest on what the log does not hold (second factor; address, in events of older versions).",
   "hsm.ReplayedDecision.after": "allow, deny or approve, by the draft.",
   "hsm.ReplayedDecision.before": "allow or deny, as it was.",
   "hsm.ReplayedDecision.rule": "What refuses by the draft.",

@@ -54,22 +54,24 @@ export async function replay(
 ): Promise<Replayed> {
   const operation = operationByName(past.operation) as Operation;
   const demands = past.demands.flatMap((name) => findPermission(name) ?? []);
-  const question = { operation, namespace: past.namespace, keyId: past.keyId, address: "", demands };
+  const question = { operation, namespace: past.namespace, keyId: past.keyId, address: past.address ?? "", demands };
   const bare = supposedPrincipal(past.principal, past.method, new Set(), [], undefined);
   const asked = await authorizer.caseOf({ ...question, principal: bare });
+  // The namespace's address rules are of now, and not the draft's business.
   const at: Case = { ...asked, admitted: true, situation: { ...asked.situation, time: past.time } };
-  if (restsOnTheUnsaid(inForce, at) || restsOnTheUnsaid(draft, at)) return "undetermined";
+  const addressed = past.address !== undefined;
+  if (restsOnTheUnsaid(inForce, at, addressed) || restsOnTheUnsaid(draft, at, addressed)) return "undetermined";
   const carried = past.allowed && !decide(inForce, at).allowed;
   const principal = carried ? supposedPrincipal(past.principal, past.method, new Set(at.needs), [], undefined) : bare;
   return finding(draft, { ...at, asker: principal });
 }
 
 /** Whether a rule that could matter looks at what the log does not hold. */
-function restsOnTheUnsaid(policy: CompiledPolicy, { asker, needs }: Case): boolean {
+function restsOnTheUnsaid(policy: CompiledPolicy, { asker, needs }: Case, addressed: boolean): boolean {
   const profile = policy.profile(asker);
   const rules = [...needs.flatMap((need) => [...profile.allowing(need), ...profile.denying(need)]), ...policy.approvals];
   return rules.some(
-    ({ condition }) => condition?.uses.has("request.address") === true || condition?.uses.has("principal.mfa_age") === true,
+    ({ condition }) => (!addressed && condition?.uses.has("request.address") === true) || condition?.uses.has("principal.mfa_age") === true,
   );
 }
 

@@ -77,6 +77,8 @@ export interface PastDecision {
   readonly namespace: string;
   readonly keyId: string;
   readonly demands: readonly string[];
+  /** Left out = the log does not say it: events of older versions. */
+  readonly address?: string;
   readonly allowed: boolean;
 }
 

@@ -73,6 +73,7 @@ function decisionsOf(event: ChainedEvent): PastDecision[] {
       namespace: event.namespace,
       keyId: key,
       demands,
+      ...(event.address === undefined ? {} : { address: event.address }),
       allowed: decision !== "refuse",
     }));
 }

@@ -650,7 +650,7 @@ export type ReplayPolicyResponse = Message<"hsm.ReplayPolicyResponse"> & {
   decisions: number;
 
   /**
-   * Decisions that rest on what the log does not hold (address, second factor).
+   * Decisions that rest on what the log does not hold (second factor; address, in events of older versions).
    *
    * @generated from field: uint32 undetermined = 3;
    */
