@@ -56,6 +56,7 @@ export interface Profile {
   readsKey(permission: Permission): boolean;
 }
 
+const NO_CONDITIONS: ReadonlyMap<string, Condition> = new Map();
 const NONE: readonly never[] = Object.freeze([]);
 /** Principals without a credential of their own: "everybody" gives nothing to them, and forbids them like others. */
 const NAMELESS = "development";
@@ -71,25 +72,34 @@ export class CompiledPolicy {
   readonly #denials: MemberIndex<Denial>;
   readonly #profiles = new WeakMap<object, Profile>();
 
-  /** @throws {HsmError} INVALID_REQUEST for a condition that does not compile */
-  constructor(document: PolicyDocument) {
+  /** What a decision costs at most: rules, and the steps of their conditions. */
+  readonly weight: number;
+
+  /**
+   * @param conditions those that are compiled already, by their text
+   * @throws {HsmError} INVALID_REQUEST for a condition that does not compile
+   */
+  constructor(document: PolicyDocument, conditions: ReadonlyMap<string, Condition> = NO_CONDITIONS) {
     this.document = document;
+    let weight = 0;
+    const scopeOf = (rule: RuleScope, at: string): Scope => {
+      const scope = compiledScope(rule, at, conditions);
+      weight += 1 + (scope.condition?.steps ?? 0);
+      return scope;
+    };
     const tagRules: TagRule[] = [];
     this.tagRules = tagRules;
-    const members = (texts: readonly string[]): readonly string[] =>
-      texts.flatMap((text) => {
-        const member = readMember(text);
-        return member?.kind === "group" ? (document.groups.get(member.name)?.members ?? []) : [text];
-      });
     const roles = new Map([...document.roles].map(([name, role]) => [name, compiledRole(role.permissions, role.families)] as const));
     const roleOf = (name: string): Pick<Allowance, "permissions" | "families"> =>
       roles.get(name) ?? compiledRole(ROLES[findRole(name) ?? ""] ?? [], undefined);
+    const groups = [...document.groups].map(([name, group]) => [name, group.members] as const);
     this.#allowances = new MemberIndex(
+      groups,
       document.bindings.map((binding, index) => {
-        const scope = compiledScope(binding, `bindings[${index}]`);
+        const scope = scopeOf(binding, `bindings[${index}]`);
         tagRules.push(...tagRulesOf("binding", scope));
         return [
-          members(binding.members),
+          binding.members,
           binding.roles.map((role): Allowance => {
             const { permissions, families } = roleOf(role);
             // On keys, a role gives what is about keys: nobody reads a log because one key was handed to him.
@@ -100,15 +110,16 @@ export class CompiledPolicy {
       }),
     );
     this.#denials = new MemberIndex(
+      groups,
       document.denials.map((denial, index) => {
-        const scope = compiledScope(denial, `denials[${index}]`);
+        const scope = scopeOf(denial, `denials[${index}]`);
         tagRules.push(...tagRulesOf("denial", scope));
         const permissions = denial.permissions === "all" ? "all" : new Set(denial.permissions);
-        return [members(denial.members), [{ ...scope, permissions } satisfies Denial]] as const;
+        return [denial.members, [{ ...scope, permissions } satisfies Denial]] as const;
       }),
     );
     this.approvals = document.approvals.map((approval, index) => ({
-      ...compiledScope(approval, `approvals[${index}]`),
+      ...scopeOf(approval, `approvals[${index}]`),
       description: approval.description,
       permissions: new Set(approval.permissions),
       quorum: approval.quorum,
@@ -116,6 +127,7 @@ export class CompiledPolicy {
       expirySeconds: approval.expirySeconds,
     }));
     for (const approval of this.approvals) tagRules.push(...tagRulesOf("approval rule", approval));
+    this.weight = weight;
     this.empty = document.bindings.length + document.denials.length + document.approvals.length === 0;
   }
 
@@ -165,31 +177,59 @@ class PrincipalProfile implements Profile {
   }
 }
 
-/** Rules by the members they name. */
+/** What stands under members: by name, by pattern, and for everybody. */
 class MemberIndex<T> {
-  readonly #exact = new Map<string, T[]>();
-  readonly #patterns: { readonly prefix: string; readonly rules: readonly T[] }[] = [];
-  readonly #everybody: T[] = [];
+  readonly #entries = new Members<T>();
+  readonly #groups = new Members<string>();
+  readonly #byGroup = new Map<string, T[]>();
 
-  constructor(rules: readonly (readonly [members: readonly string[], rules: readonly T[]])[]) {
+  /** Groups are not written out into every rule that names them: the work grows with the document, and not with its square. */
+  constructor(
+    groups: readonly (readonly [name: string, members: readonly string[]])[],
+    rules: readonly (readonly [members: readonly string[], rules: readonly T[]])[],
+  ) {
+    for (const [name, members] of groups) for (const text of new Set(members)) this.#groups.put(text, [name]);
     for (const [members, made] of rules)
       for (const text of new Set(members)) {
         const member = readMember(text);
-        if (member?.kind === "everybody") this.#everybody.push(...made);
-        else if (member?.kind === "pattern") this.#patterns.push({ prefix: member.prefix, rules: made });
-        else if (member?.kind === "principal") this.#exact.set(member.id, [...(this.#exact.get(member.id) ?? []), ...made]);
+        if (member?.kind !== "group") this.#entries.put(text, made);
+        else append(this.#byGroup, member.name, made);
       }
   }
 
   /** The rules that name the principal, each once. @param forbids whatever could mean the principal does */
   of(id: string, forbids: boolean): readonly T[] {
-    const found = [
-      ...(this.#exact.get(id) ?? NONE),
-      ...this.#patterns.filter(({ prefix }) => patternMatches(prefix, id, forbids)).flatMap(({ rules }) => rules),
-      ...(forbids || id !== NAMELESS ? this.#everybody : NONE),
-    ];
+    const groups = new Set(this.#groups.of(id, forbids));
+    const found = [...this.#entries.of(id, forbids), ...[...groups].flatMap((name): readonly T[] => this.#byGroup.get(name) ?? NONE)];
     return found.length === 0 ? NONE : [...new Set(found)];
   }
+}
+
+class Members<T> {
+  readonly #exact = new Map<string, T[]>();
+  readonly #patterns = new Map<string, T[]>();
+  readonly #everybody: T[] = [];
+
+  put(text: string, made: readonly T[]): void {
+    const member = readMember(text);
+    if (member?.kind === "everybody") this.#everybody.push(...made);
+    else if (member?.kind === "pattern") append(this.#patterns, member.prefix, made);
+    else if (member?.kind === "principal") append(this.#exact, member.id, made);
+  }
+
+  of(id: string, forbids: boolean): readonly T[] {
+    return [
+      ...(this.#exact.get(id) ?? NONE),
+      ...[...this.#patterns].filter(([prefix]) => patternMatches(prefix, id, forbids)).flatMap(([, made]): readonly T[] => made),
+      ...(forbids || id !== NAMELESS ? this.#everybody : NONE),
+    ];
+  }
+}
+
+function append<T>(map: Map<string, T[]>, name: string, more: readonly T[]): void {
+  const there = map.get(name);
+  if (there === undefined) map.set(name, [...more]);
+  else there.push(...more);
 }
 
 const compiledRole = (
@@ -209,10 +249,14 @@ function tagRulesOf(kind: "binding" | "denial" | "approval rule", { id, namespac
   ];
 }
 
-function compiledScope({ id, namespaces, keys, condition: text }: RuleScope, at: string): Scope {
+function compiledScope(
+  { id, namespaces, keys, condition: text }: RuleScope,
+  at: string,
+  conditions: ReadonlyMap<string, Condition>,
+): Scope {
   let condition: Condition | undefined;
   try {
-    condition = text === undefined ? undefined : compileCondition(text);
+    condition = text === undefined ? undefined : (conditions.get(text) ?? compileCondition(text));
   } catch (error) {
     if (!(error instanceof ConditionMistake)) throw error;
     throw new HsmError("INVALID_REQUEST", `policy: ${at}.condition: ${error.message}`);

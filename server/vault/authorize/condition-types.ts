@@ -119,6 +119,31 @@ const LITERAL: Readonly<Record<string, readonly [position: number, check: (text:
 /** What is wrong with an expression. */
 export class ConditionMistake extends Error {}
 
+/** Tags of a key at most: the longest list that is not written out. */
+const MOST_TAGS = 64;
+
+/** How many nodes an evaluation looks at, at most: those inside exists, all and exists_one once for each element. */
+export function stepsOf(expression: Expr | undefined): number {
+  const kind = expression?.exprKind;
+  const sum = (inner: readonly (Expr | undefined)[]): number => inner.reduce((total, one) => total + stepsOf(one), 0);
+  switch (kind?.case) {
+    case undefined:
+      return 0;
+    case "callExpr":
+      return 1 + sum([kind.value.target, ...kind.value.args]);
+    case "listExpr":
+      return 1 + sum(kind.value.elements);
+    case "comprehensionExpr": {
+      const { accuInit, iterRange, loopCondition, loopStep, result } = kind.value;
+      const range = stepsOf(iterRange);
+      // No list is longer than what it is written with, or a key's tags.
+      return range + sum([accuInit, result]) + Math.max(MOST_TAGS, range) * sum([loopCondition, loopStep]);
+    }
+    default:
+      return 1;
+  }
+}
+
 /**
  * The tags that a condition looks at: those it names by `"tag" in key.tags`; "all" when it looks at them in any other way;
  * undefined when it does not.

@@ -8,7 +8,7 @@ import { celEnv, celFunc, celMethod, CelScalar, isCelError, listType, objectType
 import { timestampFromMs, timestampMs, TimestampSchema, type Timestamp } from "@bufbuild/protobuf/wkt";
 import { familyOf } from "@keystead/contract/policy/key-families";
 import { addressRule, admits, type AddressRule } from "../address-rule.ts";
-import { checkCondition, ConditionMistake, tagsLookedAt, VARIABLES, type Variable } from "./condition-types.ts";
+import { checkCondition, ConditionMistake, stepsOf, tagsLookedAt, VARIABLES, type Variable } from "./condition-types.ts";
 import { localTime } from "./local-time.ts";
 
 /** What is so when a decision is made. */
@@ -33,6 +33,8 @@ export interface Condition {
   readonly uses: ReadonlySet<Variable>;
   /** It looks at the key. */
   readonly aboutKey: boolean;
+  /** What an evaluation costs at most, in nodes looked at. */
+  readonly steps: number;
   /** The tags it looks at, if at any. */
   readonly tags: ReadonlySet<string> | "all" | undefined;
   /** @returns "error" when it cannot be said */
@@ -118,6 +120,7 @@ export function compileCondition(text: string): Condition {
     text,
     uses,
     aboutKey: names.some((name) => name.startsWith("key.")),
+    steps: stepsOf(parsed.expr),
     tags: parsed.expr === undefined ? undefined : tagsLookedAt(parsed.expr),
     holds(situation: Situation): boolean | "error" {
       const values: Record<string, CelInput> = {};

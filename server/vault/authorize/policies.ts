@@ -18,6 +18,7 @@ import type { Documents, DocumentWrite } from "../objects/documents.ts";
 import { signStatement, statementVerifier, STATEMENT_KEY } from "../objects/statement-signer.ts";
 import type { PolicyRecord } from "../operations/policy-control.ts";
 import { CompiledPolicy } from "./compile.ts";
+import { compileDraft } from "./drafts.ts";
 import { findRole } from "./roles.ts";
 
 const NONE_BEFORE = "0".repeat(64);
@@ -27,7 +28,7 @@ const KIND = "policy";
 const idOf = (version: number): string => `v${String(version).padStart(8, "0")}`;
 const broken = (what: string): HsmError => new HsmError("INTEGRITY_FAILURE", `the policy cannot be trusted: ${what}`);
 
-/** Reads, checks and compiles a document. @throws {HsmError} INVALID_REQUEST */
+/** Reads, checks and compiles a stored document at once. @throws {HsmError} INVALID_REQUEST */
 export const compilePolicy = (text: string): CompiledPolicy => new CompiledPolicy(parsePolicy(text, findRole));
 
 /**
@@ -111,7 +112,7 @@ export class Policies {
     said: { readonly author: string; readonly comment: string },
     accept: (draft: CompiledPolicy) => void,
   ): Promise<{ record: PolicyRecord; change: Change | undefined }> {
-    const compiled = compilePolicy(text);
+    const compiled = await compileDraft(text);
     requirePlaces(compiled);
     accept(compiled);
     const document = canonicalJson(parseStrictJson(Buffer.from(text, "utf8")) as Json);

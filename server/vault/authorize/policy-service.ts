@@ -16,7 +16,8 @@ import { compileCondition } from "./conditions.ts";
 import { decide } from "./decide.ts";
 import { Delegations, isOver, type Delegation, type Standing } from "./delegations.ts";
 import { examine, replay } from "./examine.ts";
-import { compilePolicy, Policies } from "./policies.ts";
+import { affordable, compileDraft, DRAFT_LIMITS, DraftDesk, Turns, yieldToOthers } from "./drafts.ts";
+import { Policies } from "./policies.ts";
 import { findRole, permissionsOf, ROLES } from "./roles.ts";
 
 export interface PolicyServiceOptions {
@@ -59,6 +60,7 @@ const facts = (
 export function openPolicy(options: PolicyServiceOptions): PolicyControl {
   const { documents, authorizer, keyFacts, standing, now } = options;
   const policies = new Policies(documents, now);
+  const desk = new DraftDesk();
   const delegations = new Delegations(documents, standing);
   authorizer.use({ policy: () => policies.compiled, delegations, keyFacts });
 
@@ -86,14 +88,30 @@ export function openPolicy(options: PolicyServiceOptions): PolicyControl {
           throw new HsmError("INVALID_REQUEST", "policy: its author could not set another one under it; let somebody set it who could");
       });
     },
-    differences: (before, after) => policyDifferences(parsePolicy(before, findRole), parsePolicy(after, findRole)),
-    examiner: (draft) => {
-      const policy = draft === undefined ? policies.compiled : compilePolicy(draft);
-      return (supposed) => examine(authorizer, policy, supposed, now());
+    differences: async (before, after) => {
+      const one = parsePolicy(before, findRole);
+      await yieldToOthers();
+      const other = parsePolicy(after, findRole);
+      await yieldToOthers();
+      return policyDifferences(one, other);
     },
-    replayer: (draft) => {
-      const compiled = compilePolicy(draft);
-      return (past) => replay(authorizer, { inForce: policies.compiled, draft: compiled }, past);
+    oneAtATime: (principal, work) => desk.one(principal, work),
+    examiner: async (draft) => {
+      const policy = draft === undefined ? policies.compiled : await compileDraft(draft);
+      const turns = new Turns(DRAFT_LIMITS.pieceSteps, yieldToOthers);
+      return async (supposed) => {
+        await turns.did(policy.weight);
+        return examine(authorizer, policy, supposed, now());
+      };
+    },
+    replayer: async (draft) => {
+      const compiled = await compileDraft(draft);
+      const turns = new Turns(DRAFT_LIMITS.pieceSteps, yieldToOthers);
+      return async (past) => {
+        const inForce = policies.compiled;
+        await turns.did(inForce.weight + compiled.weight);
+        return replay(authorizer, { inForce, draft: compiled }, past);
+      };
     },
     roles: () => [
       ...Object.entries(ROLES).map(([name, permissions]) => ({ name, builtIn: true, description: "", permissions, families: [] })),
@@ -120,7 +138,7 @@ export function openPolicy(options: PolicyServiceOptions): PolicyControl {
       if (own.length >= MOST_DELEGATIONS_EACH)
         throw new HsmError("QUOTA_EXCEEDED", `the caller has made ${MOST_DELEGATIONS_EACH} grants already; one must be taken back first`);
       try {
-        if (asked.condition !== "") compileCondition(asked.condition);
+        if (asked.condition !== "") affordable(compileCondition(asked.condition));
       } catch (error) {
         if (!(error instanceof ConditionMistake)) throw error;
         throw new HsmError("INVALID_REQUEST", `condition: ${error.message}`);

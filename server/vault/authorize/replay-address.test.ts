@@ -23,7 +23,7 @@ test("a replayed decision counts with the address of its event, and is undetermi
     await vault.vault.log.close();
     vault.vault.objects.close();
   });
-  const replay = vault.monitor.parts?.context.policy.replayer(draft);
+  const replay = await vault.monitor.parts?.context.policy.replayer(draft);
   const past: PastDecision = {
     sequence: 1,
     time: vault.now,

@@ -4,9 +4,11 @@ import { handler } from "./handler.ts";
 import { textOf } from "./policy-message.ts";
 
 /** What changed, or would change, rule by rule. */
-export const diffPolicy = handler(operation, async ({ request }, { policy }) => {
+export const diffPolicy = handler(operation, async ({ principal, request }, { policy }) => {
   const { fromVersion, toVersion, document } = request;
   if (document !== "" && toVersion !== 0) throw new HsmError("INVALID_REQUEST", "to_version and document exclude each other");
-  const differences = policy.differences(textOf(policy, fromVersion), document === "" ? textOf(policy, toVersion) : document);
+  const differences = await policy.oneAtATime(principal.id, () =>
+    policy.differences(textOf(policy, fromVersion), document === "" ? textOf(policy, toVersion) : document),
+  );
   return { reply: { differences: [...differences] } };
 });

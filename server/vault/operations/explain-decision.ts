@@ -4,9 +4,12 @@ import { handler } from "./handler.ts";
 import { answerMessage, supposition } from "./policy-message.ts";
 
 /** A decision with everything that was looked at. */
-export const explainDecision = handler(operation, async ({ request }, { policy }) => {
+export const explainDecision = handler(operation, async ({ principal, request }, { policy }) => {
   const { question, document } = request;
   if (question === undefined) throw new HsmError("INVALID_REQUEST", "question: it is missing");
-  const finding = await policy.examiner(document === "" ? undefined : document)(supposition(question));
+  const finding = await policy.oneAtATime(principal.id, async () => {
+    const examine = await policy.examiner(document === "" ? undefined : document);
+    return examine(supposition(question));
+  });
   return { reply: { answer: answerMessage(finding, question.expect), steps: [...finding.steps] } };
 });

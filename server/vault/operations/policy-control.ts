@@ -127,12 +127,14 @@ export interface PolicyControl {
     comment: string,
     caller: Caller,
   ): Promise<{ record: PolicyRecord; change: Change | undefined }>;
+  /** Work on drafts, which costs everybody's time. @throws {HsmError} RATE_LIMITED while the principal has another under way */
+  oneAtATime<T>(principal: string, work: () => Promise<T>): Promise<T>;
   /** @throws {HsmError} INVALID_REQUEST */
-  differences(before: string, after: string): readonly PolicyDifference[];
+  differences(before: string, after: string): Promise<readonly PolicyDifference[]>;
   /** @param draft a document; undefined = the one in force @throws {HsmError} INVALID_REQUEST */
-  examiner(draft: string | undefined): (supposed: Supposition) => Promise<Finding>;
+  examiner(draft: string | undefined): Promise<(supposed: Supposition) => Promise<Finding>>;
   /** @throws {HsmError} INVALID_REQUEST */
-  replayer(draft: string): (past: PastDecision) => Promise<Replayed>;
+  replayer(draft: string): Promise<(past: PastDecision) => Promise<Replayed>>;
   roles(): readonly RoleFacts[];
   /** @throws {HsmError} INVALID_REQUEST; PERMISSION_DENIED for what the caller may not do itself */
   delegate(
