@@ -72,7 +72,13 @@ export function scriptsFlags(root: string): string[] {
     "node_modules/wasmoon/*",
     "package.json",
   ];
-  return [...SHARED, `--stack-size=${SCRIPT_STACK_KIB}`, ...readable.map((path) => `--allow-fs-read=${root}/${path}`)];
+  // Compiled when it is prepared: the time of a decision is the script's alone.
+  return [
+    ...SHARED,
+    "--no-wasm-lazy-compilation",
+    `--stack-size=${SCRIPT_STACK_KIB}`,
+    ...readable.map((path) => `--allow-fs-read=${root}/${path}`),
+  ];
 }
 
 /** The network, its own code and the authorities it trusts; nothing to write, no data folder. */

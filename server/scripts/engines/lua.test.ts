@@ -124,6 +124,51 @@ test("loops without end run out of fuel, also inside pcall and inside patterns",
   );
 });
 
+test("what the interpreter calls by itself is counted too: collectors, ends of blocks, operators, comparisons", () => {
+  const hook = (name: string): string => `setmetatable({}, { ${name} = function() while true do end end })`;
+  stopped(`function evaluate() local x = ${hook("__gc")} x = nil for i = 1, 1e9 do local t = {} end end`, "fuel");
+  stopped(`function evaluate() do local x <close> = ${hook("__close")} end return "allow" end`, "fuel");
+  stopped(`function evaluate() return ${hook("__index")}.x end`, "fuel");
+  stopped(`function evaluate() return #tostring(${hook("__tostring")}) end`, "fuel");
+  stopped("function evaluate() table.sort({ 1, 2, 3 }, function() while true do end end) end", "fuel");
+  stopped("function evaluate() while true do pcall(error, {}) end end", "fuel");
+  stopped("function evaluate() return table.unpack({}, 1, 9e5) end", "fuel");
+  stopped("function evaluate() table.move({}, 1, 1e9, 2) end", "fuel");
+  stopped("function evaluate() while true do (''):rep(1e9) end end", "fuel");
+  // What is returned is not asked what it is: only a string is a decision.
+  stopped('function evaluate() return setmetatable({}, { __tostring = function() return "allow" end }) end', "answer");
+  stopped(`function evaluate() error(${hook("__tostring")}) end`, "error", /no text/);
+});
+
+test("what a script does to all strings, to its globals or to the library is undone", () => {
+  const script = prepared(`function evaluate(context)
+    local whole = ("a"):upper() == "A" and rawequal(getmetatable(_G), nil) and type(table.concat) == "function"
+    getmetatable("").__index = { upper = function() return "z" end }
+    setmetatable(_G, { __index = function() return "allow" end })
+    table.concat, string.upper, pcall, evaluate = nil, nil, nil, nil
+    return whole and "allow" or "deny"
+  end`);
+  const verdicts = Array.from({ length: 5 }, () => script.decide(CONTEXT));
+  for (const verdict of verdicts) assert.deepEqual(verdict, { decision: "allow", fuel: verdicts[0]?.fuel });
+});
+
+test("numbers that are none and the order of a table are the same in every interpreter", () => {
+  const source = `function evaluate()
+    local nan, order = 0 / 0, ""
+    for key in pairs({ a = 1, b = 2, [1.5] = 3, [true] = 4, [evaluate] = 5, [{}] = 6 }) do order = order .. type(key) end
+    error(string.format("%s %s %q %s %s", nan, -nan, string.pack("d", nan), order, tostring({})))
+  end`;
+  assert.equal(failure(prepared(source)).message, failure(prepared(source)).message);
+});
+
+test("a context of objects within objects is read, or refused for its depth", () => {
+  const script = prepared('function evaluate() return "allow" end');
+  const nested = (depth: number): Buffer => Buffer.from(`{"a":${"[".repeat(depth)}${"]".repeat(depth)}}`);
+  assert.equal(script.decide(nested(199)).decision, "allow");
+  for (const depth of [200, 30_000]) assert.throws(() => script.decide(nested(depth)), { name: "ScriptFailed", message: /200 deep/ });
+  assert.equal(script.decide(nested(100)).decision, "allow");
+});
+
 test("memory ends at the limit", () => {
   stopped(`function evaluate() return ("x"):rep(1 << 30) end`, "memory");
   stopped(`function evaluate() local s = "x" while true do s = s .. s end end`, "memory");

@@ -49,6 +49,10 @@ const NAMES: Readonly<Record<(typeof LIBRARIES)[number], string>> = {
 const CLOSED = `dofile, loadfile, load, collectgarbage, print, warn = nil
 string.dump, math.random, math.randomseed = nil`;
 
+/** Objects and lists of a context within one another. A vault tells a payload of half as many at most. */
+const MOST_DEPTH = 200;
+/** An error that is thrown in Lua leaves its module and comes back, which takes as long as so many instructions. */
+const JUMP_FUEL = 1000n;
 /** What C's longjmp throws, to be caught by the call that set the jump up. */
 const JUMP = Symbol("longjmp");
 
@@ -176,24 +180,25 @@ class Lua {
   }
 
   /** Puts a value of JSON on Lua's stack. Room for two more must be on it. */
-  push(value: unknown): void {
+  push(value: unknown, depth = 0): void {
     if (typeof value === "string") return this.#pushString(value);
     if (typeof value === "boolean") return void this.lua("lua_pushboolean", value ? 1 : 0);
     if (typeof value === "number")
       return void (Number.isSafeInteger(value) ? this.lua("lua_pushinteger", BigInt(value)) : this.lua("lua_pushnumber", value));
     if (value === null || typeof value !== "object") return void this.lua("lua_pushnil");
+    if (depth >= MOST_DEPTH) throw new ScriptFailed("error", `the context lies more than ${MOST_DEPTH} deep`, this.used);
     if (this.lua("lua_checkstack", 4) === 0) throw new ScriptFailed("memory", "not enough memory", this.used);
     this.lua("lua_createtable", 0, 0);
     if (Array.isArray(value)) {
       for (const [index, inner] of value.entries()) {
-        this.push(inner);
+        this.push(inner, depth + 1);
         this.lua("lua_rawseti", -2, BigInt(index + 1));
       }
       return;
     }
     for (const [name, inner] of Object.entries(value)) {
       this.#pushString(name);
-      this.push(inner);
+      this.push(inner, depth + 1);
       this.lua("lua_rawset", -3);
     }
   }
@@ -248,6 +253,7 @@ class Lua {
   #host(name: string): unknown {
     if (name === "_emscripten_throw_longjmp")
       return () => {
+        this.#lua[FUEL].value = (this.#lua[FUEL].value as bigint) - JUMP_FUEL;
         throw JUMP;
       };
     if (name === "invoke_vii")

@@ -220,6 +220,7 @@ const REFUSED: readonly (readonly [string, string, RegExp])[] = [
   ["a table without end", `(table 100000 funcref)`, /100000 elements/],
   ["an export of our name", `(func (export "keystead.fuel"))`, /keystead\./],
   ["extended constants", `(global i32 (i32.add (i32.const 1) (i32.const 2)))`, /extended constant/],
+  ["too many results", `(func (result ${"i32 ".repeat(129)}) (unreachable))`, /129 parameters or results/],
   ["too many locals", `(func (local ${"i32 ".repeat(5000)}))`, /locals/],
 ];
 
@@ -311,3 +312,53 @@ test("a mutated module is refused or runs within its fuel, and never anything el
   );
   assert.ok(valid > rounds / 100, `${valid} of ${rounds} were run: the test would say nothing`);
 });
+
+test("carrying many values costs what moving them takes, by calls, blocks and branches", () => {
+  const types = (count: number): string => "i64 ".repeat(count);
+  const values = (count: number): string => "(i64.const 1)".repeat(count);
+  const cost = (text: string): bigint => {
+    const { exports, used } = metered(assemble(`(module ${text})`));
+    exports["run"]?.();
+    return used();
+  };
+  const run = (body: string): string => `(func (export "run") ${body})`;
+  const results = (count: number): string =>
+    `(func $f (result ${types(count)}) ${values(count)}) ${run(`(call $f) ${"drop ".repeat(count)}`)}`;
+  const params = (count: number): string => `(func $f (param ${types(count)})) ${run(`(call $f ${values(count)})`)}`;
+  const block = (count: number): string => run(`(block (result ${types(count)}) ${values(count)} (br 0)) ${"drop ".repeat(count)}`);
+  // Each value is made, or made and dropped; beyond eight it is carried besides, into the block's end by a branch as well.
+  for (const [text, made, carried] of [
+    [results, 2n, 1n],
+    [params, 1n, 1n],
+    [block, 2n, 2n],
+  ] as const) {
+    assert.equal(cost(text(8)) - cost(text(7)), made);
+    assert.equal(cost(text(100)) - cost(text(99)), made + carried);
+  }
+});
+
+test("a module that turns a hundred values round for ever ends by its fuel, soon", () => {
+  const many = "i64 ".repeat(128);
+  const { exports, stop } = limited(`(global $turns (export "turns") (mut i32) (i32.const 0))
+    (func (export "run") ${"(i64.const 1)".repeat(128)}
+      (loop (param ${many}) (result ${many})
+        (global.set $turns (i32.add (global.get $turns) (i32.const 1))) (i64.const 1) (br 0)) ${"drop ".repeat(128)})`);
+  stop();
+  const turns = (exports["turns"] as unknown as WebAssembly.Global).value as number;
+  assert.ok(turns > 7_000 && turns < 8_000, `${turns} turns of 126 units`);
+});
+
+test("asking for no memory again and again ends by its fuel, soon", () => {
+  const { exports, stop } = limited(`(memory 1 16) (global $turns (export "turns") (mut i32) (i32.const 0))
+    (func (export "run") (loop
+      (global.set $turns (i32.add (global.get $turns) (i32.const 1))) (drop (memory.grow (i32.const 0))) (br 0)))`);
+  stop();
+  assert.ok(((exports["turns"] as unknown as WebAssembly.Global).value as number) < 10_000);
+});
+
+/** With a million units of fuel, which `run` uses up. */
+function limited(text: string): { exports: ReturnType<typeof exportsOf>; stop: () => void } {
+  const { exports } = metered(assemble(`(module ${text})`));
+  (exports[FUEL] as unknown as WebAssembly.Global).value = 1_000_000n;
+  return { exports, stop: () => assert.throws(() => exports["run"]?.(), WebAssembly.RuntimeError) };
+}

@@ -42,6 +42,8 @@ export interface Instruction {
 export const INSTRUCTION_FUEL = 1;
 /** A call, entering a function included. */
 export const CALL_FUEL = 10;
+/** Values that a call, a block or a branch carries before each one more costs a unit: they may all have to be moved. */
+export const FREE_VALUES = 8;
 /** memory.copy and memory.fill, whatever their length: the engine calls a function of its own. */
 export const BULK_FUEL = 10;
 /** memory.init likewise; that function is slow. */

@@ -15,6 +15,7 @@ import {
   BULK_FUEL,
   BYTES_PER_FUEL_SHIFT,
   CALL_FUEL,
+  FREE_VALUES,
   GROW_FUEL,
   INIT_FUEL,
   INSTRUCTIONS,
@@ -116,12 +117,19 @@ export function meterBody(body: Reader, type: FunctionType, about: Surroundings)
     top().dead = true;
     height = top().base;
   };
-  const label = (): void => {
-    if (body.u32() >= frames.length) throw new ModuleRefused("a branch leads nowhere");
+  const carry = (values: number): void => {
+    cost += Math.max(0, values - FREE_VALUES);
+  };
+  /** Reads where a branch leads. @returns how many values it carries there */
+  const label = (): number => {
+    const target = frames.at(-1 - body.u32());
+    if (target === undefined) throw new ModuleRefused("a branch leads nowhere");
+    return target.opcode === OP.loop ? target.params : target.results;
   };
   const enter = (opcode: number): void => {
     const { params, results } = readBlockType(body, about.types);
     take(params);
+    carry(params + results);
     if (frames.length >= MODULE_LIMITS.nesting) throw new ModuleRefused(`blocks lie more than ${MODULE_LIMITS.nesting} deep`);
     frames.push({ opcode, base: height, params, results, dead: false });
     give(params);
@@ -169,7 +177,7 @@ export function meterBody(body: Reader, type: FunctionType, about: Surroundings)
       }
       case OP.br:
       case OP.brIf:
-        label();
+        carry(label());
         if (opcode === OP.brIf) take(1);
         run.raw(body.since(from));
         flush();
@@ -178,13 +186,16 @@ export function meterBody(body: Reader, type: FunctionType, about: Surroundings)
       case OP.brTable: {
         take(1);
         const count = body.count(MODULE_LIMITS.tableElements, "targets of a br_table");
-        for (let index = 0; index <= count; index++) label();
+        let values = 0;
+        for (let index = 0; index <= count; index++) values = label();
+        carry(values);
         run.raw(body.since(from));
         flush();
         die();
         break;
       }
       case OP.return:
+        carry(type.results.length);
         run.byte(OP.br).u32(frames.length - 1);
         flush();
         die();
@@ -203,6 +214,7 @@ export function meterBody(body: Reader, type: FunctionType, about: Surroundings)
         }
         const callee = about.types[called ?? -1];
         if (callee === undefined) throw new ModuleRefused("a call names a function or type that does not exist");
+        carry(callee.params.length + callee.results.length);
         take(callee.params.length);
         give(callee.results.length);
         run.raw(body.since(from));

@@ -18,6 +18,8 @@ export const MODULE_LIMITS = Object.freeze({
   segments: 4096,
   tableElements: 65_536,
   functionLocals: 4096,
+  /** Parameters or results of one function type. */
+  values: 128,
   /** Blocks within blocks. */
   nesting: 1024,
 });
@@ -160,7 +162,8 @@ export function valueType(type: number): number {
 function readTypes(body: Reader): FunctionType[] {
   return times(body.count(MODULE_LIMITS.types, "types"), () => {
     if (body.byte() !== 0x60) throw new ModuleRefused("garbage collection is not supported");
-    const list = (): Uint8Array => Uint8Array.from(times(body.count(1000, "parameters or results"), () => valueType(body.byte())));
+    const list = (): Uint8Array =>
+      Uint8Array.from(times(body.count(MODULE_LIMITS.values, "parameters or results"), () => valueType(body.byte())));
     return { params: list(), results: list() };
   });
 }
