@@ -21,6 +21,7 @@ import { parseApproverKey, type ApproverKey } from "@keystead/crypto/public/appr
 import type { Approval } from "./areas/approvals.ts";
 
 export { checkEvidence, parseEvidence, type ApprovalEvidence, type EvidenceReport } from "@keystead/crypto/public/approval-evidence";
+export { ApprovalLogCheck, type CheckedApproval, type KnownPolicy, type LogReport } from "@keystead/crypto/public/approval-log";
 export {
   registrationBytes,
   statementBytes,

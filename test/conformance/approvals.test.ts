@@ -302,3 +302,23 @@ test("log and store verify afterwards, without the server", async () => {
   child.stdout.setEncoding("utf8").on("data", (text: string) => (out += text));
   assert.equal(await new Promise((done) => child.once("close", done)), 0, out);
 });
+
+test("every approval in the log holds: from its files without the server, and asked for; and what is altered is told", async () => {
+  const evidence = await keystead("dave", "approvals", "list", "--state", "all", "--evidence");
+  assert.equal(evidence.exit, 0, evidence.err);
+  writeFileSync(join(folder, "all.json"), evidence.out);
+  assert.ok((JSON.parse(evidence.out) as unknown[]).length > 5);
+  const trusted = ["bob", "carol", "dave"].flatMap((name) => ["--trust", `${name}.pub.pem`]);
+  const log = ["approvals", "verify", "--log", join(server.data, "audit")];
+  const offline = await keystead("dave", ...log, "all.json", ...trusted);
+  assert.equal(offline.exit, 0, `${offline.out}${offline.err}`);
+  assert.match(offline.out, /holds {3}\S+ DeleteKey, performed/);
+  const asked = await keystead("dave", "approvals", "verify", "--audit");
+  assert.equal(asked.exit, 0, `${asked.out}${asked.err}`);
+  writeFileSync(join(folder, "all.json"), evidence.out.replaceAll("doomed", "spared"));
+  const altered = await keystead("dave", ...log, "all.json");
+  assert.equal(altered.exit, 1, altered.out);
+  assert.match(altered.out, /BROKEN {2}\S+ DeleteKey: the log knows another request by this id/);
+  writeFileSync(join(folder, "all.json"), "[]");
+  assert.match((await keystead("dave", ...log, "all.json")).out, /there is no evidence of it/);
+});

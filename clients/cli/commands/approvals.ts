@@ -28,11 +28,14 @@ export function approvals(root: Command, run: Run): void {
 }
 
 function list(parent: Command, run: Run): void {
-  leaf<{ readonly state?: string }>(parent, run, {
+  leaf<{ readonly state?: string; readonly evidence?: boolean }>(parent, run, {
     usage: "list",
     summary: "List requests that wait for approval, or did",
     examples: ["keystead approvals list", "keystead approvals list --state all --namespace payments"],
-    options: (command) => command.option("--state <state>", `${STATES.join(", ")}, or all`, "pending"),
+    options: (command) =>
+      command
+        .option("--state <state>", `${STATES.join(", ")}, or all`, "pending")
+        .option("--evidence", "the requests with their signatures, as JSON, for `keystead approvals verify`"),
     body: async (context, options) => {
       const state = options.state === "all" ? undefined : STATES.find((name) => name === options.state);
       if (state === undefined && options.state !== "all") throw usageError(`--state is one of ${STATES.join(", ")}, all`);
@@ -43,6 +46,7 @@ function list(parent: Command, run: Run): void {
         found.push(...page.approvals);
         pageToken = page.nextPageToken;
       }
+      if (options.evidence === true) return write(context.shell.stdout, `${JSON.stringify(found.map(evidenceOf), null, 2)}\n`);
       await context.print({ approvals: found }, () => context.table(APPROVAL_HEADING, found.map(approvalCells)));
     },
   });
