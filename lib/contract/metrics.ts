@@ -34,6 +34,13 @@ const both = ["gateway", "vault"] as const;
 export const METRICS = Object.freeze({
   hsm_build_info: { type: "gauge", labels: ["version"], parts: gateway, help: "1, with the version that runs." },
 
+  hsm_vault_phase: {
+    type: "gauge",
+    labels: ["phase"],
+    parts: vault,
+    help: "1 for the phase that the vault is in: sealed, open, maintenance or error.",
+  },
+
   hsm_operations_total: {
     type: "counter",
     labels: ["operation", "namespace", "result"],

@@ -174,6 +174,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
   const sizes = new Sizes(inMemory ? undefined : sizePaths(config));
   const traffic = noTraffic();
   const measurements = new Measurements(config.histogramBuckets, {
+    phase: () => monitor.phase,
     limits,
     authenticator,
     provider,

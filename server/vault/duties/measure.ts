@@ -8,7 +8,7 @@ import type { Traffic } from "@keystead/channel/peer";
 import type { Samples } from "@keystead/contract/metrics";
 import { eventTypeOf } from "@keystead/contract/event-types";
 import { MetricsRegistry, type Counter, type Distribution, type Sample } from "@keystead/contract/metrics-registry";
-import type { Operation } from "@keystead/contract/operation";
+import type { Operation, Phase } from "@keystead/contract/operation";
 import { measureProcess } from "@keystead/contract/process-metrics";
 import type { Approvals } from "../approvals/approvals.ts";
 import type { AuditObserver } from "../audit/log.ts";
@@ -31,11 +31,13 @@ interface Series {
   readonly step: Counter | undefined;
 }
 
+const PHASES: readonly Phase[] = ["sealed", "open", "maintenance", "error"];
 /** Kinds of outcomes whose series are kept at hand; beyond, they are looked up again. */
 const MOST_AT_HAND = 4096;
 
 /** What is there from the start of the process on. */
 export interface AlwaysMeasured {
+  readonly phase: () => Phase;
   readonly limits: Pick<RateLimits, "counters" | "active">;
   readonly authenticator: Pick<Authenticator, "counters" | "census">;
   readonly provider: Pick<SoftwareProvider, "waiting">;
@@ -197,8 +199,12 @@ export class Measurements {
     registry.observed("hsm_audit_batches_total", () => this.#open?.vault.log.counters.batches ?? 0);
   }
 
-  #measureMachine({ provider, sizes, traffic, channel, breakers }: AlwaysMeasured): void {
+  #measureMachine({ phase, provider, sizes, traffic, channel, breakers }: AlwaysMeasured): void {
     const registry = this.#registry;
+    registry.observed("hsm_vault_phase", () => {
+      const now = phase();
+      return PHASES.map((one) => [[one], one === now ? 1 : 0] as const);
+    });
     registry.observed("hsm_pool_waiting", () => provider.waiting);
     registry.observed("hsm_store_size_bytes", () => sizes.facts.storeBytes);
     registry.observed("hsm_audit_log_size_bytes", () => sizes.facts.auditBytes);
