@@ -141,6 +141,12 @@ function judge(): Target[] {
   most("channel round trip, 64 in flight, CPU of both sides", channel.find(({ inFlight }) => inFlight === 64)?.cpuUs, 4, "us");
   most("a decision among 1,000 principals, 200 bindings and 20 conditions", decisions?.averageUs, 20, "us");
   most("a decision of a WebAssembly policy, one at a time", scripts.find(({ name }) => name.endsWith(".wat"))?.aloneUs, 100, "us");
+  most(
+    "a decision of a WebAssembly policy, processor time of both sides, average",
+    scripts.find(({ name }) => name.endsWith(".wat"))?.cpuUs,
+    100,
+    "us",
+  );
   least("signing throughput of others while hostile policies are asked, of idle", hostile?.ratio, 0.8);
   const [fewest, most_] = [store.at(0), store.at(-1)];
   if (fewest !== undefined && most_ !== undefined && fewest !== most_) {

@@ -34,6 +34,7 @@ const LUA_OK = 0;
 const LUA_ERRMEM = 4;
 const LUA_STRING = 4;
 const LUA_FUNCTION = 6;
+const ROOM_BYTES = 1024;
 /** While an interpreter is made ready the script pays nothing. */
 const SETUP_FUEL = 1n << 40n;
 
@@ -81,6 +82,9 @@ class Lua {
   readonly #state: number;
   readonly #text = new TextEncoder();
   readonly #limits: ScriptLimits;
+  /** Room in its memory for the short strings of a context, on their way to Lua. */
+  readonly #room: number;
+  #view = new Uint8Array(0);
   /** The memory and C's stack pointer once the script is loaded. */
   #loaded: { readonly memory: MemoryImage; readonly pointer: number } | undefined;
 
@@ -96,6 +100,7 @@ class Lua {
     this.call("__wasm_call_ctors");
     this.#state = this.call("luaL_newstate");
     if (this.#state === 0) throw new ScriptFailed("memory", "there is not enough memory for the interpreter", 0);
+    this.#room = this.put(new Uint8Array(ROOM_BYTES));
     for (const library of LIBRARIES) {
       const name = this.put(this.#text.encode(NAMES[library]));
       // A function is an address in the table; the library's opener is called as any C function.
@@ -218,6 +223,10 @@ class Lua {
   }
 
   #pushString(text: string): void {
+    if (this.#view.length === 0 || this.#view.buffer !== this.#lua.memory.buffer)
+      this.#view = new Uint8Array(this.#lua.memory.buffer, this.#room, ROOM_BYTES);
+    const { read, written } = this.#text.encodeInto(text, this.#view);
+    if (read === text.length) return void this.lua("lua_pushlstring", this.#room, written);
     const bytes = this.#text.encode(text);
     const at = this.put(bytes);
     this.lua("lua_pushlstring", at, bytes.length);
