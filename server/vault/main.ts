@@ -294,7 +294,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     let awaited: HsmError | undefined;
     let approvalsInForce = approvalsConfigured;
     try {
-      configuration = new ConfigurationHistory(vault.documents, now, () => {
+      configuration = await ConfigurationHistory.open(vault.documents, now, () => {
         approvalsInForce = approvalsConfigured;
         monitor.accepted();
         // After the acceptance is recorded and answered.
@@ -306,7 +306,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
       // Users and service accounts hold what their records say, for as long as they are there.
       const standing: Standing = (id) =>
         configured(id) ?? (/^(?:user|service):/.test(id) ? (identity.sessions.principalNow(id) ?? "gone") : undefined);
-      policy = openPolicy({ documents: vault.documents, authorizer, keyFacts, standing, now });
+      policy = await openPolicy({ documents: vault.documents, authorizer, keyFacts, standing, now });
     } catch (error) {
       await vault.log.close();
       vault.objects.close();
@@ -315,7 +315,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     const approvals = openApprovals(() => approvalsInForce, vault, log, {
       now,
       rolesIn: (principal, namespace, address) => [...authorizer.rolesOf(principal, namespace, address)],
-      policyVersion: () => `${approvalsInForce.version} policy:${policy.version(0)?.digest ?? "none"}`,
+      policyVersion: () => `${approvalsInForce.version} policy:${policy.inForce()?.digest ?? "none"}`,
       recall: (requester) => (requester.id === LIFECYCLE.id ? LIFECYCLE : authenticator.recall(requester)),
       possible: (operation) => monitor.parts?.vault === vault && monitor.possible(operation),
       perform(operation, request, about) {

@@ -131,14 +131,19 @@ test("a version or an acceptance that is not what was signed, moved or missing, 
   const { vault, start } = await vaultOf(t, false);
   await start("debug");
   const { documents } = vault.vault;
-  const stored = documents.list<ConfigRecord>("configuration").map(({ value }) => value);
+  const ids = documents.list<ConfigRecord>("configuration").map(({ id }) => id);
+  const stored = await Promise.all(ids.map(async (id) => (await documents.read<ConfigRecord>("configuration", id))?.value as ConfigRecord));
   const [one, two] = stored.sort((a, b) => a.version - b.version) as [ConfigRecord, ConfigRecord];
   assert.ok(two.acceptance);
-  const opens = (records: readonly unknown[]): string => {
-    const forged = Object.create(documents, { list: { value: () => records.map((value) => ({ id: "", value, time: 0 })) } }) as never;
+  const opens = async (records: readonly unknown[]): Promise<string> => {
+    const all = records.map((value, index) => ({ id: String(index), value, time: 0 }));
+    const forged = Object.create(documents, {
+      list: { value: () => [...all] },
+      read: { value: (_: string, id: string) => Promise.resolve(all[Number(id)]) },
+    }) as never;
     Object.defineProperty(forged, "get", { value: documents.get.bind(documents) });
     try {
-      const history = new ConfigurationHistory(
+      const history = await ConfigurationHistory.open(
         forged,
         () => 0,
         () => undefined,
@@ -150,13 +155,16 @@ test("a version or an acceptance that is not what was signed, moved or missing, 
       return error.detail;
     }
   };
-  assert.equal(opens([two, one]), "opened 2");
-  assert.match(opens([two]), /version 1 is missing/);
-  assert.match(opens([one, { ...two, previous: "0".repeat(64) }]), /does not follow/);
-  assert.match(opens([one, { ...two, document: one.document }]), /version 2 is not what was signed/);
-  assert.match(opens([one, { ...two, signature: one.signature }]), /the signature of version 2 is not right/);
-  assert.match(opens([one, { ...two, acceptance: { ...two.acceptance, by: "user:mallory" } }]), /acceptance of version 2 is not what/);
-  assert.match(opens([one, { ...two, acceptance: one.acceptance }]), /acceptance of version 2 is not what/);
+  assert.equal(await opens([two, one]), "opened 2");
+  assert.match(await opens([two]), /version 1 is missing/);
+  assert.match(await opens([one, { ...two, previous: "0".repeat(64) }]), /does not follow/);
+  assert.match(await opens([one, { ...two, document: one.document }]), /version 2 is not what was signed/);
+  assert.match(await opens([one, { ...two, signature: one.signature }]), /the signature of version 2 is not right/);
+  assert.match(
+    await opens([one, { ...two, acceptance: { ...two.acceptance, by: "user:mallory" } }]),
+    /acceptance of version 2 is not what/,
+  );
+  assert.match(await opens([one, { ...two, acceptance: one.acceptance }]), /acceptance of version 2 is not what/);
   const signature = one.acceptance?.signature;
-  assert.match(opens([one, { ...two, acceptance: { ...two.acceptance, signature } }]), /signature of the acceptance of version 2/);
+  assert.match(await opens([one, { ...two, acceptance: { ...two.acceptance, signature } }]), /signature of the acceptance of version 2/);
 });

@@ -13,7 +13,7 @@ import { wipe } from "@keystead/crypto/wipe";
 import { whenDurable, type Change } from "../objects/change.ts";
 import type { Documents, DocumentName } from "../objects/documents.ts";
 import { signStatement, statementVerifier, STATEMENT_KEY } from "../objects/statement-signer.ts";
-import type { Acceptance, ConfigRecord, ConfigurationControl } from "../operations/configuration-control.ts";
+import type { Acceptance, ConfigHead, ConfigRecord, ConfigurationControl } from "../operations/configuration-control.ts";
 
 /** Who accepts where nobody has to. */
 const BY_ITSELF = "ceremony:configuration";
@@ -25,7 +25,17 @@ export class ConfigurationHistory implements ConfigurationControl {
   readonly #documents: Documents;
   readonly #now: () => number;
   readonly #onAccepted: () => void;
-  readonly #versions: ConfigRecord[] = [];
+  /** Of every version what is small; its text is read again when somebody asks for it. */
+  readonly #heads: ConfigHead[] = [];
+  #newest: ConfigRecord | undefined;
+  /** The one that was accepted last. */
+  #accepted: ConfigRecord | undefined;
+
+  private constructor(documents: Documents, now: () => number, onAccepted: () => void) {
+    this.#documents = documents;
+    this.#now = now;
+    this.#onAccepted = onAccepted;
+  }
 
   /**
    * Verifies every version and every acceptance: signatures, numbers without a gap, each naming the one before.
@@ -33,21 +43,22 @@ export class ConfigurationHistory implements ConfigurationControl {
    * @param onAccepted called when somebody's acceptance of the version in force is durable
    * @throws {HsmError} INTEGRITY_FAILURE
    */
-  constructor(documents: Documents, now: () => number, onAccepted: () => void) {
-    this.#documents = documents;
-    this.#now = now;
-    this.#onAccepted = onAccepted;
-    const stored = documents
-      .list<ConfigRecord>("configuration")
-      .map(({ value }) => value)
-      .sort((a, b) => a.version - b.version);
+  static async open(documents: Documents, now: () => number, onAccepted: () => void): Promise<ConfigurationHistory> {
+    const history = new ConfigurationHistory(documents, now, onAccepted);
+    await history.#load();
+    return history;
+  }
+
+  async #load(): Promise<void> {
+    const stored = this.#documents.list<ConfigHead>("configuration").sort((a, b) => a.value.version - b.value.version);
     if (stored.length === 0) return;
-    const verify = statementVerifier(documents);
+    const verify = statementVerifier(this.#documents);
     const signed = (statement: string, signature: string): boolean => verify(statement, Buffer.from(signature, "base64"));
-    for (const record of stored) {
+    for (const { id } of stored) {
+      const record = (await this.#documents.read<ConfigRecord>("configuration", id))?.value;
+      if (record?.version !== this.#heads.length + 1) throw broken(`version ${this.#heads.length + 1} is missing`);
       const { version, acceptance } = record;
-      if (version !== this.#versions.length + 1) throw broken(`version ${this.#versions.length + 1} is missing`);
-      if (record.previous !== (this.#versions.at(-1)?.digest ?? NONE_BEFORE))
+      if (record.previous !== (this.#heads.at(-1)?.digest ?? NONE_BEFORE))
         throw broken(`version ${version} does not follow the one before`);
       if (record.statement !== statementOf(record) || hash("sha256", record.statement, "hex") !== record.digest)
         throw broken(`version ${version} is not what was signed`);
@@ -56,21 +67,27 @@ export class ConfigurationHistory implements ConfigurationControl {
         throw broken(`the acceptance of version ${version} is not what was signed`);
       if (acceptance !== undefined && !signed(acceptance.statement, acceptance.signature))
         throw broken(`the signature of the acceptance of version ${version} is not right`);
-      this.#versions.push(record);
+      this.#take(record);
     }
   }
 
-  versions(): readonly ConfigRecord[] {
-    return this.#versions.toReversed();
+  versions(): readonly ConfigHead[] {
+    return this.#heads.toReversed();
   }
 
-  version(version: number): ConfigRecord | undefined {
-    return version === 0 ? this.#versions.at(-1) : this.#versions[version - 1];
+  async version(version: number): Promise<ConfigRecord | undefined> {
+    if (version === 0 || version === this.#newest?.version) return this.#newest;
+    const head = this.#heads[version - 1];
+    if (head === undefined) return undefined;
+    const record = (await this.#documents.read<ConfigRecord>("configuration", nameOf(version).id))?.value;
+    if (record === undefined || record.digest !== head.digest || hash("sha256", statementOf(record), "hex") !== head.digest)
+      throw broken(`version ${version} is not what was signed`);
+    return record;
   }
 
   /** The document that was accepted last; undefined before the first start. */
   acceptedLast(): string | undefined {
-    return this.#versions.findLast(({ acceptance }) => acceptance !== undefined)?.document;
+    return this.#accepted?.document;
   }
 
   /**
@@ -82,8 +99,8 @@ export class ConfigurationHistory implements ConfigurationControl {
    */
   async begin(text: string): Promise<HsmError | undefined> {
     const document = canonicalJson(JSON.parse(text) as Json);
-    if (this.#versions.at(-1)?.document !== document) await this.#add(document);
-    const { version, acceptance } = this.#versions.at(-1) as ConfigRecord;
+    if (this.#newest?.document !== document) await this.#add(document);
+    const { version, acceptance } = this.#newest as ConfigRecord;
     if (acceptance !== undefined) return undefined;
     return new HsmError(
       "VAULT_SEALED",
@@ -93,7 +110,7 @@ export class ConfigurationHistory implements ConfigurationControl {
 
   async accept(version: number, by: string): Promise<{ record: ConfigRecord; change: Change | undefined }> {
     const inForce = (): ConfigRecord => {
-      const newest = this.#versions.at(-1);
+      const newest = this.#newest;
       if (newest?.version !== version)
         throw new HsmError("OBJECT_CHANGED", `version ${newest?.version ?? 0} of the configuration is in force`);
       return newest;
@@ -110,17 +127,17 @@ export class ConfigurationHistory implements ConfigurationControl {
     return {
       record,
       change: whenDurable(change, () => {
-        this.#versions[version - 1] = record;
+        this.#take(record);
         this.#onAccepted();
       }),
     };
   }
 
   async #add(document: string): Promise<void> {
-    const newest = this.#versions.at(-1);
+    const newest = this.#newest;
     const accepted = this.acceptedLast();
     const byItself = accepted === undefined || accepted === document || !(demanding(document) || demanding(accepted));
-    const version = this.#versions.length + 1;
+    const version = this.#heads.length + 1;
     let seed: Uint8Array | undefined;
     let record: ConfigRecord | undefined;
     try {
@@ -142,7 +159,15 @@ export class ConfigurationHistory implements ConfigurationControl {
     } finally {
       wipe(seed);
     }
-    this.#versions.push(record as unknown as ConfigRecord);
+    this.#take(record as unknown as ConfigRecord);
+  }
+
+  /** The version is the newest, or has become another by its acceptance. */
+  #take(record: ConfigRecord): void {
+    const { document: _document, statement: _statement, ...head } = record;
+    this.#heads[record.version - 1] = head;
+    this.#newest = record;
+    if (record.acceptance !== undefined) this.#accepted = record;
   }
 
   /** @param seed the statement key, when it is not stored yet */

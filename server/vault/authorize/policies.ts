@@ -16,13 +16,13 @@ import { wipe } from "@keystead/crypto/wipe";
 import { whenDurable, type Change } from "../objects/change.ts";
 import type { Documents, DocumentWrite } from "../objects/documents.ts";
 import { signStatement, statementVerifier, STATEMENT_KEY } from "../objects/statement-signer.ts";
-import type { PolicyRecord } from "../operations/policy-control.ts";
+import type { PolicyHead, PolicyRecord } from "../operations/policy-control.ts";
 import { CompiledPolicy } from "./compile.ts";
 import { compileDraft } from "./drafts.ts";
 import { findRole } from "./roles.ts";
 
 const NONE_BEFORE = "0".repeat(64);
-/** Versions that are kept; setting one more is refused, never one forgotten. */
+/** Versions that are kept, in the store; setting one more is refused, never one forgotten. */
 const MOST_VERSIONS = 10_000;
 const KIND = "policy";
 const idOf = (version: number): string => `v${String(version).padStart(8, "0")}`;
@@ -51,36 +51,48 @@ export function requirePlaces({ document }: CompiledPolicy): void {
 export class Policies {
   readonly #documents: Documents;
   readonly #now: () => number;
-  readonly #versions: PolicyRecord[] = [];
+  /** Of every version what is small; its text is read again when somebody asks for it. */
+  readonly #heads: PolicyHead[] = [];
+  #inForce: PolicyRecord | undefined;
   #compiled = compilePolicy(EMPTY_POLICY_TEXT);
 
+  private constructor(documents: Documents, now: () => number) {
+    this.#documents = documents;
+    this.#now = now;
+  }
+
   /**
-   * Verifies every version: signatures, numbers without a gap, each statement naming the one before.
+   * Verifies every version, one after the other: signatures, numbers without a gap, each statement naming the one before.
    *
    * @throws {HsmError} INTEGRITY_FAILURE
    */
-  constructor(documents: Documents, now: () => number) {
-    this.#documents = documents;
-    this.#now = now;
-    const stored = documents
-      .list<PolicyRecord>(KIND)
+  static async open(documents: Documents, now: () => number): Promise<Policies> {
+    const policies = new Policies(documents, now);
+    await policies.#load();
+    return policies;
+  }
+
+  async #load(): Promise<void> {
+    const stored = this.#documents
+      .list<PolicyHead>(KIND)
       .filter(({ id }) => id !== STATEMENT_KEY.id)
-      .map(({ value }) => value)
-      .sort((a, b) => a.version - b.version);
+      .sort((a, b) => a.value.version - b.value.version);
     if (stored.length === 0) return;
-    const verify = statementVerifier(documents);
-    for (const record of stored) {
-      const before = this.#versions.at(-1);
-      if (record.version !== this.#versions.length + 1) throw broken(`version ${this.#versions.length + 1} is missing`);
+    const verify = statementVerifier(this.#documents);
+    for (const { id } of stored) {
+      const record = (await this.#documents.read<PolicyRecord>(KIND, id))?.value;
+      const before = this.#heads.at(-1);
+      if (record?.version !== this.#heads.length + 1) throw broken(`version ${this.#heads.length + 1} is missing`);
       if (record.previous !== (before?.digest ?? NONE_BEFORE)) throw broken(`version ${record.version} does not follow the one before`);
       if (record.statement !== statementOf(record) || hash("sha256", record.statement, "hex") !== record.digest)
         throw broken(`version ${record.version} is not what was signed`);
       if (!verify(record.statement, Buffer.from(record.signature, "base64")))
         throw broken(`the signature of version ${record.version} is not right`);
-      this.#versions.push(record);
+      this.#heads.push(headOf(record));
+      this.#inForce = record;
     }
     try {
-      this.#compiled = compilePolicy((this.#versions.at(-1) as PolicyRecord).document);
+      this.#compiled = compilePolicy((this.#inForce as PolicyRecord).document);
     } catch (error) {
       throw new HsmError("INTEGRITY_FAILURE", "the policy in force is not one that this version understands", { cause: error });
     }
@@ -92,12 +104,24 @@ export class Policies {
   }
 
   /** The newest first. */
-  versions(): readonly PolicyRecord[] {
-    return this.#versions.toReversed();
+  versions(): readonly PolicyHead[] {
+    return this.#heads.toReversed();
   }
 
-  version(version: number): PolicyRecord | undefined {
-    return version === 0 ? this.#versions.at(-1) : this.#versions[version - 1];
+  /** The version in force. */
+  get inForce(): PolicyRecord | undefined {
+    return this.#inForce;
+  }
+
+  /** @throws {HsmError} INTEGRITY_FAILURE when what is read again is not what was verified */
+  async version(version: number): Promise<PolicyRecord | undefined> {
+    if (version === 0 || version === this.#inForce?.version) return this.#inForce;
+    const head = this.#heads[version - 1];
+    if (head === undefined) return undefined;
+    const record = (await this.#documents.read<PolicyRecord>(KIND, idOf(version)))?.value;
+    if (record === undefined || record.digest !== head.digest || hash("sha256", statementOf(record), "hex") !== head.digest)
+      throw broken(`version ${version} is not what was signed`);
+    return record;
   }
 
   /**
@@ -119,17 +143,17 @@ export class Policies {
     const version = expectedVersion + 1;
     if (version > MOST_VERSIONS)
       throw new HsmError("QUOTA_EXCEEDED", `${MOST_VERSIONS} versions of the policy are kept, and there is no more room`);
-    const inForce = this.#versions.at(-1);
+    const inForce = this.#inForce;
     if (inForce?.version === version && inForce.document === document) return { record: inForce, change: undefined };
     let record: PolicyRecord | undefined;
     let seed: Uint8Array | undefined;
     const change = await this.#documents.change([STATEMENT_KEY, { kind: KIND, id: idOf(version) }], async () => {
-      const current = this.#versions.length;
+      const current = this.#heads.length;
       if (current !== expectedVersion) throw new HsmError("OBJECT_CHANGED", `version ${current} of the policy is in force`);
       const unsigned = {
         version,
         document,
-        previous: this.#versions.at(-1)?.digest ?? NONE_BEFORE,
+        previous: this.#heads.at(-1)?.digest ?? NONE_BEFORE,
         author: said.author,
         comment: said.comment,
         time: this.#now(),
@@ -152,10 +176,13 @@ export class Policies {
   }
 
   #take(record: PolicyRecord, compiled: CompiledPolicy): void {
-    this.#versions.push(record);
+    this.#heads.push(headOf(record));
+    this.#inForce = record;
     this.#compiled = compiled;
   }
 }
+
+const headOf = ({ document: _document, statement: _statement, ...head }: PolicyRecord): PolicyHead => head;
 
 const statementOf = ({
   version,

@@ -120,7 +120,7 @@ test("a stored version whose statement was not signed by this vault keeps the va
   await set({});
   const { openPolicy } = await import("./policy-service.ts");
   const documents = vault.vault.documents;
-  const stored = documents.get<Record<string, unknown>>("policy", "v00000001")?.value ?? assert.fail();
+  const stored = (await documents.read<Record<string, unknown>>("policy", "v00000001"))?.value ?? assert.fail();
   for (const forged of [
     { ...stored, document: '{"bindings":[],"format":1}' },
     { ...stored, author: "user:mallory" },
@@ -129,8 +129,8 @@ test("a stored version whose statement was not signed by this vault keeps the va
     { ...stored, previous: "1".repeat(64) },
   ]) {
     await documents.record("Forged", [{ kind: "policy", id: "v00000001" }], () => [{ kind: "policy", id: "v00000001", value: forged }]);
-    assert.throws(
-      () => openPolicy({ documents, authorizer: vault.authorizer, keyFacts: () => assert.fail(), standing: () => undefined, now: () => 0 }),
+    await assert.rejects(
+      openPolicy({ documents, authorizer: vault.authorizer, keyFacts: () => assert.fail(), standing: () => undefined, now: () => 0 }),
       { code: "INTEGRITY_FAILURE" },
     );
   }

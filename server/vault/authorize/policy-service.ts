@@ -57,9 +57,9 @@ const facts = (
  *
  * @throws {HsmError} INTEGRITY_FAILURE
  */
-export function openPolicy(options: PolicyServiceOptions): PolicyControl {
+export async function openPolicy(options: PolicyServiceOptions): Promise<PolicyControl> {
   const { documents, authorizer, keyFacts, standing, now } = options;
-  const policies = new Policies(documents, now);
+  const policies = await Policies.open(documents, now);
   const desk = new DraftDesk();
   const delegations = new Delegations(documents, standing);
   authorizer.use({ policy: () => policies.compiled, delegations, keyFacts });
@@ -78,6 +78,7 @@ export function openPolicy(options: PolicyServiceOptions): PolicyControl {
   };
 
   return {
+    inForce: () => policies.inForce,
     version: (version) => policies.version(version),
     versions: () => policies.versions(),
     prepare: async (text, expectedVersion, comment, caller) => {

@@ -4,7 +4,7 @@
  * A document is a sealed record like any other: encrypted under the KEK, covered by the record MAC, anchored in the audit
  * log with each change, written in the same transaction as the event of its change. All of them are read at the unseal
  * and held in memory, so that decisions are made without the disk; their secret material is not, and is read when it is
- * needed. What kinds there are is the table in record.ts; what a document of a kind says is its owner's business.
+ * needed, and so are the texts of versions of something, of which there may be thousands. What kinds there are is the table in record.ts; what a document of a kind says is its owner's business.
  *
  * @see ARCHITECTURE.md "Documents"
  */
@@ -53,6 +53,12 @@ export interface DocumentsOptions {
   readonly record: (action: string, writes: readonly RecordWrite[]) => Promise<void>;
 }
 
+/** Members that are not held: whoever needs them reads the whole document again. */
+const UNHELD: Readonly<Partial<Record<DocumentKind, ReadonlySet<string>>>> = Object.freeze({
+  policy: new Set(["document", "statement"]),
+  configuration: new Set(["document", "statement"]),
+});
+
 const ID = /^[A-Za-z0-9._-]{1,128}$/;
 const PAGE = 500;
 
@@ -88,6 +94,14 @@ export class Documents {
   /** The document, or undefined. */
   get<T>(kind: DocumentKind, id: string): Document<T> | undefined {
     return this.#held.get(kind)?.get(id) as Document<T> | undefined;
+  }
+
+  /** The document as it is in the store, with what is not held of it. @throws {HsmError} INTEGRITY_FAILURE */
+  async read<T>(kind: DocumentKind, id: string): Promise<Document<T> | undefined> {
+    const record = await this.#options.records.read<Json>(recordKey({ kind, id }), this.#options.kek());
+    if (record === undefined) return undefined;
+    wipe(record.material);
+    return Object.freeze({ id, value: frozen(record.attributes) as T, time: record.header.time });
   }
 
   /** Every document of a kind, in no particular order. */
@@ -174,7 +188,7 @@ export class Documents {
       // Through text, so that what is held is what would be read again.
       const value: unknown = JSON.parse(JSON.stringify(write.value));
       const record = records.write(key, value as Json, write.material ?? before?.material ?? new Uint8Array(), kek(), before);
-      return { record, now: { id: write.id, value: frozen(value), time: records.now() } };
+      return { record, now: { id: write.id, value: frozen(heldPart(write.kind, value)), time: records.now() } };
     } finally {
       wipe(before?.material ?? new Uint8Array());
     }
@@ -192,12 +206,19 @@ export class Documents {
       const page = await this.#options.records.list<Json>(SERVER_SPACE, kind, after, PAGE, this.#options.kek());
       for (const { id, record } of page) {
         wipe(record.material);
-        held.set(id, Object.freeze({ id, value: frozen(record.attributes), time: record.header.time }));
+        held.set(id, Object.freeze({ id, value: frozen(heldPart(kind, record.attributes)), time: record.header.time }));
         after = id;
       }
       if (page.length < PAGE) return;
     }
   }
+}
+
+/** What is held of a document's value. */
+function heldPart(kind: DocumentKind, value: unknown): unknown {
+  const unheld = UNHELD[kind];
+  if (unheld === undefined || value === null || typeof value !== "object") return value;
+  return Object.fromEntries(Object.entries(value).filter(([name]) => !unheld.has(name)));
 }
 
 /** The same value, frozen through and through. */

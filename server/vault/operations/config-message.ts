@@ -2,9 +2,9 @@
  * Versions of the configuration in their wire shape.
  */
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import type { ConfigRecord } from "./configuration-control.ts";
+import type { ConfigHead } from "./configuration-control.ts";
 
-export const configMessage = ({ version, digest, previous, time, signature, publicKey, acceptance }: ConfigRecord) => ({
+export const configMessage = ({ version, digest, previous, time, signature, publicKey, acceptance }: ConfigHead) => ({
   version,
   digest,
   previous,

@@ -34,11 +34,14 @@ export interface ConfigRecord {
   readonly acceptance?: Acceptance;
 }
 
+/** What is held of every version. */
+export type ConfigHead = Omit<ConfigRecord, "document" | "statement">;
+
 export interface ConfigurationControl {
   /** The newest first. */
-  versions(): readonly ConfigRecord[];
-  /** The version, or the one in force for 0; undefined when there is none. */
-  version(version: number): ConfigRecord | undefined;
+  versions(): readonly ConfigHead[];
+  /** The version, or the one in force for 0; undefined when there is none. @throws {HsmError} INTEGRITY_FAILURE */
+  version(version: number): Promise<ConfigRecord | undefined>;
   /**
    * Prepares the acceptance of the version in force; without a change when it was accepted before.
    *

@@ -7,8 +7,8 @@ import { textOf } from "./policy-message.ts";
 export const diffPolicy = handler(operation, async ({ principal, request }, { policy }) => {
   const { fromVersion, toVersion, document } = request;
   if (document !== "" && toVersion !== 0) throw new HsmError("INVALID_REQUEST", "to_version and document exclude each other");
-  const differences = await policy.oneAtATime(principal.id, () =>
-    policy.differences(textOf(policy, fromVersion), document === "" ? textOf(policy, toVersion) : document),
+  const differences = await policy.oneAtATime(principal.id, async () =>
+    policy.differences(await textOf(policy, fromVersion), document === "" ? await textOf(policy, toVersion) : document),
   );
   return { reply: { differences: [...differences] } };
 });

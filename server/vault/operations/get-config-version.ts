@@ -5,7 +5,7 @@ import { handler } from "./handler.ts";
 
 /** A version of the configuration, with what was signed. */
 export const getConfigVersion = handler(operation, async ({ request }, { configuration }) => {
-  const record = configuration.version(request.version);
+  const record = await configuration.version(request.version);
   if (record === undefined) throw new HsmError("OBJECT_NOT_FOUND", `there is no version ${request.version} of the configuration`);
   return { reply: { configuration: configMessage(record), document: record.document, statement: record.statement } };
 });

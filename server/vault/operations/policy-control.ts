@@ -25,6 +25,9 @@ export interface PolicyRecord {
   readonly publicKey: string;
 }
 
+/** What is held of every version. */
+export type PolicyHead = Omit<PolicyRecord, "document" | "statement">;
+
 /** Who asks, and from where. */
 export interface Caller {
   readonly principal: Principal;
@@ -112,10 +115,12 @@ export interface DelegationFacts {
 }
 
 export interface PolicyControl {
-  /** The version, or the one in force for 0; undefined when there is none. */
-  version(version: number): PolicyRecord | undefined;
+  /** The version in force; undefined when there is none. */
+  inForce(): PolicyRecord | undefined;
+  /** The version, or the one in force for 0; undefined when there is none. @throws {HsmError} INTEGRITY_FAILURE */
+  version(version: number): Promise<PolicyRecord | undefined>;
   /** The newest first. */
-  versions(): readonly PolicyRecord[];
+  versions(): readonly PolicyHead[];
   /**
    * The next version. Without a change when the one in force is this document already, set after the expected version.
    *

@@ -5,9 +5,9 @@ import { timestampFromMs, timestampMs, type Timestamp } from "@bufbuild/protobuf
 import type { PolicyQuestion } from "@keystead/contract/generated/hsm/policy_pb";
 import { HsmError } from "@keystead/contract/errors";
 import { EMPTY_POLICY_TEXT } from "@keystead/contract/policy/document";
-import type { DelegationFacts, Finding, PolicyControl, PolicyRecord, Supposition } from "./policy-control.ts";
+import type { DelegationFacts, Finding, PolicyControl, PolicyHead, Supposition } from "./policy-control.ts";
 
-export const versionMessage = ({ version, digest, previous, author, comment, time, signature, publicKey }: PolicyRecord) => ({
+export const versionMessage = ({ version, digest, previous, author, comment, time, signature, publicKey }: PolicyHead) => ({
   version,
   digest,
   previous,
@@ -61,8 +61,8 @@ export const answerMessage = ({ decision, rule, name, approvals }: Finding, expe
 });
 
 /** The text of a version; for 0 that of the policy in force, or of none. @throws {HsmError} OBJECT_NOT_FOUND */
-export function textOf(policy: PolicyControl, version: number): string {
-  const record = policy.version(version);
+export async function textOf(policy: PolicyControl, version: number): Promise<string> {
+  const record = await policy.version(version);
   if (record !== undefined) return record.document;
   if (version === 0) return EMPTY_POLICY_TEXT;
   throw new HsmError("OBJECT_NOT_FOUND", `there is no version ${version} of the policy`);

@@ -153,7 +153,7 @@ export class ClockedVault {
     this.ledger = new RetentionLedger(this.files, "/data/retention-ledger", vault.hierarchy.auditMacKey);
     this.budgets = new Budgets(vault.documents, () => this.now);
     let settings = approvalSettings(this.approvalsConfig);
-    const history = new ConfigurationHistory(
+    const history = await ConfigurationHistory.open(
       vault.documents,
       () => this.now,
       () => {
@@ -184,7 +184,7 @@ export class ClockedVault {
     const context: Context = {
       configuration: history,
       approvals: this.approvals,
-      policy: openPolicy({
+      policy: await openPolicy({
         documents: vault.documents,
         authorizer: this.authorizer,
         keyFacts: (namespace, keyId) => vault.objects.facts(namespace, keyId),
