@@ -262,7 +262,15 @@ export interface VaultConfig {
     /** Times that a file is overwritten with random bytes before it is zeroed and removed. */
     readonly shredIterations: number;
   };
-  readonly audit: { readonly path: string; readonly syncMode: SyncMode };
+  readonly audit: {
+    readonly path: string;
+    readonly syncMode: SyncMode;
+    /** First line of checkpoints; empty = made from the vault's id. */
+    readonly origin: string;
+    readonly checkpointEvents: number;
+    readonly checkpointSeconds: number;
+    readonly segmentSeconds: number;
+  };
   readonly unseal: UnsealConfig;
   readonly minPassphraseLength: number;
   /** A changed configuration is worked with once somebody accepted it. */

@@ -274,6 +274,8 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
       files,
       auditPath: config.audit.path,
       syncMode: config.audit.syncMode,
+      audit: config.audit,
+      onCheckpointTrouble: (error) => log.error("a checkpoint of the audit log could not be written", {}, error),
       cacheSizeBytes: config.storage.cacheSizeBytes,
       now,
       newKeysStaged: config.approvals.newKeysStaged,
@@ -446,17 +448,29 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
   };
   const verifyInBackground = async (vault: OpenVault): Promise<void> => {
     integrity = "verifying";
+    const upTo = vault.log.sequence;
+    const mender = vault.tree.mender();
     const report = await verifyEverything({
       files,
       auditPath: config.audit.path,
       store,
       auditMacKey: vault.hierarchy.auditMacKey,
       recordMacKeys: () => recordMacKeysOf(vault.hierarchy),
-      upTo: vault.log.sequence,
+      upTo,
       anchors: vault.log.anchors(),
-      pause: () => new Promise((resolve) => setImmediate(resolve)),
+      evidence: {
+        checkpoints: vault.checkpoints.all(),
+        checkpointKey: vault.checkpoints.key.publicKey,
+        onEvent: mender.take,
+      },
+      pause(events) {
+        if (events !== undefined) integrity = `verifying: ${events} of ${upTo} events`;
+        return new Promise((resolve) => setImmediate(resolve));
+      },
     });
     if (monitor.parts?.vault !== vault) return;
+    const mended = mender.finish();
+    if (mended > 0) log.warn("files of the audit log's tree were made again", { hashes: mended });
     integrity = report.problems.length === 0 ? "verified" : `broken: ${report.problems[0]}`;
     for (const problem of report.problems) {
       measurements.integrityViolation();

@@ -196,7 +196,7 @@ function approvals({
 }
 
 function vault(config: ConfigTree, base: PathBase): VaultConfig {
-  const { storage, security, auth, crypto, lifecycle, limits, scripts, server, metrics } = config;
+  const { storage, security, audit, auth, crypto, lifecycle, limits, scripts, server, metrics } = config;
   const plaintext = config.preset === "development" && config.development.plaintext;
   return {
     preset: config.preset,
@@ -210,7 +210,14 @@ function vault(config: ConfigTree, base: PathBase): VaultConfig {
       syncMode: storage.sync_mode,
       shredIterations: storage.shred_iterations,
     },
-    audit: { path: absolutePath(security.audit_log_path, base), syncMode: security.audit_sync_mode ?? storage.sync_mode },
+    audit: {
+      path: absolutePath(security.audit_log_path, base),
+      syncMode: security.audit_sync_mode ?? storage.sync_mode,
+      origin: audit.origin ?? "",
+      checkpointEvents: audit.checkpoint_events,
+      checkpointSeconds: audit.checkpoint_seconds,
+      segmentSeconds: audit.segment_seconds,
+    },
     unseal: unsealing(config, base),
     minPassphraseLength: security.min_password_length,
     requireAcceptedConfig: security.require_accepted_config,

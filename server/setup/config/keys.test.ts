@@ -275,6 +275,10 @@ const ROWS: readonly Row[] = [
   row("limits.namespace_per_second", "12", (c) => c.vault.limits.rates.namespace.perSecond, 12),
   row("limits.namespace_burst", "13", (c) => c.vault.limits.rates.namespace.burst, 13),
   row("limits.in_flight_each", "14", (c) => c.vault.limits.rates.inFlightEach, 14),
+  row("audit.origin", "example.com/log", (c) => c.vault.audit.origin, "example.com/log"),
+  row("audit.checkpoint_events", "7", (c) => c.vault.audit.checkpointEvents, 7),
+  row("audit.checkpoint_seconds", "7s", (c) => c.vault.audit.checkpointSeconds, 7),
+  row("audit.segment_seconds", "1h", (c) => c.vault.audit.segmentSeconds, 3600),
   row("scripts.enabled", "false", (c) => c.vault.scripts.enabled, false),
   row("approvals.rules", `[${RULE("operations: [DestroyKey]")}]`, (c) => c.vault.approvals.rules, [
     {

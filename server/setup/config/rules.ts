@@ -120,6 +120,12 @@ const telemetry: Rule = ({ telemetry: { endpoint, interval_seconds, ...others } 
   ];
 };
 
+/** What is done after so many seconds is not done all the time, and timers do not overflow. */
+const auditPace: Rule = ({ audit }) =>
+  (["checkpoint_seconds", "segment_seconds"] as const).flatMap((name) =>
+    finding(audit[name] < 1 || audit[name] > 2_000_000, `audit.${name}`, "it is not between a second and 23 days", "write 1s to 23d"),
+  );
+
 const collection: Rule = ({ metrics }) =>
   finding(
     metrics.collection_interval_seconds < 1 || metrics.collection_interval_seconds > 86_400,
@@ -266,6 +272,7 @@ const RULES: readonly Rule[] = [
   passphraseLength,
   unseal,
   addresses,
+  auditPace,
   collection,
   telemetry,
   destructionDelay,

@@ -73,6 +73,22 @@ const security = z.strictObject({
   min_password_length: key(KIND.integer(4, 1024), "Shortest password or passphrase, in characters; at least 8 in production."),
 });
 
+const audit = z.strictObject({
+  origin: key(
+    KIND.keyName,
+    "Which log this is: the first line of every checkpoint and the name of the key it is signed by; keystead/ and the vault's id without it.",
+  ).optional(),
+  checkpoint_events: key(
+    KIND.integer(1, 1_000_000_000),
+    "A checkpoint of the audit log is signed after so many events; ten a second at most.",
+  ),
+  checkpoint_seconds: key(KIND.seconds, "Longest time that an event waits for a checkpoint; at least 1."),
+  segment_seconds: key(
+    KIND.seconds,
+    "A segment of the audit log ends with the first event that comes so long after its first; at least 1.",
+  ),
+});
+
 const unseal = z.strictObject({
   method: key(
     KIND.oneOf("key", "passphrase", "none"),
@@ -377,6 +393,7 @@ export const configSchema = z.strictObject({
   server,
   storage,
   security,
+  audit,
   unseal,
   auth,
   connector,

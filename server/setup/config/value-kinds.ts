@@ -45,6 +45,7 @@ export const KIND = {
   boolean: kind(z.boolean(), "true or false"),
   text: kind(z.string().max(1024), "text of at most 1024 characters"),
   name: kind(z.string().min(1).max(255), "a name of 1 to 255 characters"),
+  keyName: kind(z.string().regex(/^[^\s+\p{Cc}]{1,255}$/u), "a name of 1 to 255 characters without spaces and +"),
   path: kind(
     z
       .string()

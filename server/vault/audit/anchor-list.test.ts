@@ -21,6 +21,20 @@ const LIST = ".anchors";
 const recover = (files: FileLayer, store: Store): RecoveredLog => recoverLog({ files, path: PATH, store, macKey: KEY });
 const isList = (path: string): boolean => path.endsWith(LIST);
 
+const plain = (request: string): EventFields => ({
+  action: "Test",
+  authentication: "token",
+  decision: "allow",
+  key: "k",
+  namespace: "ns",
+  outcome: "OK",
+  payload: "",
+  principal: "p",
+  request,
+  time: "2026-01-01T00:00:00.000Z",
+  version: 1,
+});
+
 /** A log of many segments over changing records, and what it anchors. */
 async function filled(disk: CrashingDisk, store: Store): Promise<ReadonlyMap<string, string>> {
   const options = { files: disk.files, path: PATH, store, macKey: KEY, syncMode: "full", segmentBytes: SEGMENT_BYTES } as const;
@@ -33,24 +47,13 @@ async function filled(disk: CrashingDisk, store: Store): Promise<ReadonlyMap<str
     const bytes = before !== undefined && randomInt(4) === 0 ? undefined : randomBytes(20);
     const write: RecordWrite = { key, expected: before, bytes, digest: bytes === undefined ? "" : recordDigest(bytes) };
     const changes = randomInt(2) === 0;
-    const fields: EventFields = {
-      action: "Test",
-      authentication: "token",
-      decision: "allow",
-      key: "k",
-      namespace: "ns",
-      outcome: "OK",
-      payload: "",
-      principal: "p",
-      request: String(at),
-      time: "2026-01-01T00:00:00.000Z",
-      version: 1,
-      ...(changes ? { records: [{ digest: write.digest, name }] } : {}),
-    };
+    const fields = { ...plain(String(at)), ...(changes ? { records: [{ digest: write.digest, name }] } : {}) };
     await log.append(fields, changes ? [write] : []);
     if (changes && bytes !== undefined) digests.set(name, write.digest);
     else if (changes) digests.delete(name);
   }
+  // The last segment has an event.
+  if (log.sequence < (listSegments(disk.files, PATH).at(-1)?.firstSequence ?? 0)) await log.append(plain("last"));
   const anchors = new Map(log.anchors());
   await log.close();
   return anchors;
@@ -77,7 +80,7 @@ test("a start reads the lists of finished segments and the last segment, and kno
   assert.ok(segments.length > 8, String(segments.length));
   const { paths, recovered } = opened(disk, store);
   assert.deepEqual(recovered.anchors, anchors);
-  assert.equal(recovered.sequence, 120);
+  assert.ok(recovered.sequence >= 120);
   assert.deepEqual(
     paths.filter((path) => !isList(path)),
     [segments.at(-1)?.path],

@@ -1,18 +1,20 @@
 /**
  * Beside each finished segment, `<segment>.anchors`: what the segment anchors, so that a start need not read it.
  *
- *      keystead anchors 1\n
+ *      keystead anchors 2\n
  *      <first sequence> <last sequence> <hash of the last event>\n
+ *      tree <hash> <hash> ...\n                       frontier of the tree of all events up to the last, largest subtree first
  *      <digest, or - for deleted> <record name>\n      the last of each record, in the order of their first mention
  *      <HMAC-SHA-256 of every byte before, hexadecimal>\n
  *
  * A list says nothing that its segment does not: one that is missing, torn or not genuine is made again from the segment,
  * and nothing is lost with it. It is made under the audit key, so nobody else can write one that is believed; the pass
- * over everything after the start still reads the segments themselves.
+ * over everything after the start still reads the segments themselves. Lists of format 1, which had no tree, are made again.
  *
  * @see ARCHITECTURE.md "Audit log"
  */
 import { createHmac, timingSafeEqual, type KeyObject } from "node:crypto";
+import { Frontier } from "@keystead/crypto/public/tlog/frontier";
 import type { FileLayer } from "./file-layer.ts";
 import type { SegmentName } from "./segments.ts";
 
@@ -21,11 +23,13 @@ export interface AnchorList {
   /** One less than the first for a segment without an event. */
   readonly lastSequence: number;
   readonly lastHash: string;
+  /** Of the tree of all events up to the last. */
+  readonly tree: Frontier;
   /** Digest last recorded for each record that the segment names; empty = deleted. */
   readonly anchors: ReadonlyMap<string, string>;
 }
 
-const TITLE = "keystead anchors 1";
+const TITLE = "keystead anchors 2";
 const MAC_CHARACTERS = 64;
 
 const pathOf = (segmentPath: string): string => `${segmentPath}.anchors`;
@@ -34,7 +38,8 @@ const macOf = (text: Uint8Array, macKey: KeyObject): Buffer => createHmac("sha25
 
 /** Writes the list of a finished segment. Not durable: what a crash loses is made again. */
 export function writeAnchorList(files: FileLayer, segmentPath: string, list: AnchorList, macKey: KeyObject): void {
-  const lines = [TITLE, `${list.firstSequence} ${list.lastSequence} ${list.lastHash}`];
+  const tree = list.tree.hashes.map((hash) => ` ${hash.toString("hex")}`).join("");
+  const lines = [TITLE, `${list.firstSequence} ${list.lastSequence} ${list.lastHash}`, `tree${tree}`];
   for (const [name, digest] of list.anchors) lines.push(`${digest === "" ? "-" : digest} ${name}`);
   const text = Buffer.from(`${lines.join("\n")}\n`, "utf8");
   const file = files.open(pathOf(segmentPath), "append");
@@ -53,16 +58,30 @@ export function readAnchorList(files: FileLayer, segment: SegmentName, macKey: K
   const text = bytes.subarray(0, bytes.length - MAC_CHARACTERS - 1);
   const mac = Buffer.from(bytes.toString("latin1", text.length, bytes.length - 1), "hex");
   if (mac.length !== MAC_CHARACTERS / 2 || !timingSafeEqual(mac, macOf(text, macKey))) return undefined;
-  const [title, span, ...lines] = text.toString("utf8").split("\n");
+  const [title, span, subtrees, ...lines] = text.toString("utf8").split("\n");
   const [first, last, lastHash] = (span ?? "").split(" ");
-  if (title !== TITLE || Number(first) !== segment.firstSequence || lastHash === undefined) return undefined;
+  if (title !== TITLE || Number(first) !== segment.firstSequence || lastHash === undefined || subtrees === undefined) return undefined;
+  const tree = frontierOf(Number(last), subtrees);
+  if (tree === undefined) return undefined;
   const anchors = new Map<string, string>();
   for (const line of lines) {
     const space = line.indexOf(" ");
     if (space === -1) continue;
     anchors.set(line.slice(space + 1), space === 1 ? "" : line.slice(0, space));
   }
-  return { firstSequence: segment.firstSequence, lastSequence: Number(last), lastHash, anchors };
+  return { firstSequence: segment.firstSequence, lastSequence: Number(last), lastHash, tree, anchors };
+}
+
+function frontierOf(size: number, line: string): Frontier | undefined {
+  const [, ...hashes] = line.split(" ");
+  try {
+    return new Frontier(
+      size,
+      hashes.map((hash) => Buffer.from(hash, "hex")),
+    );
+  } catch {
+    return undefined;
+  }
 }
 
 function contentOf(files: FileLayer, path: string): Buffer | undefined {

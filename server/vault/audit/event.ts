@@ -186,6 +186,9 @@ const HEAD = '{"event":';
 const MAC_BYTES = 64;
 const TAIL_BYTES = ',"mac":""}'.length + MAC_BYTES;
 
+/** SHA-256 of the event of a line (without newline), hexadecimal; nothing is verified. */
+export const eventHash = (line: string): string => hash("sha256", line.slice(HEAD.length, line.length - TAIL_BYTES), "hex");
+
 /** A line taken apart, nothing verified yet. */
 export interface ParsedLine {
   readonly canonical: string;

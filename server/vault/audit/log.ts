@@ -25,6 +25,7 @@ import { writeAnchorList } from "./anchor-list.ts";
 import { DiskPace } from "./disk-pace.ts";
 import { sealEvent, type EventFields } from "./event.ts";
 import { Following, type Follower } from "./follow.ts";
+import { LogTree, type TreeHead } from "./log-tree.ts";
 import { SEGMENT_BYTES, SegmentWriter } from "./segments.ts";
 import type { FileLayer } from "./file-layer.ts";
 import type { RecoveredLog } from "./recover.ts";
@@ -63,9 +64,24 @@ export interface AuditLogOptions {
   /** Called once when the log has stopped for good. */
   readonly onStopped?: (error: HsmError) => void;
   readonly segmentBytes?: number;
+  /** A segment ends with the first event that comes so many seconds after its first; never when left out. */
+  readonly segmentSeconds?: number;
+  /** The tree at the end of the recovered log; made of it, and kept nowhere, when left out. */
+  readonly tree?: LogTree;
+  readonly watcher?: HeadWatcher;
   /** How long patient events wait for company, in milliseconds; 2 when left out. */
   readonly companyMs?: number;
   readonly observer?: AuditObserver;
+}
+
+/** Told of what may be said about the log: each time it may ask for the log's head. */
+export interface HeadWatcher {
+  /** Events were acknowledged, up to this one. */
+  advanced(sequence: number): void;
+  /** A segment is about to end. */
+  segmentEnds(): void;
+  /** The log is about to be closed; it waits. */
+  closing(): Promise<void>;
 }
 
 /** Events of one batch, at most. */
@@ -104,6 +120,11 @@ export class AuditLog {
   #idle: (() => void)[] = [];
   /** Once somebody has followed. */
   #following: Following | undefined;
+  readonly #tree: LogTree;
+  /** When the segment that is being written was begun, in milliseconds since 1970. */
+  #segmentSince: number | undefined;
+  /** A batch is on its way to the disk. */
+  #writing = false;
   /** Counts for metrics. */
   readonly counters = { events: 0, batches: 0 };
 
@@ -117,6 +138,8 @@ export class AuditLog {
     this.#hash = recovered.hash;
     this.#durableSequence = recovered.sequence;
     this.#segment = recovered.segment ?? SegmentWriter.create(options.files, options.path, recovered.sequence + 1);
+    this.#tree = options.tree ?? new LogTree(recovered.tree);
+    this.#segmentSince = recovered.segmentSince;
     this.#watermark = setInterval(() => this.#mark(), WATERMARK_MS).unref();
   }
 
@@ -153,6 +176,21 @@ export class AuditLog {
   }
 
   /**
+   * Root of the tree over every event so far, all of which are on the disk.
+   *
+   * @returns undefined while a batch is being written, before the first event of a segment, and once the log has failed
+   */
+  head(): TreeHead | undefined {
+    if (this.#writing || this.#failed !== undefined || this.#sequence < this.#segment.firstSequence) return undefined;
+    try {
+      if (this.#durableSequence < this.#sequence) this.#syncNow();
+    } catch {
+      return undefined;
+    }
+    return this.#tree.head(this.#segment.firstSequence);
+  }
+
+  /**
    * Records an event, and applies the writes it is about, together.
    *
    * @param patient whether it may wait a little for others to be written with: for costly operations, of which many are
@@ -179,6 +217,8 @@ export class AuditLog {
     const stoppedBefore = this.#stopped !== undefined;
     this.#stopped ??= new HsmError("AUDIT_UNAVAILABLE", "the audit log is closed");
     if (!stoppedBefore) {
+      await this.#options.watcher?.closing();
+      this.#tree.close();
       this.#segment.close();
       this.#durableSequence = this.#sequence;
       this.#options.store.setDurableSequence(this.#sequence);
@@ -241,15 +281,19 @@ export class AuditLog {
     }
     const bytes = Buffer.from(lines.join(""), "utf8");
     const { path: segmentPath, bytes: position } = this.#segment;
+    this.#writing = true;
     try {
       if (changes) this.#commit(batch, receipts, lines, bytes);
       else await this.#write(bytes, sequence);
     } catch (error) {
+      this.#writing = false;
       if (error instanceof HsmError && error.code === "OBJECT_CHANGED") return this.#separately(batch, error);
       return refuse(batch, this.#stopped ?? unavailable(error));
     }
+    this.#writing = false;
     this.#sequence = sequence;
     this.#hash = hash;
+    this.#segmentSince ??= Date.now();
     this.counters.events += batch.length;
     this.counters.batches += 1;
     this.#options.observer?.batch(batch);
@@ -263,7 +307,9 @@ export class AuditLog {
     }
     this.#following?.written({ first, lines, hashes: receipts, bytes: bytes.length, segmentPath, position });
     this.#following?.advanced();
-    if (this.#segment.bytes >= (this.#options.segmentBytes ?? SEGMENT_BYTES)) this.#roll();
+    this.#tree.add(receipts, bytes);
+    this.#options.watcher?.advanced(sequence);
+    if (this.#segmentIsOver()) this.#roll();
   }
 
   /** Lines alone: written as durably as the mode asks for. */
@@ -369,7 +415,14 @@ export class AuditLog {
     this.#following?.advanced();
   }
 
+  #segmentIsOver(): boolean {
+    const { segmentBytes = SEGMENT_BYTES, segmentSeconds = Infinity } = this.#options;
+    return this.#segment.bytes >= segmentBytes || Date.now() - (this.#segmentSince ?? Infinity) >= segmentSeconds * 1000;
+  }
+
   #roll(): void {
+    if (this.#failed !== undefined) return;
+    this.#options.watcher?.segmentEnds();
     const { path, firstSequence } = this.#segment;
     try {
       this.#segment = this.#segment.roll(this.#sequence + 1);
@@ -383,8 +436,10 @@ export class AuditLog {
     }
     const anchors = this.#segmentAnchors;
     this.#segmentAnchors = new Map();
+    this.#segmentSince = undefined;
+    this.#tree.beginSegment();
     try {
-      const list = { firstSequence, lastSequence: this.#sequence, lastHash: this.#hash, anchors };
+      const list = { firstSequence, lastSequence: this.#sequence, lastHash: this.#hash, tree: this.#tree.frontier(), anchors };
       writeAnchorList(this.#options.files, path, list, this.#options.macKey);
     } catch {
       // The next start makes it from the segment.

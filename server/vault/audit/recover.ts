@@ -8,12 +8,15 @@
  *
  * @see ARCHITECTURE.md "Audit log"
  */
-import type { KeyObject } from "node:crypto";
+import { createHash, type KeyObject } from "node:crypto";
 import { HsmError } from "@keystead/contract/errors";
+import { Frontier } from "@keystead/crypto/public/tlog/frontier";
+import { leafHash } from "@keystead/crypto/public/tlog/tree-hash";
 import type { Store } from "../stores/store.ts";
 import type { FileLayer, LogFile } from "./file-layer.ts";
-import { GENESIS, macMatches, parseLine, type ParsedLine } from "./event.ts";
+import { eventHash, GENESIS, macMatches, parseLine, type ParsedLine } from "./event.ts";
 import { readAnchorList, writeAnchorList, type AnchorList } from "./anchor-list.ts";
+import type { TreeStart } from "./log-tree.ts";
 import { SegmentWriter, listSegments, readLines, type SegmentName } from "./segments.ts";
 
 export interface RecoveredLog {
@@ -24,6 +27,9 @@ export interface RecoveredLog {
   readonly segmentAnchors: Map<string, string>;
   /** The segment to go on with; undefined when the log is empty. */
   readonly segment: SegmentWriter | undefined;
+  /** Time of that segment's first event, in milliseconds since 1970; undefined when it has none. */
+  readonly segmentSince: number | undefined;
+  readonly tree: TreeStart;
   /** What was mended, for the operator's log. */
   readonly cutBytes: number;
   readonly replayedLines: number;
@@ -43,22 +49,32 @@ export function recoverLog(options: RecoverOptions): RecoveredLog {
   const { files, path, store, macKey } = options;
   const segments = listSegments(files, path);
   const anchors = new Map<string, string>();
-  let before = { lastSequence: 0, lastHash: GENESIS };
+  let before: Pick<AnchorList, "lastSequence" | "lastHash" | "tree"> = { lastSequence: 0, lastHash: GENESIS, tree: new Frontier() };
   for (const [index, segment] of segments.entries()) {
     if (segment.firstSequence !== before.lastSequence + 1) throw broken(before.lastSequence + 1, "the segment with it is missing");
     const next = segments[index + 1];
     if (next === undefined) break;
-    const list = listOf(files, segment, next.firstSequence, macKey);
+    const list = listOf(files, segment, next.firstSequence, before.tree, macKey);
     for (const [name, digest] of list.anchors) anchors.set(name, digest);
     before = list;
   }
   const outbox = store.outbox();
   const last = segments.at(-1);
   const segmentAnchors = new Map<string, string>();
+  const hashes: string[] = [];
+  const segmentDigest = createHash("sha512");
+  const tree: TreeStart = { before: before.tree, hashes, segmentDigest };
+  let segmentSince: number | undefined;
+  const take = (parsed: ParsedLine, line: string): void => {
+    anchorAll(parsed, segmentAnchors);
+    hashes.push(parsed.hash);
+    segmentDigest.update(line, "utf8");
+    segmentSince ??= Date.parse(parsed.event.time);
+  };
   const tail =
     last === undefined
       ? { sequence: 0, hash: GENESIS, end: 0, durableEnd: 0, cutBytes: 0 }
-      : readTail(files, last, before.lastHash, macKey, segmentAnchors, outbox, store.durableSequence());
+      : readTail(files, last, before.lastHash, macKey, take, outbox, store.durableSequence());
   if (tail.sequence < store.durableSequence())
     throw broken(tail.sequence + 1, `missing; the store knows of ${store.durableSequence()} events`);
   const segment = last === undefined ? undefined : SegmentWriter.resume(files, path, last.path, tail.end, tail.durableEnd);
@@ -67,16 +83,18 @@ export function recoverLog(options: RecoverOptions): RecoveredLog {
     segment?.syncNow();
     if (tail.sequence > store.durableSequence()) store.setDurableSequence(tail.sequence);
     merge(segmentAnchors, anchors);
-    return { sequence: tail.sequence, hash: tail.hash, anchors, segmentAnchors, segment, cutBytes: tail.cutBytes, replayedLines: 0 };
+    const { sequence, hash, cutBytes } = tail;
+    return { sequence, hash, anchors, segmentAnchors, segment, segmentSince, tree, cutBytes, replayedLines: 0 };
   }
   const writer = segment ?? SegmentWriter.create(files, path, 1);
   let { sequence, hash } = tail;
   for (const { line } of missing) {
-    const parsed = parseLine(line.toString("utf8").slice(0, -1));
+    const text = line.toString("utf8");
+    const parsed = parseLine(text.slice(0, -1));
     if (parsed === undefined || parsed.event.sequence !== sequence + 1 || parsed.event.previous !== hash || !macMatches(parsed, macKey)) {
       throw broken(sequence + 1, "the store's copy does not continue the log");
     }
-    anchorAll(parsed, segmentAnchors);
+    take(parsed, text);
     writer.append(line);
     sequence += 1;
     hash = parsed.hash;
@@ -84,7 +102,8 @@ export function recoverLog(options: RecoverOptions): RecoveredLog {
   writer.syncNow();
   store.setDurableSequence(sequence);
   merge(segmentAnchors, anchors);
-  return { sequence, hash, anchors, segmentAnchors, segment: writer, cutBytes: tail.cutBytes, replayedLines: missing.length };
+  const { cutBytes } = tail;
+  return { sequence, hash, anchors, segmentAnchors, segment: writer, segmentSince, tree, cutBytes, replayedLines: missing.length };
 }
 
 function merge(from: ReadonlyMap<string, string>, into: Map<string, string>): void {
@@ -92,11 +111,11 @@ function merge(from: ReadonlyMap<string, string>, into: Map<string, string>): vo
 }
 
 /** The list of a finished segment: the one beside it, or one made anew, which is then left beside it. */
-function listOf(files: FileLayer, segment: SegmentName, nextSequence: number, macKey: KeyObject): AnchorList {
+function listOf(files: FileLayer, segment: SegmentName, nextSequence: number, before: Frontier, macKey: KeyObject): AnchorList {
   const known = readAnchorList(files, segment, macKey);
   // One that ends early was made before the segment went on.
   if (known !== undefined && known.lastSequence + 1 === nextSequence) return known;
-  const made = listFromSegment(files, segment, macKey);
+  const made = listFromSegment(files, segment, before, macKey);
   try {
     writeAnchorList(files, segment.path, made, macKey);
   } catch {
@@ -110,9 +129,10 @@ function anchorAll(parsed: ParsedLine, anchors: Map<string, string>): void {
 }
 
 /** Only the lines that anchor records, and the last, are verified here; the background pass verifies the rest. */
-function listFromSegment(files: FileLayer, segment: SegmentName, macKey: KeyObject): AnchorList {
+function listFromSegment(files: FileLayer, segment: SegmentName, before: Frontier, macKey: KeyObject): AnchorList {
   const file = files.open(segment.path, "read");
   const anchors = new Map<string, string>();
+  const tree = before.copy();
   let sequence = segment.firstSequence - 1;
   let last = "";
   const genuine = (line: string): ParsedLine => {
@@ -126,10 +146,11 @@ function listFromSegment(files: FileLayer, segment: SegmentName, macKey: KeyObje
       sequence += 1;
       if (end === -1) throw broken(sequence, "the line is cut off");
       last = line;
+      tree.append(leafHash(Buffer.from(eventHash(line), "hex")));
       if (line.includes('"records":[')) anchorAll(genuine(line), anchors);
     }
     if (last === "") throw broken(segment.firstSequence, "the segment is empty");
-    return { firstSequence: segment.firstSequence, lastSequence: sequence, lastHash: genuine(last).hash, anchors };
+    return { firstSequence: segment.firstSequence, lastSequence: sequence, lastHash: genuine(last).hash, tree, anchors };
   } finally {
     file.close();
   }
@@ -140,7 +161,7 @@ function readTail(
   segment: SegmentName,
   before: string,
   macKey: KeyObject,
-  anchors: Map<string, string>,
+  take: (parsed: ParsedLine, line: string) => void,
   outbox: readonly { sequence: number; line: Buffer }[],
   durableSequence: number,
 ): { sequence: number; hash: string; end: number; durableEnd: number; cutBytes: number } {
@@ -166,7 +187,7 @@ function readTail(
       }
       const copy = copies.get(sequence + 1);
       if (copy !== undefined && copy !== `${located.line}\n`) throw broken(sequence + 1, "differs from the store's copy");
-      anchorAll(parsed, anchors);
+      take(parsed, `${located.line}\n`);
       sequence += 1;
       hash = parsed.hash;
       end = located.end;

@@ -6,7 +6,11 @@
  */
 import { HsmError } from "@keystead/contract/errors";
 import type { SyncMode } from "@keystead/contract/config";
+import { CheckpointFile } from "../audit/checkpoint-file.ts";
+import { Checkpoints } from "../audit/checkpoints.ts";
 import { AuditLog, type AuditObserver } from "../audit/log.ts";
+import { LogTree } from "../audit/log-tree.ts";
+import { TreeFiles } from "../audit/tree-files.ts";
 import type { FileLayer } from "../audit/file-layer.ts";
 import { listSegments } from "../audit/segments.ts";
 import type { EventFields } from "../audit/event.ts";
@@ -25,6 +29,9 @@ import type { RecordWrite, Store } from "../stores/store.ts";
 export interface OpenVault {
   readonly hierarchy: OpenHierarchy;
   readonly log: AuditLog;
+  readonly checkpoints: Checkpoints;
+  /** The tree's hashes beside the log. */
+  readonly tree: TreeFiles;
   readonly objects: Objects;
   readonly documents: Documents;
   readonly rekeying: Rekeying;
@@ -40,6 +47,8 @@ export interface UnsealOptions {
   readonly files: FileLayer;
   readonly auditPath: string;
   readonly syncMode: SyncMode;
+  /** When checkpoints are made and segments end; as configured by default when left out. */
+  readonly audit?: AuditPace;
   readonly cacheSizeBytes: number;
   readonly now: () => number;
   /** How long revoked keys are kept; for ever when left out. */
@@ -48,7 +57,19 @@ export interface UnsealOptions {
   readonly onLogStopped: (error: HsmError) => void;
   /** Told of what the audit log does. */
   readonly auditObserver?: AuditObserver;
+  readonly onCheckpointTrouble?: (error: unknown) => void;
 }
+
+/** How the log tells others about itself. */
+export interface AuditPace {
+  /** Which log it is, in checkpoints; `keystead/<vault id>` when empty. */
+  readonly origin: string;
+  readonly checkpointEvents: number;
+  readonly checkpointSeconds: number;
+  readonly segmentSeconds: number;
+}
+
+const AUDIT_PACE: AuditPace = { origin: "", checkpointEvents: 1000, checkpointSeconds: 60, segmentSeconds: 86_400 };
 
 /**
  * Opens the vault, making it on first use. The secret is wiped.
@@ -71,12 +92,29 @@ export async function unseal(secret: UnsealSecret, options: UnsealOptions): Prom
     hierarchy = openVault(known, secret);
   }
   const recovered = recoverLog({ files, path: auditPath, store, macKey: hierarchy.auditMacKey });
-  const log = new AuditLog(recovered, {
+  const pace = options.audit ?? AUDIT_PACE;
+  const treeFiles = new TreeFiles(files, auditPath, recovered.tree.before.size);
+  const checkpoints: Checkpoints = new Checkpoints(
+    {
+      origin: pace.origin === "" ? `keystead/${hierarchy.vaultId}` : pace.origin,
+      privateKey: hierarchy.checkpointKey,
+      events: pace.checkpointEvents,
+      seconds: pace.checkpointSeconds,
+      ...(options.onCheckpointTrouble === undefined ? {} : { onTrouble: options.onCheckpointTrouble }),
+    },
+    new CheckpointFile(files, auditPath),
+    recovered.sequence,
+    () => log.head(),
+  );
+  const log: AuditLog = new AuditLog(recovered, {
     files,
     path: auditPath,
     store,
     macKey: hierarchy.auditMacKey,
     syncMode: options.syncMode,
+    segmentSeconds: pace.segmentSeconds,
+    tree: new LogTree(recovered.tree, treeFiles),
+    watcher: checkpoints,
     onStopped: options.onLogStopped,
     ...(options.auditObserver === undefined ? {} : { observer: options.auditObserver }),
   });
@@ -107,6 +145,8 @@ export async function unseal(secret: UnsealSecret, options: UnsealOptions): Prom
   return {
     hierarchy,
     log,
+    checkpoints,
+    tree: treeFiles,
     objects,
     documents,
     rekeying,

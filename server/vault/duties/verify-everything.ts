@@ -5,7 +5,7 @@
  * log says at that moment. Finding anything wrong is the monitor's business: this duty only reports.
  */
 import type { KeyObject } from "node:crypto";
-import { verifyLog, type LogReport } from "../audit/verify.ts";
+import { verifyLog, type LogReport, type VerifyOptions } from "../audit/verify.ts";
 import type { FileLayer } from "../audit/file-layer.ts";
 import { checkRecord, recordDigest, recordName, writtenIndex, type RecordKey } from "../objects/record.ts";
 import type { Store } from "../stores/store.ts";
@@ -21,7 +21,9 @@ export interface PassOptions {
   readonly upTo: number | undefined;
   /** Digests the log anchors, live; undefined = those of the log as verified here. */
   readonly anchors: ReadonlyMap<string, string> | undefined;
-  readonly pause: () => Promise<void>;
+  /** Checkpoints to compare with the log, the key they are signed by, and who is told of events. */
+  readonly evidence?: Pick<VerifyOptions, "checkpoints" | "checkpointKey" | "onEvent">;
+  readonly pause: (events?: number) => Promise<void>;
 }
 
 /** What the pass found. Empty `problems` = everything verifies. */
@@ -43,8 +45,10 @@ export async function verifyEverything(options: PassOptions): Promise<PassReport
     macKey: options.auditMacKey,
     ...(options.upTo === undefined ? {} : { upTo: options.upTo }),
     pause: options.pause,
+    ...options.evidence,
   });
   if (log.bad !== undefined) problems.push(`audit log: event ${log.bad.sequence}: ${log.bad.reason}`);
+  if (log.badCheckpoint !== undefined) problems.push(`checkpoint of ${log.badCheckpoint.size} events: ${log.badCheckpoint.reason}`);
   const anchors = options.anchors ?? log.anchors;
   const seen = new Set<string>();
   let records = 0;

@@ -7,6 +7,7 @@
  *                              ► record MAC key HMAC-SHA-384 over every stored record
  *                              ► audit MAC key  HMAC-SHA-256 over every audit event
  *                              ► index key     HMAC-SHA-256 over attribute values that stores file keys under
+ *                              ► checkpoint key Ed25519 under checkpoints of the audit log: the root's for ever
  *
  * KEK and record MAC key come in generations, each from a salt of its own in the header: a rekey makes the next one, and
  * while records are moved to it the former one is kept. The header is authenticated by a key of the root, so a header
@@ -22,6 +23,7 @@ import {
   createCipheriv,
   createDecipheriv,
   createHmac,
+  createPrivateKey,
   createSecretKey,
   hkdfSync,
   type KeyObject,
@@ -85,6 +87,8 @@ export class OpenHierarchy implements Hierarchy {
   readonly auditMacKey: KeyObject;
   readonly indexKey: KeyObject;
   readonly headerMacKey: KeyObject;
+  /** Ed25519. It is the root's like the audit key, so it survives restarts, restores and rekeys. */
+  readonly checkpointKey: KeyObject;
   #generation: number;
   #keys: SealingKeys;
   #former: SealingKeys | undefined;
@@ -94,6 +98,7 @@ export class OpenHierarchy implements Hierarchy {
     auditMacKey: KeyObject,
     indexKey: KeyObject,
     headerMacKey: KeyObject,
+    checkpointKey: KeyObject,
     generation: number,
     keys: SealingKeys,
     former: SealingKeys | undefined,
@@ -102,6 +107,7 @@ export class OpenHierarchy implements Hierarchy {
     this.auditMacKey = auditMacKey;
     this.indexKey = indexKey;
     this.headerMacKey = headerMacKey;
+    this.checkpointKey = checkpointKey;
     this.#generation = generation;
     this.#keys = keys;
     this.#former = former;
@@ -159,6 +165,16 @@ function derive(from: KeyObject | Buffer, salt: Buffer, label: string, bytes: nu
   return key;
 }
 
+/** An Ed25519 key, its seed derived like any other key. */
+function signingKey(from: Buffer, salt: Buffer, label: string): KeyObject {
+  const seed = Buffer.from(hkdfSync("sha384", from, salt, `keystead/v1/${label}`, 32));
+  try {
+    return createPrivateKey({ key: seed, format: "raw-private", asymmetricKeyType: "ed25519" });
+  } finally {
+    wipe(seed);
+  }
+}
+
 function sealingKey(unseal: UnsealSecret, salt: Buffer, argon2: VaultHeader["argon2"]): KeyObject {
   let stretched: Buffer;
   if (unseal.method === "passphrase") {
@@ -200,6 +216,7 @@ function hierarchyOf(root: Buffer, header: VaultHeader): OpenHierarchy {
     derive(root, Buffer.from(vaultId, "utf8"), "audit-mac", 32),
     derive(root, Buffer.from(vaultId, "utf8"), "attribute-index", 32),
     headerMacKeyOf(root, header),
+    signingKey(root, Buffer.from(vaultId, "utf8"), "audit-checkpoint"),
     keys.generation,
     sealingKeysOf(root, keys),
     former === undefined ? undefined : sealingKeysOf(root, former),
