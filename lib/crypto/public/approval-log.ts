@@ -129,17 +129,17 @@ function problemsOf(
 ): string[] {
   const subject = parseSubject(evidence.subject);
   const problems: string[] = [];
-  const require = (holds: boolean, problem: string): void => void (holds || problems.push(problem));
+  const demand = (holds: boolean, problem: string): void => void (holds || problems.push(problem));
   const created = Date.parse(subject.created);
   const expires = Date.parse(subject.expires);
   const isOf = ({ action, principal, namespace, key }: LoggedEvent): boolean =>
     action === subject.operation && principal === subject.requester && namespace === subject.namespace && key === subject.key;
 
   const [asked] = held;
-  require(asked !== undefined, "the log does not know that it was asked for");
-  require(held.every(isOf), "the log knows another request by this id");
-  require(asked === undefined || Date.parse(asked.time) >= created, "it was asked for before it was made");
-  if (policies !== undefined) require(policyHolds(subject, policies, created), "another policy was in force when it was asked for");
+  demand(asked !== undefined, "the log does not know that it was asked for");
+  demand(held.every(isOf), "the log knows another request by this id");
+  demand(asked === undefined || Date.parse(asked.time) >= created, "it was asked for before it was made");
+  if (policies !== undefined) demand(policyHolds(subject, policies, created), "another policy was in force when it was asked for");
 
   // Every verdict of the log has its statement in the evidence, and the other way round.
   const left = [...evidence.verdicts];
@@ -149,31 +149,33 @@ function problemsOf(
     if (at === -1) problems.push(`event ${event.sequence}: there is no evidence of this ${VERDICT_OF[event.action]}`);
     else proven.push({ verdict: left.splice(at, 1)[0] as EvidencedVerdict, event });
     const time = Date.parse(event.time);
-    require(time >= created && time <= expires, `event ${event.sequence}: the verdict was given outside the request's time`);
+    demand(time >= created && time <= expires, `event ${event.sequence}: the verdict was given outside the request's time`);
   }
   for (const one of left) problems.push(`the log does not know the ${one.verdict} of ${one.principal}`);
   const report = checkEvidence({ ...evidence, verdicts: proven.map(({ verdict }) => verdict) }, known);
   problems.push(...report.problems);
 
   const done = runs.filter(({ outcome }) => outcome === "OK");
-  require(done.length <= 1, `it was performed ${done.length} times`);
+  demand(done.length <= 1, `it was performed ${done.length} times`);
   for (const run of runs) {
     const before = proven.filter(({ event }) => event.sequence < run.sequence).map(({ verdict }) => verdict);
-    require(isOf(run), `event ${run.sequence}: what was performed is not what was asked for`);
+    demand(isOf(run), `event ${run.sequence}: what was performed is not what was asked for`);
     const last = runs.at(-1) === run;
     if (run.outcome !== "OK") {
-      require(last, `event ${run.sequence}: it was tried again after it had been refused`);
+      demand(last, `event ${run.sequence}: it was tried again after it had been refused`);
       continue;
     }
-    require(last, `event ${run.sequence}: it was tried again after it had been performed`);
-    require(run.payload === subject.payload ||
-      holdsSecret(subject), `event ${run.sequence}: the message performed is not the one approved`);
-    require(Date.parse(run.time) < expires, `event ${run.sequence}: it was performed after its time`);
-    require(checkEvidence({ ...evidence, verdicts: before }, known)
-      .approved, `event ${run.sequence}: it was performed before enough had agreed`);
-    require(cancelled.every(
-      ({ sequence }) => sequence > run.sequence,
-    ), `event ${run.sequence}: it was performed after it had been taken back`);
+    demand(last, `event ${run.sequence}: it was tried again after it had been performed`);
+    demand(run.payload === subject.payload || holdsSecret(subject), `event ${run.sequence}: the message performed is not the one approved`);
+    demand(Date.parse(run.time) < expires, `event ${run.sequence}: it was performed after its time`);
+    demand(
+      checkEvidence({ ...evidence, verdicts: before }, known).approved,
+      `event ${run.sequence}: it was performed before enough had agreed`,
+    );
+    demand(
+      cancelled.every(({ sequence }) => sequence > run.sequence),
+      `event ${run.sequence}: it was performed after it had been taken back`,
+    );
   }
   return problems;
 }
