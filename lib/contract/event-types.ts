@@ -142,6 +142,7 @@ const SUCCESSES: Readonly<Record<string, EventType>> = {
   Login: "session.continued",
   CompleteLogin: "session.continued",
   LoginService: "session.continued",
+  LoginOidc: "session.continued",
   RefreshSession: "session.continued",
   Logout: "session.revoked",
   RevokeSession: "session.revoked",
@@ -198,7 +199,7 @@ export function successOf(operation: Operation): EventType | undefined {
 
 /** Operations that make a key, or give their result away, as the request says. */
 const MAY_MAKE_KEYS: ReadonlySet<string> = new Set(["AgreeKey", "DeriveKey", "Encapsulate", "Decapsulate"]);
-const SIGN_INS: ReadonlySet<string> = new Set(["Login", "CompleteLogin", "LoginService"]);
+const SIGN_INS: ReadonlySet<string> = new Set(["Login", "CompleteLogin", "LoginService", "LoginOidc"]);
 
 const wrote = ({ records = [] }: TypedEvent, kind: string): boolean =>
   records.some(({ digest, name }) => digest !== "" && name.split("/")[1] === kind);

@@ -32,6 +32,7 @@ import { systemFiles } from "./audit/file-layer.ts";
 import { memoryFiles } from "./audit/memory-files.ts";
 import { readEvents } from "./audit/read.ts";
 import { Authenticator, ceremonyPrincipal } from "./authenticate/authenticate.ts";
+import { givenBy } from "./authenticate/federation.ts";
 import { Identity } from "./authenticate/identity.ts";
 import type { Principal } from "./authenticate/principal.ts";
 import { Authorizer, type PolicyParts } from "./authorize/authorize.ts";
@@ -213,6 +214,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
         sessionMs: config.sessions.sessionSeconds * 1000,
         accessTokenMs: config.sessions.accessTokenSeconds * 1000,
         givesMore: (to, than) => authorizer.givesMore(to, than),
+        given: givenBy(config.auth.oidcProviders),
         namespaceLimit: sessionLimits(
           new Map(
             Object.entries(config.namespaces).flatMap(([name, { maxConcurrentSessions: most }]) =>
@@ -227,6 +229,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
       webAuthn: config.sessions.webAuthn,
       argon2: (password, params, sizeBytes, by) =>
         provider.derive(password, { name: "argon2id", params }, sizeBytes, { principal: by, batch: false }),
+      verifyToken: (token) => authenticator.tokenIdentity(token),
       now,
     });
   const contextOf = (vault?: OpenVault, rooms?: OpenRooms): Context => {

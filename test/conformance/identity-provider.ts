@@ -137,7 +137,8 @@ export async function startIdentityProvider(t: TestContext): Promise<IdentityPro
         scope: "openid groups email",
         redirect_uri: REDIRECT,
         state: "s",
-        nonce: "n",
+        // As every client does, so that two tokens of one second are two.
+        nonce: randomBytes(16).toString("base64url"),
       };
       const { location } = await browse(
         `${issuer}/auth?${new URLSearchParams({ ...query, code_challenge: challenge, code_challenge_method: "S256" })}`,

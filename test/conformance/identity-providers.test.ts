@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { newFolder, startServer, until, type TestServer } from "../server.ts";
+import { HsmService } from "@keystead/contract/generated/hsm/hsm_pb";
+import { KEYSTEAD, newFolder, startServer, until, type TestServer } from "../server.ts";
 import { startIdentityProvider, type IdentityProvider } from "./identity-provider.ts";
 
 async function serverFor(t: TestContext, idp: IdentityProvider, more: readonly string[] = []): Promise<TestServer> {
@@ -41,6 +46,105 @@ test("a token of a real provider is let in by its groups, others are not, and ke
   await until("the new key is fetched for its first token", async () => (await asks(server, later)) === 200);
   assert.equal(await asks(server, alice), 401);
   assert.ok(idp.keyRequests() - before <= 3, `${idp.keyRequests() - before} fetches`);
+  assert.equal(await server.stop(), 0);
+});
+
+interface Answer {
+  readonly status: number;
+  // oxlint-disable-next-line typescript/no-explicit-any
+  readonly body: any;
+}
+
+/** One request with a body, over the plain development listener. */
+async function post(server: TestServer, path: string, body: object, token?: string): Promise<Answer> {
+  const port = (server.addresses["health"] as string).split(":").at(-1) as string;
+  const reply = await fetch(`http://127.0.0.1:${port}${path}`, {
+    method: "POST",
+    headers: { "content-type": "application/json", ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) },
+    body: JSON.stringify(body),
+  });
+  return { status: reply.status, body: await reply.json() };
+}
+
+test("a token of a real provider is exchanged for a session, once, by REST and gRPC", async (t) => {
+  const idp = await startIdentityProvider(t);
+  const server = await serverFor(t, idp);
+  await server.record((line) => line.message === "token keys of an issuer changed");
+  const alice = await idp.signIn("alice");
+  const login = (token: string): Promise<Answer> => post(server, "/api/v1/login/oidc", { token });
+  const { status, body } = await login(alice);
+  assert.equal(status, 200, JSON.stringify(body));
+  assert.equal(await asks(server, body.tokens.access_token), 200);
+  const again = await login(alice);
+  const stranger = await login(await idp.signIn("bob"));
+  assert.deepEqual([again.status, stranger.status], [401, 401]);
+  assert.deepEqual(again.body.detail ?? again.body, stranger.body.detail ?? stranger.body);
+
+  // Over TLS with a client certificate the session is that certificate's (RFC 8705).
+  const other = await idp.signIn("alice");
+  const { tokens } = await server.grpc(HsmService.method.loginOidc, { token: other });
+  await assert.rejects(server.grpc(HsmService.method.loginOidc, { token: other }), /grpc-status 16/);
+  const authorization = { authorization: `Bearer ${tokens?.accessToken}` };
+  const me = await server.rest("GET", "/api/v1/whoami", undefined, authorization);
+  assert.deepEqual([me.status, me.body.principal], [200, `oidc:${idp.issuer}:alice`]);
+  assert.equal(await asks(server, tokens?.accessToken ?? ""), 401);
+
+  const refreshed = await post(server, "/api/v1/sessions/refresh", { refresh_token: body.tokens.refresh_token });
+  assert.equal(refreshed.status, 200, JSON.stringify(refreshed.body));
+  assert.equal(await asks(server, refreshed.body.tokens.access_token), 200);
+  assert.equal(await server.stop(), 0);
+});
+
+test("keystead login signs in at a real provider and keeps the session", async (t) => {
+  const idp = await startIdentityProvider(t);
+  const server = await serverFor(t, idp);
+  await server.record((line) => line.message === "token keys of an issuer changed");
+  const home = newFolder();
+  const { endpoint, ca } = server.profile;
+  writeFileSync(join(home, "profile.json"), JSON.stringify({ endpoint, ca }));
+  const keystead = async (
+    args: readonly string[],
+    said: (text: string) => void = () => undefined,
+  ): Promise<{ exit: number; out: string }> => {
+    const child = spawn(process.execPath, [KEYSTEAD, "--profile", join(home, "profile.json"), ...args], {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, HOME: home, KEYSTEAD_PROFILE: "" },
+    });
+    let [out, err] = ["", ""];
+    child.stdout.setEncoding("utf8").on("data", (text: string) => (out += text));
+    child.stderr.setEncoding("utf8").on("data", (text: string) => said((err += text)));
+    const [exit] = (await once(child, "close")) as [number];
+    return { exit, out: out + err };
+  };
+  const at = ["--issuer", idp.issuer, "--client-id", idp.clientId, "--scope", "groups"];
+  let entered = false;
+  const device = await keystead(["login", "--device", ...at], (text) => {
+    const [, address, code] = /open (\S+) and enter (\S+)\n/.exec(text) ?? [];
+    if (entered || address === undefined || code === undefined) return;
+    entered = true;
+    void idp.browse(address, "alice", code);
+  });
+  assert.equal(device.exit, 0, device.out);
+  assert.equal(statSync(join(home, "session.json")).mode & 0o777, 0o600);
+  assert.match((await keystead(["whoami"])).out, new RegExp(`oidc:${idp.issuer}:alice`));
+  assert.equal((await keystead(["logout"])).exit, 0);
+
+  // With a browser on this machine: the code comes to loopback.
+  let opened = false;
+  const browser = await keystead(["login", ...at], (text) => {
+    const [, address] = /in a browser on this machine:\n(\S+)\n/.exec(text) ?? [];
+    if (opened || address === undefined) return;
+    opened = true;
+    void idp.browse(address, "alice").then(({ location }) => fetch(location));
+  });
+  assert.equal(browser.exit, 0, browser.out);
+  assert.match((await keystead(["whoami"])).out, new RegExp(`oidc:${idp.issuer}:alice`));
+
+  // A token that is there already, by reference, is good once.
+  writeFileSync(join(home, "token"), `${await idp.signIn("alice")}\n`, { mode: 0o600 });
+  const by = ["login", "--provider-token", `file:${join(home, "token")}`];
+  assert.equal((await keystead(by)).exit, 0);
+  assert.equal((await keystead(by)).exit, 3);
   assert.equal(await server.stop(), 0);
 });
 

@@ -285,6 +285,7 @@ const VALID: Readonly<Record<string, (namespace: string) => object>> = {
   CreateSecretId: () => ({ name: "absent" }),
   RevokeSecretId: () => ({ name: "absent", accessor: "absent" }),
   LoginService: () => ({ roleId: "absent", secretId: "absent.absent" }),
+  LoginOidc: () => ({ token: "absent.absent.absent" }),
   GetJwks: () => ({}),
   Encapsulate: (namespace) => ({ namespace, keyId: "kem", asBytes: true }),
   Decapsulate: (namespace) => ({ namespace, keyId: "kem", ciphertext: Buffer.alloc(768, 5), asBytes: true }),
@@ -337,6 +338,7 @@ const COMES_TO_NOTHING: Readonly<Record<string, ErrorCode>> = {
   CompleteLogin: "UNAUTHENTICATED",
   RefreshSession: "UNAUTHENTICATED",
   LoginService: "UNAUTHENTICATED",
+  LoginOidc: "UNAUTHENTICATED",
   RevokeSession: "OBJECT_NOT_FOUND",
   CreateServiceAccount: "OBJECT_EXISTS",
   DeleteServiceAccount: "OBJECT_NOT_FOUND",
@@ -462,6 +464,7 @@ const REQUIRED: Readonly<Record<string, readonly string[]>> = {
   RefreshSession: ["refreshToken"],
   CreateServiceAccount: ["name"],
   LoginService: ["roleId", "secretId"],
+  LoginOidc: ["token"],
 };
 const ABOUT_A_KEY = OPERATIONS.filter(({ method, scope }) => scope === "key" && "keyId" in method.input.field);
 /** Operations that take part in refusals of messages: all that are possible while the vault is open. */
@@ -546,7 +549,7 @@ test("every operation has a REST route, and a request in this test that the admi
 });
 
 /** Operations for callers without a credential, written down apart from the server's own table. */
-const WITHOUT_A_CREDENTIAL = ["Login", "CompleteLogin", "RefreshSession", "LoginService", "GetJwks"];
+const WITHOUT_A_CREDENTIAL = ["Login", "CompleteLogin", "RefreshSession", "LoginService", "LoginOidc", "GetJwks"];
 const WITH_A_CREDENTIAL = OPERATIONS.filter(({ name }) => !WITHOUT_A_CREDENTIAL.includes(name));
 
 test("without a credential nothing is answered but a login and the public keys of sessions, on any surface", async () => {

@@ -1,10 +1,14 @@
-/** `keystead login` and `keystead logout`: a session of a local user or a service account, kept beside the profile. */
+/**
+ * `keystead login` and `keystead logout`: a session of a local user, a service account or of whom an identity provider vouches
+ * for, kept beside the profile.
+ */
 import type { Command } from "commander";
 import type { Keystead } from "@keystead/client/client";
 import type { LoginChallenge, SessionTokens } from "@keystead/client/shapes";
 import { leaf, type Run } from "../command-tree.ts";
 import type { Context } from "../context.ts";
 import { askCode, askPassword } from "../hidden-input.ts";
+import { signInAtProvider, signInOptions } from "../provider-sign-in.ts";
 import { readSecret, withoutLineEnding } from "../secret-reference.ts";
 import { answerBySecurityKey, type FactorOptions } from "../security-key-factor.ts";
 import { securityKeyOptions } from "../security-key.ts";
@@ -21,22 +25,28 @@ interface Options extends FactorOptions {
   readonly service?: boolean;
   readonly secretId?: string;
   readonly bindAddress?: boolean;
+  readonly issuer?: string;
+  readonly clientId?: string;
+  readonly scope?: readonly string[];
+  readonly device?: boolean;
+  readonly providerToken?: string;
 }
 
 export function login(root: Command, run: Run): void {
   leaf<Options>(root, run, {
-    usage: "login <name>",
-    summary: "Begin a session as a local user or a service account",
+    usage: "login [name]",
+    summary: "Begin a session as a local user, a service account, or by an identity provider",
     notes:
-      "The password is asked for on the terminal. The session is kept in session.json beside the profile, where only you may\nread it, and refreshed by itself until it ends. --security-key answers with a security key (FIDO2) by libfido2's fido2-tools.",
+      "The password is asked for on the terminal. The session is kept in session.json beside the profile, where only you may\nread it, and refreshed by itself until it ends. --security-key answers with a security key (FIDO2) by libfido2's fido2-tools.\nWith --issuer or --provider-token there is no name: the identity provider says who it is.",
     examples: [
       "keystead login alice",
       "keystead login alice --security-key",
       "keystead login alice --password file:/run/secrets/alice --code env:CODE",
       "keystead login builder --service --secret-id file:/run/secrets/builder",
+      "keystead login --issuer https://login.example.org --client-id keystead-cli --scope groups",
     ],
     options: (command) =>
-      securityKeyOptions(command)
+      signInOptions(securityKeyOptions(command))
         .option("--password <ref>", "the password by reference, instead of being asked: file:PATH, env:NAME or fd:N")
         .option("--code <ref>", "the authenticator app's code by reference")
         .option("--recovery-code <ref>", "a recovery code by reference, in place of the second factor")
@@ -44,13 +54,16 @@ export function login(root: Command, run: Run): void {
         .option("--pin", "ask for the security key's PIN, and not for a touch alone")
         .option("--service", "the name is a service account's, its role id")
         .option("--secret-id <ref>", "the secret id of the service account by reference")
+        .option("--issuer <url>", "sign in at this OpenID Connect provider, exactly as it names itself")
+        .option("--client-id <id>", "our client at the provider")
+        .option("--provider-token <ref>", "a token of the provider by reference, instead of signing in there")
         .option("--bind-address", "a session that is good from this machine's address alone"),
     body: async (context, options, [name = ""]) => {
       const { shell } = context;
+      const way = wayOf(name, options);
       // Whatever session there was says nothing here.
       const keystead = await context.connect({ token: undefined, tokenProvider: undefined });
-      const tokens =
-        options.service === true ? await asService(keystead, name, options, context) : await asUser(keystead, name, options, context);
+      const tokens = await way(keystead, name, options, context);
       const { endpoint } = resolveSettings(context.options, shell);
       const path = sessionPath(context.options, shell);
       writeSession(path, endpoint, tokens);
@@ -66,6 +79,32 @@ export function login(root: Command, run: Run): void {
     },
   });
 }
+
+type Way = (keystead: Keystead, name: string, options: Options, context: Context) => Promise<SessionTokens>;
+
+/** How it is proven who it is: exactly one way. */
+function wayOf(name: string, options: Options): Way {
+  const provider = options.issuer !== undefined || options.providerToken !== undefined;
+  if (provider && (name !== "" || options.service === true || options.password !== undefined))
+    throw usageError("with --issuer or --provider-token the identity provider says who it is: no name, password or --service");
+  if (options.issuer !== undefined && options.providerToken !== undefined) throw usageError("--issuer excludes --provider-token");
+  if (provider) return byProvider;
+  if (options.clientId !== undefined || options.scope !== undefined || options.device === true)
+    throw usageError("--client-id, --scope and --device belong to --issuer");
+  if (name === "") throw usageError("login needs a name, or --issuer");
+  return options.service === true ? asService : asUser;
+}
+
+const byProvider: Way = async (keystead, _, options, context) => {
+  const { issuer, clientId, providerToken, bindAddress } = options;
+  if (providerToken !== undefined) {
+    const token = withoutLineEnding(readSecret(providerToken, "--provider-token", context.shell)).toString("latin1");
+    return keystead.loginOidc({ token, bindAddress });
+  }
+  if (issuer === undefined || clientId === undefined) throw usageError("--issuer needs --client-id");
+  const { idToken } = await signInAtProvider(context, { ...options, issuer, clientId });
+  return keystead.loginOidc({ token: idToken, bindAddress });
+};
 
 export function logout(root: Command, run: Run): void {
   leaf(root, run, {

@@ -245,6 +245,8 @@ export interface IdentityOperations {
     readonly secretId: string;
     readonly bindAddress?: boolean | undefined;
   }): Promise<SessionTokens>;
+  /** Exchanges a token of an OpenID Connect provider, once. */
+  loginOidc(request: { readonly token: string; readonly bindAddress?: boolean | undefined }): Promise<SessionTokens>;
   /** The keys that verify access tokens (RFC 7517). */
   getJwks(): Promise<{ readonly keys: readonly JsonWebKey[] }>;
 }
@@ -276,5 +278,6 @@ export const IDENTITY_OPERATIONS: Ways<IdentityOperations> = {
   createSecretId: "CreateSecretId",
   revokeSecretId: ["RevokeSecretId", "serviceAccount"],
   loginService: ["LoginService", "tokens"],
+  loginOidc: ["LoginOidc", "tokens"],
   getJwks: "GetJwks",
 };

@@ -94,6 +94,7 @@ import { listServiceAccounts } from "./list-service-accounts.ts";
 import { deleteServiceAccount } from "./delete-service-account.ts";
 import { createSecretId } from "./create-secret-id.ts";
 import { revokeSecretId } from "./revoke-secret-id.ts";
+import { loginOidc } from "./login-oidc.ts";
 import { loginService } from "./login-service.ts";
 import { getJwks } from "./get-jwks.ts";
 import { listConfigVersions } from "./list-config-versions.ts";
@@ -215,6 +216,7 @@ export const OPERATIONS: readonly Operation[] = Object.freeze([
   deleteServiceAccount,
   createSecretId,
   revokeSecretId,
+  loginOidc,
   loginService,
   getJwks,
   listConfigVersions,

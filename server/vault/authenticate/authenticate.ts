@@ -11,6 +11,7 @@ import { LISTENER, type DecodedCall } from "@keystead/channel/call";
 import { findRole, permissionsOf } from "../authorize/roles.ts";
 import { claimsIssuer } from "./access-token.ts";
 import { bindingFor, prepareBindings, verifyCertificate, type Authority, type Bindings, type CheckedCertificate } from "./certificate.ts";
+import { federatedName } from "./federation.ts";
 import { notAuthenticated } from "./not-authenticated.ts";
 import type { Principal } from "./principal.ts";
 import { admits, type Revocation } from "./revocation.ts";
@@ -196,17 +197,19 @@ export class Authenticator {
       if (certified === undefined) return undefined;
     }
     if (evidence.token === "") return certified;
+    const token = await this.tokenIdentity(evidence.token, now);
+    if (token === undefined) return undefined;
+    const validUntil = Math.min(token.expiresAt, certified?.validUntil ?? Infinity);
+    return principal(`${token.scheme}:${federatedName(token.issuer, token.subject)}`, "token", token.roles, token.namespaces, validUntil);
+  }
+
+  /** Who somebody else's token names, with keys that are fetched for it when that is due; undefined for every failure. */
+  async tokenIdentity(token: string, now = this.#options.now()): Promise<TokenIdentity | undefined> {
     let reason: TokenFailure = "malformed";
     const told = (why: TokenFailure): void => void (reason = why);
-    const token = (await verifyToken(evidence.token, this.#keySets, now, told)) ?? (await this.#withNewKeys(evidence.token, now, told));
-    if (token === undefined) {
-      this.counters.tokenFailures[reason] += 1;
-      return undefined;
-    }
-    const validUntil = Math.min(token.expiresAt, certified?.validUntil ?? Infinity);
-    // Without a colon of its own the subject is what follows the last one: no two issuers share a principal.
-    const subject = token.subject.replaceAll("%", "%25").replaceAll(":", "%3A");
-    return principal(`${token.scheme}:${token.issuer}:${subject}`, "token", token.roles, token.namespaces, validUntil);
+    const identity = (await verifyToken(token, this.#keySets, now, told)) ?? (await this.#withNewKeys(token, now, told));
+    if (identity === undefined) this.counters.tokenFailures[reason] += 1;
+    return identity;
   }
 
   /** A second look at a token whose key nobody knew, when its issuer's keys were fetched again for it. */

@@ -4,6 +4,7 @@
 import type { StrengthRules } from "@keystead/crypto/password-strength";
 import type { Documents } from "../objects/documents.ts";
 import { Factors, type WebAuthnSettings } from "./factors.ts";
+import { FederatedLogins, type FederatedLoginsOptions } from "./federation.ts";
 import type { LockoutRules } from "./lockout.ts";
 import { Lockouts } from "./lockouts.ts";
 import { Logins } from "./logins.ts";
@@ -23,6 +24,8 @@ export interface IdentityOptions {
   readonly webAuthn: WebAuthnSettings | undefined;
   /** Runs Argon2id, one at a time, taking turns between those who ask. */
   readonly argon2: (secret: Uint8Array, params: Argon2Params, sizeBytes: number, by: string) => Promise<Buffer>;
+  /** Verifies tokens of identity providers. */
+  readonly verifyToken: FederatedLoginsOptions["verify"];
   readonly now: () => number;
 }
 
@@ -34,9 +37,10 @@ export class Identity {
   readonly factors: Factors;
   readonly logins: Logins;
   readonly serviceAccounts: ServiceAccounts;
+  readonly federated: FederatedLogins;
   readonly #argon2: IdentityOptions["argon2"];
 
-  constructor({ documents, vaultId, sessions, lockout, strength, webAuthn, argon2, now }: IdentityOptions) {
+  constructor({ documents, vaultId, sessions, lockout, strength, webAuthn, argon2, verifyToken, now }: IdentityOptions) {
     this.#argon2 = argon2;
     this.keys = new TokenKeys(documents, now);
     this.sessions = new Sessions(documents, this.keys, `urn:keystead:${vaultId}`, sessions, now);
@@ -44,6 +48,7 @@ export class Identity {
     this.users = new Users({ documents, sessions: this.sessions, lockouts: this.lockouts, strength, now });
     this.factors = new Factors({ documents, sessions: this.sessions, users: this.users, webAuthn, now });
     this.logins = new Logins({ users: this.users, sessions: this.sessions, lockouts: this.lockouts, webAuthn, now });
+    this.federated = new FederatedLogins({ documents, sessions: this.sessions, verify: verifyToken, now });
     this.serviceAccounts = new ServiceAccounts(documents, this.sessions, now);
   }
 

@@ -15,7 +15,7 @@ import { notAuthenticated } from "./not-authenticated.ts";
 import { nameAndSecret, unguessable } from "./pending.ts";
 import type { Principal } from "./principal.ts";
 import type { Peer, Sessions } from "./sessions.ts";
-import type { SecretIdRecord, ServiceAccountRecord, Subject } from "./subjects.ts";
+import type { LocalSubject, SecretIdRecord, ServiceAccountRecord } from "./subjects.ts";
 import { canonicalRoles, newGeneration } from "./users.ts";
 
 export interface NewServiceAccount {
@@ -166,7 +166,7 @@ export class ServiceAccounts {
   }
 }
 
-const subject = (name: string): Subject => ({ kind: "service-account", name });
+const subject = (name: string): LocalSubject => ({ kind: "service-account", name });
 
 const without = (account: ServiceAccountRecord, accessor: string): ServiceAccountRecord => ({
   ...account,

@@ -1,6 +1,8 @@
 /**
  * Sessions: begun by a login, refreshed by one-time tokens, over after an hour or at once when somebody says so.
  *
+ * Long, because what begins, carries on and ends a session looks at the same few maps, and each must see what the others did.
+ *
  * Each is a document, so that a restart ends none and revives none. A session speaks for its user as the vault knows that
  * user now: a role taken away is gone with the next request, and a disabled user has no session. What ends a session ends
  * it in memory before it is durable, and the monitor asks again before it records a success: once a revocation has been
@@ -18,7 +20,18 @@ import { signAccessToken, verifyAccessToken } from "./access-token.ts";
 import { notAuthenticated } from "./not-authenticated.ts";
 import { nameAndSecret, unguessable } from "./pending.ts";
 import type { Principal } from "./principal.ts";
-import { methodOf, principalId, subjectOf, type ServiceAccountRecord, type Subject, type UserRecord } from "./subjects.ts";
+import type { Federated } from "./federation.ts";
+import {
+  isLocal,
+  methodOf,
+  principalId,
+  subjectOf,
+  type LocalSubject,
+  type ServiceAccountRecord,
+  type Subject,
+  type SubjectRecord,
+  type UserRecord,
+} from "./subjects.ts";
 import type { TokenKeys } from "./token-keys.ts";
 import { requireNoMoreThan, type Reach } from "./within-reach.ts";
 
@@ -30,6 +43,8 @@ export interface Peer {
 }
 
 export interface SessionRecord extends Subject {
+  /** Whose word is behind it, for who came from an identity provider. */
+  readonly federated?: Federated;
   readonly generation: number;
   /** Where it was begun. */
   readonly address: string;
@@ -54,6 +69,8 @@ export interface SessionRules {
   readonly mostEach?: number;
   /** Whether the policy gives a principal more than another holds; never without it. */
   readonly givesMore?: (to: string, than: Principal) => boolean;
+  /** What the configuration gives to who came from an identity provider; undefined = nothing, now. */
+  readonly given?: (federated: Federated) => Reach | undefined;
 }
 
 export interface Tokens {
@@ -72,6 +89,7 @@ export interface Beginning {
   readonly peer: Peer;
   readonly bindAddress: boolean;
   readonly mfaAt: number | null;
+  readonly federated?: Federated;
   /** What else becomes true with it, planned under the subject's lock. */
   readonly also?: { readonly about: readonly DocumentName[]; plan(): readonly DocumentWrite[] };
 }
@@ -101,7 +119,9 @@ export class Sessions {
   /** Generations below this are over from now on, by principal, for the same reason. */
   readonly #cut = new Map<string, number>();
   /** Begun and not durable yet: they count. */
-  readonly #beginning = new Map<string, Subject>();
+  readonly #beginning = new Map<string, SessionRecord>();
+  /** What the configuration gives to each session of an identity provider, which is the same for as long as this process lives. */
+  readonly #given = new WeakMap<SessionRecord, SubjectRecord | "nothing">();
 
   /** @param issuer names this vault, and no other */
   constructor(documents: Documents, keys: TokenKeys, issuer: string, rules: SessionRules, now: () => number) {
@@ -122,7 +142,7 @@ export class Sessions {
   }
 
   /** The user or service account behind a subject, or undefined. */
-  record(subject: Subject): UserRecord | ServiceAccountRecord | undefined {
+  record(subject: LocalSubject): UserRecord | ServiceAccountRecord | undefined {
     return this.#documents.get<UserRecord | ServiceAccountRecord>(subject.kind, subject.name)?.value;
   }
 
@@ -150,6 +170,7 @@ export class Sessions {
       mfaAt: beginning.mfaAt,
       refresh: digestOf(secret),
       used: [],
+      ...(beginning.federated === undefined ? {} : { federated: beginning.federated }),
     };
     // Signed before anything is locked: the key may have to be made first.
     const tokens = await this.#tokens(id, record, secret);
@@ -158,14 +179,15 @@ export class Sessions {
       .filter((other) => !this.#lives(other.id))
       .slice(0, SWEPT_AT_ONCE);
     const session = (each: string): DocumentName => ({ kind: "session", id: each });
-    const about: DocumentName[] = [session(id), ...over.map((each) => session(each.id)), { kind: subject.kind, id: subject.name }];
+    const whose: DocumentName[] = isLocal(subject) ? [{ kind: subject.kind, id: subject.name }] : [];
+    const about: DocumentName[] = [session(id), ...over.map((each) => session(each.id)), ...whose];
     const settled = (): boolean => this.#beginning.delete(id);
     const preparing = this.#documents.change([...about, ...(also?.about ?? [])], () => {
-      const known = this.record(subject);
+      const known = this.#behind(record);
       if (known === undefined || known.disabled || known.generation !== beginning.generation) throw notAuthenticated();
       const more = also?.plan() ?? [];
-      this.#requireRoom(subject, known);
-      this.#beginning.set(id, subject);
+      this.#requireRoom(record, known);
+      this.#beginning.set(id, record);
       return [{ ...session(id), value: record }, ...over.map((each) => ({ ...session(each.id), value: undefined })), ...more];
     });
     return { tokens, change: await settling(preparing, settled) };
@@ -219,16 +241,16 @@ export class Sessions {
     const record = this.#documents.get<SessionRecord>("session", id)?.value;
     if (record === undefined || !this.#lives(id) || principalId(record) !== verified.principal) return undefined;
     if (!this.#fromHere(record, peer)) return undefined;
-    const document = this.#documents.get<UserRecord | ServiceAccountRecord>(record.kind, record.name);
-    if (document === undefined) return undefined;
+    const behind = this.#behind(record);
+    if (behind === undefined) return undefined;
     return Object.freeze<Principal>({
-      ...principalFrom(record, document.value),
+      ...principalFrom(record, behind),
       validUntil: Math.min(expiresAt, record.expiresAt),
       ...(record.mfaAt === null ? {} : { mfaAt: record.mfaAt }),
       session: Object.freeze({
         id,
         ended: () => !this.#lives(id),
-        current: () => this.#documents.get(record.kind, record.name) === document,
+        current: () => this.#behind(record) === behind,
         ...(record.addressBound ? { address: record.address } : {}),
       }),
     });
@@ -237,7 +259,7 @@ export class Sessions {
   /** What a user or service account is now, without a session; undefined when they are gone or disabled. */
   principalNow(id: string): Principal | undefined {
     const subject = subjectOf(id);
-    const record = subject === undefined ? undefined : this.record(subject);
+    const record = subject === undefined || !isLocal(subject) ? undefined : this.record(subject);
     if (subject === undefined || record === undefined || record.disabled) return undefined;
     return Object.freeze<Principal>({ ...principalFrom(subject, record), validUntil: Number.MAX_SAFE_INTEGER });
   }
@@ -269,7 +291,7 @@ export class Sessions {
   census(): ReadonlyMap<string, number> {
     const counts = new Map<string, number>();
     for (const { record } of this.list()) {
-      const named = this.record(record)?.namespaces ?? [];
+      const named = this.#behind(record)?.namespaces ?? [];
       for (const name of named.includes("*") ? ["*"] : new Set(named)) counts.set(name, (counts.get(name) ?? 0) + 1);
     }
     return counts;
@@ -277,7 +299,7 @@ export class Sessions {
 
   /** How many live of subjects that name the namespace. */
   inNamespace(namespace: string): number {
-    return this.list().filter(({ record }) => this.record(record)?.namespaces.includes(namespace) === true).length;
+    return this.list().filter(({ record }) => this.#behind(record)?.namespaces.includes(namespace) === true).length;
   }
 
   /**
@@ -289,7 +311,7 @@ export class Sessions {
     const record = this.#documents.get<SessionRecord>("session", id)?.value;
     if (record === undefined || !this.#lives(id) || principalId(record) !== principal)
       throw new HsmError("OBJECT_NOT_FOUND", "there is no such session");
-    this.#requireOver(by, record);
+    this.#requireOver(by, record, this.#behind(record));
     const preparing = this.#documents.change([{ kind: "session", id }], () => {
       this.#ended.add(id);
       return [{ kind: "session", id, value: undefined }];
@@ -305,11 +327,12 @@ export class Sessions {
    */
   async endAll(by: Principal, principal: string): Promise<{ readonly ended: number; readonly change: Change }> {
     const subject = subjectOf(principal);
+    if (subject !== undefined && !isLocal(subject)) return this.#endEach(by, subject);
     if (subject === undefined || this.record(subject) === undefined)
       throw new HsmError("OBJECT_NOT_FOUND", "there is no such user or service account");
     let ended = 0;
     const change = await this.changeSubject(subject, (record) => {
-      this.#requireOver(by, subject);
+      this.#requireOver(by, subject, record);
       ended = this.list(principal).length;
       return { ...record, generation: record.generation + 1 };
     });
@@ -322,7 +345,7 @@ export class Sessions {
    * @throws {HsmError} OBJECT_NOT_FOUND; what the plan throws
    */
   async changeSubject<R extends UserRecord | ServiceAccountRecord>(
-    subject: Subject,
+    subject: LocalSubject,
     plan: (record: R) => R | undefined,
     also: { readonly about: readonly DocumentName[]; plan(): readonly DocumentWrite[] } = { about: [], plan: () => [] },
     material?: Uint8Array,
@@ -340,16 +363,44 @@ export class Sessions {
     return settling(preparing, () => this.#cut.delete(principal));
   }
 
+  /** The user or account behind a session as it is now, or what the configuration gives to whom a provider vouched for. */
+  #behind(record: SessionRecord): SubjectRecord | undefined {
+    if (isLocal(record)) return this.record(record);
+    let given = this.#given.get(record);
+    if (given === undefined) {
+      const reach = record.federated === undefined ? undefined : this.#rules.given?.(record.federated);
+      const { generation, createdAt } = record;
+      given = reach === undefined ? "nothing" : { ...reach, disabled: false, maxSessions: 0, generation, createdAt };
+      this.#given.set(record, given);
+    }
+    return given === "nothing" ? undefined : given;
+  }
+
+  /** Ends all sessions of somebody of whom there is nothing else. */
+  async #endEach(by: Principal, subject: Subject): Promise<{ readonly ended: number; readonly change: Change }> {
+    const sessions = this.list(principalId(subject));
+    if (sessions.length === 0) throw new HsmError("OBJECT_NOT_FOUND", "there is no such session");
+    for (const { record } of sessions) this.#requireOver(by, record, this.#behind(record));
+    const names = sessions.map(({ id }): DocumentName => ({ kind: "session", id }));
+    const preparing = this.#documents.change(names, () => {
+      for (const { id } of names) this.#ended.add(id);
+      return names.map((name) => ({ ...name, value: undefined }));
+    });
+    const change = await settling(preparing, () => {
+      for (const { id } of names) this.#ended.delete(id);
+    });
+    return { ended: names.length, change };
+  }
+
   /** One's own sessions are one's own; those of others are for whoever may act on them. */
-  #requireOver(by: Principal, subject: Subject): void {
-    const record = this.record(subject);
+  #requireOver(by: Principal, subject: Subject, record: Reach | undefined): void {
     if (by.id !== principalId(subject) && record !== undefined) this.requireWithin(by, subject, record);
   }
 
   #lives(id: string): boolean {
     const record = this.#documents.get<SessionRecord>("session", id)?.value;
     if (record === undefined || this.#ended.has(id) || this.#now() >= record.expiresAt) return false;
-    const subject = this.record(record);
+    const subject = this.#behind(record);
     if (subject === undefined || subject.disabled || subject.generation !== record.generation) return false;
     return this.#cut.get(principalId(record)) !== record.generation;
   }
@@ -363,8 +414,8 @@ export class Sessions {
   async #tokens(id: string, record: SessionRecord, secret: string): Promise<Tokens> {
     const now = this.#now();
     const accessExpiresAt = Math.min(now + this.#rules.accessTokenMs, record.expiresAt);
-    const subject = this.record(record);
-    const mustChangePassword = subject !== undefined && "mustChangePassword" in subject && subject.mustChangePassword;
+    const subject = this.#behind(record);
+    const mustChangePassword = subject !== undefined && "mustChangePassword" in subject && subject.mustChangePassword === true;
     const accessToken = await signAccessToken(
       {
         issuer: this.#issuer,
@@ -388,8 +439,8 @@ export class Sessions {
   }
 
   /** @throws {HsmError} QUOTA_EXCEEDED */
-  #requireRoom(subject: Subject, record: UserRecord | ServiceAccountRecord): void {
-    const principal = principalId(subject);
+  #requireRoom(session: SessionRecord, record: SubjectRecord): void {
+    const principal = principalId(session);
     const begun = [...this.#beginning.values()];
     if (this.#documents.count("session") + begun.length >= MOST_SESSIONS)
       throw new HsmError("QUOTA_EXCEEDED", "too many sessions are open");
@@ -400,7 +451,7 @@ export class Sessions {
     for (const namespace of new Set(record.namespaces)) {
       const limit = this.#rules.namespaceLimit(namespace);
       if (limit === undefined) continue;
-      const names = (other: Subject): boolean => this.record(other)?.namespaces.includes(namespace) === true;
+      const names = (other: SessionRecord): boolean => this.#behind(other)?.namespaces.includes(namespace) === true;
       if (this.inNamespace(namespace) + begun.filter(names).length >= limit)
         throw new HsmError("QUOTA_EXCEEDED", `${limit} sessions are open in ${namespace}, which is as many as there may be`);
     }
@@ -420,8 +471,8 @@ export class Sessions {
 }
 
 /** Who a user or service account is to the rest of the vault. */
-function principalFrom(subject: Subject, record: UserRecord | ServiceAccountRecord): Omit<Principal, "validUntil"> {
-  const onlySelf = "mustChangePassword" in record && record.mustChangePassword;
+function principalFrom(subject: Subject, record: SubjectRecord): Omit<Principal, "validUntil"> {
+  const onlySelf = "mustChangePassword" in record && record.mustChangePassword === true;
   const roles = onlySelf ? [] : record.roles.flatMap((role) => findRole(role) ?? []);
   const reach = record.namespaces.includes("*") ? ("all" as const) : new Set(record.namespaces);
   return {
@@ -431,7 +482,7 @@ function principalFrom(subject: Subject, record: UserRecord | ServiceAccountReco
     permissions: new Set([...permissionsOf(roles), ...SELF]),
     namespaces: onlySelf ? new Set<string>() : reach,
     defaultNamespace: reach === "all" || reach.has("default") ? "default" : ([...reach][0] ?? "default"),
-    ...("person" in record ? { person: record.person } : {}),
+    ...("person" in record ? { person: record.person as string } : {}),
     ...(onlySelf ? { onlySelf } : {}),
   };
 }

@@ -1,11 +1,13 @@
 /**
- * Those who have sessions: local users and service accounts, as their documents hold them.
+ * Those who have sessions: local users and service accounts, as their documents hold them, and who came from an identity
+ * provider, of whom there is no document but the session.
  *
  * Shapes, and who a session speaks for. A document holds no secret that could be guessed: passwords and the secrets of
  * authenticator apps are its material, sealed apart; of what is random and long there is a digest.
  */
 import type { Principal } from "./principal.ts";
 
+/** Kinds of subjects that there is a document of. */
 export type SubjectKind = "user" | "service-account";
 
 /** A WebAuthn credential of a user. */
@@ -18,7 +20,8 @@ export interface WebAuthnFactor {
   readonly counter: number;
 }
 
-interface SubjectRecord {
+/** What sessions ask of whomever they speak for. */
+export interface SubjectRecord {
   readonly roles: readonly string[];
   readonly namespaces: readonly string[];
   readonly disabled: boolean;
@@ -62,19 +65,34 @@ export interface ServiceAccountRecord extends SubjectRecord {
   readonly secretIds: Readonly<Record<string, SecretIdRecord>>;
 }
 
-/** Whom a session speaks for. */
-export interface Subject {
+/** A subject that there is a document of. */
+export interface LocalSubject {
   readonly kind: SubjectKind;
   readonly name: string;
 }
 
-/** `user:alice`, `service:ci`: no other method of authentication makes ids that begin so. */
-export const principalId = ({ kind, name }: Subject): string => `${kind === "user" ? "user" : "service"}:${name}`;
+/** Whom a session speaks for. The name of who came from an identity provider is `ISSUER:SUBJECT`, as in the principal's id. */
+export interface Subject {
+  readonly kind: SubjectKind | "oidc";
+  readonly name: string;
+}
 
-export const methodOf = ({ kind }: Subject): Principal["method"] => (kind === "user" ? "local user" : "service account");
+export const isLocal = (subject: Subject): subject is LocalSubject => subject.kind !== "oidc";
+
+const PREFIXES = Object.freeze({ user: "user", "service-account": "service", oidc: "oidc" });
+const METHODS = Object.freeze({ user: "local user", "service-account": "service account", oidc: "token" } as const);
+
+/**
+ * `user:alice`, `service:ci`: no other method of authentication makes ids that begin so. `oidc:ISSUER:SUBJECT` is who shows a
+ * token of that issuer, with a session or without.
+ */
+export const principalId = ({ kind, name }: Subject): string => `${PREFIXES[kind]}:${name}`;
+
+export const methodOf = ({ kind }: Subject): Principal["method"] => METHODS[kind];
 
 /** The subject of a principal's id, or undefined for principals that have no sessions. */
 export function subjectOf(id: string): Subject | undefined {
+  if (id.startsWith("oidc:")) return { kind: "oidc", name: id.slice(5) };
   if (id.startsWith("user:")) return { kind: "user", name: id.slice(5) };
   if (id.startsWith("service:")) return { kind: "service-account", name: id.slice(8) };
   return undefined;

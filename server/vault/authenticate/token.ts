@@ -15,7 +15,7 @@ import { HsmError } from "@keystead/contract/errors";
 import { parseStrictJson, type JsonValue } from "@keystead/contract/json";
 import { secretBuffer, wipe } from "@keystead/crypto/wipe";
 import { findRole } from "../authorize/roles.ts";
-import { allHold } from "./claims.ts";
+import { allHold, type Claims } from "./claims.ts";
 import { oidcIdentity } from "./oidc.ts";
 
 interface VerificationKey {
@@ -43,6 +43,8 @@ export interface TokenIdentity {
   readonly namespaces: readonly string[];
   /** Milliseconds since the epoch. */
   readonly expiresAt: number;
+  /** All that it says. */
+  readonly claims: Claims;
 }
 
 /** Longest life of a token that is accepted, in seconds: a day. */
@@ -231,7 +233,7 @@ function identityOf(payload: JWTPayload, { config, oidc }: LoadedKeySet, now: nu
   if ((jti !== undefined || jtiNeeded) && !isName(jti)) return undefined;
   if (exp * 1000 > now + (MAX_LIFE_SECONDS + config.leewaySeconds) * 1000) return undefined;
   if (typeof iat === "number" && iat * 1000 > now + config.leewaySeconds * 1000) return undefined;
-  const known = { issuer: config.issuer, subject: sub, expiresAt: (exp + config.leewaySeconds) * 1000 };
+  const known = { issuer: config.issuer, subject: sub, expiresAt: (exp + config.leewaySeconds) * 1000, claims: payload };
   if (oidc !== undefined) {
     const identity = oidcIdentity(payload, oidc);
     return identity === undefined ? undefined : { scheme: "oidc", ...known, roles: identity.roles, namespaces: identity.namespaces };

@@ -132,6 +132,7 @@ const TABLE: Readonly<Record<string, string>> = {
   CompleteLogin: "A",
   RefreshSession: "A",
   LoginService: "A",
+  LoginOidc: "A",
   GetJwks: "A",
 };
 const LETTERS: Readonly<Record<string, string>> = {

@@ -28,6 +28,7 @@ export const DOCUMENT_KINDS = Object.freeze([
   "service-account",
   "session",
   "lockout",
+  "used-token",
   "token-key",
   "approval",
   "approver-key",

@@ -19,6 +19,7 @@ import { memoryFiles } from "../audit/memory-files.ts";
 import { readEvents } from "../audit/read.ts";
 import { Authenticator, ceremonyPrincipal } from "../authenticate/authenticate.ts";
 import type { Authority } from "../authenticate/certificate.ts";
+import { givenBy } from "../authenticate/federation.ts";
 import { Identity, type IdentityOptions } from "../authenticate/identity.ts";
 import type { Principal } from "../authenticate/principal.ts";
 import type { LoadedKeySet } from "../authenticate/token.ts";
@@ -92,6 +93,7 @@ export class ClockedVault {
       accessTokenMs: 300_000,
       namespaceLimit: (namespace) => sessionLimits(new Map([["crowded", 2]]), this.vault.objects)(namespace),
       givesMore: (to, than) => this.authorizer.givesMore(to, than),
+      given: (federated) => givenBy(this.keySets.flatMap(({ oidc }) => oidc ?? []))(federated),
     },
     lockout: { maxAttempts: 5, lockoutMs: 300_000 },
     strength: { minLength: 8, strong: false },
@@ -179,6 +181,7 @@ export class ClockedVault {
       ...this.identityRules,
       argon2: (password, params, sizeBytes, by) =>
         provider.derive(password, { name: "argon2id", params }, sizeBytes, { principal: by, batch: false }),
+      verifyToken: (token) => this.authenticator.tokenIdentity(token),
       now: () => this.now,
     });
     const context: Context = {
