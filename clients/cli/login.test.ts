@@ -14,7 +14,7 @@ const WRONG: readonly (readonly string[])[] = [
   ["--issuer", "https://idp.example"],
   ["--issuer", "nowhere", "--client-id", "keystead"],
   ["--client-id", "keystead"],
-  ["alice", "--device"],
+  ["alice", "--device-code"],
   ["--provider-token", "env:T", ...PROVIDER],
 ];
 for (const words of WRONG)

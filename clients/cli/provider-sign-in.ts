@@ -23,11 +23,9 @@ export interface SignedIn {
 /** How long somebody may take in front of the browser. */
 const TIMEOUT_MS = 10 * 60_000;
 
-/** Declares what a sign-in may ask for besides the provider and the client. */
-export const signInOptions = (command: Command): Command =>
-  command
-    .option("--scope <name>", "a scope besides openid; repeat for more", collect)
-    .option("--device", "sign in with a browser on another machine (RFC 8628)");
+/** Declares the scopes of a sign-in. */
+export const scopeOption = (command: Command): Command =>
+  command.option("--scope <name>", "a scope besides openid; repeat for more", collect);
 
 /** Tells where to go, and waits. */
 export async function signInAtProvider(context: Context, options: ProviderOptions): Promise<SignedIn> {

@@ -118,7 +118,7 @@ test("keystead login signs in at a real provider and keeps the session", async (
   };
   const at = ["--issuer", idp.issuer, "--client-id", idp.clientId, "--scope", "groups"];
   let entered = false;
-  const device = await keystead(["login", "--device", ...at], (text) => {
+  const device = await keystead(["login", "--device-code", ...at], (text) => {
     const [, address, code] = /open (\S+) and enter (\S+)\n/.exec(text) ?? [];
     if (entered || address === undefined || code === undefined) return;
     entered = true;

@@ -8,7 +8,7 @@ import type { LoginChallenge, SessionTokens } from "@keystead/client/shapes";
 import { leaf, type Run } from "../command-tree.ts";
 import type { Context } from "../context.ts";
 import { askCode, askPassword } from "../hidden-input.ts";
-import { signInAtProvider, signInOptions } from "../provider-sign-in.ts";
+import { scopeOption, signInAtProvider } from "../provider-sign-in.ts";
 import { readSecret, withoutLineEnding } from "../secret-reference.ts";
 import { answerBySecurityKey, type FactorOptions } from "../security-key-factor.ts";
 import { securityKeyOptions } from "../security-key.ts";
@@ -28,7 +28,7 @@ interface Options extends FactorOptions {
   readonly issuer?: string;
   readonly clientId?: string;
   readonly scope?: readonly string[];
-  readonly device?: boolean;
+  readonly deviceCode?: boolean;
   readonly providerToken?: string;
 }
 
@@ -46,7 +46,7 @@ export function login(root: Command, run: Run): void {
       "keystead login --issuer https://login.example.org --client-id keystead-cli --scope groups",
     ],
     options: (command) =>
-      signInOptions(securityKeyOptions(command))
+      scopeOption(securityKeyOptions(command))
         .option("--password <ref>", "the password by reference, instead of being asked: file:PATH, env:NAME or fd:N")
         .option("--code <ref>", "the authenticator app's code by reference")
         .option("--recovery-code <ref>", "a recovery code by reference, in place of the second factor")
@@ -56,6 +56,7 @@ export function login(root: Command, run: Run): void {
         .option("--secret-id <ref>", "the secret id of the service account by reference")
         .option("--issuer <url>", "sign in at this OpenID Connect provider, exactly as it names itself")
         .option("--client-id <id>", "our client at the provider")
+        .option("--device-code", "sign in there with a browser on another machine (RFC 8628)")
         .option("--provider-token <ref>", "a token of the provider by reference, instead of signing in there")
         .option("--bind-address", "a session that is good from this machine's address alone"),
     body: async (context, options, [name = ""]) => {
@@ -89,20 +90,20 @@ function wayOf(name: string, options: Options): Way {
     throw usageError("with --issuer or --provider-token the identity provider says who it is: no name, password or --service");
   if (options.issuer !== undefined && options.providerToken !== undefined) throw usageError("--issuer excludes --provider-token");
   if (provider) return byProvider;
-  if (options.clientId !== undefined || options.scope !== undefined || options.device === true)
-    throw usageError("--client-id, --scope and --device belong to --issuer");
+  if (options.clientId !== undefined || options.scope !== undefined || options.deviceCode === true)
+    throw usageError("--client-id, --scope and --device-code belong to --issuer");
   if (name === "") throw usageError("login needs a name, or --issuer");
   return options.service === true ? asService : asUser;
 }
 
 const byProvider: Way = async (keystead, _, options, context) => {
-  const { issuer, clientId, providerToken, bindAddress } = options;
+  const { issuer, clientId, scope, deviceCode, providerToken, bindAddress } = options;
   if (providerToken !== undefined) {
     const token = withoutLineEnding(readSecret(providerToken, "--provider-token", context.shell)).toString("latin1");
     return keystead.loginOidc({ token, bindAddress });
   }
   if (issuer === undefined || clientId === undefined) throw usageError("--issuer needs --client-id");
-  const { idToken } = await signInAtProvider(context, { ...options, issuer, clientId });
+  const { idToken } = await signInAtProvider(context, { issuer, clientId, scope: scope ?? [], device: deviceCode === true });
   return keystead.loginOidc({ token: idToken, bindAddress });
 };
 

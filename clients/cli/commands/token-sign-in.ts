@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { checkTarget, writeTarget } from "../byte-target.ts";
 import { leaf, outOptions, type Run } from "../command-tree.ts";
-import { signInAtProvider, signInOptions, type ProviderOptions } from "../provider-sign-in.ts";
+import { scopeOption, signInAtProvider, type ProviderOptions } from "../provider-sign-in.ts";
 import { printable } from "../table.ts";
 import { usageError } from "../usage-error.ts";
 
@@ -23,10 +23,11 @@ export function tokenSignIn(parent: Command, run: Run): void {
     ],
     options: (command) =>
       outOptions(
-        signInOptions(
+        scopeOption(
           command
             .requiredOption("--issuer <url>", "the provider, exactly as it names itself")
-            .requiredOption("--client-id <id>", "our client at the provider"),
+            .requiredOption("--client-id <id>", "our client at the provider")
+            .option("--device", "sign in with a browser on another machine (RFC 8628)"),
         ),
       ),
     body: async (context, options) => {
