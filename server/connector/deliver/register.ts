@@ -4,6 +4,7 @@
  */
 import { kindOfTarget, readTarget, type SinkKind, type SinkTargets } from "@keystead/contract/sink-target";
 import { fileSink } from "./file.ts";
+import { natsSink } from "./nats.ts";
 import { UnusableTarget, type OpenSink, type Sink, type Surroundings } from "./sink.ts";
 import { syslogSink } from "./syslog.ts";
 import { webhookSink } from "./webhook.ts";
@@ -14,6 +15,7 @@ const SINKS: Register = Object.freeze({
   webhook: webhookSink,
   file: fileSink,
   syslog: syslogSink,
+  nats: natsSink,
 });
 
 export const SINK_KINDS = Object.freeze(Object.keys(SINKS)) as readonly SinkKind[];

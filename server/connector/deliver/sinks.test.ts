@@ -11,6 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import type { SinkKind } from "@keystead/contract/sink-target";
+import { NatsServer } from "./testing/nats-server.ts";
 import { Rsyslog } from "./testing/rsyslog.ts";
 import { SINK_KINDS, openSink } from "./register.ts";
 import type { Surroundings } from "./sink.ts";
@@ -92,6 +93,22 @@ const RECEIVERS: Readonly<Record<SinkKind, (t: TestContext) => Promise<Receiver>
         server
           .messages()
           .map((message) => (JSON.parse(message.slice(message.indexOf("\ufeff") + 1)) as { event: { sequence: number } }).event.sequence),
+      goAway: () => server.stop(),
+      comeBack: () => server.start(),
+    };
+  },
+  async nats(t) {
+    const folder = mkdtempSync(join(tmpdir(), "keystead-nats-"));
+    const server = await NatsServer.start({ folder });
+    t.after(async () => {
+      await server.stop();
+      rmSync(folder, { recursive: true, force: true });
+    });
+    return {
+      target: { nats: { host: "127.0.0.1", port: server.port, subject: "audit.events" } },
+      secrets: [],
+      more: { authorities: [server.authority] },
+      received: async () => (await server.messages()).map((text) => (JSON.parse(text) as { event: { sequence: number } }).event.sequence),
       goAway: () => server.stop(),
       comeBack: () => server.start(),
     };

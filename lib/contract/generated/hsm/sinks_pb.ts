@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file hsm/sinks.proto.
  */
 export const file_hsm_sinks: GenFile = /*@__PURE__*/
-  fileDesc("Cg9oc20vc2lua3MucHJvdG8SA2hzbSJcCgpIdHRwSGVhZGVyEisKBG5hbWUYASABKAlCHbpIGnIYGEAyFF5bQS1aYS16MC05LV17MSw2NH0kEiEKBXZhbHVlGAIgASgJQhK6SA9yDRiABDIIXlsgLX5dKiQimgEKDVdlYmhvb2tUYXJnZXQSFwoDdXJsGAEgASgJQgq6SAdyBRAJGIAQEikKBmZvcm1hdBgCIAEoDjIPLmhzbS5TaW5rRm9ybWF0Qgi6SAWCAQIQARIZChF4X3dlYmhvb2tfaGVhZGVycxgDIAEoCBIqCgdoZWFkZXJzGAQgAygLMg8uaHNtLkh0dHBIZWFkZXJCCLpIBZIBAhAUIr0BCgpGaWxlVGFyZ2V0EkYKBGZpbGUYASABKAlCOLpINXIzGGQyL15bQS1aYS16MC05XVtBLVphLXowLTlfLV17MCw2M30oXC5bYS16XXsxLDh9KT8kEikKBmZvcm1hdBgCIAEoDjIPLmhzbS5TaW5rRm9ybWF0Qgi6SAWCAQIQARIfCgltYXhfYnl0ZXMYAyABKARCDLpICTIHGICAgICAIBIbCgltYXhfZmlsZXMYBCABKA1CCLpIBSoDGOgHItkBCgxTeXNsb2dUYXJnZXQSLAoEaG9zdBgBIAEoCUIeukgbchkQARj9ATISXltBLVphLXowLTkuOl8tXSskEhcKBHBvcnQYAiABKA1CCbpIBioEGP//AxIxCgl0cmFuc3BvcnQYAyABKA4yFC5oc20uU3lzbG9nVHJhbnNwb3J0Qgi6SAWCAQIQARIpCgZmb3JtYXQYBCABKA4yDy5oc20uU2lua0Zvcm1hdEIIukgFggECEAESJAoIaG9zdG5hbWUYBSABKAlCErpID3INGP8BMgheWyEtfl0qJCJzCgpTaW5rVGFyZ2V0EiMKB3dlYmhvb2sYASABKAsyEi5oc20uV2ViaG9va1RhcmdldBIdCgRmaWxlGAIgASgLMg8uaHNtLkZpbGVUYXJnZXQSIQoGc3lzbG9nGAMgASgLMhEuaHNtLlN5c2xvZ1RhcmdldCK1AwoKU2lua0ZpbHRlchJjCgZwcmVzZXQYASABKAlCU7pIUHJOGBQySl4oc2VjdXJpdHlfb25seXxrZXlfbGlmZWN5Y2xlfGJhY2t1cF9ldmVudHN8c3lzdGVtX2V2ZW50c3xoaWdoX3NldmVyaXR5KT8kEj8KDmluY2x1ZGVfZXZlbnRzGAIgAygJQie6SCSSASEQZCIdchsYQDIXXlthLXpfXStcLihbYS16X10rfFwqKSQSPwoOZXhjbHVkZV9ldmVudHMYAyADKAlCJ7pIJJIBIRBkIh1yGxhAMhdeW2Etel9dK1wuKFthLXpfXSt8XCopJBJFChJpbmNsdWRlX25hbWVzcGFjZXMYBCADKAlCKbpIJpIBIxBkIh9yHRg/MhleW2EtejAtOV1bYS16MC05LV17MCw2Mn0kEkUKEmV4Y2x1ZGVfbmFtZXNwYWNlcxgFIAMoCUIpukgmkgEjEGQiH3IdGD8yGV5bYS16MC05XVthLXowLTktXXswLDYyfSQSMgoMbWluX3NldmVyaXR5GAYgASgOMhIuaHNtLkV2ZW50U2V2ZXJpdHlCCLpIBYIBAhABIn0KCVNpbmtSZXRyeRIgCg90aW1lb3V0X3NlY29uZHMYASABKA1CB7pIBCoCGDwSIQoLbWF4X3JldHJpZXMYAiABKA1CB7pIBCoCGBRIAIgBARIbCghkZWxheV9tcxgDIAEoDUIJukgGKgQY4NQDQg4KDF9tYXhfcmV0cmllcyK/AgoEU2luaxIPCgdzaW5rX2lkGAEgASgJEgwKBG5hbWUYAiABKAkSEQoJbmFtZXNwYWNlGAMgASgJEg8KB2VuYWJsZWQYBCABKAgSHwoGdGFyZ2V0GAUgASgLMg8uaHNtLlNpbmtUYXJnZXQSHwoGZmlsdGVyGAYgASgLMg8uaHNtLlNpbmtGaWx0ZXISHQoFcmV0cnkYByABKAsyDi5oc20uU2lua1JldHJ5EhIKCmNyZWF0ZWRfYnkYCCABKAkSLgoKY3JlYXRlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKdXBkYXRlZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHwoGc3RhdHVzGAsgASgLMg8uaHNtLlNpbmtTdGF0dXMisAEKClNpbmtTdGF0dXMSDQoFc3RhdGUYASABKAkSEAoIcG9zaXRpb24YAiABKAQSDgoGYmVoaW5kGAMgASgEEhQKDGRlYWRfbGV0dGVycxgEIAEoDRIRCglkZWxpdmVyZWQYBSABKAQSEgoKbGFzdF9lcnJvchgGIAEoCRI0ChBsYXN0X2RlbGl2ZXJ5X2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKsAQoIRGVsaXZlcnkSKAoEdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoOZmlyc3Rfc2VxdWVuY2UYAiABKAQSFQoNbGFzdF9zZXF1ZW5jZRgDIAEoBBIRCglkZWxpdmVyZWQYBCABKA0SDwoHb3V0Y29tZRgFIAEoCRIOCgZkZXRhaWwYBiABKAkSEwoLZHVyYXRpb25fbXMYByABKA0ieAoKRGVhZExldHRlchIQCghzZXF1ZW5jZRgBIAEoBBIQCghldmVudF9pZBgCIAEoCRIMCgR0eXBlGAMgASgJEg4KBnJlYXNvbhgEIAEoCRIoCgR0aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKWAgoRQ3JlYXRlU2lua1JlcXVlc3QSOAoJbmFtZXNwYWNlGAEgASgJQiW6SCJyIBg/MhxeKFthLXowLTldW2EtejAtOS1dezAsNjJ9KT8kEhgKBG5hbWUYAiABKAlCCrpIB3IFEAEYgAESJwoGdGFyZ2V0GAMgASgLMg8uaHNtLlNpbmtUYXJnZXRCBrpIA8gBARIfCgZmaWx0ZXIYBCABKAsyDy5oc20uU2lua0ZpbHRlchIdCgVyZXRyeRgFIAEoCzIOLmhzbS5TaW5rUmV0cnkSEAoIZGlzYWJsZWQYBiABKAgSGwoGc2VjcmV0GAcgASgMQguAAQG6SAV6AxiAQBIVCg1mcm9tX3NlcXVlbmNlGAggASgEIkIKEkNyZWF0ZVNpbmtSZXNwb25zZRIXCgRzaW5rGAEgASgLMgkuaHNtLlNpbmsSEwoGc2VjcmV0GAIgASgMQgOAAQEieQoOR2V0U2lua1JlcXVlc3QSOAoJbmFtZXNwYWNlGAEgASgJQiW6SCJyIBg/MhxeKFthLXowLTldW2EtejAtOS1dezAsNjJ9KT8kEi0KB3NpbmtfaWQYAiABKAlCHLpIGXIXGBUyE15zaW5rLVswLTlhLWZdezE2fSQiKgoPR2V0U2lua1Jlc3BvbnNlEhcKBHNpbmsYASABKAsyCS5oc20uU2luayJMChBMaXN0U2lua3NSZXF1ZXN0EjgKCW5hbWVzcGFjZRgBIAEoCUIlukgiciAYPzIcXihbYS16MC05XVthLXowLTktXXswLDYyfSk/JCItChFMaXN0U2lua3NSZXNwb25zZRIYCgVzaW5rcxgBIAMoCzIJLmhzbS5TaW5rIqcCChFVcGRhdGVTaW5rUmVxdWVzdBI4CgluYW1lc3BhY2UYASABKAlCJbpIInIgGD8yHF4oW2EtejAtOV1bYS16MC05LV17MCw2Mn0pPyQSLQoHc2lua19pZBgCIAEoCUIcukgZchcYFTITXnNpbmstWzAtOWEtZl17MTZ9JBIdCgRuYW1lGAMgASgJQgq6SAdyBRABGIABSACIAQESHwoGdGFyZ2V0GAQgASgLMg8uaHNtLlNpbmtUYXJnZXQSHwoGZmlsdGVyGAUgASgLMg8uaHNtLlNpbmtGaWx0ZXISHQoFcmV0cnkYBiABKAsyDi5oc20uU2lua1JldHJ5EhQKB2VuYWJsZWQYByABKAhIAYgBAUIHCgVfbmFtZUIKCghfZW5hYmxlZCItChJVcGRhdGVTaW5rUmVzcG9uc2USFwoEc2luaxgBIAEoCzIJLmhzbS5TaW5rInwKEURlbGV0ZVNpbmtSZXF1ZXN0EjgKCW5hbWVzcGFjZRgBIAEoCUIlukgiciAYPzIcXihbYS16MC05XVthLXowLTktXXswLDYyfSk/JBItCgdzaW5rX2lkGAIgASgJQhy6SBlyFxgVMhNec2luay1bMC05YS1mXXsxNn0kIhQKEkRlbGV0ZVNpbmtSZXNwb25zZSJ6Cg9UZXN0U2lua1JlcXVlc3QSOAoJbmFtZXNwYWNlGAEgASgJQiW6SCJyIBg/MhxeKFthLXowLTldW2EtejAtOS1dezAsNjJ9KT8kEi0KB3NpbmtfaWQYAiABKAlCHLpIGXIXGBUyE15zaW5rLVswLTlhLWZdezE2fSQiMwoQVGVzdFNpbmtSZXNwb25zZRIfCghkZWxpdmVyeRgBIAEoCzINLmhzbS5EZWxpdmVyeSKAAQoVTGlzdERlbGl2ZXJpZXNSZXF1ZXN0EjgKCW5hbWVzcGFjZRgBIAEoCUIlukgiciAYPzIcXihbYS16MC05XVthLXowLTktXXswLDYyfSk/JBItCgdzaW5rX2lkGAIgASgJQhy6SBlyFxgVMhNec2luay1bMC05YS1mXXsxNn0kImIKFkxpc3REZWxpdmVyaWVzUmVzcG9uc2USIQoKZGVsaXZlcmllcxgBIAMoCzINLmhzbS5EZWxpdmVyeRIlCgxkZWFkX2xldHRlcnMYAiADKAsyDy5oc20uRGVhZExldHRlciKeAQoYUmVkZWxpdmVyRGVsaXZlcnlSZXF1ZXN0EjgKCW5hbWVzcGFjZRgBIAEoCUIlukgiciAYPzIcXihbYS16MC05XVthLXowLTktXXswLDYyfSk/JBItCgdzaW5rX2lkGAIgASgJQhy6SBlyFxgVMhNec2luay1bMC05YS1mXXsxNn0kEhkKCHNlcXVlbmNlGAMgASgEQge6SAQyAigBIjwKGVJlZGVsaXZlckRlbGl2ZXJ5UmVzcG9uc2USHwoIZGVsaXZlcnkYASABKAsyDS5oc20uRGVsaXZlcnkixAEKF1JvdGF0ZVNpbmtTZWNyZXRSZXF1ZXN0EjgKCW5hbWVzcGFjZRgBIAEoCUIlukgiciAYPzIcXihbYS16MC05XVthLXowLTktXXswLDYyfSk/JBItCgdzaW5rX2lkGAIgASgJQhy6SBlyFxgVMhNec2luay1bMC05YS1mXXsxNn0kEhsKBnNlY3JldBgDIAEoDEILgAEBukgFegMYgEASIwoPb3ZlcmxhcF9zZWNvbmRzGAQgASgNQgq6SAcqBRiAmp4BIkgKGFJvdGF0ZVNpbmtTZWNyZXRSZXNwb25zZRIXCgRzaW5rGAEgASgLMgkuaHNtLlNpbmsSEwoGc2VjcmV0GAIgASgMQgOAAQEqxAEKClNpbmtGb3JtYXQSGwoXU0lOS19GT1JNQVRfVU5TUEVDSUZJRUQQABIYChRTSU5LX0ZPUk1BVF9TVEFOREFSRBABEhMKD1NJTktfRk9STUFUX1JBVxACEhsKF1NJTktfRk9STUFUX0NMT1VERVZFTlRTEAMSIgoeU0lOS19GT1JNQVRfQ0xPVURFVkVOVFNfQklOQVJZEAQSEwoPU0lOS19GT1JNQVRfQ0VGEAUSFAoQU0lOS19GT1JNQVRfT0NTRhAGKrUBCg1FdmVudFNldmVyaXR5Eh4KGkVWRU5UX1NFVkVSSVRZX1VOU1BFQ0lGSUVEEAASGAoURVZFTlRfU0VWRVJJVFlfREVCVUcQARIXChNFVkVOVF9TRVZFUklUWV9JTkZPEAISGgoWRVZFTlRfU0VWRVJJVFlfV0FSTklORxADEhgKFEVWRU5UX1NFVkVSSVRZX0VSUk9SEAQSGwoXRVZFTlRfU0VWRVJJVFlfQ1JJVElDQUwQBSqBAQoPU3lzbG9nVHJhbnNwb3J0EiAKHFNZU0xPR19UUkFOU1BPUlRfVU5TUEVDSUZJRUQQABIYChRTWVNMT0dfVFJBTlNQT1JUX1RMUxABEhgKFFNZU0xPR19UUkFOU1BPUlRfVENQEAISGAoUU1lTTE9HX1RSQU5TUE9SVF9VRFAQA2IGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp]);
+  fileDesc("Cg9oc20vc2lua3MucHJvdG8SA2hzbSJcCgpIdHRwSGVhZGVyEisKBG5hbWUYASABKAlCHbpIGnIYGEAyFF5bQS1aYS16MC05LV17MSw2NH0kEiEKBXZhbHVlGAIgASgJQhK6SA9yDRiABDIIXlsgLX5dKiQimgEKDVdlYmhvb2tUYXJnZXQSFwoDdXJsGAEgASgJQgq6SAdyBRAJGIAQEikKBmZvcm1hdBgCIAEoDjIPLmhzbS5TaW5rRm9ybWF0Qgi6SAWCAQIQARIZChF4X3dlYmhvb2tfaGVhZGVycxgDIAEoCBIqCgdoZWFkZXJzGAQgAygLMg8uaHNtLkh0dHBIZWFkZXJCCLpIBZIBAhAUIr0BCgpGaWxlVGFyZ2V0EkYKBGZpbGUYASABKAlCOLpINXIzGGQyL15bQS1aYS16MC05XVtBLVphLXowLTlfLV17MCw2M30oXC5bYS16XXsxLDh9KT8kEikKBmZvcm1hdBgCIAEoDjIPLmhzbS5TaW5rRm9ybWF0Qgi6SAWCAQIQARIfCgltYXhfYnl0ZXMYAyABKARCDLpICTIHGICAgICAIBIbCgltYXhfZmlsZXMYBCABKA1CCLpIBSoDGOgHItkBCgxTeXNsb2dUYXJnZXQSLAoEaG9zdBgBIAEoCUIeukgbchkQARj9ATISXltBLVphLXowLTkuOl8tXSskEhcKBHBvcnQYAiABKA1CCbpIBioEGP//AxIxCgl0cmFuc3BvcnQYAyABKA4yFC5oc20uU3lzbG9nVHJhbnNwb3J0Qgi6SAWCAQIQARIpCgZmb3JtYXQYBCABKA4yDy5oc20uU2lua0Zvcm1hdEIIukgFggECEAESJAoIaG9zdG5hbWUYBSABKAlCErpID3INGP8BMgheWyEtfl0qJCLTAQoKTmF0c1RhcmdldBIsCgRob3N0GAEgASgJQh66SBtyGRABGP0BMhJeW0EtWmEtejAtOS46Xy1dKyQSFwoEcG9ydBgCIAEoDUIJukgGKgQY//8DEkAKB3N1YmplY3QYAyABKAlCL7pILHIqEAEY/wEyI15bQS1aYS16MC05Xy1dKyhcLltBLVphLXowLTlfLV0rKSokEikKBmZvcm1hdBgEIAEoDjIPLmhzbS5TaW5rRm9ybWF0Qgi6SAWCAQIQARIRCglwbGFpbnRleHQYBSABKAgikgEKClNpbmtUYXJnZXQSIwoHd2ViaG9vaxgBIAEoCzISLmhzbS5XZWJob29rVGFyZ2V0Eh0KBGZpbGUYAiABKAsyDy5oc20uRmlsZVRhcmdldBIhCgZzeXNsb2cYAyABKAsyES5oc20uU3lzbG9nVGFyZ2V0Eh0KBG5hdHMYBCABKAsyDy5oc20uTmF0c1RhcmdldCK1AwoKU2lua0ZpbHRlchJjCgZwcmVzZXQYASABKAlCU7pIUHJOGBQySl4oc2VjdXJpdHlfb25seXxrZXlfbGlmZWN5Y2xlfGJhY2t1cF9ldmVudHN8c3lzdGVtX2V2ZW50c3xoaWdoX3NldmVyaXR5KT8kEj8KDmluY2x1ZGVfZXZlbnRzGAIgAygJQie6SCSSASEQZCIdchsYQDIXXlthLXpfXStcLihbYS16X10rfFwqKSQSPwoOZXhjbHVkZV9ldmVudHMYAyADKAlCJ7pIJJIBIRBkIh1yGxhAMhdeW2Etel9dK1wuKFthLXpfXSt8XCopJBJFChJpbmNsdWRlX25hbWVzcGFjZXMYBCADKAlCKbpIJpIBIxBkIh9yHRg/MhleW2EtejAtOV1bYS16MC05LV17MCw2Mn0kEkUKEmV4Y2x1ZGVfbmFtZXNwYWNlcxgFIAMoCUIpukgmkgEjEGQiH3IdGD8yGV5bYS16MC05XVthLXowLTktXXswLDYyfSQSMgoMbWluX3NldmVyaXR5GAYgASgOMhIuaHNtLkV2ZW50U2V2ZXJpdHlCCLpIBYIBAhABIn0KCVNpbmtSZXRyeRIgCg90aW1lb3V0X3NlY29uZHMYASABKA1CB7pIBCoCGDwSIQoLbWF4X3JldHJpZXMYAiABKA1CB7pIBCoCGBRIAIgBARIbCghkZWxheV9tcxgDIAEoDUIJukgGKgQY4NQDQg4KDF9tYXhfcmV0cmllcyK/AgoEU2luaxIPCgdzaW5rX2lkGAEgASgJEgwKBG5hbWUYAiABKAkSEQoJbmFtZXNwYWNlGAMgASgJEg8KB2VuYWJsZWQYBCABKAgSHwoGdGFyZ2V0GAUgASgLMg8uaHNtLlNpbmtUYXJnZXQSHwoGZmlsdGVyGAYgASgLMg8uaHNtLlNpbmtGaWx0ZXISHQoFcmV0cnkYByABKAsyDi5oc20uU2lua1JldHJ5EhIKCmNyZWF0ZWRfYnkYCCABKAkSLgoKY3JlYXRlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKdXBkYXRlZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHwoGc3RhdHVzGAsgASgLMg8uaHNtLlNpbmtTdGF0dXMisAEKClNpbmtTdGF0dXMSDQoFc3RhdGUYASABKAkSEAoIcG9zaXRpb24YAiABKAQSDgoGYmVoaW5kGAMgASgEEhQKDGRlYWRfbGV0dGVycxgEIAEoDRIRCglkZWxpdmVyZWQYBSABKAQSEgoKbGFzdF9lcnJvchgGIAEoCRI0ChBsYXN0X2RlbGl2ZXJ5X2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKsAQoIRGVsaXZlcnkSKAoEdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoOZmlyc3Rfc2VxdWVuY2UYAiABKAQSFQoNbGFzdF9zZXF1ZW5jZRgDIAEoBBIRCglkZWxpdmVyZWQYBCABKA0SDwoHb3V0Y29tZRgFIAEoCRIOCgZkZXRhaWwYBiABKAkSEwoLZHVyYXRpb25fbXMYByABKA0ieAoKRGVhZExldHRlchIQCghzZXF1ZW5jZRgBIAEoBBIQCghldmVudF9pZBgCIAEoCRIMCgR0eXBlGAMgASgJEg4KBnJlYXNvbhgEIAEoCRIoCgR0aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKWAgoRQ3JlYXRlU2lua1JlcXVlc3QSOAoJbmFtZXNwYWNlGAEgASgJQiW6SCJyIBg/MhxeKFthLXowLTldW2EtejAtOS1dezAsNjJ9KT8kEhgKBG5hbWUYAiABKAlCCrpIB3IFEAEYgAESJwoGdGFyZ2V0GAMgASgLMg8uaHNtLlNpbmtUYXJnZXRCBrpIA8gBARIfCgZmaWx0ZXIYBCABKAsyDy5oc20uU2lua0ZpbHRlchIdCgVyZXRyeRgFIAEoCzIOLmhzbS5TaW5rUmV0cnkSEAoIZGlzYWJsZWQYBiABKAgSGwoGc2VjcmV0GAcgASgMQguAAQG6SAV6AxiAQBIVCg1mcm9tX3NlcXVlbmNlGAggASgEIkIKEkNyZWF0ZVNpbmtSZXNwb25zZRIXCgRzaW5rGAEgASgLMgkuaHNtLlNpbmsSEwoGc2VjcmV0GAIgASgMQgOAAQEieQoOR2V0U2lua1JlcXVlc3QSOAoJbmFtZXNwYWNlGAEgASgJQiW6SCJyIBg/MhxeKFthLXowLTldW2EtejAtOS1dezAsNjJ9KT8kEi0KB3NpbmtfaWQYAiABKAlCHLpIGXIXGBUyE15zaW5rLVswLTlhLWZdezE2fSQiKgoPR2V0U2lua1Jlc3BvbnNlEhcKBHNpbmsYASABKAsyCS5oc20uU2luayJMChBMaXN0U2lua3NSZXF1ZXN0EjgKCW5hbWVzcGFjZRgBIAEoCUIlukgiciAYPzIcXihbYS16MC05XVthLXowLTktXXswLDYyfSk/JCItChFMaXN0U2lua3NSZXNwb25zZRIYCgVzaW5rcxgBIAMoCzIJLmhzbS5TaW5rIqcCChFVcGRhdGVTaW5rUmVxdWVzdBI4CgluYW1lc3BhY2UYASABKAlCJbpIInIgGD8yHF4oW2EtejAtOV1bYS16MC05LV17MCw2Mn0pPyQSLQoHc2lua19pZBgCIAEoCUIcukgZchcYFTITXnNpbmstWzAtOWEtZl17MTZ9JBIdCgRuYW1lGAMgASgJQgq6SAdyBRABGIABSACIAQESHwoGdGFyZ2V0GAQgASgLMg8uaHNtLlNpbmtUYXJnZXQSHwoGZmlsdGVyGAUgASgLMg8uaHNtLlNpbmtGaWx0ZXISHQoFcmV0cnkYBiABKAsyDi5oc20uU2lua1JldHJ5EhQKB2VuYWJsZWQYByABKAhIAYgBAUIHCgVfbmFtZUIKCghfZW5hYmxlZCItChJVcGRhdGVTaW5rUmVzcG9uc2USFwoEc2luaxgBIAEoCzIJLmhzbS5TaW5rInwKEURlbGV0ZVNpbmtSZXF1ZXN0EjgKCW5hbWVzcGFjZRgBIAEoCUIlukgiciAYPzIcXihbYS16MC05XVthLXowLTktXXswLDYyfSk/JBItCgdzaW5rX2lkGAIgASgJQhy6SBlyFxgVMhNec2luay1bMC05YS1mXXsxNn0kIhQKEkRlbGV0ZVNpbmtSZXNwb25zZSJ6Cg9UZXN0U2lua1JlcXVlc3QSOAoJbmFtZXNwYWNlGAEgASgJQiW6SCJyIBg/MhxeKFthLXowLTldW2EtejAtOS1dezAsNjJ9KT8kEi0KB3NpbmtfaWQYAiABKAlCHLpIGXIXGBUyE15zaW5rLVswLTlhLWZdezE2fSQiMwoQVGVzdFNpbmtSZXNwb25zZRIfCghkZWxpdmVyeRgBIAEoCzINLmhzbS5EZWxpdmVyeSKAAQoVTGlzdERlbGl2ZXJpZXNSZXF1ZXN0EjgKCW5hbWVzcGFjZRgBIAEoCUIlukgiciAYPzIcXihbYS16MC05XVthLXowLTktXXswLDYyfSk/JBItCgdzaW5rX2lkGAIgASgJQhy6SBlyFxgVMhNec2luay1bMC05YS1mXXsxNn0kImIKFkxpc3REZWxpdmVyaWVzUmVzcG9uc2USIQoKZGVsaXZlcmllcxgBIAMoCzINLmhzbS5EZWxpdmVyeRIlCgxkZWFkX2xldHRlcnMYAiADKAsyDy5oc20uRGVhZExldHRlciKeAQoYUmVkZWxpdmVyRGVsaXZlcnlSZXF1ZXN0EjgKCW5hbWVzcGFjZRgBIAEoCUIlukgiciAYPzIcXihbYS16MC05XVthLXowLTktXXswLDYyfSk/JBItCgdzaW5rX2lkGAIgASgJQhy6SBlyFxgVMhNec2luay1bMC05YS1mXXsxNn0kEhkKCHNlcXVlbmNlGAMgASgEQge6SAQyAigBIjwKGVJlZGVsaXZlckRlbGl2ZXJ5UmVzcG9uc2USHwoIZGVsaXZlcnkYASABKAsyDS5oc20uRGVsaXZlcnkixAEKF1JvdGF0ZVNpbmtTZWNyZXRSZXF1ZXN0EjgKCW5hbWVzcGFjZRgBIAEoCUIlukgiciAYPzIcXihbYS16MC05XVthLXowLTktXXswLDYyfSk/JBItCgdzaW5rX2lkGAIgASgJQhy6SBlyFxgVMhNec2luay1bMC05YS1mXXsxNn0kEhsKBnNlY3JldBgDIAEoDEILgAEBukgFegMYgEASIwoPb3ZlcmxhcF9zZWNvbmRzGAQgASgNQgq6SAcqBRiAmp4BIkgKGFJvdGF0ZVNpbmtTZWNyZXRSZXNwb25zZRIXCgRzaW5rGAEgASgLMgkuaHNtLlNpbmsSEwoGc2VjcmV0GAIgASgMQgOAAQEqxAEKClNpbmtGb3JtYXQSGwoXU0lOS19GT1JNQVRfVU5TUEVDSUZJRUQQABIYChRTSU5LX0ZPUk1BVF9TVEFOREFSRBABEhMKD1NJTktfRk9STUFUX1JBVxACEhsKF1NJTktfRk9STUFUX0NMT1VERVZFTlRTEAMSIgoeU0lOS19GT1JNQVRfQ0xPVURFVkVOVFNfQklOQVJZEAQSEwoPU0lOS19GT1JNQVRfQ0VGEAUSFAoQU0lOS19GT1JNQVRfT0NTRhAGKrUBCg1FdmVudFNldmVyaXR5Eh4KGkVWRU5UX1NFVkVSSVRZX1VOU1BFQ0lGSUVEEAASGAoURVZFTlRfU0VWRVJJVFlfREVCVUcQARIXChNFVkVOVF9TRVZFUklUWV9JTkZPEAISGgoWRVZFTlRfU0VWRVJJVFlfV0FSTklORxADEhgKFEVWRU5UX1NFVkVSSVRZX0VSUk9SEAQSGwoXRVZFTlRfU0VWRVJJVFlfQ1JJVElDQUwQBSqBAQoPU3lzbG9nVHJhbnNwb3J0EiAKHFNZU0xPR19UUkFOU1BPUlRfVU5TUEVDSUZJRUQQABIYChRTWVNMT0dfVFJBTlNQT1JUX1RMUxABEhgKFFNZU0xPR19UUkFOU1BPUlRfVENQEAISGAoUU1lTTE9HX1RSQU5TUE9SVF9VRFAQA2IGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp]);
 
 /**
  * @generated from message hsm.HttpHeader
@@ -168,6 +168,55 @@ export const SyslogTargetSchema: GenMessage<SyslogTarget> = /*@__PURE__*/
   messageDesc(file_hsm_sinks, 3);
 
 /**
+ * Each event as one message of a JetStream stream of a NATS server, one after the other; the stream's window for duplicates
+ * knows repetitions by their Nats-Msg-Id. The secret, if there is one, is the text of a credentials file, NAME:PASSWORD, or a
+ * token.
+ *
+ * @generated from message hsm.NatsTarget
+ */
+export type NatsTarget = Message<"hsm.NatsTarget"> & {
+  /**
+   * @generated from field: string host = 1;
+   */
+  host: string;
+
+  /**
+   * 0 = 4222.
+   *
+   * @generated from field: uint32 port = 2;
+   */
+  port: number;
+
+  /**
+   * Bound to a stream; what is not is answered by nobody, and waits.
+   *
+   * @generated from field: string subject = 3;
+   */
+  subject: string;
+
+  /**
+   * Raw if left out, or standard, cloudevents, cef or ocsf.
+   *
+   * @generated from field: hsm.SinkFormat format = 4;
+   */
+  format: SinkFormat;
+
+  /**
+   * In the clear; otherwise the server must speak TLS.
+   *
+   * @generated from field: bool plaintext = 5;
+   */
+  plaintext: boolean;
+};
+
+/**
+ * Describes the message hsm.NatsTarget.
+ * Use `create(NatsTargetSchema)` to create a new message.
+ */
+export const NatsTargetSchema: GenMessage<NatsTarget> = /*@__PURE__*/
+  messageDesc(file_hsm_sinks, 4);
+
+/**
  * Where events go: exactly one of these.
  *
  * @generated from message hsm.SinkTarget
@@ -187,6 +236,11 @@ export type SinkTarget = Message<"hsm.SinkTarget"> & {
    * @generated from field: hsm.SyslogTarget syslog = 3;
    */
   syslog?: SyslogTarget | undefined;
+
+  /**
+   * @generated from field: hsm.NatsTarget nats = 4;
+   */
+  nats?: NatsTarget | undefined;
 };
 
 /**
@@ -194,7 +248,7 @@ export type SinkTarget = Message<"hsm.SinkTarget"> & {
  * Use `create(SinkTargetSchema)` to create a new message.
  */
 export const SinkTargetSchema: GenMessage<SinkTarget> = /*@__PURE__*/
-  messageDesc(file_hsm_sinks, 4);
+  messageDesc(file_hsm_sinks, 5);
 
 /**
  * Which events a sink gets: those that pass every part. What is left out lets everything pass.
@@ -244,7 +298,7 @@ export type SinkFilter = Message<"hsm.SinkFilter"> & {
  * Use `create(SinkFilterSchema)` to create a new message.
  */
 export const SinkFilterSchema: GenMessage<SinkFilter> = /*@__PURE__*/
-  messageDesc(file_hsm_sinks, 5);
+  messageDesc(file_hsm_sinks, 6);
 
 /**
  * How hard a sink is tried.
@@ -279,7 +333,7 @@ export type SinkRetry = Message<"hsm.SinkRetry"> & {
  * Use `create(SinkRetrySchema)` to create a new message.
  */
 export const SinkRetrySchema: GenMessage<SinkRetry> = /*@__PURE__*/
-  messageDesc(file_hsm_sinks, 6);
+  messageDesc(file_hsm_sinks, 7);
 
 /**
  * @generated from message hsm.Sink
@@ -348,7 +402,7 @@ export type Sink = Message<"hsm.Sink"> & {
  * Use `create(SinkSchema)` to create a new message.
  */
 export const SinkSchema: GenMessage<Sink> = /*@__PURE__*/
-  messageDesc(file_hsm_sinks, 7);
+  messageDesc(file_hsm_sinks, 8);
 
 /**
  * How delivering goes.
@@ -408,7 +462,7 @@ export type SinkStatus = Message<"hsm.SinkStatus"> & {
  * Use `create(SinkStatusSchema)` to create a new message.
  */
 export const SinkStatusSchema: GenMessage<SinkStatus> = /*@__PURE__*/
-  messageDesc(file_hsm_sinks, 8);
+  messageDesc(file_hsm_sinks, 9);
 
 /**
  * One attempt to deliver.
@@ -463,7 +517,7 @@ export type Delivery = Message<"hsm.Delivery"> & {
  * Use `create(DeliverySchema)` to create a new message.
  */
 export const DeliverySchema: GenMessage<Delivery> = /*@__PURE__*/
-  messageDesc(file_hsm_sinks, 9);
+  messageDesc(file_hsm_sinks, 10);
 
 /**
  * An event that the receiver refused until no repetition was left.
@@ -502,7 +556,7 @@ export type DeadLetter = Message<"hsm.DeadLetter"> & {
  * Use `create(DeadLetterSchema)` to create a new message.
  */
 export const DeadLetterSchema: GenMessage<DeadLetter> = /*@__PURE__*/
-  messageDesc(file_hsm_sinks, 10);
+  messageDesc(file_hsm_sinks, 11);
 
 /**
  * @generated from message hsm.CreateSinkRequest
@@ -562,7 +616,7 @@ export type CreateSinkRequest = Message<"hsm.CreateSinkRequest"> & {
  * Use `create(CreateSinkRequestSchema)` to create a new message.
  */
 export const CreateSinkRequestSchema: GenMessage<CreateSinkRequest> = /*@__PURE__*/
-  messageDesc(file_hsm_sinks, 11);
+  messageDesc(file_hsm_sinks, 12);
 
 /**
  * @generated from message hsm.CreateSinkResponse
@@ -586,7 +640,7 @@ export type CreateSinkResponse = Message<"hsm.CreateSinkResponse"> & {
  * Use `create(CreateSinkResponseSchema)` to create a new message.
  */
 export const CreateSinkResponseSchema: GenMessage<CreateSinkResponse> = /*@__PURE__*/
-  messageDesc(file_hsm_sinks, 12);
+  messageDesc(file_hsm_sinks, 13);
 
 /**
  * @generated from message hsm.GetSinkRequest
@@ -608,7 +662,7 @@ export type GetSinkRequest = Message<"hsm.GetSinkRequest"> & {
  * Use `create(GetSinkRequestSchema)` to create a new message.
  */
 export const GetSinkRequestSchema: GenMessage<GetSinkRequest> = /*@__PURE__*/
-  messageDesc(file_hsm_sinks, 13);
+  messageDesc(file_hsm_sinks, 14);
 
 /**
  * @generated from message hsm.GetSinkResponse
@@ -625,7 +679,7 @@ export type GetSinkResponse = Message<"hsm.GetSinkResponse"> & {
  * Use `create(GetSinkResponseSchema)` to create a new message.
  */
 export const GetSinkResponseSchema: GenMessage<GetSinkResponse> = /*@__PURE__*/
-  messageDesc(file_hsm_sinks, 14);
+  messageDesc(file_hsm_sinks, 15);
 
 /**
  * @generated from message hsm.ListSinksRequest
@@ -644,7 +698,7 @@ export type ListSinksRequest = Message<"hsm.ListSinksRequest"> & {
  * Use `create(ListSinksRequestSchema)` to create a new message.
  */
 export const ListSinksRequestSchema: GenMessage<ListSinksRequest> = /*@__PURE__*/
-  messageDesc(file_hsm_sinks, 15);
+  messageDesc(file_hsm_sinks, 16);
 
 /**
  * @generated from message hsm.ListSinksResponse
@@ -661,7 +715,7 @@ export type ListSinksResponse = Message<"hsm.ListSinksResponse"> & {
  * Use `create(ListSinksResponseSchema)` to create a new message.
  */
 export const ListSinksResponseSchema: GenMessage<ListSinksResponse> = /*@__PURE__*/
-  messageDesc(file_hsm_sinks, 16);
+  messageDesc(file_hsm_sinks, 17);
 
 /**
  * @generated from message hsm.UpdateSinkRequest
@@ -710,7 +764,7 @@ export type UpdateSinkRequest = Message<"hsm.UpdateSinkRequest"> & {
  * Use `create(UpdateSinkRequestSchema)` to create a new message.
  */
 export const UpdateSinkRequestSchema: GenMessage<UpdateSinkRequest> = /*@__PURE__*/
-  messageDesc(file_hsm_sinks, 17);
+  messageDesc(file_hsm_sinks, 18);
 
 /**
  * @generated from message hsm.UpdateSinkResponse
@@ -727,7 +781,7 @@ export type UpdateSinkResponse = Message<"hsm.UpdateSinkResponse"> & {
  * Use `create(UpdateSinkResponseSchema)` to create a new message.
  */
 export const UpdateSinkResponseSchema: GenMessage<UpdateSinkResponse> = /*@__PURE__*/
-  messageDesc(file_hsm_sinks, 18);
+  messageDesc(file_hsm_sinks, 19);
 
 /**
  * @generated from message hsm.DeleteSinkRequest
@@ -749,7 +803,7 @@ export type DeleteSinkRequest = Message<"hsm.DeleteSinkRequest"> & {
  * Use `create(DeleteSinkRequestSchema)` to create a new message.
  */
 export const DeleteSinkRequestSchema: GenMessage<DeleteSinkRequest> = /*@__PURE__*/
-  messageDesc(file_hsm_sinks, 19);
+  messageDesc(file_hsm_sinks, 20);
 
 /**
  * @generated from message hsm.DeleteSinkResponse
@@ -762,7 +816,7 @@ export type DeleteSinkResponse = Message<"hsm.DeleteSinkResponse"> & {
  * Use `create(DeleteSinkResponseSchema)` to create a new message.
  */
 export const DeleteSinkResponseSchema: GenMessage<DeleteSinkResponse> = /*@__PURE__*/
-  messageDesc(file_hsm_sinks, 20);
+  messageDesc(file_hsm_sinks, 21);
 
 /**
  * @generated from message hsm.TestSinkRequest
@@ -784,7 +838,7 @@ export type TestSinkRequest = Message<"hsm.TestSinkRequest"> & {
  * Use `create(TestSinkRequestSchema)` to create a new message.
  */
 export const TestSinkRequestSchema: GenMessage<TestSinkRequest> = /*@__PURE__*/
-  messageDesc(file_hsm_sinks, 21);
+  messageDesc(file_hsm_sinks, 22);
 
 /**
  * @generated from message hsm.TestSinkResponse
@@ -801,7 +855,7 @@ export type TestSinkResponse = Message<"hsm.TestSinkResponse"> & {
  * Use `create(TestSinkResponseSchema)` to create a new message.
  */
 export const TestSinkResponseSchema: GenMessage<TestSinkResponse> = /*@__PURE__*/
-  messageDesc(file_hsm_sinks, 22);
+  messageDesc(file_hsm_sinks, 23);
 
 /**
  * @generated from message hsm.ListDeliveriesRequest
@@ -823,7 +877,7 @@ export type ListDeliveriesRequest = Message<"hsm.ListDeliveriesRequest"> & {
  * Use `create(ListDeliveriesRequestSchema)` to create a new message.
  */
 export const ListDeliveriesRequestSchema: GenMessage<ListDeliveriesRequest> = /*@__PURE__*/
-  messageDesc(file_hsm_sinks, 23);
+  messageDesc(file_hsm_sinks, 24);
 
 /**
  * @generated from message hsm.ListDeliveriesResponse
@@ -849,7 +903,7 @@ export type ListDeliveriesResponse = Message<"hsm.ListDeliveriesResponse"> & {
  * Use `create(ListDeliveriesResponseSchema)` to create a new message.
  */
 export const ListDeliveriesResponseSchema: GenMessage<ListDeliveriesResponse> = /*@__PURE__*/
-  messageDesc(file_hsm_sinks, 24);
+  messageDesc(file_hsm_sinks, 25);
 
 /**
  * @generated from message hsm.RedeliverDeliveryRequest
@@ -878,7 +932,7 @@ export type RedeliverDeliveryRequest = Message<"hsm.RedeliverDeliveryRequest"> &
  * Use `create(RedeliverDeliveryRequestSchema)` to create a new message.
  */
 export const RedeliverDeliveryRequestSchema: GenMessage<RedeliverDeliveryRequest> = /*@__PURE__*/
-  messageDesc(file_hsm_sinks, 25);
+  messageDesc(file_hsm_sinks, 26);
 
 /**
  * @generated from message hsm.RedeliverDeliveryResponse
@@ -895,7 +949,7 @@ export type RedeliverDeliveryResponse = Message<"hsm.RedeliverDeliveryResponse">
  * Use `create(RedeliverDeliveryResponseSchema)` to create a new message.
  */
 export const RedeliverDeliveryResponseSchema: GenMessage<RedeliverDeliveryResponse> = /*@__PURE__*/
-  messageDesc(file_hsm_sinks, 26);
+  messageDesc(file_hsm_sinks, 27);
 
 /**
  * @generated from message hsm.RotateSinkSecretRequest
@@ -931,7 +985,7 @@ export type RotateSinkSecretRequest = Message<"hsm.RotateSinkSecretRequest"> & {
  * Use `create(RotateSinkSecretRequestSchema)` to create a new message.
  */
 export const RotateSinkSecretRequestSchema: GenMessage<RotateSinkSecretRequest> = /*@__PURE__*/
-  messageDesc(file_hsm_sinks, 27);
+  messageDesc(file_hsm_sinks, 28);
 
 /**
  * @generated from message hsm.RotateSinkSecretResponse
@@ -955,7 +1009,7 @@ export type RotateSinkSecretResponse = Message<"hsm.RotateSinkSecretResponse"> &
  * Use `create(RotateSinkSecretResponseSchema)` to create a new message.
  */
 export const RotateSinkSecretResponseSchema: GenMessage<RotateSinkSecretResponse> = /*@__PURE__*/
-  messageDesc(file_hsm_sinks, 28);
+  messageDesc(file_hsm_sinks, 29);
 
 /**
  * How an event is written.
