@@ -25,7 +25,10 @@ export const PACKAGES: Readonly<Record<string, { readonly folder: string; readon
     ],
   },
   "@keystead/scripts": { folder: "server/scripts", mayImport: ["@keystead/contract", "@keystead/channel", "wasmoon"] },
-  "@keystead/connector": { folder: "server/connector", mayImport: ["@keystead/contract", "@keystead/channel"] },
+  "@keystead/connector": {
+    folder: "server/connector",
+    mayImport: ["@keystead/contract", "@keystead/channel", "@nats-io/transport-node", "@nats-io/jetstream"],
+  },
   "@keystead/launcher": { folder: "server/launcher", mayImport: [] },
   "@keystead/setup": {
     folder: "server/setup",
