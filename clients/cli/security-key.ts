@@ -90,8 +90,14 @@ export async function securityKeyIn(
   });
   const { id, spki } = attestedCredential(made);
   const file: SecurityKeyFile = { credentialId: id.toString("base64url"), rpId, origin, publicKey: spki.toString("base64") };
-  writeFileSync(path, `${JSON.stringify(file, null, 2)}\n`, { mode: 0o600, flag: "wx" });
+  rememberSecurityKey(path, shell.cwd, file);
   return { ...file, approverKey: parseApproverKey(file.publicKey).id };
+}
+
+/** Remembers a key that the server knows. */
+export function rememberSecurityKey(path: string, cwd: string, file: SecurityKeyFile): void {
+  const { credentialId, rpId, origin, publicKey } = file;
+  writeFileSync(resolve(cwd, path), `${JSON.stringify({ credentialId, rpId, origin, publicKey }, null, 2)}\n`, { mode: 0o600, flag: "wx" });
 }
 
 export interface SignedByKey {
@@ -103,7 +109,7 @@ export interface SignedByKey {
 export async function signByKey(
   context: Context,
   options: SecurityKeyOptions,
-  { credentialId, rpId, origin }: SecurityKeyFile,
+  { credentialId, rpId, origin }: Omit<SecurityKeyFile, "publicKey">,
   bytes: Uint8Array,
 ): Promise<SignedByKey> {
   const clientDataJson = clientData("webauthn.get", hash("sha256", bytes, "buffer"), options.origin ?? origin);

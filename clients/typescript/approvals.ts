@@ -23,6 +23,7 @@ import type { Approval } from "./areas/approvals.ts";
 export { checkEvidence, parseEvidence, type ApprovalEvidence, type EvidenceReport } from "@keystead/crypto/public/approval-evidence";
 export { ApprovalLogCheck, type CheckedApproval, type KnownPolicy, type LogReport } from "@keystead/crypto/public/approval-log";
 export {
+  adoptionBytes,
   registrationBytes,
   statementBytes,
   statementDigest,

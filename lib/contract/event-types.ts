@@ -158,6 +158,7 @@ const SUCCESSES: Readonly<Record<string, EventType>> = {
   CancelRequest: "approval.cancelled",
   OverrideApproval: "approval.overridden",
   RegisterApproverKey: "policy.updated",
+  AdoptPasskey: "policy.updated",
   RevokeApproverKey: "policy.updated",
   ListConfigVersions: "configuration.read",
   GetConfigVersion: "configuration.read",

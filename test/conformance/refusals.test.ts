@@ -257,6 +257,7 @@ const VALID: Readonly<Record<string, (namespace: string) => object>> = {
   CancelRequest: (namespace) => ({ namespace, approvalId: "absent" }),
   OverrideApproval: (namespace) => ({ namespace, ...VERDICT, reason: "fire" }),
   RegisterApproverKey: () => ({ publicKey: "AAAA", signature: Buffer.alloc(64) }),
+  AdoptPasskey: () => ({ credentialId: "AAAA", signature: Buffer.alloc(64) }),
   ListApproverKeys: () => ({}),
   RevokeApproverKey: () => ({ approverKey: "0".repeat(64) }),
   CreateUser: () => ({ name: "taken" }),
@@ -322,6 +323,7 @@ const COMES_TO_NOTHING: Readonly<Record<string, ErrorCode>> = {
   CancelRequest: "OBJECT_NOT_FOUND",
   OverrideApproval: "OBJECT_NOT_FOUND",
   RegisterApproverKey: "INVALID_REQUEST",
+  AdoptPasskey: "INVALID_REQUEST",
   RevokeApproverKey: "OBJECT_NOT_FOUND",
   CreateUser: "OBJECT_EXISTS",
   DeleteUser: "OBJECT_NOT_FOUND",
@@ -452,6 +454,7 @@ const REQUIRED: Readonly<Record<string, readonly string[]>> = {
   CancelRequest: ["approvalId"],
   OverrideApproval: ["approvalId", "approverKey", "signature", "reason"],
   RegisterApproverKey: ["publicKey", "signature"],
+  AdoptPasskey: ["credentialId", "signature"],
   RevokeApproverKey: ["approverKey"],
   CreateUser: ["name"],
   UpdateUser: ["name"],
@@ -696,7 +699,7 @@ const VIEW_POLICY = [
   "ListRoles",
 ];
 /** Agreeing to others'. */
-const AGREE = [...ASK, "ApproveRequest", "DenyRequest", "RegisterApproverKey", "RevokeApproverKey"];
+const AGREE = [...ASK, "ApproveRequest", "DenyRequest", "RegisterApproverKey", "AdoptPasskey", "RevokeApproverKey"];
 /** About oneself, and what needs no credential at all. */
 const SELF = [
   "EnrollTotp",

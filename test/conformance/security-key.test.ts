@@ -132,6 +132,43 @@ test("an assertion that was made elsewhere counts, and one without the holder's 
   assert.match((await approve()).text, /state +done/);
 });
 
+test("a second factor becomes an approver key by its own assertion, and ends with the factor", async () => {
+  const { factors } = JSON.parse(await succeeds("admin", "users", "show", "alice", "--json")) as { factors: { factor_id: string }[] };
+  const factor = factors[0]?.factor_id ?? "";
+  const held = async (keyId: string): Promise<string> => {
+    await succeeds("admin", "keys", "create", "Ed25519", "--id", keyId);
+    const asked = await keystead("admin", "keys", "delete", keyId, "--yes", "--json");
+    return String((JSON.parse(asked.err) as { error: { approval_id: string } }).error.approval_id);
+  };
+  const approve = (id: string) => keystead("alice", "approvals", "approve", id, "--security-key", "adopted.json", "--yes");
+  const foreign = await keystead("alice", "approvals", "keys", "adopt", factor, "--origin", "https://evil.example");
+  assert.match(foreign.text, /does not prove that you hold this passkey/);
+  const bob = { token: await mint(server.credential("token-key.pem"), { sub: "bob", roles: ["KeyAdmin"] }) };
+  assert.match((await keystead(bob, "approvals", "keys", "adopt", factor)).text, /the caller is none/);
+  const { vault_id: vault } = JSON.parse(await succeeds("alice", "approvals", "keys", "list", "--json")) as { vault_id: string };
+  const text = `Keystead approver key out of a passkey, version 1\n${JSON.stringify({ credential: factor, principal: "user:alice", vault })}`;
+  const challenge = hash("sha256", text, "base64url");
+  const clientData = Buffer.from(JSON.stringify({ type: "webauthn.get", challenge, origin: "https://localhost", crossOrigin: false }));
+  const input = `${hash("sha256", clientData, "base64")}\nlocalhost\n${Buffer.from(factor, "base64url").toString("base64")}\n`;
+  const touched = execFileSync(join(bin, "fido2-assert"), ["-G", join(bin, "key")], { input, encoding: "utf8" }).split("\n");
+  const response = {
+    authenticatorData: Buffer.from(touched[2] as string, "base64")
+      .subarray(2)
+      .toString("base64url"),
+    signature: Buffer.from(touched[3] as string, "base64").toString("base64url"),
+    clientDataJSON: clientData.toString("base64url"),
+  };
+  writeFileSync(join(folder, "touched.json"), JSON.stringify({ response }));
+  const unverified = await keystead("alice", "approvals", "keys", "adopt", factor, "--assertion", "touched.json");
+  assert.match(unverified.text, /and were verified by it/, "a touch without the PIN");
+  assert.match(await succeeds("alice", "approvals", "keys", "adopt", factor, "--security-key", "adopted.json"), /ECDSA-P256 +user:alice/);
+  assert.match((await keystead("alice", "approvals", "keys", "adopt", factor)).text, /this key is registered, or was/);
+  assert.match((await approve(await held("k3"))).text, /state +done/);
+  const id = await held("k4");
+  await succeeds("alice", "users", "remove-factor", factor, "--password", "file:pw2");
+  assert.match((await approve(id)).text, /the second factor that this approver key is too was taken away/);
+});
+
 test("without the programs the command says where they come from", async () => {
   const done = await runIn(
     {

@@ -1,11 +1,19 @@
 /** `keystead approvals keys`: the public keys that stand behind approvals. */
 import type { KeyObject } from "node:crypto";
 import type { Command } from "commander";
-import { approverKeyOf, registrationBytes, signRegistration } from "@keystead/client/approvals";
+import { adoptionBytes, approverKeyOf, registrationBytes, signRegistration } from "@keystead/client/approvals";
 import { readApproverKey, type KeyFileOptions } from "../approver-key-file.ts";
 import { group, leaf, type Run } from "../command-tree.ts";
 import { confirm } from "../confirmation.ts";
-import { securityKeyIn, securityKeyOptions, signByKey, type SecurityKeyOptions } from "../security-key.ts";
+import {
+  assertionIn,
+  rememberSecurityKey,
+  securityKeyIn,
+  securityKeyOptions,
+  signByKey,
+  siteOf,
+  type SecurityKeyOptions,
+} from "../security-key.ts";
 import { usageError } from "../usage-error.ts";
 import { KEY_HEADING, keyCells } from "./approval-text.ts";
 
@@ -56,6 +64,31 @@ export function approvalsKeys(parent: Command, run: Run): void {
             };
       const added = await keystead.registerApproverKey({ ...proof, description });
       await context.print({ key: added }, () => context.table(KEY_HEADING, [keyCells(added)]));
+    },
+  });
+  leaf<SecurityKeyOptions & { readonly securityKey?: string; readonly assertion?: string; readonly description?: string }>(keys, run, {
+    usage: "adopt <credential>",
+    summary: "Make a security key that is your second factor an approver key too",
+    notes:
+      "The credential is named by its id, as `keystead users show` tells it. It signs that you want this, and asks for its PIN; from\nthen on it counts until it is revoked, or taken away as a factor. --security-key remembers it for `keystead approvals approve`.",
+    examples: ["keystead approvals keys adopt xK3v... --security-key blue-one.json"],
+    options: (command) =>
+      securityKeyOptions(command)
+        .option("--security-key <file>", "remember the key in this file")
+        .option("--assertion <file>", "an assertion that was made elsewhere, JSON as browsers write it")
+        .option("--description <text>", "a description"),
+    body: async (context, options, [credentialId = ""]) => {
+      const { securityKey, assertion, description } = options;
+      const elsewhere = assertion === undefined ? undefined : assertionIn(assertion, context.shell.cwd);
+      const keystead = await context.connect();
+      const { vaultId, principal } = await keystead.listApproverKeys();
+      const site = siteOf(context, options);
+      const text = adoptionBytes(vaultId, principal, credentialId);
+      const proof = elsewhere ?? (await signByKey(context, options, { credentialId, ...site }, text));
+      const adopted = await keystead.adoptPasskey({ credentialId, description, ...proof });
+      if (securityKey !== undefined)
+        rememberSecurityKey(securityKey, context.shell.cwd, { ...site, credentialId, rpId: adopted.rpId, publicKey: adopted.publicKey });
+      await context.print({ key: adopted }, () => context.table(KEY_HEADING, [keyCells(adopted)]));
     },
   });
   leaf<{ readonly reason?: string; readonly yes?: boolean }>(keys, run, {

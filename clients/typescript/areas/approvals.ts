@@ -102,6 +102,8 @@ export interface ApproverKey {
   readonly revokedAt?: Date;
   readonly configured: boolean;
   readonly rpId: string;
+  /** The second factor of its user that it is too; empty for others. */
+  readonly credentialId: string;
 }
 
 export interface RegisterApproverKeyRequest {
@@ -110,6 +112,15 @@ export interface RegisterApproverKeyRequest {
   readonly description?: string | undefined;
   readonly rpId?: string | undefined;
   readonly assertion?: WebauthnAssertion | undefined;
+}
+
+/** A second factor of one's own user; the assertion is of `adoptionBytes`. */
+export interface AdoptPasskeyRequest {
+  /** base64url. */
+  readonly credentialId: string;
+  readonly signature: Uint8Array;
+  readonly assertion: WebauthnAssertion;
+  readonly description?: string | undefined;
 }
 
 export interface ListApproverKeysResponse {
@@ -128,6 +139,7 @@ export interface ApprovalOperations {
   overrideApproval(request: VerdictRequest): Promise<VerdictResponse>;
   cancelRequest(request: ApprovalAddress): Promise<VerdictResponse>;
   registerApproverKey(request: RegisterApproverKeyRequest): Promise<ApproverKey>;
+  adoptPasskey(request: AdoptPasskeyRequest): Promise<ApproverKey>;
   listApproverKeys(request?: { readonly principal?: string | undefined }): Promise<ListApproverKeysResponse>;
   revokeApproverKey(request: { readonly approverKey: string; readonly reason?: string | undefined }): Promise<ApproverKey>;
 }
@@ -140,6 +152,7 @@ export const APPROVAL_OPERATIONS: Ways<ApprovalOperations> = {
   overrideApproval: "OverrideApproval",
   cancelRequest: "CancelRequest",
   registerApproverKey: ["RegisterApproverKey", "key"],
+  adoptPasskey: ["AdoptPasskey", "key"],
   listApproverKeys: "ListApproverKeys",
   revokeApproverKey: ["RevokeApproverKey", "key"],
 };

@@ -55,6 +55,7 @@ export interface ApprovalSubject {
 
 const STATEMENT = "Keystead approval statement, version 1\n";
 const REGISTRATION = "Keystead approver key, version 1\n";
+const ADOPTION = "Keystead approver key out of a passkey, version 1\n";
 const NAMES = ["approval", "created", "expires", "key", "namespace", "operation", "payload", "policy", "requester", "vault"] as const;
 
 /**
@@ -115,5 +116,13 @@ function isRule(value: unknown): value is SubjectRule {
  */
 export const registrationBytes = (vault: string, principal: string, keyId: string): Buffer =>
   Buffer.from(`${REGISTRATION}${canonicalJson({ key: keyId, principal, vault })}`, "utf8");
+
+/**
+ * The bytes whose SHA-256 a second factor of a user is asked to assert, when it becomes an approver key too.
+ *
+ * @param credential its id, base64url
+ */
+export const adoptionBytes = (vault: string, principal: string, credential: string): Buffer =>
+  Buffer.from(`${ADOPTION}${canonicalJson({ credential, principal, vault })}`, "utf8");
 
 const notASubject = (why: string): HsmError => new HsmError("INVALID_REQUEST", `no subject of an approval: ${why}`);

@@ -349,6 +349,7 @@ export class Approvals {
       const subject = parseSubject(before.subject);
       const key = keys.get(given.approverKey);
       if (key === undefined) throw denied("there is no such approver key");
+      if (keys.isOrphan(key)) throw denied("the second factor that this approver key is too was taken away");
       const judgement = judged(
         before,
         { principal, person: this.personOf(principal), roles: this.#options.rolesIn(principal, subject.namespace, caller.address) },

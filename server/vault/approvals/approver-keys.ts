@@ -5,9 +5,10 @@
  * Whoever registers a key proves to hold its private half, by a signature of a text that names vault, principal and key.
  * No private key ever comes here.
  */
+import { hash } from "node:crypto";
 import type { ApprovalsConfig } from "@keystead/contract/config";
 import { HsmError } from "@keystead/contract/errors";
-import { registrationBytes } from "@keystead/crypto/public/approval-statement";
+import { adoptionBytes, registrationBytes } from "@keystead/crypto/public/approval-statement";
 import {
   assertionMatches,
   madeFor,
@@ -17,7 +18,8 @@ import {
   type Assertion,
 } from "@keystead/crypto/public/approver-key";
 import type { Change } from "../objects/change.ts";
-import type { Documents } from "../objects/documents.ts";
+import type { UserRecord } from "../authenticate/subjects.ts";
+import type { DocumentName, Documents, DocumentWrite } from "../objects/documents.ts";
 
 /** A key with what is known of it. Times are milliseconds since the epoch. */
 export interface RegisteredKey {
@@ -32,6 +34,8 @@ export interface RegisteredKey {
   readonly revokedAt?: number;
   readonly revokedBy?: string;
   readonly revokedFor?: string;
+  /** It is a second factor of this user too, and counts as long as that is there. */
+  readonly factor?: { readonly name: string; readonly credentialId: string };
 }
 
 /** A signature as it came, with what an authenticator adds. */
@@ -73,7 +77,14 @@ export class ApproverKeys {
   /** Whether what the key signed counts. */
   stands(id: string): boolean {
     const key = this.get(id);
-    return key !== undefined && key.revokedAt === undefined;
+    return key !== undefined && key.revokedAt === undefined && !this.isOrphan(key);
+  }
+
+  /** Whether the second factor that the key is too has been taken away, or its user disabled. */
+  isOrphan({ factor }: RegisteredKey): boolean {
+    if (factor === undefined) return false;
+    const user = this.#documents.get<UserRecord>("user", factor.name)?.value;
+    return user === undefined || user.disabled || !Object.hasOwn(user.webAuthn, factor.credentialId);
   }
 
   isConfigured(id: string): boolean {
@@ -110,13 +121,42 @@ export class ApproverKeys {
     };
     if (!signedBy(key, registrationBytes(this.#vaultId, principal, id), given))
       throw new HsmError("PERMISSION_DENIED", "the signature does not prove that you hold this key");
-    const change = await this.#documents.change([{ kind: "approver-key", id }], () => {
-      if (this.get(id) !== undefined) throw new HsmError("OBJECT_EXISTS", "this key is registered, or was");
-      if (this.list().filter((other) => other.principal === principal && other.revokedAt === undefined).length >= MAX_KEYS_PER_PRINCIPAL)
-        throw new HsmError("QUOTA_EXCEEDED", `a principal has at most ${MAX_KEYS_PER_PRINCIPAL} approver keys`);
-      return [{ kind: "approver-key", id, value: key }];
-    });
+    const change = await this.#documents.change([{ kind: "approver-key", id }], () => this.#added(key));
     return { key, change };
+  }
+
+  /**
+   * A user's second factor as an approver key: what is to be asserted, and the change that makes it one, to be made together
+   * with the use of the factor. Whoever calls this has the assertion verified.
+   *
+   * @throws {HsmError} INVALID_REQUEST for a key that cannot stand behind approvals; the plan: as {@link register}
+   */
+  adoption(
+    principal: string,
+    given: {
+      readonly spki: Uint8Array;
+      readonly description: string;
+      readonly rpId: string;
+      readonly factor: { readonly name: string; readonly credentialId: string };
+    },
+  ): { readonly key: RegisteredKey; readonly challenge: Buffer; readonly about: readonly DocumentName[]; plan(): DocumentWrite[] } {
+    const { id, kind, spki } = parseApproverKey(given.spki);
+    const { description, rpId, factor } = given;
+    const key: RegisteredKey = { id, kind, spki, principal, description, rpId, registeredAt: this.#now(), factor };
+    return {
+      key,
+      challenge: hash("sha256", adoptionBytes(this.#vaultId, principal, factor.credentialId), "buffer"),
+      about: [{ kind: "approver-key", id }],
+      plan: () => this.#added(key),
+    };
+  }
+
+  #added(key: RegisteredKey): DocumentWrite[] {
+    if (this.get(key.id) !== undefined) throw new HsmError("OBJECT_EXISTS", "this key is registered, or was");
+    const standing = this.list().filter((other) => other.principal === key.principal && other.revokedAt === undefined);
+    if (standing.length >= MAX_KEYS_PER_PRINCIPAL)
+      throw new HsmError("QUOTA_EXCEEDED", `a principal has at most ${MAX_KEYS_PER_PRINCIPAL} approver keys`);
+    return [{ kind: "approver-key", id: key.id, value: key }];
   }
 
   /**

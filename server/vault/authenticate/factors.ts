@@ -8,10 +8,11 @@ import { createHash } from "node:crypto";
 import { HsmError } from "@keystead/contract/errors";
 import { fillRandom } from "@keystead/crypto/random";
 import { base32, matchingStep, TOTP_SECRET_BYTES, totpUri } from "@keystead/crypto/totp";
+import { verifyAssertion, type Assertion } from "@keystead/crypto/webauthn/assertion";
 import { verifyRegistration, type Registration } from "@keystead/crypto/webauthn/registration";
 import { secretBuffer, wipe } from "@keystead/crypto/wipe";
 import type { Change } from "../objects/change.ts";
-import type { Documents } from "../objects/documents.ts";
+import type { DocumentName, Documents, DocumentWrite } from "../objects/documents.ts";
 import type { Argon2 } from "./password.ts";
 import { notAuthenticated } from "./not-authenticated.ts";
 import { Pending } from "./pending.ts";
@@ -180,6 +181,45 @@ export class Factors {
       return (record = { ...user, webAuthn: { ...user.webAuthn, [credential.id]: factor } });
     });
     return { record, change };
+  }
+
+  /** One of the user's credentials. @throws {HsmError} OBJECT_NOT_FOUND */
+  credential(name: string, id: string): UserRecord["webAuthn"][string] {
+    const { webAuthn } = this.#options.users.get(name);
+    const factor = Object.hasOwn(webAuthn, id) ? webAuthn[id] : undefined;
+    if (factor === undefined) throw new HsmError("OBJECT_NOT_FOUND", `user ${name} has no such factor`);
+    return factor;
+  }
+
+  /**
+   * Has one of the user's credentials answer for something else than a login, with its holder verified.
+   *
+   * @param also what is changed together with the credential's counter
+   * @throws {HsmError} PERMISSION_DENIED for an assertion that does not verify; OBJECT_NOT_FOUND; what `also` throws
+   */
+  async useCredential(
+    name: string,
+    challenge: Uint8Array,
+    assertion: Assertion,
+    also: { readonly about: readonly DocumentName[]; plan(): readonly DocumentWrite[] },
+  ): Promise<Change> {
+    const { rpId, origins } = this.relyingParty;
+    const { credentialId: id } = assertion;
+    const { publicKey, counter } = this.credential(name, id);
+    const verified = await verifyAssertion({ id, publicKey, counter }, challenge, assertion, { id: rpId, origins });
+    if (verified?.userVerified !== true)
+      throw new HsmError("PERMISSION_DENIED", "the assertion does not prove that you hold this passkey and were verified by it");
+    return this.#options.sessions.changeSubject<UserRecord>(
+      { kind: "user", name },
+      (user) => {
+        const now = Object.hasOwn(user.webAuthn, id) ? user.webAuthn[id] : undefined;
+        // A counter that moved meanwhile was moved by somebody who has the same authenticator.
+        if (now === undefined || now.counter !== counter)
+          throw new HsmError("OBJECT_CHANGED", "the passkey was used meanwhile; begin again");
+        return { ...user, webAuthn: { ...user.webAuthn, [id]: { ...now, counter: verified.counter } } };
+      },
+      also,
+    );
   }
 
   /** One's own. @throws {HsmError} UNAUTHENTICATED; OBJECT_NOT_FOUND */

@@ -95,6 +95,7 @@ const TABLE: Readonly<Record<string, string>> = {
   CancelRequest: "A N O K U S R",
   OverrideApproval: "A",
   RegisterApproverKey: "A N O K U R",
+  AdoptPasskey: "A N O K U R",
   ListApproverKeys: "A N O K U S R",
   RevokeApproverKey: "A N O K U R",
   UploadScript: "A",

@@ -112,5 +112,6 @@ export function approverKeyMessage(
     ...(key.revokedAt === undefined ? {} : { revokedAt: timestampFromMs(key.revokedAt) }),
     configured: keys.isConfigured(key.id),
     rpId: key.rpId,
+    credentialId: key.factor?.credentialId ?? "",
   };
 }

@@ -57,6 +57,7 @@ import { approveRequest } from "./approve-request.ts";
 import { denyRequest } from "./deny-request.ts";
 import { cancelRequest } from "./cancel-request.ts";
 import { overrideApproval } from "./override-approval.ts";
+import { adoptPasskey } from "./adopt-passkey.ts";
 import { registerApproverKey } from "./register-approver-key.ts";
 import { listApproverKeys } from "./list-approver-keys.ts";
 import { revokeApproverKey } from "./revoke-approver-key.ts";
@@ -176,6 +177,7 @@ const LINES = [
   cancelRequest,
   overrideApproval,
   registerApproverKey,
+  adoptPasskey,
   listApproverKeys,
   revokeApproverKey,
   uploadScript,
