@@ -214,6 +214,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
         sessionMs: config.sessions.sessionSeconds * 1000,
         accessTokenMs: config.sessions.accessTokenSeconds * 1000,
         givesMore: (to, than) => authorizer.givesMore(to, than),
+        named: (id) => authorizer.names(id),
         given: givenBy(config.auth.oidcProviders),
         namespaceLimit: sessionLimits(
           new Map(

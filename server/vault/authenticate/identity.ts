@@ -9,6 +9,7 @@ import type { LockoutRules } from "./lockout.ts";
 import { Lockouts } from "./lockouts.ts";
 import { Logins } from "./logins.ts";
 import type { Argon2, Argon2Params } from "./password.ts";
+import { RetiredNames } from "./retired-names.ts";
 import { ServiceAccounts } from "./service-accounts.ts";
 import { Sessions, type SessionRules } from "./sessions.ts";
 import { TokenKeys } from "./token-keys.ts";
@@ -45,11 +46,12 @@ export class Identity {
     this.keys = new TokenKeys(documents, now);
     this.sessions = new Sessions(documents, this.keys, `urn:keystead:${vaultId}`, sessions, now);
     this.lockouts = new Lockouts(documents, lockout, now);
-    this.users = new Users({ documents, sessions: this.sessions, lockouts: this.lockouts, strength, now });
+    const retired = new RetiredNames(documents, sessions.named ?? (() => false), now);
+    this.users = new Users({ documents, retired, sessions: this.sessions, lockouts: this.lockouts, strength, now });
     this.factors = new Factors({ documents, sessions: this.sessions, users: this.users, webAuthn, now });
     this.logins = new Logins({ users: this.users, sessions: this.sessions, lockouts: this.lockouts, webAuthn, now });
     this.federated = new FederatedLogins({ documents, sessions: this.sessions, verify: verifyToken, now });
-    this.serviceAccounts = new ServiceAccounts(documents, this.sessions, now);
+    this.serviceAccounts = new ServiceAccounts(documents, this.sessions, retired, now);
   }
 
   /** Argon2id on behalf of somebody: an address before the login, a principal after it. */

@@ -14,6 +14,7 @@ import type { LoggedIn } from "./logins.ts";
 import { notAuthenticated } from "./not-authenticated.ts";
 import { nameAndSecret, unguessable } from "./pending.ts";
 import type { Principal } from "./principal.ts";
+import type { RetiredNames } from "./retired-names.ts";
 import type { Peer, Sessions } from "./sessions.ts";
 import type { LocalSubject, SecretIdRecord, ServiceAccountRecord } from "./subjects.ts";
 import { canonicalRoles, newGeneration } from "./users.ts";
@@ -43,11 +44,13 @@ const digestOf = (secret: string): Buffer => createHash("sha256").update(secret)
 export class ServiceAccounts {
   readonly #documents: Documents;
   readonly #sessions: Sessions;
+  readonly #retired: RetiredNames;
   readonly #now: () => number;
 
-  constructor(documents: Documents, sessions: Sessions, now: () => number) {
+  constructor(documents: Documents, sessions: Sessions, retired: RetiredNames, now: () => number) {
     this.#documents = documents;
     this.#sessions = sessions;
+    this.#retired = retired;
     this.#now = now;
   }
 
@@ -70,21 +73,26 @@ export class ServiceAccounts {
       secretIds: {},
     };
     const name = { kind: "service-account" as const, id: account.name };
-    const change = await this.#documents.change([name], () => {
+    const taking = this.#retired.taking(subject(account.name));
+    const change = await this.#documents.change([name, ...taking.about], () => {
       if (this.#find(account.name) !== undefined) throw new HsmError("OBJECT_EXISTS", `there is a service account ${account.name} already`);
       if (this.#documents.count("service-account") >= MOST_ACCOUNTS)
         throw new HsmError("QUOTA_EXCEEDED", "there are as many service accounts as there may be");
-      return [{ ...name, value: record }];
+      return [{ ...name, value: record }, ...taking.plan()];
     });
     return { record, change };
   }
 
   /** With every session it has. @throws {HsmError} OBJECT_NOT_FOUND; PERMISSION_DENIED */
   remove(by: Principal, name: string): Promise<Change> {
-    return this.#sessions.changeSubject<ServiceAccountRecord>(subject(name), (before) => {
-      this.#sessions.requireWithin(by, subject(name), before);
-      return undefined;
-    });
+    return this.#sessions.changeSubject<ServiceAccountRecord>(
+      subject(name),
+      (before) => {
+        this.#sessions.requireWithin(by, subject(name), before);
+        return undefined;
+      },
+      this.#retired.retiring(subject(name)),
+    );
   }
 
   /** A new secret id, shown this once. @throws {HsmError} OBJECT_NOT_FOUND; PERMISSION_DENIED; QUOTA_EXCEEDED; INVALID_REQUEST */

@@ -69,6 +69,8 @@ export interface SessionRules {
   readonly mostEach?: number;
   /** Whether the policy gives a principal more than another holds; never without it. */
   readonly givesMore?: (to: string, than: Principal) => boolean;
+  /** Whether the policy names a principal by its id; never without it. */
+  readonly named?: (id: string) => boolean;
   /** What the configuration gives to who came from an identity provider; undefined = nothing, now. */
   readonly given?: (federated: Federated) => Reach | undefined;
 }

@@ -15,6 +15,7 @@ import { hashPassword, passwordMatches, type Argon2 } from "./password.ts";
 import { notAuthenticated } from "./not-authenticated.ts";
 import type { Principal } from "./principal.ts";
 import type { Lockouts } from "./lockouts.ts";
+import type { RetiredNames } from "./retired-names.ts";
 import type { Sessions } from "./sessions.ts";
 import type { UserRecord } from "./subjects.ts";
 import { decodeUserSecrets, encodeUserSecrets, wipeUserSecrets, type UserSecrets } from "./user-secrets.ts";
@@ -43,6 +44,7 @@ export interface UserChanges {
 
 export interface UsersOptions {
   readonly documents: Documents;
+  readonly retired: RetiredNames;
   readonly sessions: Sessions;
   readonly lockouts: Lockouts;
   readonly strength: StrengthRules;
@@ -118,10 +120,11 @@ export class Users {
     const password = hasPassword ? await hashPassword(user.password, argon2) : Buffer.alloc(0);
     const material = encodeUserSecrets({ password, totp: Buffer.alloc(0) });
     try {
-      const change = await documents.change([{ kind: "user", id: user.name }], () => {
+      const taking = this.#options.retired.taking({ kind: "user", name: user.name });
+      const change = await documents.change([{ kind: "user", id: user.name }, ...taking.about], () => {
         if (this.find(user.name) !== undefined) throw new HsmError("OBJECT_EXISTS", `there is a user ${user.name} already`);
         if (documents.count("user") >= MOST_USERS) throw new HsmError("QUOTA_EXCEEDED", "there are as many users as there may be");
-        return [{ kind: "user", id: user.name, value: record, material }];
+        return [{ kind: "user", id: user.name, value: record, material }, ...taking.plan()];
       });
       return { record, change };
     } finally {
@@ -158,13 +161,15 @@ export class Users {
 
   /** @throws {HsmError} OBJECT_NOT_FOUND; PERMISSION_DENIED */
   async remove(by: Principal, name: string): Promise<Change> {
+    const forgiving = this.#options.lockouts.forgiving(name);
+    const retiring = this.#options.retired.retiring({ kind: "user", name });
     return this.#options.sessions.changeSubject<UserRecord>(
       { kind: "user", name },
       (before) => {
         this.#options.sessions.requireWithin(by, { kind: "user", name }, before);
         return undefined;
       },
-      this.#options.lockouts.forgiving(name),
+      { about: [...forgiving.about, ...retiring.about], plan: () => [...forgiving.plan(), ...retiring.plan()] },
     );
   }
 

@@ -227,6 +227,15 @@ export class Authorizer {
     return policy.profile({ id: to }).allowances.some((allowance) => !shared.has(allowance) && !held(allowance));
   }
 
+  /** Whether a binding or a group names the principal by its id; what a condition says of it counts too. */
+  names(id: string): boolean {
+    const { bindings, groups } = this.#parts.policy().document;
+    return (
+      bindings.some(({ members, condition }) => members.includes(id) || condition?.includes(id) === true) ||
+      [...groups.values()].some(({ members }) => members.includes(id))
+    );
+  }
+
   #grant(question: Question, facts: KeyFacts): Grant | undefined {
     const { principal, operation, namespace, keyId, bytes, use = operation.usage } = question;
     const policy = this.#policyFor(principal);

@@ -29,6 +29,7 @@ export const DOCUMENT_KINDS = Object.freeze([
   "session",
   "lockout",
   "used-token",
+  "retired-name",
   "token-key",
   "approval",
   "approver-key",

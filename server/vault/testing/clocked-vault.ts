@@ -93,6 +93,7 @@ export class ClockedVault {
       accessTokenMs: 300_000,
       namespaceLimit: (namespace) => sessionLimits(new Map([["crowded", 2]]), this.vault.objects)(namespace),
       givesMore: (to, than) => this.authorizer.givesMore(to, than),
+      named: (id) => this.authorizer.names(id),
       given: (federated) => givenBy(this.keySets.flatMap(({ oidc }) => oidc ?? []))(federated),
     },
     lockout: { maxAttempts: 5, lockoutMs: 300_000 },

@@ -1,0 +1,75 @@
+/** Nobody inherits what was given to somebody else of the same name. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createServiceAccount } from "@keystead/contract/operations/create-service-account";
+import { createUser } from "@keystead/contract/operations/create-user";
+import { deleteServiceAccount } from "@keystead/contract/operations/delete-service-account";
+import { deleteUser } from "@keystead/contract/operations/delete-user";
+import { setPolicy } from "@keystead/contract/operations/set-policy";
+import { person } from "../testing/approvers.ts";
+import { ClockedVault } from "../testing/clocked-vault.ts";
+
+const FRESH = { name: "ann", roles: ["KeyUser"], namespaces: ["default"] };
+const admin = person("admin", ["Administrator"]);
+
+for (const [what, more] of Object.entries({
+  "a binding names": { bindings: [{ id: "b", members: ["user:ann", "service:ann"], roles: ["KeyAdmin"], namespaces: ["*"] }] },
+  "a group names": { groups: { "*/ops": { members: ["user:ann", "service:ann"] } } },
+  "a condition names": {
+    bindings: [
+      { id: "b", members: ["*"], roles: ["KeyAdmin"], namespaces: ["*"], condition: "principal.id in ['user:ann', 'service:ann']" },
+    ],
+  },
+}))
+  test(`a removed name that ${what} is not taken again until that is taken away, also after a restart`, async () => {
+    const vault = await ClockedVault.open();
+    const set = (document: object, expectedVersion: number) =>
+      vault.askAs(admin, setPolicy, { document: JSON.stringify({ format: 1, ...document }), expectedVersion });
+    // A name that nobody had yet may be bound before it is made.
+    await set(more, 0);
+    for (const [make, remove] of [
+      [createUser, deleteUser],
+      [createServiceAccount, deleteServiceAccount],
+    ] as const) {
+      await vault.askAs(admin, make as typeof createUser, FRESH);
+      await vault.askAs(admin, remove as typeof deleteUser, { name: "ann" });
+      assert.equal(await vault.codeOf(vault.askAs(admin, make as typeof createUser, FRESH)), "OBJECT_EXISTS");
+    }
+    await vault.reopen();
+    assert.equal(await vault.codeOf(vault.askAs(admin, createUser, FRESH)), "OBJECT_EXISTS");
+    await set({}, 1);
+    assert.equal(await vault.codeOf(vault.askAs(admin, createUser, FRESH)), "OK");
+    assert.equal(await vault.codeOf(vault.askAs(admin, createServiceAccount, FRESH)), "OK");
+    assert.equal(vault.vault.documents.count("retired-name"), 0);
+  });
+
+for (const [what, kind, value] of [
+  [
+    "a grant to them",
+    "delegation",
+    {
+      from: "cert:boss",
+      to: "user:ann",
+      namespace: "default",
+      keyId: "k",
+      operation: "Sign",
+      permission: "crypto:sign",
+      condition: "",
+      createdAt: 0,
+      expiresAt: 0,
+      byCredential: false,
+    },
+  ],
+  ["an approver key of theirs", "approver-key", { id: "key", principal: "user:ann" }],
+] as const)
+  test(`a removed name is not taken again while there is ${what}`, async () => {
+    const vault = await ClockedVault.open();
+    await vault.ask(createUser, FRESH);
+    await vault.ask(deleteUser, { name: "ann" });
+    const write = async (now: unknown): Promise<void> =>
+      vault.vault.documents.record("Test", [{ kind, id: "left" }], () => [{ kind, id: "left", value: now }]);
+    await write(value);
+    assert.equal(await vault.codeOf(vault.ask(createUser, FRESH)), "OBJECT_EXISTS");
+    await write(undefined);
+    assert.equal(await vault.codeOf(vault.ask(createUser, FRESH)), "OK");
+  });
