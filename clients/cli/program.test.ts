@@ -48,6 +48,7 @@ test("the command line has every promised command", () => {
     "data-key",
     "batch",
     "audit tail",
+    "audit follow",
     "audit verify",
     "store verify",
     "namespaces create",

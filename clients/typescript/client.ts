@@ -10,13 +10,13 @@
  * keystead.close();
  */
 import { randomUUID } from "node:crypto";
-import type { Message } from "@bufbuild/protobuf";
+import type { DescMethodServerStreaming, DescMethodUnary, Message } from "@bufbuild/protobuf";
 import type { Operation } from "@keystead/contract/operation";
 import { OPERATIONS } from "@keystead/contract/operations/register";
 import type { ErrorDetail } from "@keystead/contract/generated/hsm/hsm_pb";
 import type { BatchItem, BatchResult } from "./areas/batches.ts";
 import { APPROVAL_OPERATIONS, type ApprovalOperations } from "./areas/approvals.ts";
-import { AUDIT_OPERATIONS, type AuditOperations } from "./areas/audit.ts";
+import { AUDIT_OPERATIONS, type AuditEvent, type AuditOperations, type StreamAuditLogRequest } from "./areas/audit.ts";
 import { CERTIFICATE_OPERATIONS, type CertificateOperations } from "./areas/certificates.ts";
 import { CIPHER_OPERATIONS, type CipherOperations } from "./areas/ciphers.ts";
 import { ESTABLISHMENT_OPERATIONS, type EstablishmentOperations } from "./areas/establishment.ts";
@@ -29,6 +29,7 @@ import { SIGNATURE_OPERATIONS, type SignatureOperations } from "./areas/signatur
 import { TRANSFER_OPERATIONS, type TransferOperations } from "./areas/transfer.ts";
 import { VAULT_OPERATIONS, type VaultOperations } from "./areas/vault.ts";
 import { openConnection, type ConnectionOptions } from "./connection.ts";
+import { followAudit, type AuditStreamAnswer } from "./follow-audit.ts";
 import { messageFrom, plainFrom } from "./plain-message.ts";
 import { errorFromDetail, remoteError } from "./remote-error.ts";
 import { withRetries } from "./retry.ts";
@@ -84,6 +85,15 @@ export interface Keystead
     ScriptOperations {
   /** A result per item, in order; an item's refusal is its result's `error`, not a thrown error. */
   batch(request: { readonly namespace?: string | undefined; readonly items: readonly BatchItem[] }): Promise<readonly BatchResult[]>;
+  /**
+   * Events of the audit log as they become durable, from now on or after a sequence number. Goes on by itself when the
+   * connection or the credential ended meanwhile; nothing is missed and nothing comes twice.
+   *
+   * @example
+   * for await (const event of keystead.streamAuditLog({ keyId: "release" })) console.log(event.action);
+   * @throws {HsmError} what a call throws; PROVIDER_UNAVAILABLE when the server stays away for longer than a call may take
+   */
+  streamAuditLog(request?: StreamAuditLogRequest, following?: { readonly signal?: AbortSignal | undefined }): AsyncIterable<AuditEvent>;
   /** Ends the connection. */
   close(): void;
 }
@@ -122,17 +132,22 @@ export function createKeystead(options: KeysteadOptions): Keystead {
     };
   }
 
-  async function call(name: string, request: object = {}): Promise<unknown> {
-    const row = rows.get(name) as Operation;
+  function messageOf(row: Operation, request: object): Message {
     const plain: Record<string, unknown> = { ...request };
     if (options.namespace !== undefined && plain["namespace"] === undefined && takesNamespace(row)) plain["namespace"] = options.namespace;
-    const message = messageFrom(row.method.input, plain);
+    return messageFrom(row.method.input, plain) as Message;
+  }
+
+  async function call(name: string, request: object = {}): Promise<unknown> {
+    const row = rows.get(name) as Operation;
+    const method = row.method as DescMethodUnary;
+    const message = messageOf(row, request);
     const requestId = options.requestId ?? randomUUID();
     const deadline = Date.now() + timeoutMs;
     const answer = await withRetries(
       row,
       deadline,
-      async () => connection.transport.unary(row.method, undefined, Math.max(1, deadline - Date.now()), await headers(requestId), message),
+      async () => connection.transport.unary(method, undefined, Math.max(1, deadline - Date.now()), await headers(requestId), message),
       (thrown) => remoteError(thrown, options.endpoint),
     );
     return plainFrom(row.method.output, answer.message as Message);
@@ -147,7 +162,29 @@ export function createKeystead(options: KeysteadOptions): Keystead {
     return [method, ask] as const;
   });
   return {
-    ...(Object.fromEntries(ways) as unknown as Omit<Keystead, "batch" | "close">),
+    ...(Object.fromEntries(ways) as unknown as Omit<Keystead, "batch" | "close" | "streamAuditLog">),
+    streamAuditLog: (request = {}, following = {}) =>
+      followAudit(request, {
+        ...following,
+        patienceMs: timeoutMs,
+        async *open(asked, signal) {
+          const row = rows.get("StreamAuditLog") as Operation;
+          const method = row.method as DescMethodServerStreaming;
+          const message = messageOf(row, asked);
+          const answer = await connection.transport.stream(
+            method,
+            signal,
+            undefined,
+            await headers(options.requestId ?? randomUUID()),
+            (async function* one() {
+              yield message;
+            })(),
+          );
+          for await (const reply of answer.message) yield plainFrom(method.output, reply as Message) as unknown as AuditStreamAnswer;
+        },
+        asError: (thrown) => remoteError(thrown, options.endpoint),
+        renews: options.tokenProvider !== undefined,
+      }),
     async batch(request) {
       const { results } = (await call("Batch", request)) as { results: { error?: ErrorDetail }[] };
       return results.map((result) => (result.error === undefined ? result : { error: errorFromDetail(result.error) })) as BatchResult[];

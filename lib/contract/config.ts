@@ -270,6 +270,8 @@ export interface VaultConfig {
     readonly checkpointEvents: number;
     readonly checkpointSeconds: number;
     readonly segmentSeconds: number;
+    /** Streams of the log that may be open at once. */
+    readonly maxStreams: number;
   };
   readonly unseal: UnsealConfig;
   readonly minPassphraseLength: number;

@@ -3,7 +3,7 @@
  *
  * The wire shape and the REST routes come from the row's method descriptor (proto/hsm/hsm.proto); the rest is here.
  */
-import type { DescMethodUnary, DescMessage, MessageShape } from "@bufbuild/protobuf";
+import type { DescMethodServerStreaming, DescMethodUnary, DescMessage, MessageShape } from "@bufbuild/protobuf";
 import type { Usage } from "./algorithms.ts";
 import type { Permission } from "./permissions.ts";
 
@@ -22,7 +22,8 @@ export interface Operation<I extends DescMessage = DescMessage, O extends DescMe
   readonly name: string;
   /** Number in frames between gateway and vault; never reused. */
   readonly number: number;
-  readonly method: DescMethodUnary<I, O>;
+  /** One answer, or a stream of them (see the register's STREAM_ON). */
+  readonly method: DescMethodUnary<I, O> | DescMethodServerStreaming<I, O>;
   readonly permission: Permission;
   /** Permissions that a request needs beyond `permission` because of what it asks for. */
   demands?(request: MessageShape<I>): readonly Permission[];

@@ -5,6 +5,7 @@ import { encodeCall, type Evidence } from "@keystead/channel/call";
 import { wipePayload, type Payload } from "@keystead/channel/payload";
 import { asHsmError, type HsmError } from "@keystead/contract/errors";
 import type { Operation } from "@keystead/contract/operation";
+import { STREAM_ON } from "@keystead/contract/operations/register";
 import type { Admission } from "./admission.ts";
 import { evidenceOf } from "./evidence/evidence.ts";
 import type { GatewayMeasurements } from "./measure.ts";
@@ -25,9 +26,24 @@ export interface Forwarded {
 /** Forwards one request; the reply is the response message, protobuf. @throws {HsmError} */
 export type Forward = (exchange: Exchange, request: Forwarded) => Promise<Buffer>;
 
+/** How long the vault waits for more of a stream before it says that there is nothing yet, in milliseconds. */
+export const STREAM_WAIT_MS = 10_000;
+
+/**
+ * Asks for more of the stream that the exchange's request opened, with the caller's evidence, which the vault looks at
+ * anew. With "end": nobody listens any more.
+ */
+export type StreamOn = (
+  exchange: Exchange,
+  requestId: string,
+  asked: "more" | "end",
+  onCall?: (cancel: () => void) => void,
+) => Promise<Buffer>;
+
 /** The gateway's parts, as surfaces use them. */
 export interface Desk {
   readonly forward: Forward;
+  readonly streamOn: StreamOn;
   readonly bodyBytes: number;
   readonly measurements: GatewayMeasurements;
   /** Aborted when the gateway begins to end: streams that have no end of their own end then. */
@@ -74,6 +90,18 @@ function forwarding(link: VaultLink, admission: Admission): (exchange: Exchange,
     } finally {
       admission.leave();
     }
+  };
+}
+
+/** Room for the answer behind the wait. */
+const STREAM_SLACK_MS = 20_000;
+
+/** Takes no place among the requests under way: a stream waits most of its time. The vault bounds their number. */
+export function streamer(link: VaultLink): StreamOn {
+  return async (exchange, requestId, asked, onCall) => {
+    const body = Buffer.from(JSON.stringify(asked === "end" ? { end: true } : { waitMs: STREAM_WAIT_MS }), "utf8");
+    const call = encodeCall(evidenceOf(exchange, requestId), body);
+    return link.request(STREAM_ON, call, STREAM_WAIT_MS + STREAM_SLACK_MS, onCall);
   };
 }
 

@@ -11,7 +11,7 @@ import type { Logger } from "@keystead/contract/logging";
 import { SELF } from "@keystead/contract/operations/register";
 import type { Span } from "@keystead/contract/spans";
 import { Admission } from "./admission.ts";
-import { forwarder, type Desk } from "./forward.ts";
+import { forwarder, streamer, type Desk } from "./forward.ts";
 import { loopbackOnly } from "./listeners/loopback.ts";
 import { plainPort } from "./listeners/plain-port.ts";
 import type { Port } from "./listeners/port.ts";
@@ -83,6 +83,7 @@ export async function openGateway(config: GatewayConfig, link: VaultLink, log: L
   const tracer = config.telemetry?.traces === true ? new Tracer(config.telemetry.sampleRatio) : undefined;
   const desk: Desk = {
     forward: forwarder(link, admission, tracer),
+    streamOn: streamer(link),
     bodyBytes: limits.bodyBytes,
     measurements,
     stopping: stopping.signal,

@@ -28,9 +28,11 @@ import { requireStrength, type StrengthRules } from "@keystead/crypto/password-s
 import { runSelfTests, type SelfTestReport } from "@keystead/crypto/self-tests/run";
 import type { Approvals } from "./approvals/approvals.ts";
 import { approvalSettings, openApprovals, settingsOf } from "./approvals/open-approvals.ts";
+import { shows } from "./audit/audit-filter.ts";
 import { systemFiles } from "./audit/file-layer.ts";
 import { memoryFiles } from "./audit/memory-files.ts";
 import { readEvents } from "./audit/read.ts";
+import { AuditStreams } from "./audit/streams.ts";
 import { Authenticator, ceremonyPrincipal } from "./authenticate/authenticate.ts";
 import { givenBy } from "./authenticate/federation.ts";
 import { Identity } from "./authenticate/identity.ts";
@@ -103,7 +105,17 @@ interface StartMessage {
 }
 
 /** What handlers find in an open vault alone. */
-const OPEN_ALONE = ["approvals", "budgets", "configuration", "documents", "identity", "listings", "objects", "policy"] as const;
+const OPEN_ALONE = [
+  "approvals",
+  "auditStreams",
+  "budgets",
+  "configuration",
+  "documents",
+  "identity",
+  "listings",
+  "objects",
+  "policy",
+] as const;
 type OpenRooms = Pick<Context, (typeof OPEN_ALONE)[number]>;
 type AlwaysThere = Omit<Context, (typeof OPEN_ALONE)[number]>;
 
@@ -256,11 +268,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
           newestFirst: query.newestFirst,
           after: query.after,
           limit: query.limit,
-          matches: ({ event }) =>
-            (query.namespaces === undefined || query.namespaces.has(event.namespace)) &&
-            !query.hidden.has(event.namespace) &&
-            (query.keyId === "" || event.key === query.keyId || event.items?.some((item) => item.key === query.keyId) === true) &&
-            (query.action === "" || event.action === query.action),
+          matches: ({ event }) => shows(query.filter, query.hidden, event),
         });
         return { events, next };
       },
@@ -332,7 +340,8 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     authenticator.useSessions(identity.sessions);
     const budgets = new Budgets(vault.documents, now);
     const { objects, documents } = vault;
-    const rooms: OpenRooms = { objects, documents, listings, identity, approvals, policy, budgets, configuration };
+    const auditStreams = new AuditStreams({ log: vault.log, most: config.audit.maxStreams, now });
+    const rooms: OpenRooms = { auditStreams, objects, documents, listings, identity, approvals, policy, budgets, configuration };
     monitor.open({ vault, context: contextOf(vault, rooms) }, awaited);
     scriptGate.open(vault);
     measurements.watch({ vault, listings, approvals, budgets, sessions: identity.sessions });
@@ -439,6 +448,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     monitor.close();
     authenticator.useSessions(undefined);
     parts?.context.identity.close();
+    parts?.context.auditStreams.close();
     authorizer.use(undefined);
     closing = closing.then(async () => {
       await Promise.all([onDuty, onRecord, rekey, performing]);

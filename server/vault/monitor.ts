@@ -20,7 +20,8 @@ import { decodeCall, type DecodedCall } from "@keystead/channel/call";
 import { HsmError, asHsmError } from "@keystead/contract/errors";
 import type { Logger } from "@keystead/contract/logging";
 import type { Operation, Phase } from "@keystead/contract/operation";
-import { operationByNumber, SELF } from "@keystead/contract/operations/register";
+import { operationByNumber, SELF, STREAM_ON } from "@keystead/contract/operations/register";
+import { streamAuditLog } from "@keystead/contract/operations/stream-audit-log";
 import type { Permission } from "@keystead/contract/permissions";
 import { wipe } from "@keystead/crypto/wipe";
 import type { EventScript } from "./audit/event.ts";
@@ -40,6 +41,7 @@ import type { Context, Handler, ItemResult, Result } from "./operations/handler.
 import { HANDLERS } from "./operations/register.ts";
 import { checkedMessage, parseMessage, payloadDigest, payloadOf, refuseUnknownFields } from "./request-message.ts";
 import { encodeReply } from "./operations/reply.ts";
+import { streamAnswer } from "./operations/stream-audit-log.ts";
 
 /** What a request carries besides its message. */
 export interface Circumstances {
@@ -97,6 +99,8 @@ const NOBODY = Object.freeze({ id: "", method: "none" });
 const COSTLY_MS = 1;
 const SIBLINGS = 5;
 const NO_DEMANDS: readonly Permission[] = [];
+/** How long one look at a stream may wait: so long may it live after its caller's rights have ended, showing nothing. */
+const LONGEST_WAIT_MS = 15_000;
 /** What changes the phase of the vault and no record. */
 const CHANGE_THE_PHASE: ReadonlySet<Permission> = new Set<Permission>(["vault:seal", "vault:unseal"]);
 
@@ -172,6 +176,7 @@ export class Monitor {
   /** Answers a frame of the gateway. @throws {MalformedFrame} at once, when its envelope cannot be read */
   answer(call: IncomingCall): Payload | Promise<Payload> {
     if (SELF_QUESTIONS.has(call.operation)) return this.#options.self(call.operation);
+    if (call.operation === STREAM_ON) return this.#streamOn(decodeCall(call.payload), call);
     const operation = operationByNumber(call.operation);
     if (operation === undefined) throw new HsmError("OPERATION_NOT_SUPPORTED", "there is no such operation");
     const decoded = decodeCall(call.payload);
@@ -206,6 +211,57 @@ export class Monitor {
       return await this.#perform(operation, () => parseMessage(operation, body), about, draft, started);
     } finally {
       limits.leave(counted);
+    }
+  }
+
+  /**
+   * More of a stream that a recorded request opened. First it is waited for, then its caller is looked at anew, so that
+   * nothing is shown by rights that ended meanwhile. A stream that may not go on ends, and that is recorded.
+   *
+   * @throws {HsmError} OBJECT_NOT_FOUND the caller has no such stream
+   */
+  async #streamOn(decoded: DecodedCall, call: IncomingCall): Promise<Payload> {
+    const { authenticator } = this.#options;
+    const { address, requestId, trace } = decoded.evidence;
+    const streams = this.#parts?.context.auditStreams;
+    if (streams === undefined) throw new HsmError("VAULT_SEALED", "the vault is sealed", { retryAfterSeconds: 5 });
+    const asked = streamQuestion(decoded.body);
+    const operation = streamAuditLog as unknown as Operation;
+    const draft = draftOf(address, trace);
+    const first =
+      authenticator.remembered(decoded) ??
+      (await authenticator.authenticate(decoded).catch(async (error: unknown) => {
+        if (asked !== "end") await this.#record(operation, draft, "UNAUTHENTICATED", NOBODY, requestId);
+        throw error;
+      }));
+    const stream = streams.find(first.id, requestId);
+    if (stream === undefined) throw new HsmError("OBJECT_NOT_FOUND", "there is no such stream");
+    if (asked === "end") {
+      streams.end(first.id, requestId);
+      return Buffer.alloc(0);
+    }
+    const request = stream.wish.request as MessageShape<typeof streamAuditLog.method.input>;
+    draft.namespace = request.namespace;
+    let principal: Pick<Principal, "id" | "method"> = first;
+    try {
+      await stream.ready(asked);
+      const now = authenticator.remembered(decoded) ?? (await authenticator.authenticate(decoded));
+      if (now.id !== first.id || now.session?.ended() === true) throw notAuthenticated();
+      principal = now;
+      this.#allowInPhase(operation);
+      const about: Circumstances = { principal: now, requestId, address, deadline: Infinity, cancelled: () => call.cancelled };
+      await this.#decide(operation, request, { principal: now, operation, namespace: request.namespace, keyId: request.keyId, address });
+      const page = stream.page(this.#hidden(operation, request, about));
+      if (page.complete) streams.end(now.id, requestId);
+      return encodeReply(operation.method.output, { reply: streamAnswer(page) });
+    } catch (thrown) {
+      const error = asHsmError(thrown);
+      streams.end(first.id, requestId);
+      if (error.code === "UNAUTHENTICATED" || error.code === "PERMISSION_DENIED")
+        await this.#record(operation, draft, error.code, principal, requestId);
+      else if (error.code === "INTEGRITY_FAILURE" || error.code === "INTERNAL")
+        this.#options.log.error("a stream ended", { requestId }, error);
+      throw error;
     }
   }
 
@@ -315,6 +371,7 @@ export class Monitor {
           operation,
           principal,
           address: about.address,
+          requestId: about.requestId,
           namespace: space,
           request,
           ...grants,
@@ -452,6 +509,7 @@ export class Monitor {
           operation,
           principal,
           address: about.address,
+          requestId: about.requestId,
           namespace,
           request,
           ...grants,
@@ -559,6 +617,14 @@ export class Monitor {
     }
     await log.append(eventOf(operation, draft, outcome, principal, requestId, result), result?.change?.writes ?? [], patient);
   }
+}
+
+/** How long to wait for more, in milliseconds, or that nobody listens any more. @throws {HsmError} INVALID_REQUEST */
+function streamQuestion(body: Buffer): number | "end" {
+  const { end, waitMs } = JSON.parse(body.toString("utf8")) as { end?: unknown; waitMs?: unknown };
+  if (end === true) return "end";
+  if (typeof waitMs !== "number" || !(waitMs >= 0)) throw new HsmError("INVALID_REQUEST", "how long to wait is missing");
+  return Math.min(waitMs, LONGEST_WAIT_MS);
 }
 
 const grantsOf = (grant: Grant | undefined, second: boolean, otherGrant: Grant | undefined): Grants =>

@@ -79,6 +79,8 @@ export function validMessage(desc: DescMessage): Message {
         seed: 1,
       })[0];
   }
+  // A stream that ends.
+  if (desc.field["untilNow"] !== undefined) message["untilNow"] = true;
   assert.deepEqual(broken(), [], `${desc.typeName} has a message that is valid`);
   return message;
 }

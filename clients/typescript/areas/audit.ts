@@ -10,6 +10,31 @@ export interface GetAuditLogRequest {
   readonly keyId?: string | undefined;
   readonly action?: string | undefined;
   readonly order?: SortOrder | undefined;
+  /** Events of this time or later, and before this time. */
+  readonly since?: Date | undefined;
+  readonly until?: Date | undefined;
+  readonly principal?: string | undefined;
+  readonly outcome?: string | undefined;
+  readonly decision?: "allow" | "refuse" | "pending" | undefined;
+  readonly requestId?: string | undefined;
+  readonly approvalId?: string | undefined;
+  readonly otherKeyId?: string | undefined;
+}
+
+export interface StreamAuditLogRequest {
+  readonly namespace?: string | undefined;
+  /** Events after this sequence number; 0 = from the first on, left out = from now on. */
+  readonly after?: bigint | undefined;
+  /** Ends when it has shown what there is. */
+  readonly untilNow?: boolean | undefined;
+  readonly keyId?: string | undefined;
+  readonly action?: string | undefined;
+  readonly principal?: string | undefined;
+  readonly outcome?: string | undefined;
+  readonly decision?: "allow" | "refuse" | "pending" | undefined;
+  readonly requestId?: string | undefined;
+  readonly approvalId?: string | undefined;
+  readonly otherKeyId?: string | undefined;
 }
 
 export interface AuditEvent {
@@ -22,6 +47,12 @@ export interface AuditEvent {
   readonly keyId: string;
   /** A second key that was used; empty for none. */
   readonly otherKeyId: string;
+  /** The pending request that this is about, or that this was done after; empty for none. */
+  readonly approvalId: string;
+  /** The caller's; empty for ceremonies and duties. */
+  readonly address: string;
+  /** W3C trace id; empty when the caller sent none. */
+  readonly traceId: string;
   readonly version: number;
   readonly requestId: string;
   readonly payloadSha256: string;
@@ -36,6 +67,7 @@ export interface AuditEvent {
 
 export interface GetAuditLogResponse {
   readonly events: readonly AuditEvent[];
+  /** Empty at the end; a page with a token may hold fewer events than asked for, or none. */
   readonly nextPageToken: string;
 }
 

@@ -122,6 +122,7 @@ import { deleteBudget } from "./delete-budget.ts";
 import { deleteNamespace } from "./delete-namespace.ts";
 import { cancelNamespaceDeletion } from "./cancel-namespace-deletion.ts";
 import { purgeNamespace } from "./purge-namespace.ts";
+import { streamAuditLog } from "./stream-audit-log.ts";
 
 /** Every operation, in the order of its number. */
 export const OPERATIONS: readonly Operation[] = Object.freeze([
@@ -245,6 +246,7 @@ export const OPERATIONS: readonly Operation[] = Object.freeze([
   deleteNamespace,
   cancelNamespaceDeletion,
   purgeNamespace,
+  streamAuditLog,
 ] as unknown as Operation[]);
 
 const byNumber = new Map(OPERATIONS.map((row) => [row.number, row]));
@@ -268,3 +270,9 @@ export const SELF = Object.freeze({
   /** Answers the vault's spans since the last time, JSON (Span[] of spans.ts). */
   spans: 60003,
 } as const);
+
+/**
+ * The frame by which the gateway asks for more of a stream that an operation opened: the same evidence, looked at anew, and
+ * as body JSON {waitMs}, or {end: true} when nobody listens any more. A stream is named by its caller and request id.
+ */
+export const STREAM_ON = 60100;

@@ -217,6 +217,7 @@ function vault(config: ConfigTree, base: PathBase): VaultConfig {
       checkpointEvents: audit.checkpoint_events,
       checkpointSeconds: audit.checkpoint_seconds,
       segmentSeconds: audit.segment_seconds,
+      maxStreams: audit.max_streams,
     },
     unseal: unsealing(config, base),
     minPassphraseLength: security.min_password_length,

@@ -356,6 +356,7 @@ const ROWS: readonly Row[] = [
   row("metrics.collection_interval_seconds", "5s", (c) => c.vault.collectionIntervalSeconds, 5),
   row("metrics.legacy_names", "true", (c) => c.gateway.metrics?.legacyNames, true),
   row("metrics.enable_histograms", "false", (c) => c.vault.histogramBuckets, []),
+  row("audit.max_streams", "3", (c) => c.vault.audit.maxStreams, 3),
   row("metrics.histogram_buckets", "0.5,2", (c) => c.vault.histogramBuckets, [0.5, 2]),
   row("telemetry.endpoint", "https://c.example:4318", (c) => c.gateway.telemetry?.endpoint, "https://c.example:4318"),
   row("telemetry.ca_path", "{data_dir}/c.pem", (c) => c.gateway.telemetry?.caPath, join(folder, "data/c.pem"), TELEMETRY),

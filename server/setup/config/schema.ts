@@ -87,6 +87,7 @@ const audit = z.strictObject({
     KIND.seconds,
     "A segment of the audit log ends with the first event that comes so long after its first; at least 1.",
   ),
+  max_streams: key(KIND.integer(1, 10_000), "Streams of the audit log that may be open at once; one caller may have an eighth of them."),
 });
 
 const unseal = z.strictObject({
@@ -393,7 +394,6 @@ export const configSchema = z.strictObject({
   server,
   storage,
   security,
-  audit,
   unseal,
   auth,
   connector,
@@ -402,6 +402,7 @@ export const configSchema = z.strictObject({
   limits,
   scripts,
   logging,
+  audit,
   metrics,
   telemetry,
   approvals,

@@ -54,6 +54,7 @@ const TABLE: Readonly<Record<string, string>> = {
   CreateNamespace: "A",
   ListNamespaces: "A N O K R",
   GetAuditLog: "A N R",
+  StreamAuditLog: "A N R",
   GetNamespace: "A N O K R",
   UpdateNamespace: "A",
   SuspendNamespace: "A N",

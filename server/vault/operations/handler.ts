@@ -9,7 +9,9 @@ import { HsmError } from "@keystead/contract/errors";
 import type { Operation } from "@keystead/contract/operation";
 import type { ListReply, ListingCache } from "./listing-cache.ts";
 import type { SelfTestReport } from "@keystead/crypto/self-tests/run";
+import type { AuditFilter, Hidden } from "../audit/audit-filter.ts";
 import type { EventApproval, EventItem } from "../audit/event.ts";
+import type { AuditStreams } from "../audit/streams.ts";
 import type { Approvals } from "../approvals/approvals.ts";
 import type { Identity } from "../authenticate/identity.ts";
 import type { Principal } from "../authenticate/principal.ts";
@@ -27,16 +29,34 @@ import type { ScriptRunner } from "../scripts/runner.ts";
 
 /** A position in the audit log to read from, and what to look for. */
 export interface AuditQuery {
-  /** undefined = every namespace. */
-  readonly namespaces: ReadonlySet<string> | undefined;
-  /** Namespaces to leave out. */
-  readonly hidden: { has(namespace: string): boolean };
-  readonly keyId: string;
-  readonly action: string;
+  readonly filter: AuditFilter;
+  readonly hidden: Hidden;
   readonly newestFirst: boolean;
   /** Sequence to continue from, exclusive; 0 = the start (or the end, newest first). */
   readonly after: number;
   readonly limit: number;
+}
+
+/** Asks for every event. */
+export const EVERY_EVENT: AuditFilter = Object.freeze({
+  namespaces: undefined,
+  keyId: "",
+  otherKeyId: "",
+  action: "",
+  principal: "",
+  outcome: "",
+  decision: "",
+  requestId: "",
+  approvalId: "",
+  since: -Infinity,
+  until: Infinity,
+});
+
+/** What a stream of the log shows next. */
+export interface AuditPage {
+  readonly events: readonly AuditRow[];
+  readonly sequence: number;
+  readonly complete: boolean;
 }
 
 export interface StatusFacts {
@@ -78,6 +98,8 @@ export interface Context {
   /** How long DestroyKey waits when nothing is said, and at least. */
   readonly destruction: { readonly delaySeconds: number; readonly minDelaySeconds: number; readonly graceSeconds: number };
   readAudit(query: AuditQuery): Promise<{ events: readonly AuditRow[]; next: number | undefined }>;
+  /** Streams of the audit log that are open. */
+  readonly auditStreams: AuditStreams;
   status(): StatusFacts;
 }
 
@@ -94,6 +116,7 @@ export interface Invocation<I extends DescMessage = DescMessage> {
   readonly principal: Principal;
   /** Client address; empty for ceremonies. */
   readonly address: string;
+  readonly requestId: string;
   /** Resolved: never empty for operations about a namespace or a key. */
   readonly namespace: string;
   readonly request: MessageShape<I>;

@@ -120,6 +120,7 @@ import { deleteBudget } from "./delete-budget.ts";
 import { deleteNamespace } from "./delete-namespace.ts";
 import { cancelNamespaceDeletion } from "./cancel-namespace-deletion.ts";
 import { purgeNamespace } from "./purge-namespace.ts";
+import { streamAuditLog } from "./stream-audit-log.ts";
 
 const LINES = [
   generateKey,
@@ -239,6 +240,7 @@ const LINES = [
   deleteNamespace,
   cancelNamespaceDeletion,
   purgeNamespace,
+  streamAuditLog,
 ] as unknown as readonly Handler[];
 
 /** Handlers by operation number. */

@@ -2,7 +2,7 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { operationByName } from "@keystead/contract/operations/register";
 import { replayPolicy as operation } from "@keystead/contract/operations/replay-policy";
 import type { ChainedEvent } from "../audit/event.ts";
-import { handler } from "./handler.ts";
+import { EVERY_EVENT, handler } from "./handler.ts";
 import type { PastDecision } from "./policy-control.ts";
 
 const DEFAULT_LIMIT = 10_000;
@@ -14,10 +14,8 @@ export const replayPolicy = handler(operation, ({ principal, request, hidden }, 
   policy.oneAtATime(principal.id, async () => {
     const decideAgain = await policy.replayer(request.document);
     const { events, next } = await readAudit({
-      namespaces: undefined,
+      filter: EVERY_EVENT,
       hidden: hidden(),
-      keyId: "",
-      action: "",
       newestFirst: false,
       after: Number(request.after),
       limit: request.limit === 0 ? DEFAULT_LIMIT : request.limit,

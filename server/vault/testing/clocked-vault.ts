@@ -17,6 +17,7 @@ import type { ChainedEvent } from "../audit/event.ts";
 import type { FileLayer } from "../audit/file-layer.ts";
 import { memoryFiles } from "../audit/memory-files.ts";
 import { readEvents } from "../audit/read.ts";
+import { AuditStreams } from "../audit/streams.ts";
 import { Authenticator, ceremonyPrincipal } from "../authenticate/authenticate.ts";
 import type { Authority } from "../authenticate/certificate.ts";
 import { givenBy } from "../authenticate/federation.ts";
@@ -195,6 +196,7 @@ export class ClockedVault {
         standing: (id) => this.standing(id),
         now: () => this.now,
       }),
+      auditStreams: new AuditStreams({ log: vault.log, most: 8, now: () => this.now }),
       budgets: this.budgets,
       objects: vault.objects,
       documents: vault.documents,

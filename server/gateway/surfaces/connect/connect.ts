@@ -11,8 +11,10 @@ import { GRPC_CODES, HsmError } from "@keystead/contract/errors";
 import { parseStrictJson, type JsonValue } from "@keystead/contract/json";
 import { requestIdOf } from "../../evidence/evidence.ts";
 import { refusalOf, type Desk } from "../../forward.ts";
+import type { Operation } from "@keystead/contract/operation";
 import type { Exchange } from "../../transports/exchange.ts";
-import { END_STREAM_FLAG, framed, messages } from "../grpc/framing.ts";
+import { eventStream, firstAnswer, isStream } from "../grpc/event-stream.ts";
+import { END_STREAM_FLAG, framed, messages, onlyMessage } from "../grpc/framing.ts";
 import { operationAt } from "../grpc/services.ts";
 import { errorDetail } from "../grpc/status.ts";
 import { streamingService, type OwnMethod } from "../grpc/streaming.ts";
@@ -111,7 +113,9 @@ async function unary(desk: Desk, own: OwnMethod | undefined, exchange: Exchange,
   const reply =
     operation === undefined
       ? await onlyReply((own as OwnMethod).run(once(wholeOf(message)), exchange))
-      : await desk.forward(exchange, { operation, requestId, body: message, deadlineMs });
+      : await (isStream(operation)
+          ? firstAnswer(desk, exchange, { operation, requestId, body: message, deadlineMs })
+          : desk.forward(exchange, { operation, requestId, body: message, deadlineMs }));
   const headers = { ...SAFE_HEADERS, "content-type": asJson ? "application/json" : "application/proto", "x-request-id": requestId };
   exchange.respond(200, headers, asJson ? jsonOf(types.output, reply) : reply);
 }
@@ -160,12 +164,30 @@ function jsonOf(desc: DescMessage, bytes: Uint8Array): Buffer {
 
 async function stream(desk: Desk, own: OwnMethod | undefined, exchange: Exchange, type: string, requestId: string): Promise<void> {
   check(exchange, "connect-content-encoding");
+  const operation = operationAt(exchange.path);
+  if (operation !== undefined && isStream(operation)) return events(desk, operation, exchange, type, requestId);
   if (own === undefined || own.unary) throw new HsmError("OPERATION_NOT_SUPPORTED", "there is no such streaming method");
   const asJson = type.startsWith("application/connect+json");
   exchange.start(200, { "content-type": asJson ? "application/connect+json" : "application/connect+proto", "x-request-id": requestId });
   const incoming = messages(exchange.chunks, desk.bodyBytes);
   for await (const reply of own.run(asJson ? mapped(incoming, (body) => messageOf(own.input, body)) : incoming, exchange)) {
     await exchange.write(framed(asJson ? jsonOf(own.output, reply) : reply));
+  }
+  await exchange.write(framed(Buffer.from("{}", "utf8"), END_STREAM_FLAG));
+  exchange.end();
+}
+
+/** An operation whose answer is a stream: one message in, many out. */
+async function events(desk: Desk, operation: Operation, exchange: Exchange, type: string, requestId: string): Promise<void> {
+  const asJson = type.startsWith("application/connect+json");
+  const { input, output } = operation.method;
+  const given = onlyMessage(await exchange.readPieces(desk.bodyBytes));
+  const body = asJson ? messageOf(input, wholeOf(given)) : given;
+  const deadlineMs = connectTimeoutMs(exchange.header("connect-timeout-ms"));
+  for await (const reply of eventStream(desk, exchange, { operation, requestId, body, deadlineMs })) {
+    if (!exchange.started)
+      exchange.start(200, { "content-type": asJson ? "application/connect+json" : "application/connect+proto", "x-request-id": requestId });
+    await exchange.write(framed(asJson ? jsonOf(output, reply) : reply));
   }
   await exchange.write(framed(Buffer.from("{}", "utf8"), END_STREAM_FLAG));
   exchange.end();

@@ -7,6 +7,7 @@ import { HsmError } from "@keystead/contract/errors";
 import { requestIdOf } from "../../evidence/evidence.ts";
 import { refusalOf, type Desk } from "../../forward.ts";
 import type { Exchange, HeaderValues } from "../../transports/exchange.ts";
+import { eventStream, isStream } from "./event-stream.ts";
 import { PREFIX_BYTES, framed, framedPieces, messages, onlyMessage } from "./framing.ts";
 import { operationAt } from "./services.ts";
 import { SUCCESS_TRAILERS, failureTrailers } from "./status.ts";
@@ -60,13 +61,10 @@ async function unary(desk: Desk, exchange: Exchange, type: string, requestId: st
   if (operation === undefined) throw new HsmError("OPERATION_NOT_SUPPORTED", "there is no such method");
   const raw = await exchange.readPieces(desk.bodyBytes + PREFIX_BYTES);
   const body = isTextType(type) ? [decodeText(wholeOf(raw))] : raw;
-  const reply = await desk.forward(exchange, {
-    operation,
-    requestId,
-    body: onlyMessage(body),
-    deadlineMs: grpcTimeoutMs(exchange.header("grpc-timeout")),
-  });
+  const request = { operation, requestId, body: onlyMessage(body), deadlineMs: grpcTimeoutMs(exchange.header("grpc-timeout")) };
   const headers = { ...baseHeaders(type), "x-request-id": requestId };
+  if (isStream(operation)) return streamOut(eventStream(desk, exchange, request), exchange, type, headers);
+  const reply = await desk.forward(exchange, request);
   if (!isGrpcWebType(type)) return exchange.respondWithTrailers(200, headers, framedPieces(reply), SUCCESS_TRAILERS);
   const message = framed(reply);
   const trailer = trailerFrame(SUCCESS_TRAILERS);
@@ -78,12 +76,17 @@ async function unary(desk: Desk, exchange: Exchange, type: string, requestId: st
 }
 
 async function streaming(method: StreamingMethod, exchange: Exchange, type: string, limitBytes: number): Promise<void> {
+  await streamOut(method(messages(exchange.chunks, limitBytes), exchange), exchange, type, baseHeaders(type));
+}
+
+/** Answers with every message as it comes, and success at the end. */
+async function streamOut(replies: AsyncIterable<Uint8Array>, exchange: Exchange, type: string, headers: HeaderValues): Promise<void> {
   if (isTextType(type)) throw new HsmError("OPERATION_NOT_SUPPORTED", "streams are not offered as text");
-  for await (const reply of method(messages(exchange.chunks, limitBytes), exchange)) {
-    if (!exchange.started) exchange.start(200, baseHeaders(type));
+  for await (const reply of replies) {
+    if (!exchange.started) exchange.start(200, headers);
     await exchange.write(framed(reply));
   }
-  if (!exchange.started) exchange.start(200, baseHeaders(type));
+  if (!exchange.started) exchange.start(200, headers);
   if (!isGrpcWebType(type)) return exchange.end(SUCCESS_TRAILERS);
   await exchange.write(trailerFrame(SUCCESS_TRAILERS));
   exchange.end();

@@ -14,9 +14,11 @@ import { messagePrinter, type MessagePrinter } from "../../messages/message-prin
 import { messageReader, type MessageReader } from "../../messages/message-reader.ts";
 import { ProtobufWriter } from "../../messages/protobuf-writer.ts";
 import type { Dispatch, Exchange } from "../../transports/exchange.ts";
+import { firstAnswer, isStream } from "../grpc/event-stream.ts";
 import { SAFE_HEADERS, problem, waiting } from "./problem.ts";
 import { queryValues } from "./query.ts";
 import { Router, type Match } from "./router.ts";
+import { resume, serverSentEvents, wantsEvents } from "./server-sent-events.ts";
 
 type JsonObject = { [name: string]: JsonValue };
 
@@ -95,15 +97,20 @@ class Rest {
       if (body.length > 0) json = bodyOf(body);
     }
     if (exchange.query !== "" || found.values.length > 0) addOutside(json, found, codec, exchange.query);
+    const streams = isStream(operation);
+    const asEvents = streams && wantsEvents(exchange);
+    if (asEvents) resume(json, exchange);
     const writer = this.#writer;
-    let answered: Promise<Buffer>;
+    let body: Buffer;
     try {
       codec.read(json, writer);
-      answered = this.#desk.forward(exchange, { operation, requestId, body: copyBytes(writer.bytes), deadlineMs: undefined });
+      body = copyBytes(writer.bytes);
     } finally {
       writer.clear();
     }
-    const reply = await answered;
+    const request = { operation, requestId, body, deadlineMs: undefined };
+    if (asEvents) return serverSentEvents(this.#desk, exchange, request);
+    const reply = await (streams ? firstAnswer(this.#desk, exchange, request) : this.#desk.forward(exchange, request));
     const text = codec.print(reply);
     reply.fill(0);
     const place = CREATES[operation.name]?.(JSON.parse(text) as JsonObject);
