@@ -11,6 +11,7 @@ import { agree } from "./commands/agree.ts";
 import { approvals } from "./commands/approvals.ts";
 import { audit } from "./commands/audit.ts";
 import { batch } from "./commands/batch.ts";
+import { alerts } from "./commands/alerts.ts";
 import { budgets } from "./commands/budgets.ts";
 import { certificate } from "./commands/certificate.ts";
 import { completion } from "./commands/completion.ts";
@@ -53,7 +54,7 @@ import { whoami } from "./commands/whoami.ts";
 
 /** The commands under their headings in `--help`. */
 const REGISTER: readonly (readonly [heading: string, commands: readonly ((root: Command, run: Run) => void)[]])[] = [
-  ["Server:", [dev, server, init, config, status, seal, unseal, rekey]],
+  ["Server:", [dev, server, init, config, status, alerts, seal, unseal, rekey]],
   ["People and programs:", [login, logout, whoami, users, serviceAccounts, sessions]],
   ["Keys:", [keys, namespaces, budgets]],
   ["Use of keys:", [sign, signDigest, verify, csr, certificate, encrypt, decrypt, mac, dataKey, batch]],

@@ -5,6 +5,7 @@
  * parts of the server receive plain data of these types and parse nothing. No field here ever holds a secret:
  * secrets are references (`file:`, `env:`, `fd:`).
  */
+import type { AlertsConfig } from "./alerts.ts";
 
 /** How a secret is named: `file:/path`, `env:NAME` or `fd:N`. The value itself never appears in configuration. */
 export type SecretReference = `file:${string}` | `env:${string}` | `fd:${string}`;
@@ -328,6 +329,7 @@ export interface VaultConfig {
   readonly namespaces: Readonly<Record<string, NamespaceConfig>>;
   /** `poolJobs`: costly operations at once; 0 = one per processor of wherever the vault runs. */
   readonly limits: { readonly maxInFlight: number; readonly poolJobs: number; readonly rates: RateLimitsConfig };
+  readonly alerts: AlertsConfig;
   /** Undefined: the vault makes no spans. `names`: whether they say namespaces and key ids. */
   readonly tracing: { readonly names: boolean } | undefined;
   /** How often sizes of files and disks, and what other processes say of themselves, are looked at. */

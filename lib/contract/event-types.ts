@@ -57,6 +57,8 @@ export const EVENT_TYPES = Object.freeze({
   "approval.given": { severity: "info", meaning: "somebody agreed to a request" },
   "approval.denied": { severity: "warning", meaning: "somebody did not agree to a request" },
   "approval.cancelled": { severity: "info", meaning: "a request that waited was taken back" },
+  "alert.firing": { severity: "error", meaning: "the server noticed trouble of its own; the request of the event names the alert" },
+  "alert.resolved": { severity: "info", meaning: "the trouble is over" },
   "approval.overridden": { severity: "critical", meaning: "a request was performed without those who had to agree" },
   "approval.read": { severity: "debug", meaning: "somebody looked at requests that wait" },
   "namespace.created": { severity: "info", meaning: "a namespace was made" },
@@ -168,6 +170,8 @@ const SUCCESSES: Readonly<Record<string, EventType>> = {
   RekeyVault: "system.rekeyed",
   // What the vault does of its own accord.
   RecordConfiguration: "configuration.changed",
+  RaiseAlert: "alert.firing",
+  ResolveAlert: "alert.resolved",
   EndReusedSession: "session.reused",
 };
 
@@ -183,6 +187,7 @@ const AREAS: Readonly<Record<string, { readonly read: EventType; readonly change
   script: { read: "policy.read", change: "policy.updated" },
   sink: { read: "audit.read", change: "audit.updated" },
   identity: { read: "identity.read", change: "identity.updated" },
+  alert: { read: "system.read", change: "system.upkeep" },
   status: { read: "system.read", change: "system.upkeep" },
   vault: { read: "system.read", change: "system.rekeyed" },
 };

@@ -41,6 +41,8 @@ export const METRICS = Object.freeze({
     help: "1 for the phase that the vault is in: sealed, open, maintenance or error.",
   },
 
+  hsm_alerts_firing: { type: "gauge", labels: ["alert"], parts: vault, help: "Alerts of the vault's own that fire, by name." },
+
   hsm_operations_total: {
     type: "counter",
     labels: ["operation", "namespace", "result"],

@@ -69,6 +69,7 @@ export const PERMISSIONS = Object.freeze([
   // Held by callers without a credential, and of use to nobody else.
   "session:begin",
   "status:view",
+  "alert:view",
   "vault:unseal",
   "vault:seal",
   "vault:rekey",

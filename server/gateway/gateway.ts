@@ -6,6 +6,7 @@
 import { readFileSync } from "node:fs";
 import { rootCertificates } from "node:tls";
 import { LISTENER } from "@keystead/channel/call";
+import { encodeFacts, type GatewayFacts } from "@keystead/channel/gateway-facts";
 import type { GatewayConfig, TelemetryConfig } from "@keystead/contract/config";
 import type { Logger } from "@keystead/contract/logging";
 import { SELF } from "@keystead/contract/operations/register";
@@ -28,6 +29,8 @@ import type { VaultLink } from "./vault-link.ts";
 /** A question of the gateway's own is answered within this. */
 const ASK_MS = 2_000;
 
+/** How often the vault is told of what only the gateway knows. */
+const TELL_MS = 5_000;
 /** Room for bodies that are still coming in: this many bytes, or this many of the largest bodies. */
 const INTAKE_BYTES = 64 * 1024 * 1024;
 const INTAKE_BODIES = 16;
@@ -79,6 +82,11 @@ export async function openGateway(config: GatewayConfig, link: VaultLink, log: L
     connections: () => [...ports.values()].reduce((sum, port) => sum + port.connections(), 0),
   });
   const contexts = config.tls === undefined ? undefined : new TlsContexts(config.tls, log);
+  const connections = (): number => [...ports.values()].reduce((sum, port) => sum + port.connections(), 0);
+  const factsOf = (): GatewayFacts => ({
+    saturation: { in_flight: admission.inFlight / limits.maxInFlight, connections: connections() / limits.maxConnections },
+    certificates: Object.fromEntries(contexts?.ends() ?? []),
+  });
   const stopping = new AbortController();
   const tracer = config.telemetry?.traces === true ? new Tracer(config.telemetry.sampleRatio) : undefined;
   const desk: Desk = {
@@ -91,6 +99,9 @@ export async function openGateway(config: GatewayConfig, link: VaultLink, log: L
   };
   const exporter = config.telemetry === undefined ? undefined : exporterOf(config.telemetry, desk, tracer, log);
   exporter?.begin();
+  const telling = setInterval(() => {
+    link.request(SELF.facts, encodeFacts(factsOf()), ASK_MS).catch(() => undefined);
+  }, TELL_MS).unref();
   const every = everySurface(desk);
   const intake = new BodyIntake({
     totalBytes: Math.max(INTAKE_BYTES, INTAKE_BODIES * limits.bodyBytes),
@@ -140,6 +151,7 @@ export async function openGateway(config: GatewayConfig, link: VaultLink, log: L
     addresses: Object.fromEntries([...ports].map(([name, port]) => [name, port.address])),
     async drain() {
       stopping.abort();
+      clearInterval(telling);
       // A port is closed when its last connection is, and that is when the last answer has left.
       const closed = Promise.all([...ports.values()].map((port) => port.close()));
       await closed;
@@ -150,6 +162,7 @@ export async function openGateway(config: GatewayConfig, link: VaultLink, log: L
       await link.drain();
     },
     destroy() {
+      clearInterval(telling);
       for (const port of ports.values()) port.destroy();
     },
     reloadTls: () => contexts?.reload(),

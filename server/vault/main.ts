@@ -14,6 +14,7 @@ import { Socket } from "node:net";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { create, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
+import { decodeFacts, type GatewayFacts } from "@keystead/channel/gateway-facts";
 import { Inlet } from "@keystead/channel/inlet";
 import { noTraffic, Peer } from "@keystead/channel/peer";
 import type { RetentionFile, TagClass, VaultConfig } from "@keystead/contract/config";
@@ -51,6 +52,7 @@ import { finishRekey } from "./duties/rekey.ts";
 import { RetentionLedger } from "./duties/retention-ledger.ts";
 import { verifyEverything } from "./duties/verify-everything.ts";
 import { Measurements } from "./duties/measure.ts";
+import { Alerts } from "./duties/alerts.ts";
 import { VaultTracer } from "./duties/trace.ts";
 import { Sizes, type SizePaths } from "./duties/sizes.ts";
 import { budgetGate } from "./limits/budget-gate.ts";
@@ -79,6 +81,8 @@ import { refuseLinks, requireWalls } from "./walls.ts";
 
 /** How long records of the filesystem store may be in its journal alone. */
 const SETTLE_MS = 500;
+/** How long what the gateway said of itself counts. */
+const FACTS_MS = 60_000;
 /** What a crash may lose of last uses and counts. */
 const RECORD_USES_MS = 60_000;
 
@@ -188,6 +192,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
   const traffic = noTraffic();
   const measurements = new Measurements(config.histogramBuckets, {
     phase: () => monitor.phase,
+    alerts: () => alerts,
     limits,
     authenticator,
     provider,
@@ -197,6 +202,24 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     channel: () => ({ inFlight: peer?.answering ?? 0, waitingBytes: peer?.waitingBytes ?? 0 }),
     breakers: () => connector.breakers,
   });
+  let gatewayFacts: { readonly facts: GatewayFacts; readonly at: number } | undefined;
+  const alerts = new Alerts({
+    config: config.alerts,
+    log,
+    now,
+    sources: {
+      window: () => measurements.window.take(),
+      saturation: () => (peer?.answering ?? 0) / config.limits.maxInFlight,
+      disks: () => sizes.refresh().then(() => sizes.facts.disks),
+      violations: () => measurements.violations,
+      gateway: () => (gatewayFacts === undefined || now() - gatewayFacts.at > FACTS_MS ? undefined : gatewayFacts.facts),
+    },
+  });
+  const keepFacts = (payload: Buffer): Buffer => {
+    gatewayFacts = { facts: decodeFacts(payload), at: now() };
+    return Buffer.alloc(0);
+  };
+  const watching = config.alerts.enabled ? setInterval(() => void alerts.look(), config.alerts.intervalSeconds * 1000).unref() : undefined;
   const collect = (): void => void Promise.all([sizes.refresh(), connector.refreshBreakers()]);
   collect();
   const collecting = setInterval(collect, config.collectionIntervalSeconds * 1000).unref();
@@ -260,6 +283,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
         graceSeconds: config.lifecycle.purgeGraceSeconds,
       },
       status,
+      alerts: () => alerts.list(),
       async readAudit(query) {
         const { events, next } = await readEvents({
           files,
@@ -344,6 +368,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     const rooms: OpenRooms = { auditStreams, objects, documents, listings, identity, approvals, policy, budgets, configuration };
     monitor.open({ vault, context: contextOf(vault, rooms) }, awaited);
     scriptGate.open(vault);
+    alerts.open(vault, () => monitor.parts?.vault === vault && monitor.phase === "open");
     measurements.watch({ vault, listings, approvals, budgets, sessions: identity.sessions });
     const stillHere = (): boolean => monitor.parts?.vault === vault && monitor.phase === "open";
     const notBegun = (error: unknown): void => {
@@ -443,6 +468,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     clearInterval(recording);
     clearInterval(waiting?.timer);
     const performing = waiting?.approvals.close();
+    const alertsClosed = alerts.close();
     waiting = undefined;
     const parts = monitor.parts;
     monitor.close();
@@ -451,7 +477,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     parts?.context.auditStreams.close();
     authorizer.use(undefined);
     closing = closing.then(async () => {
-      await Promise.all([onDuty, onRecord, rekey, performing]);
+      await Promise.all([onDuty, onRecord, rekey, performing, alertsClosed]);
       for (const ledger of ledgers.splice(0)) ledger.close();
       // A log that stopped takes nothing more.
       if (parts !== undefined && parts.vault.log.stopped === undefined) await recordUses(parts.vault, true);
@@ -516,20 +542,22 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     closedContext: contextOf(),
     observe: (operation, namespace, outcome, seconds) => measurements.operation(operation, namespace, outcome, seconds),
     ...(tracer === undefined ? {} : { traced: tracer.follow.bind(tracer) }),
-    self: (question) =>
-      question === SELF.spans
-        ? Buffer.from(JSON.stringify(tracer?.buffer.take().spans ?? []), "utf8")
-        : question === SELF.health
-          ? Buffer.from(
-              JSON.stringify({
-                phase: monitor.phase,
-                ready: monitor.phase === "open",
-                version: VERSION,
-                uptimeSeconds: Math.floor((performance.now() - startedAt) / 1000),
-              }),
-              "utf8",
-            )
-          : Buffer.from(JSON.stringify(measurements.samples()), "utf8"),
+    self: (question, payload) =>
+      question === SELF.facts
+        ? keepFacts(payload)
+        : question === SELF.spans
+          ? Buffer.from(JSON.stringify(tracer?.buffer.take().spans ?? []), "utf8")
+          : question === SELF.health
+            ? Buffer.from(
+                JSON.stringify({
+                  phase: monitor.phase,
+                  ready: monitor.phase === "open",
+                  version: VERSION,
+                  uptimeSeconds: Math.floor((performance.now() - startedAt) / 1000),
+                }),
+                "utf8",
+              )
+            : Buffer.from(JSON.stringify(measurements.samples()), "utf8"),
     ceremonies: phaseCeremonies({
       method() {
         const text = store.header();
@@ -592,6 +620,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     if (stopping) return;
     stopping = true;
     clearInterval(collecting);
+    clearInterval(watching);
     await peer?.drain();
     scripts?.close();
     await closeParts();

@@ -81,7 +81,7 @@ export interface MonitorOptions {
   /** What a permitted request must still pass, in order. */
   readonly gates: readonly Gate[];
   /** Questions of the gateway itself: health and metrics. */
-  readonly self: (question: number) => Buffer;
+  readonly self: (question: number, payload: Buffer) => Buffer;
   /** Ceremonies that change the phase; they stand outside the handlers because they outlive the parts. */
   readonly ceremonies: ReadonlyMap<number, Handler>;
   /** What handlers see while nothing is open: status only. */
@@ -175,7 +175,7 @@ export class Monitor {
 
   /** Answers a frame of the gateway. @throws {MalformedFrame} at once, when its envelope cannot be read */
   answer(call: IncomingCall): Payload | Promise<Payload> {
-    if (SELF_QUESTIONS.has(call.operation)) return this.#options.self(call.operation);
+    if (SELF_QUESTIONS.has(call.operation)) return this.#options.self(call.operation, call.payload);
     if (call.operation === STREAM_ON) return this.#streamOn(decodeCall(call.payload), call);
     const operation = operationByNumber(call.operation);
     if (operation === undefined) throw new HsmError("OPERATION_NOT_SUPPORTED", "there is no such operation");

@@ -63,8 +63,26 @@ export interface PhaseResponse {
   readonly phase: string;
 }
 
+/** What the server noticed of trouble. */
+export interface Alert {
+  readonly alert: string;
+  readonly subject: string;
+  readonly state: string;
+  readonly severity: string;
+  readonly since?: Date;
+  /** Undefined while it fires. */
+  readonly until?: Date | undefined;
+  /** Decimal numbers. */
+  readonly value: string;
+  readonly threshold: string;
+  readonly unit: string;
+  readonly meaning: string;
+  readonly detail: string;
+}
+
 export interface VaultOperations {
   getStatus(): Promise<Status>;
+  listAlerts(request?: { readonly firing?: boolean | undefined }): Promise<readonly Alert[]>;
   unseal(request: UnsealRequest): Promise<PhaseResponse>;
   rekeyVault(request: RekeyVaultRequest): Promise<RekeyVaultResponse>;
   seal(): Promise<PhaseResponse>;
@@ -72,6 +90,7 @@ export interface VaultOperations {
 
 export const VAULT_OPERATIONS: Ways<VaultOperations> = {
   getStatus: "GetStatus",
+  listAlerts: ["ListAlerts", "alerts"],
   unseal: "Unseal",
   rekeyVault: "RekeyVault",
   seal: "Seal",

@@ -36,6 +36,7 @@ import { createNamespace } from "./create-namespace.ts";
 import { listNamespaces } from "./list-namespaces.ts";
 import { getAuditLog } from "./get-audit-log.ts";
 import { getStatus } from "./get-status.ts";
+import { listAlerts } from "./list-alerts.ts";
 import { unseal } from "./unseal.ts";
 import { seal } from "./seal.ts";
 import { rekeyVault } from "./rekey-vault.ts";
@@ -150,6 +151,7 @@ export const OPERATIONS: readonly Operation[] = Object.freeze([
   listNamespaces,
   getAuditLog,
   getStatus,
+  listAlerts,
   unseal,
   seal,
   encapsulate,
@@ -263,6 +265,8 @@ export const operationByName = (name: string): Operation | undefined => byName.g
  * nothing about any tenant's keys, and are not operations: no surface offers them.
  */
 export const SELF = Object.freeze({
+  /** Takes what the gateway says of itself, JSON (gateway-facts.ts), and answers nothing. */
+  facts: 60004,
   /** Answers JSON {phase, ready, version, uptimeSeconds}. */
   health: 60001,
   /** Answers the vault's samples, JSON (Samples of metrics.ts). */

@@ -1,4 +1,5 @@
 /** The merged and checked configuration as the plain data the launcher, the gateway and the vault receive. */
+import type { AlertsConfig } from "@keystead/contract/alerts";
 import { join, resolve } from "node:path";
 import type {
   ApprovalsConfig,
@@ -64,6 +65,19 @@ function gateway(config: ConfigTree, base: PathBase): GatewayConfig {
     },
   };
 }
+
+const alerts = ({ alerts: own }: ConfigTree): AlertsConfig => ({
+  enabled: own.enabled,
+  intervalSeconds: own.interval_seconds,
+  holdSeconds: own.hold_seconds,
+  latencySeconds: own.latency_seconds,
+  errorRate: own.error_rate,
+  saturation: own.saturation,
+  diskFree: own.disk_free,
+  failedLoginsPerMinute: own.failed_logins_per_minute,
+  certificateSeconds: own.certificate_seconds,
+  keySeconds: own.key_seconds,
+});
 
 function telemetry({ telemetry: { endpoint, ca_path, traces, metrics, sample_ratio, interval_seconds } }: ConfigTree, base: PathBase) {
   if (endpoint === undefined || (!traces && !metrics)) return undefined;
@@ -282,6 +296,7 @@ function vault(config: ConfigTree, base: PathBase): VaultConfig {
         inFlightEach: limits.in_flight_each,
       },
     },
+    alerts: alerts(config),
     tracing: config.telemetry.endpoint !== undefined && config.telemetry.traces ? { names: config.telemetry.names } : undefined,
     collectionIntervalSeconds: metrics.collection_interval_seconds,
     histogramBuckets: metrics.enable_histograms ? metrics.histogram_buckets : [],

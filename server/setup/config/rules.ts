@@ -126,6 +126,14 @@ const auditPace: Rule = ({ audit }) =>
     finding(audit[name] < 1 || audit[name] > 2_000_000, `audit.${name}`, "it is not between a second and 23 days", "write 1s to 23d"),
   );
 
+const alerts: Rule = ({ alerts: { interval_seconds } }) =>
+  finding(
+    interval_seconds < 1 || interval_seconds > 3600,
+    "alerts.interval_seconds",
+    "it is not between a second and an hour",
+    "write 1 to 3600, or 1s to 1h",
+  );
+
 const collection: Rule = ({ metrics }) =>
   finding(
     metrics.collection_interval_seconds < 1 || metrics.collection_interval_seconds > 86_400,
@@ -273,6 +281,7 @@ const RULES: readonly Rule[] = [
   unseal,
   addresses,
   auditPace,
+  alerts,
   collection,
   telemetry,
   destructionDelay,

@@ -356,6 +356,19 @@ const metrics = z.strictObject({
   histogram_buckets: key(KIND.buckets, "Upper bounds of the duration histograms, in seconds."),
 });
 
+const alerts = z.strictObject({
+  enabled: key(KIND.boolean, "Whether the vault watches for trouble by itself (keystead alerts)."),
+  interval_seconds: key(KIND.seconds, "How often it looks; a second to an hour."),
+  hold_seconds: key(KIND.seconds, "How long latency, errors, saturation and failed logins must hold, or be gone, before that counts."),
+  latency_seconds: key(KIND.seconds, "99th percentile of the durations of operations that is too long; 0 = off."),
+  error_rate: key(KIND.ratio, "Share of operations failing by the server's fault that is too much; 0 = off."),
+  saturation: key(KIND.ratio, "Share of the requests in flight, or of the connections, that is too much; 0 = off."),
+  disk_free: key(KIND.ratio, "Free share of a disk that is too little; 0 = off."),
+  failed_logins_per_minute: key(KIND.integer(0, 1_000_000), "Refused credentials and logins a minute that are too many; 0 = off."),
+  certificate_seconds: key(KIND.seconds, "How long before its end a certificate of the listeners is told of; 0 = off."),
+  key_seconds: key(KIND.seconds, "How long before their end date keys in use are told of; 0 = off."),
+});
+
 const telemetry = z.strictObject({
   endpoint: key(
     KIND.url,
@@ -405,6 +418,7 @@ export const configSchema = z.strictObject({
   audit,
   metrics,
   telemetry,
+  alerts,
   approvals,
   namespaces: z
     .record(namespaceName, namespace)

@@ -66,6 +66,7 @@ const TABLE: Readonly<Record<string, string>> = {
   ListBudgets: "A N R",
   DeleteBudget: "A N",
   GetStatus: "A N O K U S R",
+  ListAlerts: "A O R",
   Unseal: "A",
   RekeyVault: "A",
   Seal: "A",

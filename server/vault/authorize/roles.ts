@@ -60,6 +60,7 @@ export const ROLES: Readonly<Record<string, readonly Permission[]>> = Object.fre
     ...ESTABLISH,
     "namespace:read",
     "status:view",
+    "alert:view",
     "identity:self",
   ],
   KeyAdmin: [...KEYS, ...AGREE, "namespace:read", "status:view", "identity:self"],
@@ -75,6 +76,7 @@ export const ROLES: Readonly<Record<string, readonly Permission[]>> = Object.fre
     "script:read",
     "identity:read",
     "status:view",
+    "alert:view",
     "identity:self",
   ],
 } satisfies Record<string, readonly Permission[]>);

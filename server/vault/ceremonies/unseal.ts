@@ -35,6 +35,8 @@ export interface OpenVault {
   readonly objects: Objects;
   readonly documents: Documents;
   readonly rekeying: Rekeying;
+  /** Records something the vault noticed, which changes nothing. @throws {HsmError} AUDIT_UNAVAILABLE */
+  readonly note: (ceremony: string, action: string, request: string) => Promise<void>;
   /** True when this ceremony made the vault. */
   readonly created: boolean;
   /** What recovery mended. */
@@ -126,8 +128,8 @@ export async function unseal(secret: UnsealSecret, options: UnsealOptions): Prom
   };
   const recordAs =
     (ceremony: string) =>
-    async (action: string, writes: readonly RecordWrite[]): Promise<void> => {
-      await log.append(ownEvent(ceremony, action, writes, options.now()), writes);
+    async (action: string, writes: readonly RecordWrite[], request?: string): Promise<void> => {
+      await log.append(ownEvent(ceremony, action, writes, options.now(), request), writes);
     };
   const locks = new ObjectLocks();
   const documents = await Documents.open({ records, kek: () => hierarchy.kek, locks, record: recordAs("documents") }, log.anchors());
@@ -150,6 +152,7 @@ export async function unseal(secret: UnsealSecret, options: UnsealOptions): Prom
     objects,
     documents,
     rekeying,
+    note: (ceremony, action, request) => recordAs(ceremony)(action, [], request),
     created: known === undefined,
     cutBytes: recovered.cutBytes,
     replayedLines: recovered.replayedLines,
@@ -157,7 +160,7 @@ export async function unseal(secret: UnsealSecret, options: UnsealOptions): Prom
 }
 
 /** The event of something the vault does of its own accord, in the course of what somebody was permitted to do. */
-function ownEvent(ceremony: string, action: string, writes: readonly RecordWrite[], now: number): EventFields {
+function ownEvent(ceremony: string, action: string, writes: readonly RecordWrite[], now: number, request: string = ceremony): EventFields {
   const [first] = writes;
   // About several namespaces, it is about none: only who may read everything reads it.
   const alone = writes.every(({ key }) => key.namespace === first?.key.namespace);
@@ -170,8 +173,8 @@ function ownEvent(ceremony: string, action: string, writes: readonly RecordWrite
     outcome: "OK",
     payload: "",
     principal: `ceremony:${ceremony}`,
-    records: writes.map(({ key, digest }) => ({ digest, name: recordName(key) })),
-    request: ceremony,
+    ...(writes.length === 0 ? {} : { records: writes.map(({ key, digest }) => ({ digest, name: recordName(key) })) }),
+    request,
     time: new Date(now).toISOString(),
     version: 0,
   };

@@ -6,6 +6,7 @@
  */
 import type { Traffic } from "@keystead/channel/peer";
 import type { Samples } from "@keystead/contract/metrics";
+import { ALERT_NAMES } from "@keystead/contract/alerts";
 import { eventTypeOf } from "@keystead/contract/event-types";
 import { MetricsRegistry, type Counter, type Distribution, type Sample } from "@keystead/contract/metrics-registry";
 import type { Operation, Phase } from "@keystead/contract/operation";
@@ -20,6 +21,8 @@ import type { RateLimits } from "../limits/rate-limits.ts";
 import type { ListingCache } from "../operations/listing-cache.ts";
 import type { SoftwareProvider } from "../providers/software.ts";
 import type { ScriptGate } from "../scripts/script-gate.ts";
+import type { Alerts } from "./alerts.ts";
+import { OperationWindow } from "./operation-window.ts";
 import type { Sizes } from "./sizes.ts";
 
 /** The series of one kind of outcome, found once. */
@@ -38,6 +41,7 @@ const MOST_AT_HAND = 4096;
 /** What is there from the start of the process on. */
 export interface AlwaysMeasured {
   readonly phase: () => Phase;
+  readonly alerts: () => Pick<Alerts, "firing">;
   readonly limits: Pick<RateLimits, "counters" | "active">;
   readonly authenticator: Pick<Authenticator, "counters" | "census">;
   readonly provider: Pick<SoftwareProvider, "waiting">;
@@ -69,6 +73,8 @@ export class Measurements {
   readonly #atHand = new Map<Operation, Map<string, Series>>();
   #kindsAtHand = 0;
   #violations = 0;
+  /** For alerts. */
+  readonly window = new OperationWindow();
   #open: OpenMeasured | undefined;
   /** For the audit log. */
   readonly auditObserver: AuditObserver;
@@ -111,6 +117,11 @@ export class Measurements {
     series.errors?.add();
     series.durations.observe(seconds);
     series.step?.add();
+    this.window.observe(outcome, seconds);
+  }
+
+  get violations(): number {
+    return this.#violations;
   }
 
   integrityViolation(): void {
@@ -184,8 +195,12 @@ export class Measurements {
     registry.observed("hsm_list_cache_misses_total", () => this.#open?.listings.counters.misses ?? 0);
   }
 
-  #measureDecisions({ scripts }: AlwaysMeasured): void {
+  #measureDecisions({ scripts, alerts }: AlwaysMeasured): void {
     const registry = this.#registry;
+    registry.observed("hsm_alerts_firing", () => {
+      const firing = alerts().firing();
+      return ALERT_NAMES.map((name) => [[name], firing.get(name) ?? 0] as const);
+    });
     registry.observed("hsm_approvals_pending", () => this.#open?.approvals.pending() ?? 0);
     registry.observed("hsm_approvals_held_total", () => this.#open?.approvals.counters.held ?? 0);
     registry.observed("hsm_approval_overrides_total", () => this.#open?.approvals.counters.overrides ?? 0);

@@ -50,7 +50,7 @@ export interface DocumentsOptions {
   /** The same that {@link Objects} has. */
   readonly locks: ObjectLocks;
   /** Makes writes of the vault's own accord durable, with an event of this name. */
-  readonly record: (action: string, writes: readonly RecordWrite[]) => Promise<void>;
+  readonly record: (action: string, writes: readonly RecordWrite[], request?: string) => Promise<void>;
 }
 
 /** Members that are not held: whoever needs them reads the whole document again. */
@@ -156,15 +156,16 @@ export class Documents {
     }
   }
 
-  /** A change that the vault makes of its own accord. @throws what {@link change} throws; AUDIT_UNAVAILABLE */
+  /** A change that the vault makes of its own accord. @param request what the event says as its request id @throws what {@link change} throws; AUDIT_UNAVAILABLE */
   async record(
     action: string,
     about: readonly DocumentName[],
     plan: () => readonly DocumentWrite[] | Promise<readonly DocumentWrite[]>,
+    request?: string,
   ): Promise<void> {
     const change = await this.change(about, plan);
     try {
-      if (change.writes.length > 0) await this.#options.record(action, change.writes);
+      if (change.writes.length > 0) await this.#options.record(action, change.writes, request);
       change.settle(true);
     } catch (error) {
       change.settle(false);

@@ -83,6 +83,9 @@ const RECORDED_AT_ONCE = 200;
 /** Somebody else reserved what was needed. */
 const COVERED = new Error("a block was reserved meanwhile");
 
+/** Keys that are looked at for one answer of {@link Objects.endingBefore}. */
+const MOST_ENDING = 1000;
+
 export class Objects {
   readonly #options: ObjectsOptions;
   readonly #records: VaultedRecords;
@@ -553,6 +556,20 @@ export class Objects {
       steps.push(...due.map((step) => ({ namespace, keyId, ...step })));
     }
     return steps.sort((a, b) => a.at - b.at);
+  }
+
+  /** Keys in use whose end date comes before this time, of the namespaces counted so far, and the first of those dates. */
+  async endingBefore(time: number): Promise<{ readonly keys: number; readonly first: number | undefined }> {
+    let keys = 0;
+    let first: number | undefined;
+    for (const { namespace, keyId } of this.#due.due(time).slice(0, MOST_ENDING)) {
+      const known = await this.describe(namespace, keyId).catch(() => undefined);
+      const { state, endDate } = known?.attributes ?? {};
+      if ((state !== "active" && state !== "suspended") || endDate === undefined || endDate > time) continue;
+      keys += 1;
+      first = Math.min(first ?? Infinity, endDate);
+    }
+    return { keys, first };
   }
 
   /** A notice was given: it is not due any more. */

@@ -36,6 +36,7 @@ export const DOCUMENT_KINDS = Object.freeze([
   "script",
   "limit",
   "shredding",
+  "alert",
 ] as const);
 export type DocumentKind = (typeof DOCUMENT_KINDS)[number];
 

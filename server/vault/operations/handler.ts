@@ -4,6 +4,7 @@
  * A handler performs; it decides nothing (authorize/ has), records nothing (the monitor does) and knows no store. It
  * returns its reply and, when it changes something, the prepared change, which becomes real with its audit event.
  */
+import type { AlertState } from "@keystead/contract/alerts";
 import type { DescMessage, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import { HsmError } from "@keystead/contract/errors";
 import type { Operation } from "@keystead/contract/operation";
@@ -101,6 +102,8 @@ export interface Context {
   /** Streams of the audit log that are open. */
   readonly auditStreams: AuditStreams;
   status(): StatusFacts;
+  /** What fires, or has. */
+  alerts(): readonly AlertState[];
 }
 
 /** One line of the log, taken apart. */

@@ -20,6 +20,7 @@ import { getAuditLog } from "./get-audit-log.ts";
 import { getKey } from "./get-key.ts";
 import { getPublicKey } from "./get-public-key.ts";
 import { getStatus } from "./get-status.ts";
+import { listAlerts } from "./list-alerts.ts";
 import { wrapKey } from "./wrap-key.ts";
 import { unwrapKey } from "./unwrap-key.ts";
 import { exportKey } from "./export-key.ts";
@@ -147,6 +148,7 @@ const LINES = [
   listNamespaces,
   getAuditLog,
   getStatus,
+  listAlerts,
   encapsulate,
   decapsulate,
   activateKey,

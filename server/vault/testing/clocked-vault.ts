@@ -31,6 +31,7 @@ import { openPolicy } from "../authorize/policy-service.ts";
 import { unseal, type OpenVault } from "../ceremonies/unseal.ts";
 import { takeDueSteps } from "../duties/lifecycle.ts";
 import { endDueNamespaces } from "../duties/namespaces.ts";
+import type { Alerts } from "../duties/alerts.ts";
 import { RetentionLedger } from "../duties/retention-ledger.ts";
 import { passGates, type Gate } from "../gate.ts";
 import { budgetGate } from "../limits/budget-gate.ts";
@@ -87,6 +88,8 @@ export class ClockedVault {
   readonly people = new Map<string, Principal>();
   approvals!: Approvals;
   budgets!: Budgets;
+  /** What watches for trouble, when a test puts something here. */
+  alerts: Pick<Alerts, "list"> | undefined;
   ledger!: RetentionLedger;
   readonly identityRules: Pick<IdentityOptions, "sessions" | "lockout" | "strength" | "webAuthn"> = {
     sessions: {
@@ -187,6 +190,7 @@ export class ClockedVault {
       now: () => this.now,
     });
     const context: Context = {
+      alerts: () => this.alerts?.list() ?? [],
       configuration: history,
       approvals: this.approvals,
       policy: await openPolicy({
