@@ -45,6 +45,7 @@ import { serviceAccounts } from "./commands/service-accounts.ts";
 import { sessions } from "./commands/sessions.ts";
 import { sign } from "./commands/sign.ts";
 import { signDigest } from "./commands/sign-digest.ts";
+import { sinks } from "./commands/sinks.ts";
 import { status } from "./commands/status.ts";
 import { token } from "./commands/token-mint.ts";
 import { unseal } from "./commands/unseal.ts";
@@ -64,7 +65,7 @@ const REGISTER: readonly (readonly [heading: string, commands: readonly ((root: 
   ["Without a key:", [hash, random]],
   ["Dual control:", [approvals]],
   ["Who may do what:", [scripts]],
-  ["Proof:", [audit, store, selftest]],
+  ["Proof:", [audit, sinks, store, selftest]],
   ["This program:", [token, completion]],
 ];
 

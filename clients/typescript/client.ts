@@ -24,6 +24,7 @@ import { IDENTITY_OPERATIONS, type IdentityOperations } from "./areas/identity.t
 import { KEY_OPERATIONS, type KeyOperations } from "./areas/keys.ts";
 import { NAMESPACE_OPERATIONS, type NamespaceOperations } from "./areas/namespaces.ts";
 import { SCRIPT_OPERATIONS, type ScriptOperations } from "./areas/scripts.ts";
+import { SINK_OPERATIONS, type SinkOperations } from "./areas/sinks.ts";
 import { POLICY_OPERATIONS, type PolicyOperations } from "./areas/policy.ts";
 import { SIGNATURE_OPERATIONS, type SignatureOperations } from "./areas/signatures.ts";
 import { TRANSFER_OPERATIONS, type TransferOperations } from "./areas/transfer.ts";
@@ -65,6 +66,7 @@ const AREAS: Readonly<Record<string, Way>> = {
   ...VAULT_OPERATIONS,
   ...APPROVAL_OPERATIONS,
   ...SCRIPT_OPERATIONS,
+  ...SINK_OPERATIONS,
 };
 
 /** Everything a Keystead server can be asked. */
@@ -82,7 +84,8 @@ export interface Keystead
     AuditOperations,
     VaultOperations,
     ApprovalOperations,
-    ScriptOperations {
+    ScriptOperations,
+    SinkOperations {
   /** A result per item, in order; an item's refusal is its result's `error`, not a thrown error. */
   batch(request: { readonly namespace?: string | undefined; readonly items: readonly BatchItem[] }): Promise<readonly BatchResult[]>;
   /**

@@ -65,7 +65,7 @@ export function encodeOpenSink({ secrets, ...head }: OpenSinkCall): Buffer {
 }
 
 /** @throws {MalformedFrame} */
-export function decodeOpenSink(bytes: Buffer): OpenSinkCall {
+export function decodeOpenSink(bytes: Buffer): OpenSinkCall & { readonly secrets: readonly Buffer[] } {
   const { head, rest } = taken(bytes);
   const { target, source, timeoutMs } = head;
   if (typeof source !== "string") throw new MalformedFrame("no source");

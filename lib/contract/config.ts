@@ -175,12 +175,9 @@ export interface ApprovalsConfig {
   readonly newKeysStaged: boolean;
 }
 
-/** What a connector gets: what it may reach. */
-export interface ConnectorConfig {
-  readonly name: "fetch";
+/** What every connector gets: what it may reach. */
+interface ConnectorReach {
   readonly logLevel: LogLevel;
-  /** Origins that may be asked. */
-  readonly origins: readonly string[];
   /** PEM file of authorities of servers, besides the system's. */
   readonly caPath: string | undefined;
   /** Addresses and CIDR ranges that may be dialled besides public ones. */
@@ -199,6 +196,24 @@ export interface TelemetryConfig {
   readonly sampleRatio: number;
   readonly intervalSeconds: number;
 }
+
+/** The one that asks for keys, lists and certificates. */
+export interface FetchConnectorConfig extends ConnectorReach {
+  readonly name: "fetch";
+  /** Origins that may be asked. */
+  readonly origins: readonly string[];
+}
+
+/** The one that delivers events. */
+export interface DeliverConnectorConfig extends ConnectorReach {
+  readonly name: "deliver";
+  /** Folder that file sinks write to, the only one it may; undefined = none. */
+  readonly filesDir: string | undefined;
+  /** Whether a webhook may be spoken to in the clear at a loopback address. */
+  readonly plaintextLoopback: boolean;
+}
+
+export type ConnectorConfig = FetchConnectorConfig | DeliverConnectorConfig;
 
 /** What the gateway gets. */
 export interface GatewayConfig {
@@ -325,6 +340,8 @@ export interface VaultConfig {
   };
   /** Whether policy scripts may be run. */
   readonly scripts: { readonly enabled: boolean };
+  /** Whether events may be sent anywhere. */
+  readonly sinks: { readonly enabled: boolean };
   readonly approvals: ApprovalsConfig;
   readonly namespaces: Readonly<Record<string, NamespaceConfig>>;
   /** `poolJobs`: costly operations at once; 0 = one per processor of wherever the vault runs. */
@@ -351,7 +368,7 @@ export interface LoggingConfig {
 export interface EffectiveConfig {
   readonly gateway: GatewayConfig;
   readonly vault: VaultConfig;
-  /** Connectors that the configuration needs; a default installation needs none. */
+  /** Connectors that the configuration needs, or that the vault may ask for. */
   readonly connectors: readonly ConnectorConfig[];
   readonly logging: LoggingConfig;
   /** Lines to show the operator once the server is ready (development preset: where the credentials are). */

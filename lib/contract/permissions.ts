@@ -76,6 +76,9 @@ export const PERMISSIONS = Object.freeze([
   // Policy scripts.
   "script:read",
   "script:update",
+  // Where events of the audit log are sent: with audit:view, as whoever sends them could read them.
+  "sink:read",
+  "sink:manage",
 ] as const);
 
 export type Permission = (typeof PERMISSIONS)[number];

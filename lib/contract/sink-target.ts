@@ -21,3 +21,19 @@ export const writeTarget = (target: SinkTarget): JsonValue => toJson(SinkTargetS
 
 /** What {@link writeTarget} wrote. @throws {Error} for anything else */
 export const readTarget = (json: unknown): SinkTarget => fromJson(SinkTargetSchema, json as JsonValue);
+
+/**
+ * What secret a kind of sink has: `signing` is made by the vault when nobody gives one, and signs; `credential` is what a receiver
+ * asks for, and may be left out.
+ */
+export type SinkSecret = "none" | "signing" | "credential";
+
+export const SINK_SECRETS: Readonly<Record<SinkKind, SinkSecret>> = Object.freeze({
+  webhook: "signing",
+  file: "none",
+  syslog: "credential",
+  nats: "credential",
+});
+
+/** Kinds that write on the server itself: for those alone who reach everything. */
+export const LOCAL_SINKS: ReadonlySet<SinkKind> = new Set<SinkKind>(["file"]);

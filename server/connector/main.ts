@@ -17,6 +17,7 @@ import { Peer, type IncomingCall } from "@keystead/channel/peer";
 import type { ConnectorConfig } from "@keystead/contract/config";
 import { createLogger } from "@keystead/contract/logging";
 import { VERSION } from "@keystead/contract/version";
+import { deliverer } from "./deliver/deliver.ts";
 import { addressRule } from "./fetch/addresses.ts";
 import { fetcher } from "./fetch/fetch.ts";
 import { requireWalls } from "./walls.ts";
@@ -24,8 +25,18 @@ import { requireWalls } from "./walls.ts";
 /** Answers the vault's questions of one number. */
 type Answerer = (call: IncomingCall) => Promise<Buffer>;
 
+type Kinds = { readonly [K in ConnectorConfig["name"]]: (config: ConnectorConfig & { readonly name: K }) => ReadonlyMap<number, Answerer> };
+
 /** Kinds of connectors by name: what each answers. A further kind is one row. */
-const KINDS: Readonly<Record<string, (config: ConnectorConfig) => ReadonlyMap<number, Answerer>>> = Object.freeze({
+const KINDS: Kinds = Object.freeze({
+  deliver: (config) =>
+    deliverer({
+      mayDial: addressRule(config.allowedAddresses),
+      authorities: authoritiesOf(config),
+      filesDir: config.filesDir,
+      plaintextLoopback: config.plaintextLoopback,
+      now: () => Date.now(),
+    }),
   fetch: (config) => {
     const fetch = fetcher({
       origins: config.origins,
@@ -64,9 +75,8 @@ function start(config: ConnectorConfig): void {
     process.exit(70);
   });
   requireWalls();
-  const kind = Object.hasOwn(KINDS, config.name) ? KINDS[config.name] : undefined;
-  if (kind === undefined) throw new Error(`there is no connector '${config.name}'`);
-  const answers = kind(config);
+  if (!Object.hasOwn(KINDS, config.name)) throw new Error("there is no connector of this name");
+  const answers = KINDS[config.name](config as never);
   process.on("message", (message: { kind: string }, handle: unknown) => {
     (handle as { destroy?: () => void } | undefined)?.destroy?.();
     if (message.kind === "drain") process.exit(0);

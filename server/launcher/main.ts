@@ -10,7 +10,7 @@
  * @see ARCHITECTURE.md "Joining"
  */
 import { spawn, type ChildProcess } from "node:child_process";
-import { openSync } from "node:fs";
+import { mkdirSync, openSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Socket } from "node:net";
@@ -41,7 +41,7 @@ interface Effective {
       readonly revocation: { readonly crlPaths: readonly string[] };
     };
   };
-  readonly connectors: readonly { readonly name: string; readonly caPath?: string }[];
+  readonly connectors: readonly { readonly name: string; readonly caPath?: string; readonly filesDir?: string }[];
   readonly logging: LoggingConfig;
   readonly notices: readonly string[];
   /** The configuration as the vault keeps it. */
@@ -159,6 +159,7 @@ function run({ gateway: gatewayConfig, vault: vaultConfig, connectors: connector
       "retention-ledger",
       "vault.lock",
       "folder-sync.db",
+      "sink-standing.",
       basename(vaultConfig.audit.path),
       basename(logging.filePath),
     ];
@@ -176,6 +177,18 @@ function run({ gateway: gatewayConfig, vault: vaultConfig, connectors: connector
     if (collectorCa !== undefined) showFile(collectorCa);
     for (const { caPath } of connectorConfigs) if (caPath !== undefined) showFile(caPath);
     if (gatewayConfig.tls !== undefined) giveFile(gatewayConfig.tls.keyPath, USERS.gateway);
+  }
+
+  for (const { filesDir } of connectorConfigs) {
+    if (filesDir === undefined) continue;
+    try {
+      // What a stranger keeps there is not taken; what the connector made is its own.
+      if (ownUsers) giveFolder(filesDir, USERS.connector, () => false);
+      else mkdirSync(filesDir, { recursive: true, mode: 0o750 });
+    } catch (error) {
+      process.stderr.write(`keystead: sinks.files_dir: ${(error as Error).message}\n`);
+      process.exit(EXIT_CONFIG);
+    }
   }
 
   let stopping = false;
@@ -209,14 +222,16 @@ function run({ gateway: gatewayConfig, vault: vaultConfig, connectors: connector
     });
   // Runs from when the vault first has a script to ask.
   const scripts = vaultConfig.scripts.enabled ? sidePart("scripts", "scripts", { flags: scriptsFlags(ROOT) }) : undefined;
-  // Run from when the vault listens.
-  const connectors = connectorConfigs.map((one) =>
-    sidePart(`connector ${one.name}`, "connector", {
-      flags: connectorFlags(ROOT, one.caPath === undefined ? [] : [one.caPath]),
+  const connectors = connectorConfigs.map((one) => ({
+    name: one.name,
+    part: sidePart(`connector ${one.name}`, "connector", {
+      flags: connectorFlags(ROOT, one.caPath === undefined ? [] : [one.caPath], one.filesDir),
       config: one,
     }),
-  );
-  const sideParts = [...connectors, ...(scripts === undefined ? [] : [scripts])];
+  }));
+  // Runs from when the vault first has an event to deliver; others from when the vault listens.
+  const deliver = connectors.find(({ name }) => name === "deliver")?.part;
+  const sideParts = [...connectors.map(({ part }) => part), ...(scripts === undefined ? [] : [scripts])];
 
   const start = (name: "vault" | "gateway", pipe: Socket | undefined, extraEnv: Readonly<Record<string, string>> = {}): ChildProcess => {
     const options = name === "vault" ? vaultOptions : gatewayOptions;
@@ -226,10 +241,12 @@ function run({ gateway: gatewayConfig, vault: vaultConfig, connectors: connector
     child.on("message", (message: { kind: string; addresses?: object; phase?: string }) => {
       if (name === "vault" && !stopping && message.kind === "want-scripts") scripts?.want();
       if (name === "vault" && !stopping && message.kind === "end-scripts") scripts?.again();
+      if (name === "vault" && !stopping && message.kind === "want-deliver") deliver?.want();
+      if (name === "vault" && !stopping && message.kind === "end-deliver") deliver?.again();
       if (message.kind === "peer-ended" && name === "vault" && !stopping) gateway?.kill("SIGKILL");
       if (message.kind !== "ready") return;
       ready.add(name);
-      if (name === "vault" && !stopping) for (const part of connectors) part.want();
+      if (name === "vault" && !stopping) for (const { part } of connectors) if (part !== deliver) part.want();
       say("info", `${name} is ready`, {
         ...(message.phase === undefined ? {} : { phase: message.phase }),
         ...(message.addresses === undefined ? {} : { addresses: JSON.stringify(message.addresses) }),

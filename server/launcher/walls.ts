@@ -81,9 +81,13 @@ export function scriptsFlags(root: string): string[] {
   ];
 }
 
-/** The network, its own code and the authorities it trusts; nothing to write, no data folder. */
-export function connectorFlags(root: string, files: readonly string[]): string[] {
-  return [...SHARED, "--allow-net", ...code(root, "connector"), ...files.map((file) => `--allow-fs-read=${file}`)];
+/** The network, its own code and the authorities it trusts; to write, at most the folder for sinks that are files. */
+export function connectorFlags(root: string, files: readonly string[], folder?: string): string[] {
+  const writable =
+    folder === undefined
+      ? []
+      : [`--allow-fs-read=${folder}`, `--allow-fs-read=${folder}/*`, `--allow-fs-write=${folder}`, `--allow-fs-write=${folder}/*`];
+  return [...SHARED, "--allow-net", ...code(root, "connector"), ...files.map((file) => `--allow-fs-read=${file}`), ...writable];
 }
 
 /**

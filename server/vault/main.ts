@@ -71,6 +71,9 @@ import { SoftwareProvider } from "./providers/software.ts";
 import { ScriptRunner } from "./scripts/runner.ts";
 import { ScriptGate } from "./scripts/script-gate.ts";
 import { filesystemStore } from "./stores/filesystem.ts";
+import { DeliveryLine } from "./sinks/delivery-line.ts";
+import { Sinks } from "./sinks/sinks.ts";
+import { StandingFiles } from "./sinks/standing.ts";
 import { lockFolder } from "./stores/lock.ts";
 import { memoryStore } from "./stores/memory.ts";
 import { sqliteStore } from "./stores/sqlite.ts";
@@ -119,6 +122,7 @@ const OPEN_ALONE = [
   "listings",
   "objects",
   "policy",
+  "sinks",
 ] as const;
 type OpenRooms = Pick<Context, (typeof OPEN_ALONE)[number]>;
 type AlwaysThere = Omit<Context, (typeof OPEN_ALONE)[number]>;
@@ -185,6 +189,11 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
         log,
       })
     : undefined;
+  const deliveries = new DeliveryLine({
+    want: () => process.send?.({ kind: "want-deliver" }),
+    end: () => process.send?.({ kind: "end-deliver" }),
+    log,
+  });
   const scriptGate = new ScriptGate({ runner: scripts, log, now });
   const authorizer = new Authorizer(config.namespaces, now);
   const tracer = config.tracing === undefined ? undefined : new VaultTracer(config.tracing.names);
@@ -301,6 +310,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
   };
 
   let closing = Promise.resolve();
+  let feeding: Sinks | undefined;
   const open = async (secret: UnsealSecret): Promise<void> => {
     // The phase is sealed before the log is closed: two writers must never meet on one segment.
     await closing;
@@ -365,7 +375,19 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     const budgets = new Budgets(vault.documents, now);
     const { objects, documents } = vault;
     const auditStreams = new AuditStreams({ log: vault.log, most: config.audit.maxStreams, now });
-    const rooms: OpenRooms = { auditStreams, objects, documents, listings, identity, approvals, policy, budgets, configuration };
+    const sinks = config.sinks.enabled
+      ? new Sinks({
+          documents,
+          auditLog: vault.log,
+          standings: new StandingFiles({ files, folder: config.dataDir, macKey: vault.hierarchy.auditMacKey }),
+          line: deliveries,
+          log,
+          source: `urn:keystead:${vault.hierarchy.vaultId}`,
+          now,
+        })
+      : undefined;
+    feeding = sinks;
+    const rooms: OpenRooms = { auditStreams, objects, documents, listings, identity, approvals, policy, budgets, configuration, sinks };
     monitor.open({ vault, context: contextOf(vault, rooms) }, awaited);
     scriptGate.open(vault);
     alerts.open(vault, () => monitor.parts?.vault === vault && monitor.phase === "open");
@@ -390,6 +412,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
         });
       watchApprovals(vault, approvals);
       if (!vault.rekeying.complete) goOnWithRekey(vault);
+      sinks?.start();
       log.info("working");
     };
     if (awaited === undefined) await beginWork();
@@ -469,6 +492,8 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     clearInterval(waiting?.timer);
     const performing = waiting?.approvals.close();
     const alertsClosed = alerts.close();
+    const delivering = feeding?.close();
+    feeding = undefined;
     waiting = undefined;
     const parts = monitor.parts;
     monitor.close();
@@ -477,7 +502,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     parts?.context.auditStreams.close();
     authorizer.use(undefined);
     closing = closing.then(async () => {
-      await Promise.all([onDuty, onRecord, rekey, performing, alertsClosed]);
+      await Promise.all([onDuty, onRecord, rekey, performing, alertsClosed, delivering]);
       for (const ledger of ledgers.splice(0)) ledger.close();
       // A log that stopped takes nothing more.
       if (parts !== undefined && parts.vault.log.stopped === undefined) await recordUses(parts.vault, true);
@@ -635,6 +660,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     if (message.kind !== "join" || !isPipe(handle)) return destroyHandle(handle);
     if (message.part === "scripts") return scripts === undefined ? destroyHandle(handle) : scripts.join(handle);
     if (message.part === "connector fetch") return connector.join(handle);
+    if (message.part === "connector deliver") return deliveries.join(handle);
     join_(handle, true);
   });
   process.on("disconnect", () => void stop());

@@ -126,7 +126,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   "walls.ts": [],
   authenticate: ["address-rule.ts", "authorize"],
   authorize: ["grant.ts", "address-rule.ts", "objects"],
-  operations: ["objects", "providers", "ceremonies", "scripts", "authenticate/subjects.ts", "address-rule.ts"],
+  operations: ["objects", "providers", "ceremonies", "scripts", "authenticate/subjects.ts", "address-rule.ts", "sinks/stored-sink.ts"],
   objects: ["stores", "grant.ts"],
   providers: [],
   scripts: [],
@@ -136,6 +136,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   ceremonies: ["audit", "objects", "operations/handler.ts"],
   duties: ["audit", "objects"],
   approvals: ["objects"],
+  sinks: ["audit", "objects"],
   "trust.ts": ["authenticate", "duties", "outside"],
   outside: [],
   "monitor.ts": [

@@ -165,6 +165,7 @@ async function given(name: string, request: object, door: Door = admin): Promise
 }
 
 const DATA = Buffer.from("data");
+const NO_SINK = "sink-0000000000000000";
 
 /** A request of every operation that would be answered, were nothing else wrong. An operation without a row fails. */
 const VALID: Readonly<Record<string, (namespace: string) => object>> = {
@@ -229,6 +230,20 @@ const VALID: Readonly<Record<string, (namespace: string) => object>> = {
   SetBudget: (namespace) => ({ namespace, principal: "nobody", perDay: 1_000_000 }),
   ListBudgets: (namespace) => ({ namespace }),
   DeleteBudget: (namespace) => ({ namespace, budgetId: "budget-0" }),
+  CreateSink: (namespace) => ({
+    namespace,
+    name: "nobody hears",
+    disabled: true,
+    target: { webhook: { url: "https://nowhere.example/" } },
+  }),
+  GetSink: (namespace) => ({ namespace, sinkId: NO_SINK }),
+  ListSinks: (namespace) => ({ namespace }),
+  UpdateSink: (namespace) => ({ namespace, sinkId: NO_SINK }),
+  DeleteSink: (namespace) => ({ namespace, sinkId: NO_SINK }),
+  TestSink: (namespace) => ({ namespace, sinkId: NO_SINK }),
+  ListDeliveries: (namespace) => ({ namespace, sinkId: NO_SINK }),
+  RedeliverDelivery: (namespace) => ({ namespace, sinkId: NO_SINK, sequence: 1n }),
+  RotateSinkSecret: (namespace) => ({ namespace, sinkId: NO_SINK }),
   GetAuditLog: (namespace) => ({ namespace, pageSize: 1 }),
   StreamAuditLog: (namespace) => ({ namespace, untilNow: true }),
   GetStatus: () => ({}),
@@ -378,6 +393,8 @@ const ONCE: Readonly<Record<string, readonly (readonly [operation: string, more:
 /** Scripts that were made to be removed. */
 let doomedScripts = 0;
 
+let quietSink: string | undefined;
+
 /** The same for operations that work once on a namespace. */
 const ONCE_A_NAMESPACE: Readonly<Record<string, readonly (readonly [operation: string, more: object])[]>> = {
   SuspendNamespace: [],
@@ -393,6 +410,14 @@ async function answerable(operation: Operation): Promise<Record<string, unknown>
     counter += 1;
     const { budget } = await given("SetBudget", { principal: `nobody-${counter}`, perDay: 1 });
     return { budgetId: budget["budget_id"] };
+  }
+  if (operation.permission.startsWith("sink:") && "sinkId" in operation.method.input.field) {
+    // A sink is used up by its end alone.
+    if (quietSink === undefined || operation.name === "DeleteSink")
+      quietSink = (await given("CreateSink", VALID["CreateSink"]?.("") ?? {}))["sink"]["sink_id"] as string;
+    const sinkId = quietSink;
+    if (operation.name === "DeleteSink") quietSink = undefined;
+    return { ...valid(operation), sinkId };
   }
   const before = ONCE_A_NAMESPACE[operation.name];
   if (before !== undefined) {
@@ -714,6 +739,7 @@ const SELF = [
   "WhoAmI",
   ...WITHOUT_A_CREDENTIAL,
 ];
+const SEE_SINKS = ["GetSink", "ListSinks", "ListDeliveries"];
 const FOR_GOOD = ["DeleteKey", "DestroyKey", "CancelDestruction", "PurgeKey", "RevokeKey"];
 const MAY: Readonly<Record<string, readonly string[]>> = {
   Administrator: EVERYTHING,
@@ -731,6 +757,13 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
     "DeleteBudget",
     "GetAuditLog",
     "StreamAuditLog",
+    ...SEE_SINKS,
+    "CreateSink",
+    "UpdateSink",
+    "DeleteSink",
+    "TestSink",
+    "RedeliverDelivery",
+    "RotateSinkSecret",
     "GetStatus",
   ],
   Operator: [
@@ -761,6 +794,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
     "ListBudgets",
     "GetAuditLog",
     "StreamAuditLog",
+    ...SEE_SINKS,
     "GetScript",
     "ListScripts",
     "SimulateScript",

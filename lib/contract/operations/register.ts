@@ -124,6 +124,15 @@ import { deleteNamespace } from "./delete-namespace.ts";
 import { cancelNamespaceDeletion } from "./cancel-namespace-deletion.ts";
 import { purgeNamespace } from "./purge-namespace.ts";
 import { streamAuditLog } from "./stream-audit-log.ts";
+import { createSink } from "./create-sink.ts";
+import { getSink } from "./get-sink.ts";
+import { listSinks } from "./list-sinks.ts";
+import { updateSink } from "./update-sink.ts";
+import { deleteSink } from "./delete-sink.ts";
+import { testSink } from "./test-sink.ts";
+import { listDeliveries } from "./list-deliveries.ts";
+import { redeliverDelivery } from "./redeliver-delivery.ts";
+import { rotateSinkSecret } from "./rotate-sink-secret.ts";
 
 /** Every operation, in the order of its number. */
 export const OPERATIONS: readonly Operation[] = Object.freeze([
@@ -249,6 +258,15 @@ export const OPERATIONS: readonly Operation[] = Object.freeze([
   cancelNamespaceDeletion,
   purgeNamespace,
   streamAuditLog,
+  createSink,
+  getSink,
+  listSinks,
+  updateSink,
+  deleteSink,
+  testSink,
+  listDeliveries,
+  redeliverDelivery,
+  rotateSinkSecret,
 ] as unknown as Operation[]);
 
 const byNumber = new Map(OPERATIONS.map((row) => [row.number, row]));

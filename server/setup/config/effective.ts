@@ -135,22 +135,32 @@ function oidcProvider(entry: ConfigTree["auth"]["oidc"]["providers"][number]): O
 }
 
 /** The connectors that somebody will ask something, each with what it may reach. */
-function connectors({ auth, connector, logging: log }: ConfigTree, base: PathBase): ConnectorConfig[] {
+function connectors({ auth, connector, logging: log, preset, sinks }: ConfigTree, base: PathBase): ConnectorConfig[] {
   const addresses = [
     ...auth.jwt.key_sets.flatMap(({ url }) => url ?? []),
     ...auth.oidc.providers.flatMap(({ issuer, origins = [] }) => [issuer, ...origins]),
     ...auth.revocation.crl_urls,
     ...(auth.revocation.ocsp_url === undefined ? [] : [auth.revocation.ocsp_url]),
   ];
-  if (addresses.length === 0) return [];
+  const reach = {
+    logLevel: log.level,
+    caPath: connector.ca_path === undefined ? undefined : absolutePath(connector.ca_path, base),
+    allowedAddresses: connector.allowed_addresses,
+  };
   return [
-    {
-      name: "fetch",
-      logLevel: log.level,
-      origins: [...new Set(addresses.map((address) => new URL(address).origin))],
-      caPath: connector.ca_path === undefined ? undefined : absolutePath(connector.ca_path, base),
-      allowedAddresses: connector.allowed_addresses,
-    },
+    ...(addresses.length === 0
+      ? []
+      : [{ name: "fetch" as const, ...reach, origins: [...new Set(addresses.map((address) => new URL(address).origin))] }]),
+    ...(sinks.enabled
+      ? [
+          {
+            name: "deliver" as const,
+            ...reach,
+            filesDir: sinks.files_dir === undefined ? undefined : absolutePath(sinks.files_dir, base),
+            plaintextLoopback: preset === "development",
+          },
+        ]
+      : []),
   ];
 }
 
@@ -210,7 +220,7 @@ function approvals({
 }
 
 function vault(config: ConfigTree, base: PathBase): VaultConfig {
-  const { storage, security, audit, auth, crypto, lifecycle, limits, scripts, server, metrics } = config;
+  const { storage, security, audit, auth, crypto, lifecycle, limits, scripts, sinks, server, metrics } = config;
   const plaintext = config.preset === "development" && config.development.plaintext;
   return {
     preset: config.preset,
@@ -284,6 +294,7 @@ function vault(config: ConfigTree, base: PathBase): VaultConfig {
       intervalSeconds: lifecycle.interval_seconds,
     },
     scripts,
+    sinks: { enabled: sinks.enabled },
     approvals: approvals(config.approvals),
     namespaces: Object.fromEntries(Object.entries(config.namespaces).map(([name, entry]) => [name, namespace(entry)])),
     limits: {

@@ -49,6 +49,8 @@ const PROVIDER = (entry: string) =>
 const provider = (config: EffectiveConfig) => config.vault.auth.oidcProviders[0];
 const CERTIFICATE = (entry: string) => `[{common_name: c, principal: p, roles: [], namespaces: [], ${entry}}]`;
 const keySets = (config: EffectiveConfig) => config.vault.auth.keySets;
+const fetching = ({ connectors }: EffectiveConfig) => connectors.find((one) => one.name === "fetch");
+const delivering = ({ connectors }: EffectiveConfig) => connectors.find((one) => one.name === "deliver");
 const bindings = (config: EffectiveConfig) => config.vault.auth.certificates;
 
 const RULE = (about: string) => `{ name: r, ${about}, quorum: 2, roles: [Operator] }`;
@@ -121,7 +123,7 @@ const ROWS: readonly Row[] = [
   row("auth.jwt.key_sets[].leeway_seconds", SET("leeway_seconds: 5m"), (c) => keySets(c)[0]?.leewaySeconds, 300),
   row("auth.jwt.key_sets[].allowed_roles", SET("allowed_roles: [Auditor]"), (c) => keySets(c)[0]?.allowedRoles, ["Auditor"]),
   row("auth.jwt.key_sets[].namespaces", SET("namespaces: [x]"), (c) => keySets(c)[0]?.namespaces, ["x"]),
-  row("auth.jwt.key_sets[].url", SET_AT(""), (c) => [keySets(c)[0]?.url, c.connectors[0]?.origins], [
+  row("auth.jwt.key_sets[].url", SET_AT(""), (c) => [keySets(c)[0]?.url, fetching(c)?.origins], [
     "https://idp.example/keys",
     ["https://idp.example"],
   ]),
@@ -146,7 +148,7 @@ const ROWS: readonly Row[] = [
   row("auth.jwt.refresh_seconds", "5m", (c) => c.vault.auth.keyFetch.refreshSeconds, 300),
   row("auth.jwt.stale_seconds", "5m", (c) => c.vault.auth.keyFetch.staleSeconds, 300),
   row("auth.jwt.unknown_kid_seconds", "5m", (c) => c.vault.auth.keyFetch.unknownKidSeconds, 300),
-  row("auth.oidc.providers", PROVIDER(""), (c) => [provider(c), c.connectors.map(({ name, origins }) => [name, origins])], [
+  row("auth.oidc.providers", PROVIDER(""), (c) => [provider(c), fetching(c)?.origins], [
     {
       issuer: "https://idp.example",
       clientId: "c",
@@ -154,7 +156,7 @@ const ROWS: readonly Row[] = [
       boundClaims: [],
       mappings: [{ claim: "groups", oneOf: ["g"], roles: ["Auditor"], namespaces: ["*"] }],
     },
-    [["fetch", ["https://idp.example"]]],
+    ["https://idp.example"],
   ]),
   row(
     "auth.oidc.providers[].issuer",
@@ -164,7 +166,7 @@ const ROWS: readonly Row[] = [
   ),
   row("auth.oidc.providers[].client_id", PROVIDER("").replace("client_id: c", "client_id: d"), (c) => provider(c)?.clientId, "d"),
   row("auth.oidc.providers[].audience", PROVIDER("audience: a"), (c) => provider(c)?.audience, "a"),
-  row("auth.oidc.providers[].origins", PROVIDER('origins: ["https://keys.example/x"]'), (c) => c.connectors[0]?.origins, [
+  row("auth.oidc.providers[].origins", PROVIDER('origins: ["https://keys.example/x"]'), (c) => fetching(c)?.origins, [
     "https://idp.example",
     "https://keys.example",
   ]),
@@ -195,14 +197,18 @@ const ROWS: readonly Row[] = [
       ],
     ),
   ),
-  row("connector.ca_path", "{data_dir}/c.pem", (c) => c.connectors[0]?.caPath, join(folder, "data/c.pem"), [
-    `auth.jwt.key_sets=${SET_AT("")}`,
-  ]),
+  row(
+    "connector.ca_path",
+    "{data_dir}/c.pem",
+    (c) => [fetching(c)?.caPath, delivering(c)?.caPath],
+    [join(folder, "data/c.pem"), join(folder, "data/c.pem")],
+    [`auth.jwt.key_sets=${SET_AT("")}`],
+  ),
   row(
     "connector.allowed_addresses",
     "127.0.0.1",
-    (c) => c.connectors[0]?.allowedAddresses,
-    ["127.0.0.1"],
+    (c) => [fetching(c)?.allowedAddresses, delivering(c)?.allowedAddresses],
+    [["127.0.0.1"], ["127.0.0.1"]],
     [`auth.jwt.key_sets=${SET_AT("")}`],
   ),
   row("connector.timeout_seconds", "7", (c) => c.vault.auth.keyFetch.timeoutSeconds, 7),
@@ -239,11 +245,11 @@ const ROWS: readonly Row[] = [
     row(`auth.certificates[].${name}`, CERTIFICATE("").replace("common_name: c", `${name}: ${value}`), (c) => bindings(c)[0]?.match, match),
   ),
   row("auth.revocation.crl_paths", '["{data_dir}/k.json"]', (c) => c.vault.auth.revocation.crlPaths, [join(folder, "data/k.json")]),
-  row("auth.revocation.crl_urls", '["http://ca.example/a.crl"]', (c) => [c.vault.auth.revocation.crlUrls, c.connectors[0]?.origins], [
+  row("auth.revocation.crl_urls", '["http://ca.example/a.crl"]', (c) => [c.vault.auth.revocation.crlUrls, fetching(c)?.origins], [
     ["http://ca.example/a.crl"],
     ["http://ca.example"],
   ]),
-  row("auth.revocation.ocsp_url", "http://ca.example/ocsp", (c) => [c.vault.auth.revocation.ocspUrl, c.connectors[0]?.origins], [
+  row("auth.revocation.ocsp_url", "http://ca.example/ocsp", (c) => [c.vault.auth.revocation.ocspUrl, fetching(c)?.origins], [
     "http://ca.example/ocsp",
     ["http://ca.example"],
   ]),
@@ -280,6 +286,8 @@ const ROWS: readonly Row[] = [
   row("audit.checkpoint_seconds", "7s", (c) => c.vault.audit.checkpointSeconds, 7),
   row("audit.segment_seconds", "1h", (c) => c.vault.audit.segmentSeconds, 3600),
   row("scripts.enabled", "false", (c) => c.vault.scripts.enabled, false),
+  row("sinks.enabled", "false", (c) => [c.vault.sinks.enabled, delivering(c) === undefined], [false, true]),
+  row("sinks.files_dir", "{data_dir}/events", (c) => delivering(c)?.filesDir, join(folder, "data/events")),
   row("approvals.rules", `[${RULE("operations: [DestroyKey]")}]`, (c) => c.vault.approvals.rules, [
     {
       name: "r",

@@ -80,6 +80,7 @@ const BASE: Tree = {
   },
   scripts: { enabled: true },
   audit: { checkpoint_events: 1000, checkpoint_seconds: "1m", segment_seconds: "1d", max_streams: 64 },
+  sinks: { enabled: true },
   approvals: { rules: [], approver_keys: [], persons: {}, keep_closed_days: 90, new_keys_staged: false },
   logging: {
     level: "info",

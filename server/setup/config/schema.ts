@@ -333,6 +333,17 @@ const scripts = z.strictObject({
   ),
 });
 
+const sinks = z.strictObject({
+  enabled: key(
+    KIND.boolean,
+    "Whether events of the audit log may be sent to sinks, by a process of its own that starts with the first. Where it may dial is connector.allowed_addresses.",
+  ),
+  files_dir: key(
+    KIND.path,
+    "Folder for sinks that write files, the only one their process may write to; without it there are none.",
+  ).optional(),
+});
+
 const logging = z.strictObject({
   level: key(KIND.oneOf("trace", "debug", "info", "warn", "error"), "Least severe message that is logged."),
   format: key(KIND.oneOf("json", "pretty"), "json: one object per line; pretty: for people."),
@@ -414,6 +425,7 @@ export const configSchema = z.strictObject({
   lifecycle,
   limits,
   scripts,
+  sinks,
   logging,
   audit,
   metrics,

@@ -50,6 +50,8 @@ export const ROLES: Readonly<Record<string, readonly Permission[]>> = Object.fre
     "status:view",
     "identity:self",
     "audit:view",
+    "sink:read",
+    "sink:manage",
   ],
   Operator: [
     ...DAILY,
@@ -74,6 +76,7 @@ export const ROLES: Readonly<Record<string, readonly Permission[]>> = Object.fre
     "audit:view",
     "policy:view",
     "script:read",
+    "sink:read",
     "identity:read",
     "status:view",
     "alert:view",

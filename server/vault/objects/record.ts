@@ -37,6 +37,7 @@ export const DOCUMENT_KINDS = Object.freeze([
   "limit",
   "shredding",
   "alert",
+  "sink",
 ] as const);
 export type DocumentKind = (typeof DOCUMENT_KINDS)[number];
 

@@ -24,6 +24,7 @@ import type { Budgets } from "../limits/budgets.ts";
 import type { Documents } from "../objects/documents.ts";
 import type { ConfigurationControl } from "./configuration-control.ts";
 import type { PolicyControl } from "./policy-control.ts";
+import type { SinkControl } from "./sink-control.ts";
 import type { Objects } from "../objects/objects.ts";
 import type { Run, SoftwareProvider } from "../providers/software.ts";
 import type { ScriptRunner } from "../scripts/runner.ts";
@@ -92,6 +93,8 @@ export interface Context {
   readonly provider: SoftwareProvider;
   /** Runs policy scripts; undefined where the configuration says that none are run. */
   readonly scripts: Pick<ScriptRunner, "prepare" | "decide"> | undefined;
+  /** Where events are sent; undefined where the configuration says nowhere. */
+  readonly sinks: SinkControl | undefined;
   readonly listings: ListingCache<ListReply>;
   readonly rsaPkcs1Decryption: boolean;
   /** How long DeleteNamespace waits when nothing is said, and at least. */

@@ -122,6 +122,15 @@ import { deleteNamespace } from "./delete-namespace.ts";
 import { cancelNamespaceDeletion } from "./cancel-namespace-deletion.ts";
 import { purgeNamespace } from "./purge-namespace.ts";
 import { streamAuditLog } from "./stream-audit-log.ts";
+import { createSink } from "./create-sink.ts";
+import { getSink } from "./get-sink.ts";
+import { listSinks } from "./list-sinks.ts";
+import { updateSink } from "./update-sink.ts";
+import { deleteSink } from "./delete-sink.ts";
+import { testSink } from "./test-sink.ts";
+import { listDeliveries } from "./list-deliveries.ts";
+import { redeliverDelivery } from "./redeliver-delivery.ts";
+import { rotateSinkSecret } from "./rotate-sink-secret.ts";
 
 const LINES = [
   generateKey,
@@ -243,6 +252,15 @@ const LINES = [
   cancelNamespaceDeletion,
   purgeNamespace,
   streamAuditLog,
+  createSink,
+  getSink,
+  listSinks,
+  updateSink,
+  deleteSink,
+  testSink,
+  listDeliveries,
+  redeliverDelivery,
+  rotateSinkSecret,
 ] as unknown as readonly Handler[];
 
 /** Handlers by operation number. */

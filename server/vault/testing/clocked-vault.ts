@@ -207,6 +207,7 @@ export class ClockedVault {
       identity: this.identity,
       listings: new ListingCache<ListReply>(),
       provider,
+      sinks: undefined,
       scripts: this.scripts,
       rsaPkcs1Decryption: false,
       namespaceDeletion: { delaySeconds: 30 * 86_400, minDelaySeconds: 3600 },
