@@ -15,6 +15,8 @@ import { setPolicy } from "@keystead/contract/operations/set-policy";
 import { sign } from "@keystead/contract/operations/sign";
 import { askAs, codeAs, person } from "../testing/asking.ts";
 import { ClockedVault } from "../testing/clocked-vault.ts";
+import { compileCondition } from "./conditions.ts";
+import { DRAFT_LIMITS } from "./drafts.ts";
 
 const DATA = Buffer.from("data");
 const admin = person("user:admin", ["Administrator"]);
@@ -186,4 +188,27 @@ test("a grant that is used up takes nobody's room", async (t) => {
   const { grants } = await askAs(vault.monitor, admin, listGrants, { keyId: "ed" });
   assert.equal(grants.length, 1);
   assert.notEqual(grants[0]?.grantId, id);
+});
+
+test("what a decision has to look at does not grow with what others hand on, all at once neither", async (t) => {
+  const { vault, grant, signs } = await vaultOf(t);
+  const asking = async (more: object = {}): Promise<string> =>
+    codeAs(vault.monitor, admin, createGrant, { keyId: "ed", grantee: bob.id, operation: "Sign", maxUses: 1, ...more });
+  const answers = await Promise.all(Array.from({ length: 40 }, () => asking()));
+  assert.equal(answers.filter((code) => code === "OK").length, 16);
+  assert.equal(answers.filter((code) => code === "QUOTA_EXCEEDED").length, 24);
+  // One that is used up is looked at no more.
+  assert.equal(await signs(), "OK");
+  assert.deepEqual([await asking(), await asking()], ["OK", "QUOTA_EXCEEDED"]);
+  assert.deepEqual([await asking({ operation: "GetPublicKey" }), await asking({ grantee: "user:carol" })], ["OK", "OK"]);
+
+  // Two thousand steps, for nothing.
+  const costly = `key.tags.exists(tag, ${Array.from({ length: 10 }, (_, at) => `tag == "${at}"`).join(" || ")})`;
+  const { steps } = compileCondition(costly);
+  const carol = { grantee: "user:dave", condition: costly };
+  const room = Math.floor(DRAFT_LIMITS.steps / steps);
+  assert.ok(room > 1 && room < 16, `${steps} steps`);
+  for (let made = 0; made < room; made += 1) assert.equal(await asking(carol), "OK");
+  assert.equal(await asking(carol), "QUOTA_EXCEEDED");
+  await grant(1, { grantee: "user:dave" });
 });

@@ -64,7 +64,8 @@ export interface DelegationsInForce extends UseLedger {
   ): string | undefined;
 }
 
-interface Held {
+/** One in memory. */
+export interface HeldDelegation {
   readonly id: string;
   readonly delegation: Delegation;
   readonly condition: Condition | undefined;
@@ -74,7 +75,7 @@ interface Held {
   readonly unknown: Asker;
 }
 
-const NONE: readonly Held[] = Object.freeze([]);
+const NONE: readonly HeldDelegation[] = Object.freeze([]);
 const gone = (): HsmError => new HsmError("PERMISSION_DENIED", "the grant that this rests on was taken back");
 
 /** Nobody has handed on anything. */
@@ -96,7 +97,7 @@ export class Delegations implements DelegationsInForce {
   readonly #documents: Documents;
   /** Uses of requests that are not durable yet, by grant. */
   readonly #taken = new Map<string, number>();
-  readonly #places = new Map<string, readonly Held[]>();
+  readonly #places = new Map<string, readonly HeldDelegation[]>();
   readonly #byId = new Map<string, Delegation>();
 
   /** Knows what is in the documents, and follows what becomes of them. */
@@ -175,7 +176,7 @@ export class Delegations implements DelegationsInForce {
     }
     if (now === undefined) return;
     const at = place(now.to, now.namespace, now.keyId, now.operation);
-    const held: Held = {
+    const held: HeldDelegation = {
       id,
       delegation: now,
       condition: now.condition === "" ? undefined : compileCondition(now.condition),
@@ -191,7 +192,7 @@ export class Delegations implements DelegationsInForce {
     this.#byId.set(id, now);
   }
 
-  to(id: string, namespace: string, keyId: string, operation: string): readonly Held[] {
+  to(id: string, namespace: string, keyId: string, operation: string): readonly HeldDelegation[] {
     return this.#places.get(place(id, namespace, keyId, operation)) ?? NONE;
   }
 

@@ -1,6 +1,7 @@
 /**
  * The policy of an open vault: its versions, its delegations, and what handlers may ask about both.
  */
+import { hash } from "node:crypto";
 import { HsmError } from "@keystead/contract/errors";
 import { operationByName } from "@keystead/contract/operations/register";
 import { policyDifferences } from "@keystead/contract/policy/differences";
@@ -14,7 +15,7 @@ import type { Authorizer, PolicyParts } from "./authorize.ts";
 import { ConditionMistake } from "./condition-types.ts";
 import { compileCondition } from "./conditions.ts";
 import { decide } from "./decide.ts";
-import { Delegations, isOver, type Delegation, type Standing } from "./delegations.ts";
+import { Delegations, isOver, type Delegation, type HeldDelegation, type Standing } from "./delegations.ts";
 import { examine, replay } from "./examine.ts";
 import { affordable, compileDraft, DRAFT_LIMITS, DraftDesk, Turns, yieldToOthers } from "./drafts.ts";
 import { Policies } from "./policies.ts";
@@ -32,6 +33,8 @@ export interface PolicyServiceOptions {
 const MOST_DELEGATIONS = 100_000;
 /** Of one giver: nobody takes everybody else's room. */
 const MOST_DELEGATIONS_EACH = 1000;
+/** Of one operation on one key to one principal: a decision may look at every one of them. */
+const MOST_DELEGATIONS_ALIKE = 16;
 /** Ended grants that are removed with each new one. */
 const ENDED_AT_ONCE = 16;
 const denied = (detail: string): HsmError => new HsmError("PERMISSION_DENIED", detail);
@@ -138,8 +141,9 @@ export async function openPolicy(options: PolicyServiceOptions): Promise<PolicyC
       const own = all.filter(({ value }) => value.from === caller.principal.id && !isOver(value, time));
       if (own.length >= MOST_DELEGATIONS_EACH)
         throw new HsmError("QUOTA_EXCEEDED", `the caller has made ${MOST_DELEGATIONS_EACH} grants already; one must be taken back first`);
+      let steps = 0;
       try {
-        if (asked.condition !== "") affordable(compileCondition(asked.condition));
+        if (asked.condition !== "") steps = affordable(compileCondition(asked.condition)).steps;
       } catch (error) {
         if (!(error instanceof ConditionMistake)) throw error;
         throw new HsmError("INVALID_REQUEST", `condition: ${error.message}`);
@@ -161,10 +165,12 @@ export async function openPolicy(options: PolicyServiceOptions): Promise<PolicyC
       const id = fillRandom(Buffer.alloc(16)).toString("hex");
       // Grants whose time is over make room for new ones; that they were given is in the log.
       const ended = over.slice(0, ENDED_AT_ONCE).map((document) => ({ kind: "delegation" as const, id: document.id }));
-      const change = await documents.change([...ended, { kind: "delegation", id }], () => [
-        ...ended.map((name) => ({ ...name, value: undefined })),
-        { kind: "delegation", id, value: delegation },
-      ]);
+      // Those who hand the same on at once meet at this name, so that none of them is overlooked.
+      const place = hash("sha256", JSON.stringify([asked.to, asked.namespace, asked.keyId, asked.operation]), "hex");
+      const change = await documents.change([...ended, { kind: "delegation", id }, { kind: "delegation", id: `alike.${place}` }], () => {
+        requireFew(delegations.to(asked.to, asked.namespace, asked.keyId, asked.operation), steps, time);
+        return [...ended.map((name) => ({ ...name, value: undefined })), { kind: "delegation", id, value: delegation }];
+      });
       return { delegation: facts(id, delegation), change };
     },
     delegations: (namespace, keyId) =>
@@ -191,6 +197,17 @@ export async function openPolicy(options: PolicyServiceOptions): Promise<PolicyC
       return { delegation: facts(id, taken as unknown as Delegation), change };
     },
   };
+}
+
+/** What a decision costs must not grow with what others hand on. @throws {HsmError} QUOTA_EXCEEDED */
+function requireFew(alike: readonly HeldDelegation[], steps: number, time: number): void {
+  const standing = alike.filter(({ delegation }) => !isOver(delegation, time));
+  const together = standing.reduce((sum, { condition }) => sum + (condition?.steps ?? 0), steps);
+  if (standing.length >= MOST_DELEGATIONS_ALIKE || together > DRAFT_LIMITS.steps)
+    throw new HsmError(
+      "QUOTA_EXCEEDED",
+      `the grantee has enough grants of this operation on this key (at most ${MOST_DELEGATIONS_ALIKE}, of ${DRAFT_LIMITS.steps} steps together)`,
+    );
 }
 
 /** What the configuration says that certificates and the development listener carry. */

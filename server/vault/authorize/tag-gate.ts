@@ -2,8 +2,8 @@
  * The gate around tags that rules look at: what a tag gives or lifts is not for whoever may edit a key to give or lift.
  *
  * Rules by tag stand in several places (policy, grants, approval rules, policy scripts, retention). All of them are held here: a
- * request that changes a tag which a rule in force looks at needs `key:retag` besides its own permission, and is told which
- * rule. A key that is made needs it only for tags that could give or lift something (bindings, conditions): a tag that only
+ * request to add or remove a tag which a rule in force looks at needs `key:retag` besides its own permission, whether the key
+ * has the tag or not, and is told which rule. A key that is made needs it only for tags that could give or lift something (bindings, conditions): a tag that only
  * takes away may be put on by anybody who makes a key.
  */
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
@@ -71,8 +71,8 @@ export function tagGate(options: TagGateOptions): Gate {
     const before = options.keyFacts(asked.namespace, keyId);
     const after = (facts: KeyFacts): undefined => {
       const tags = [...new Set([...facts.tags, ...add])].filter((tag) => !remove.includes(tag));
-      const changed = [...tags.filter((tag) => !facts.tags.includes(tag)), ...facts.tags.filter((tag) => !tags.includes(tag))];
-      return judge(options, asked, keyId, changed, [facts, { ...facts, tags }], false);
+      // Every tag that is named, also where nothing would change now: until the change is made, somebody else may make another.
+      return judge(options, asked, keyId, [...add, ...remove], [facts, { ...facts, tags }], false);
     };
     return before instanceof Promise ? before.then(after) : after(before);
   };
