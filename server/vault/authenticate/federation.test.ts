@@ -122,6 +122,21 @@ test("what was used is forgotten once the token has run out", async () => {
   assert.equal(count(), 4);
 });
 
+test("a token is remembered as long as it is good, also where its end lies within a second or the clock is set back", async () => {
+  const whole = Math.ceil(vault.now / 1000) * 1000;
+  vault.now = whole;
+  const shown = token({ exp: whole / 1000 + 60.5 });
+  await enter(shown);
+  vault.now = whole + 60_700;
+  // A login removes what has run out.
+  for (let n = 0; n < 4; n++) await enter(token());
+  await refused(enter(shown));
+  vault.now = whole + 61_000;
+  for (let n = 0; n < 4; n++) await enter(token());
+  vault.now = whole + 50_000;
+  await refused(enter(shown));
+});
+
 test("who is not let in by a token is not let in to a session either, with one answer", async () => {
   const good = token();
   for (const [why, shown] of Object.entries({

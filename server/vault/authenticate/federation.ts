@@ -37,11 +37,13 @@ export interface FederatedLoginsOptions {
 const MOST_USED = 65_536;
 /** Those that have run out and are removed with each login. */
 const SWEPT_AT_ONCE = 8;
+/** Remembered beyond its end: a clock that is set back, or more leeway after a restart, makes no token new. */
+const REMEMBERED_AFTER_MS = 300_000;
 /** About the token itself, and nothing about its bearer. */
 const OF_THE_TOKEN: ReadonlySet<string> = new Set(["exp", "iat", "nbf", "jti", "nonce", "at_hash", "c_hash", "s_hash", "auth_time", "sid"]);
 
 interface UsedToken {
-  /** Milliseconds since the epoch. */
+  /** When it may be forgotten, milliseconds since the epoch. */
   readonly expiresAt: number;
 }
 
@@ -90,7 +92,10 @@ export class FederatedLogins {
       // Looked at under its lock: one token shown twice at once begins one session.
       if (documents.get("used-token", used.id) !== undefined) throw notAuthenticated();
       if (documents.count("used-token") - over.length >= MOST_USED) throw new HsmError("QUOTA_EXCEEDED", "too many tokens are remembered");
-      return [{ ...used, value: { expiresAt } satisfies UsedToken }, ...over.map((name) => ({ ...name, value: undefined }))];
+      return [
+        { ...used, value: { expiresAt: expiresAt + REMEMBERED_AFTER_MS } satisfies UsedToken },
+        ...over.map((name) => ({ ...name, value: undefined })),
+      ];
     };
     const begun = await sessions.begin({
       subject,

@@ -73,3 +73,15 @@ for (const [what, kind, value] of [
     await write(undefined);
     assert.equal(await vault.codeOf(vault.ask(createUser, FRESH)), "OK");
   });
+
+test("a grant that is over gives nobody anything, so it keeps nobody's name", async () => {
+  const vault = await ClockedVault.open();
+  const grant = { from: "cert:boss", to: "user:ann", namespace: "default", keyId: "k", operation: "Sign", permission: "crypto:sign" };
+  const value = { ...grant, condition: "", createdAt: 0, expiresAt: vault.now + 60_000, byCredential: false };
+  await vault.ask(createUser, FRESH);
+  await vault.ask(deleteUser, { name: "ann" });
+  await vault.vault.documents.record("Test", [{ kind: "delegation", id: "g" }], () => [{ kind: "delegation", id: "g", value }]);
+  assert.equal(await vault.codeOf(vault.ask(createUser, FRESH)), "OBJECT_EXISTS");
+  vault.now += 60_000;
+  assert.equal(await vault.codeOf(vault.ask(createUser, FRESH)), "OK");
+});

@@ -6,6 +6,7 @@
  */
 import { HsmError } from "@keystead/contract/errors";
 import type { DocumentName, Documents, DocumentWrite } from "../objects/documents.ts";
+import { isOver, type Delegation } from "../authorize/delegations.ts";
 import { principalId, type LocalSubject } from "./subjects.ts";
 
 /** What is written with the change of a subject. */
@@ -62,7 +63,8 @@ export class RetiredNames {
   #leftOf(id: string): string | undefined {
     const documents = this.#documents;
     if (this.#namedByPolicy(id)) return "the policy still names them";
-    if (documents.list<{ from: string; to: string }>("delegation").some(({ value }) => value.from === id || value.to === id))
+    const grants = documents.list<Delegation>("delegation");
+    if (grants.some(({ value }) => (value.from === id || value.to === id) && !isOver(value, this.#now())))
       return "a grant still names them";
     const keys = documents.list<{ principal: string; revokedAt?: number }>("approver-key");
     if (keys.some(({ value }) => value.principal === id && value.revokedAt === undefined)) return "an approver key of theirs still stands";
