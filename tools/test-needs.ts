@@ -24,6 +24,7 @@ const NEEDS: readonly Need[] = [
   { command: "openssl", apt: "openssl" },
   { command: "curl", apt: "curl" },
   { command: "strace", apt: "strace" },
+  { command: "python3", apt: "python3" },
   // With the driver for TLS, which brings rsyslog itself.
   { command: "rsyslogd", apt: "rsyslog-openssl" },
   { command: "nats-server", apt: "nats-server" },
