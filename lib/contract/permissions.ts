@@ -58,6 +58,8 @@ export const PERMISSIONS = Object.freeze([
   "budget:read",
   "budget:update",
   "audit:view",
+  // Checkpoints, proofs and hashes of the audit log: they say that there are events, and of none what it is.
+  "audit:prove",
   // Lets one principal hand one operation on one key to another: never more than it holds itself.
   "key:delegate",
   "policy:view",

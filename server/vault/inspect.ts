@@ -2,27 +2,34 @@
  * `keystead audit verify`, `keystead store verify` and `keystead namespaces verify-shredding`: the proof without the server.
  *
  *     keystead audit verify [--data-dir DIR | --log PATH] [--master-key REF | --passphrase REF] [--hmac-key REF] [--json]
- *                           [--key-store sqlite|filesystem] [--sqlite-path PATH]
+ *                           [--key-store sqlite|filesystem] [--sqlite-path PATH] [--key KEY] [--checkpoint FILE]
  *     keystead store verify --data-dir DIR [...]
  *     keystead namespaces verify-shredding NAME --data-dir DIR [...]
  *
  * Opens nothing for writing and listens on nothing. Without the unseal secret the chain is re-derived and every record
  * is compared with the digest the log anchors; with it the MACs of events and records are checked too, and the report
- * says which. Ends with 0 when everything verifies, 10 when something does not (naming the first event or every
+ * says which. Checkpoints beside the log are compared with it, and their signatures checked where the key is known: by --key
+ * (the verifier key, or a file with it) or by the unseal secret. With --checkpoint the log must continue that checkpoint,
+ * which somebody kept elsewhere; events before it are believed, and may be gone. Ends with 0 when everything verifies, 10 when something does not (naming the first event or every
  * record), 2 for wrong arguments.
  */
+import { createPublicKey, type KeyObject } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import type { SecretReference } from "@keystead/contract/config";
 import { HsmError, asHsmError } from "@keystead/contract/errors";
+import { parseCheckpoint } from "@keystead/crypto/public/tlog/checkpoint";
+import { isSignedBy, NOTE_ED25519, parseNote, parseVerifierKey, verifierKey } from "@keystead/crypto/public/tlog/note";
+import { readCheckpoints, type StoredCheckpoint } from "./audit/checkpoint-file.ts";
 import { systemFiles } from "./audit/file-layer.ts";
 import { listSegments } from "./audit/segments.ts";
-import { verifyLog } from "./audit/verify.ts";
+import { treeWithRoot } from "./audit/tree-files.ts";
+import { verifyLog, type LogReport, type LogStart } from "./audit/verify.ts";
 import { decodeSecret, readSecret } from "./ceremonies/secret.ts";
 import { verifyEverything } from "./duties/verify-everything.ts";
 import { attestedEnds, endsInLog, shreddingProblems } from "./duties/verify-shredding.ts";
-import { openVault, parseHeader, recordMacKeysOf, type Hierarchy } from "./objects/hierarchy.ts";
+import { openVault, parseHeader, recordMacKeysOf, type OpenHierarchy } from "./objects/hierarchy.ts";
 import { filesystemReader } from "./stores/filesystem.ts";
 import { sqliteReader } from "./stores/sqlite.ts";
 
@@ -39,11 +46,15 @@ interface Options {
   readonly masterKey: SecretReference | undefined;
   readonly passphrase: SecretReference | undefined;
   readonly hmacKey: SecretReference | undefined;
+  /** The log's public key, as given. */
+  readonly key: string | undefined;
+  /** A file with a checkpoint that the log must continue. */
+  readonly checkpoint: string | undefined;
   readonly json: boolean;
 }
 
 const USAGE =
-  "usage: keystead audit verify [--data-dir DIR] [--log PATH] [--master-key REF | --passphrase REF] [--hmac-key REF] [--key-store sqlite|filesystem] [--sqlite-path PATH] [--json]\n       keystead store verify --data-dir DIR [the same]\n       keystead namespaces verify-shredding NAME --data-dir DIR [the same]\n";
+  "usage: keystead audit verify [--data-dir DIR] [--log PATH] [--master-key REF | --passphrase REF] [--hmac-key REF] [--key-store sqlite|filesystem] [--sqlite-path PATH] [--key KEY] [--checkpoint FILE] [--json]\n       keystead store verify --data-dir DIR [the same]\n       keystead namespaces verify-shredding NAME --data-dir DIR [the same]\n";
 
 function readOptions(argv: readonly string[]): Options {
   const { values, positionals } = parseArgs({
@@ -57,6 +68,8 @@ function readOptions(argv: readonly string[]): Options {
       "master-key": { type: "string" },
       passphrase: { type: "string" },
       "hmac-key": { type: "string" },
+      key: { type: "string" },
+      checkpoint: { type: "string" },
       json: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
@@ -85,6 +98,8 @@ function readOptions(argv: readonly string[]): Options {
     masterKey: reference("master-key"),
     passphrase: reference("passphrase"),
     hmacKey: reference("hmac-key"),
+    key: values.key,
+    checkpoint: values.checkpoint,
     json: values.json,
   };
 }
@@ -95,7 +110,7 @@ function ownKey(dataDir: string | undefined): SecretReference | undefined {
   return path !== undefined && existsSync(path) ? `file:${path}` : undefined;
 }
 
-function hierarchyOf(options: Options, headerText: string | undefined): Hierarchy | undefined {
+function hierarchyOf(options: Options, headerText: string | undefined): OpenHierarchy | undefined {
   if (headerText === undefined) return undefined;
   const header = parseHeader(headerText);
   // A key that lies beside the data is tried only where the vault opens by key.
@@ -119,9 +134,12 @@ async function main(): Promise<number> {
     throw new HsmError("OBJECT_NOT_FOUND", `there is no key store in ${options.dataDir}`);
   const hierarchy = hierarchyOf(options, store?.header());
   const pause = (): Promise<void> => Promise.resolve();
-  const whole = options.what === "store" || store !== undefined;
+  // Read before the log: whatever they speak of is in it by then.
+  const checkpoints = readCheckpoints(systemFiles, options.log);
+  const checkpointKey = publicKeyOf(options, hierarchy);
+  const evidence = { checkpoints, ...(checkpointKey === undefined ? {} : { checkpointKey }) };
   const report =
-    whole && store !== undefined
+    store !== undefined && options.checkpoint === undefined
       ? await verifyEverything({
           files: systemFiles,
           auditPath: options.log,
@@ -130,9 +148,10 @@ async function main(): Promise<number> {
           recordMacKeys: () => (hierarchy === undefined ? [] : recordMacKeysOf(hierarchy)),
           upTo: undefined,
           anchors: undefined,
+          evidence,
           pause,
         })
-      : await logAlone(options.log);
+      : await logAlone(options, hierarchy, evidence);
   // The tail may be torn while the log is being written or after a crash: what the store holds finishes it.
   const durable = store?.durableSequence() ?? 0;
   const problems = [...report.problems];
@@ -146,6 +165,9 @@ async function main(): Promise<number> {
     head: report.log.head,
     records: report.records,
     macs_checked: hierarchy !== undefined,
+    root: report.log.root,
+    checkpoints: report.log.checkpoints,
+    signatures_checked: checkpointKey !== undefined,
     first_bad_sequence: report.log.bad?.sequence ?? null,
     problems,
     ...(options.what === "namespaces" ? { destroyed: ends } : {}),
@@ -181,9 +203,53 @@ function openReader({ dataDir, keyStore, sqlitePath }: Options): Reader | undefi
   return hasDatabase ? sqliteReader(database) : undefined;
 }
 
-async function logAlone(path: string): Promise<{ log: Awaited<ReturnType<typeof verifyLog>>; records: number; problems: string[] }> {
-  const log = await verifyLog({ files: systemFiles, path, macKey: undefined });
-  return { log, records: 0, problems: log.bad === undefined ? [] : [`audit log: event ${log.bad.sequence}: ${log.bad.reason}`] };
+/** The log's public key, from wherever it is known. */
+function publicKeyOf({ key }: Options, hierarchy: OpenHierarchy | undefined): KeyObject | undefined {
+  if (key === undefined) return hierarchy === undefined ? undefined : createPublicKey(hierarchy.checkpointKey);
+  return parseVerifierKey(existsSync(key) ? (readFileSync(key, "utf8").split("\n")[0] as string) : key).publicKey;
+}
+
+async function logAlone(
+  { log: path, checkpoint: kept }: Options,
+  hierarchy: OpenHierarchy | undefined,
+  evidence: { checkpoints: readonly StoredCheckpoint[]; checkpointKey?: KeyObject },
+): Promise<{ log: LogReport; records: number; problems: string[] }> {
+  const problems: string[] = [];
+  const { start, checkpoints } = kept === undefined ? { checkpoints: evidence.checkpoints } : continuing(path, kept, evidence);
+  const log = await verifyLog({
+    files: systemFiles,
+    path,
+    macKey: hierarchy?.auditMacKey,
+    ...evidence,
+    checkpoints,
+    ...(start === undefined ? {} : { start }),
+  });
+  if (log.bad !== undefined) problems.push(`audit log: event ${log.bad.sequence}: ${log.bad.reason}`);
+  if (log.badCheckpoint !== undefined) problems.push(`checkpoint of ${log.badCheckpoint.size} events: ${log.badCheckpoint.reason}`);
+  return { log, records: 0, problems };
+}
+
+/**
+ * Where to begin so that the log continues a checkpoint: behind it, when the tree's files lead to its root; else at the first
+ * event, with that checkpoint among those to compare.
+ *
+ * @throws {HsmError} INVALID_REQUEST it is no checkpoint; INTEGRITY_FAILURE it is not signed by the log's key
+ */
+function continuing(
+  path: string,
+  file: string,
+  { checkpoints, checkpointKey }: { checkpoints: readonly StoredCheckpoint[]; checkpointKey?: KeyObject },
+): { start?: LogStart; checkpoints: readonly StoredCheckpoint[] } {
+  if (checkpointKey === undefined)
+    throw new HsmError("INVALID_REQUEST", "--checkpoint needs the log's public key: pass --key, or the unseal secret");
+  const note = readFileSync(resolve(file), "utf8");
+  const signed = parseNote(note);
+  const { size, root, origin } = parseCheckpoint(signed.text);
+  if (!isSignedBy(signed, verifierKey(origin, NOTE_ED25519, checkpointKey)))
+    throw new HsmError("INTEGRITY_FAILURE", "the checkpoint is not signed by this log's key");
+  const start = size === 0 ? undefined : treeWithRoot(systemFiles, path, size, root);
+  if (start !== undefined) return { start, checkpoints };
+  return { checkpoints: [{ size, note, cosignatures: [] }] };
 }
 
 function describe(result: {
@@ -192,13 +258,18 @@ function describe(result: {
   head: string;
   records: number;
   macs_checked: boolean;
+  root: string;
+  checkpoints: number;
+  signatures_checked: boolean;
   problems: readonly string[];
 }): string {
   const how = result.macs_checked ? "chain and MACs" : "the chain only; give the unseal secret to check MACs too";
   return [
     ...result.problems.map((problem) => `BROKEN  ${problem}`),
     `${result.verified ? "Verified" : "Not verified"}: ${result.events} events, ${result.records} records (${how}).`,
+    `Checkpoints: ${result.checkpoints} agree with it${result.signatures_checked ? "" : " (signatures not checked; give --key)"}.`,
     `Last event's hash: ${result.head}`,
+    `Root of the tree: ${result.root}`,
     "",
   ].join("\n");
 }

@@ -32,6 +32,7 @@ import { approvalSettings, openApprovals, settingsOf } from "./approvals/open-ap
 import { shows } from "./audit/audit-filter.ts";
 import { systemFiles } from "./audit/file-layer.ts";
 import { memoryFiles } from "./audit/memory-files.ts";
+import { AuditProofs } from "./audit/proofs.ts";
 import { readEvents } from "./audit/read.ts";
 import { AuditStreams } from "./audit/streams.ts";
 import { Authenticator, ceremonyPrincipal } from "./authenticate/authenticate.ts";
@@ -122,6 +123,7 @@ const OPEN_ALONE = [
   "listings",
   "objects",
   "policy",
+  "proofs",
   "sinks",
 ] as const;
 type OpenRooms = Pick<Context, (typeof OPEN_ALONE)[number]>;
@@ -243,6 +245,8 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     auditSequence: monitor.parts?.vault.log.sequence ?? 0,
     auditSyncMode: config.audit.syncMode,
     auditIntegrity: integrity,
+    auditVerifierKey: monitor.parts?.vault.checkpoints.keyText ?? "",
+    auditCheckpointSize: monitor.parts?.vault.checkpoints.latest()?.size ?? 0,
     maintenance: monitor.phase === "maintenance" ? (monitor.maintenance?.detail ?? "") : "",
     store: store.name,
     isolation: ownUsers ? "own_users" : "permission_model_only",
@@ -387,7 +391,20 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
         })
       : undefined;
     feeding = sinks;
-    const rooms: OpenRooms = { auditStreams, objects, documents, listings, identity, approvals, policy, budgets, configuration, sinks };
+    const proofs = new AuditProofs(vault.checkpoints, vault.tree);
+    const rooms: OpenRooms = {
+      auditStreams,
+      objects,
+      documents,
+      listings,
+      identity,
+      approvals,
+      policy,
+      budgets,
+      configuration,
+      proofs,
+      sinks,
+    };
     monitor.open({ vault, context: contextOf(vault, rooms) }, awaited);
     scriptGate.open(vault);
     alerts.open(vault, () => monitor.parts?.vault === vault && monitor.phase === "open");

@@ -250,6 +250,12 @@ const VALID: Readonly<Record<string, (namespace: string) => object>> = {
   ListAlerts: () => ({}),
   Unseal: () => ({ secret: Buffer.alloc(32, 9) }),
   Seal: () => ({}),
+  GetAuditCheckpoint: () => ({ size: 1n }),
+  ListAuditCheckpoints: () => ({}),
+  ProveAuditEvent: () => ({ sequence: 1n }),
+  ProveAuditConsistency: () => ({ oldSize: 1n }),
+  GetAuditEntries: () => ({ fromSequence: 1n }),
+  GetAuditTile: () => ({ path: "checkpoint" }),
   GetPolicy: () => ({}),
   // The same again is answered as it was.
   SetPolicy: () => ({ document: '{"format":1}' }),
@@ -505,6 +511,8 @@ before(async () => {
     config: {
       // What is due is left to the requests of this file.
       lifecycle: { interval_seconds: 3600 },
+      // There is always a checkpoint to ask for.
+      audit: { checkpoint_events: 1 },
       server: { body_bytes: BODY_BYTES },
       logging: { level: "info" },
     },
@@ -737,6 +745,13 @@ const SELF = [
   "Logout",
   "ListSessions",
   "WhoAmI",
+  // What the log proves, in hashes.
+  "GetAuditCheckpoint",
+  "ListAuditCheckpoints",
+  "ProveAuditEvent",
+  "ProveAuditConsistency",
+  "GetAuditEntries",
+  "GetAuditTile",
   ...WITHOUT_A_CREDENTIAL,
 ];
 const SEE_SINKS = ["GetSink", "ListSinks", "ListDeliveries"];

@@ -49,8 +49,14 @@ const SHOW: Elsewhere = {
 const AUDIT_VERIFY: Elsewhere = {
   usage: "verify",
   summary: "Check an audit log offline and name the first bad event",
-  examples: ["keystead audit verify --data-dir ./data"],
-  options: [["--data-dir <folder>", "data folder of the server"]],
+  examples: ["keystead audit verify --data-dir ./data", "keystead audit verify --log ./audit --key log.key --checkpoint kept.checkpoint"],
+  options: [
+    ["--data-dir <folder>", "data folder of the server"],
+    ["--log <path>", "the log alone: its path without the segments' numbers"],
+    ["--key <key>", "the log's public key, or a file with it: signatures of checkpoints are checked"],
+    ["--checkpoint <file>", "a checkpoint kept elsewhere, which the log must continue"],
+    ["--json", "the report as JSON"],
+  ],
 };
 const STORE_VERIFY: Elsewhere = {
   usage: "verify",

@@ -17,6 +17,15 @@ function selfTestFacts({ selfTests }: Status): [string, string][] {
   return [["self-tests", failed.length === 0 ? `${took}, all passed` : `${took}, FAILED: ${failed.join(", ")}`]];
 }
 
+/** What others hold the log to. */
+function checkpointFacts({ auditVerifierKey, auditCheckpointSize }: Status): [string, string][] {
+  if (auditVerifierKey === "") return [];
+  return [
+    ["checkpoint", auditCheckpointSize === 0n ? "none yet" : `of ${auditCheckpointSize} events`],
+    ["audit key", auditVerifierKey],
+  ];
+}
+
 /** Only a rekey that is under way is worth a line. */
 function rekeyFacts({ rekey }: Status): [string, string][] {
   if (rekey === undefined || rekey.complete) return [];
@@ -39,6 +48,7 @@ export function status(root: Command, run: Run): void {
           ["uptime", `${now.uptimeSeconds} s`],
           ["store", now.store],
           ["audit log", `${now.auditSequence} events, sync ${now.auditSyncMode}, ${now.auditIntegrity}`],
+          ...checkpointFacts(now),
           ...selfTestFacts(now),
           ...rekeyFacts(now),
           ["isolation", ISOLATION[now.isolation] ?? now.isolation],

@@ -71,10 +71,96 @@ export interface GetAuditLogResponse {
   readonly nextPageToken: string;
 }
 
+/** A signed statement about the whole log. */
+export interface AuditCheckpoint {
+  /** Events in the tree. */
+  readonly size: bigint;
+  readonly root: Buffer;
+  /** The signed note, with what witnesses added. */
+  readonly note: string;
+  readonly cosignatures: number;
+}
+
+export interface GetAuditCheckpointResponse {
+  readonly checkpoint: AuditCheckpoint;
+  /** NAME+ID+BASE64 of the key that the log signs with. */
+  readonly verifierKey: string;
+}
+
+export interface ListAuditCheckpointsRequest {
+  /** From the first checkpoint with at least so many events on. */
+  readonly fromSize?: number | bigint | undefined;
+  readonly pageSize?: number | undefined;
+  readonly pageToken?: string | undefined;
+}
+
+export interface ListAuditCheckpointsResponse {
+  readonly checkpoints: readonly AuditCheckpoint[];
+  readonly nextPageToken: string;
+  readonly verifierKey: string;
+}
+
+export interface ProveAuditEventRequest {
+  readonly sequence: number | bigint;
+  /** Events of the checkpoint to prove it against; the first that covers the event when left out. */
+  readonly size?: number | bigint | undefined;
+}
+
+export interface ProveAuditEventResponse {
+  readonly sequence: bigint;
+  readonly eventHash: Buffer;
+  readonly proof: readonly Uint8Array[];
+  readonly checkpoint: AuditCheckpoint;
+  /** All of it as one text (C2SP tlog-proof): `checkReceipt` checks it offline. */
+  readonly receipt: string;
+  readonly verifierKey: string;
+}
+
+export interface ProveAuditConsistencyRequest {
+  readonly oldSize: number | bigint;
+  /** As the latest checkpoint when left out. */
+  readonly size?: number | bigint | undefined;
+}
+
+export interface ProveAuditConsistencyResponse {
+  readonly oldSize: bigint;
+  readonly size: bigint;
+  readonly oldRoot: Buffer;
+  readonly root: Buffer;
+  readonly proof: readonly Uint8Array[];
+}
+
+export interface GetAuditEntriesResponse {
+  readonly fromSequence: bigint;
+  /** SHA-256 of each event's canonical bytes. */
+  readonly eventHashes: readonly Uint8Array[];
+}
+
+export interface GetAuditTileResponse {
+  readonly content: Buffer;
+  readonly contentType: string;
+  readonly immutable: boolean;
+}
+
 export interface AuditOperations {
   getAuditLog(request?: GetAuditLogRequest): Promise<GetAuditLogResponse>;
+  getAuditCheckpoint(request?: { readonly size?: number | bigint | undefined }): Promise<GetAuditCheckpointResponse>;
+  listAuditCheckpoints(request?: ListAuditCheckpointsRequest): Promise<ListAuditCheckpointsResponse>;
+  proveAuditEvent(request: ProveAuditEventRequest): Promise<ProveAuditEventResponse>;
+  proveAuditConsistency(request: ProveAuditConsistencyRequest): Promise<ProveAuditConsistencyResponse>;
+  getAuditEntries(request: {
+    readonly fromSequence: number | bigint;
+    readonly limit?: number | undefined;
+  }): Promise<GetAuditEntriesResponse>;
+  getAuditTile(request: { readonly path: string }): Promise<GetAuditTileResponse>;
 }
 
 export const AUDIT_OPERATIONS: Ways<AuditOperations> = {
   getAuditLog: "GetAuditLog",
+  getAuditCheckpoint: "GetAuditCheckpoint",
+  listAuditCheckpoints: "ListAuditCheckpoints",
+  proveAuditEvent: "ProveAuditEvent",
+  proveAuditConsistency: "ProveAuditConsistency",
+  getAuditEntries: "GetAuditEntries",
+  getAuditTile: "GetAuditTile",
 };

@@ -9,6 +9,10 @@ export interface Status {
   readonly auditSequence: bigint;
   readonly auditSyncMode: string;
   readonly auditIntegrity: string;
+  /** The key that checkpoints of the audit log are signed by, NAME+ID+BASE64; empty while the vault is not open. */
+  readonly auditVerifierKey: string;
+  /** Events that the latest checkpoint covers. */
+  readonly auditCheckpointSize: bigint;
   /** Why the phase is maintenance; empty otherwise. */
   readonly maintenance: string;
   readonly store: string;

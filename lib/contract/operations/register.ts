@@ -2,6 +2,12 @@
  * The operation table: one explicit line per operation, read by every surface, the monitor, the docs and the tests.
  */
 import type { Operation } from "../operation.ts";
+import { getAuditTile } from "./get-audit-tile.ts";
+import { getAuditEntries } from "./get-audit-entries.ts";
+import { proveAuditConsistency } from "./prove-audit-consistency.ts";
+import { proveAuditEvent } from "./prove-audit-event.ts";
+import { listAuditCheckpoints } from "./list-audit-checkpoints.ts";
+import { getAuditCheckpoint } from "./get-audit-checkpoint.ts";
 import { generateKey } from "./generate-key.ts";
 import { importKey } from "./import-key.ts";
 import { getKey } from "./get-key.ts";
@@ -267,6 +273,12 @@ export const OPERATIONS: readonly Operation[] = Object.freeze([
   listDeliveries,
   redeliverDelivery,
   rotateSinkSecret,
+  getAuditCheckpoint,
+  listAuditCheckpoints,
+  proveAuditEvent,
+  proveAuditConsistency,
+  getAuditEntries,
+  getAuditTile,
 ] as unknown as Operation[]);
 
 const byNumber = new Map(OPERATIONS.map((row) => [row.number, row]));

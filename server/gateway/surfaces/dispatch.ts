@@ -12,6 +12,7 @@ import { healthSurface, isHealthPath } from "./health/health.ts";
 import { requestIdOf } from "../evidence/evidence.ts";
 import { problem } from "./rest/problem.ts";
 import { restSurface } from "./rest/rest.ts";
+import { TILES_PREFIX, tilesSurface } from "./tiles/tiles.ts";
 
 export const RPC_PREFIXES = Object.freeze([
   "/hsm.HsmService/",
@@ -27,6 +28,7 @@ export function everySurface(desk: Desk): Dispatch {
   const rest = restSurface(desk);
   const health = healthSurface(desk);
   const docs = docsSurface(desk);
+  const tiles = tilesSurface(desk);
   return (exchange) => {
     const type = exchange.header("content-type") ?? "";
     if (RPC_PREFIXES.some((prefix) => exchange.path.startsWith(prefix))) {
@@ -39,6 +41,7 @@ export function everySurface(desk: Desk): Dispatch {
     if (type.startsWith("application/grpc")) return void grpc(exchange, type);
     if (isHealthPath(exchange.path)) return void health(exchange);
     if (exchange.path === "/openapi.json" || exchange.path === "/docs") return void docs(exchange);
+    if (exchange.path.startsWith(TILES_PREFIX)) return void tiles(exchange);
     rest(exchange);
   };
 }

@@ -91,6 +91,21 @@ export class Checkpoints implements HeadWatcher {
     return this.#file.all();
   }
 
+  /** The last one that is on the disk. */
+  latest(): StoredCheckpoint | undefined {
+    return this.#file.latest();
+  }
+
+  /** The first one with at least `size` events. */
+  covering(size: number): StoredCheckpoint | undefined {
+    return this.#file.covering(size);
+  }
+
+  /** Up to `limit` of them, from the first with at least `size` events on. */
+  list(size: number, limit: number): StoredCheckpoint[] {
+    return this.#file.list(size, limit);
+  }
+
   /** Calls back whenever a new checkpoint is on the disk. */
   onMade(listener: () => void): void {
     this.#listeners.push(listener);

@@ -7,7 +7,7 @@
 import { dirname } from "node:path";
 import { HsmError } from "@keystead/contract/errors";
 import { Frontier, type Completed } from "@keystead/crypto/public/tlog/frontier";
-import type { NodeReader } from "@keystead/crypto/public/tlog/proof";
+import { inclusionProof, provesInclusion, type NodeReader } from "@keystead/crypto/public/tlog/proof";
 import { levelWidth, tiledNodes, TILE_HEIGHT, TILE_LEVELS, TILE_WIDTH } from "@keystead/crypto/public/tlog/tiles";
 import { HASH_BYTES, leafHash } from "@keystead/crypto/public/tlog/tree-hash";
 import type { FileLayer } from "./file-layer.ts";
@@ -105,6 +105,40 @@ export class TreeFiles {
 
   close(): void {
     for (const file of [this.#entries, ...this.#levels]) file.close();
+  }
+}
+
+/**
+ * The tree of the first `size` events as the files say, and the hash of the last of them, for whoever knows the root.
+ *
+ * @returns undefined when the files do not lead to that root
+ */
+export function treeWithRoot(files: FileLayer, logPath: string, size: number, root: Buffer): { tree: Frontier; head: string } | undefined {
+  const read = (level: number | "entries", first: number, count: number): Buffer => {
+    const file = files.open(`${logPath}.tree.${level}`, "read");
+    try {
+      const bytes = Buffer.alloc(count * HASH_BYTES);
+      file.read(bytes, first * HASH_BYTES);
+      return bytes;
+    } finally {
+      file.close();
+    }
+  };
+  try {
+    const nodes = tiledNodes(read);
+    const hashes: Uint8Array[] = [];
+    let from = 0;
+    for (let level = 52; level >= 0; level -= 1) {
+      if (Math.floor(size / 2 ** level) % 2 === 0) continue;
+      hashes.push(nodes(level, from / 2 ** level));
+      from += 2 ** level;
+    }
+    const tree = new Frontier(size, hashes);
+    const head = read("entries", size - 1, 1);
+    const fits = tree.root().equals(root) && provesInclusion(leafHash(head), size - 1, size, root, inclusionProof(size - 1, size, nodes));
+    return fits ? { tree, head: head.toString("hex") } : undefined;
+  } catch {
+    return undefined;
   }
 }
 

@@ -34,6 +34,8 @@ const KEYS: readonly Permission[] = [...DAILY, "key:revoke", "key:destroy", "key
 
 /** Asking for what others must agree to: to see what came of it, and to take it back. */
 const ASK: readonly Permission[] = ["approval:view", "approval:cancel"];
+/** What everybody may do who may do anything: how the server is, what the log proves, and what is one's own. */
+const EVERYBODY: readonly Permission[] = ["status:view", "audit:prove", "identity:self"];
 /** Persons may be asked to agree; which of them counts is for each rule to say. */
 const AGREE: readonly Permission[] = [...ASK, "approval:decide", "approval:keys"];
 
@@ -47,27 +49,15 @@ export const ROLES: Readonly<Record<string, readonly Permission[]>> = Object.fre
     "namespace:suspend",
     "budget:read",
     "budget:update",
-    "status:view",
-    "identity:self",
+    ...EVERYBODY,
     "audit:view",
     "sink:read",
     "sink:manage",
   ],
-  Operator: [
-    ...DAILY,
-    ...AGREE,
-    "key:use_revoked",
-    "key:delegate",
-    ...CRYPTO,
-    ...ESTABLISH,
-    "namespace:read",
-    "status:view",
-    "alert:view",
-    "identity:self",
-  ],
-  KeyAdmin: [...KEYS, ...AGREE, "namespace:read", "status:view", "identity:self"],
-  KeyUser: ["key:read", "key:delegate", ...CRYPTO, ...AGREE, "status:view", "identity:self"],
-  Service: ["key:read", ...CRYPTO, ...ASK, "crypto:sign_digest", ...ESTABLISH, "status:view", "identity:self"],
+  Operator: [...DAILY, ...AGREE, "key:use_revoked", "key:delegate", ...CRYPTO, ...ESTABLISH, "namespace:read", "alert:view", ...EVERYBODY],
+  KeyAdmin: [...KEYS, ...AGREE, "namespace:read", ...EVERYBODY],
+  KeyUser: ["key:read", "key:delegate", ...CRYPTO, ...AGREE, ...EVERYBODY],
+  Service: ["key:read", ...CRYPTO, ...ASK, "crypto:sign_digest", ...ESTABLISH, ...EVERYBODY],
   Auditor: [
     "key:read",
     ...AGREE,
@@ -78,9 +68,8 @@ export const ROLES: Readonly<Record<string, readonly Permission[]>> = Object.fre
     "script:read",
     "sink:read",
     "identity:read",
-    "status:view",
     "alert:view",
-    "identity:self",
+    ...EVERYBODY,
   ],
 } satisfies Record<string, readonly Permission[]>);
 

@@ -13,12 +13,13 @@ const selfTestsMessage = ({ passed, time, durationUs, results }: SelfTestReport)
 
 /** How the server is. */
 export const getStatus = handler(operation, async (_invocation, context) => {
-  const { uptimeSeconds, auditSequence, selfTests, rekey, ...facts } = context.status();
+  const { uptimeSeconds, auditSequence, auditCheckpointSize, selfTests, rekey, ...facts } = context.status();
   return {
     reply: {
       version: VERSION,
       uptimeSeconds: BigInt(Math.floor(uptimeSeconds)),
       auditSequence: BigInt(auditSequence),
+      auditCheckpointSize: BigInt(auditCheckpointSize),
       ...facts,
       ...(rekey === undefined ? {} : { rekey: { ...rekey, recordsRenewed: BigInt(rekey.recordsRenewed), records: BigInt(rekey.records) } }),
       ...(selfTests === undefined ? {} : { selfTests: selfTestsMessage(selfTests) }),

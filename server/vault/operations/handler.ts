@@ -13,6 +13,7 @@ import type { SelfTestReport } from "@keystead/crypto/self-tests/run";
 import type { AuditFilter, Hidden } from "../audit/audit-filter.ts";
 import type { EventApproval, EventItem } from "../audit/event.ts";
 import type { AuditStreams } from "../audit/streams.ts";
+import type { AuditProofs } from "../audit/proofs.ts";
 import type { Approvals } from "../approvals/approvals.ts";
 import type { Identity } from "../authenticate/identity.ts";
 import type { Principal } from "../authenticate/principal.ts";
@@ -68,6 +69,10 @@ export interface StatusFacts {
   readonly auditSequence: number;
   readonly auditSyncMode: string;
   readonly auditIntegrity: string;
+  /** The key that checkpoints are signed by; empty while nothing is open. */
+  readonly auditVerifierKey: string;
+  /** Events that the latest checkpoint covers. */
+  readonly auditCheckpointSize: number;
   /** Why the phase is maintenance; empty otherwise. */
   readonly maintenance: string;
   readonly store: string;
@@ -83,6 +88,8 @@ export interface StatusFacts {
 export interface Context {
   readonly objects: Objects;
   readonly documents: Documents;
+  /** What the audit log proves about itself. */
+  readonly proofs: AuditProofs;
   readonly budgets: Budgets;
   readonly approvals: Approvals;
   /** Local users, service accounts and sessions. */

@@ -3,6 +3,12 @@
  * holds the two together. Unseal and Seal are ceremonies and stand in ceremonies/.
  */
 import type { Handler } from "./handler.ts";
+import { getAuditTile } from "./get-audit-tile.ts";
+import { getAuditEntries } from "./get-audit-entries.ts";
+import { proveAuditConsistency } from "./prove-audit-consistency.ts";
+import { proveAuditEvent } from "./prove-audit-event.ts";
+import { listAuditCheckpoints } from "./list-audit-checkpoints.ts";
+import { getAuditCheckpoint } from "./get-audit-checkpoint.ts";
 import { agreeKey } from "./agree-key.ts";
 import { batch } from "./batch.ts";
 import { createNamespace } from "./create-namespace.ts";
@@ -261,6 +267,12 @@ const LINES = [
   listDeliveries,
   redeliverDelivery,
   rotateSinkSecret,
+  getAuditCheckpoint,
+  listAuditCheckpoints,
+  proveAuditEvent,
+  proveAuditConsistency,
+  getAuditEntries,
+  getAuditTile,
 ] as unknown as readonly Handler[];
 
 /** Handlers by operation number. */

@@ -2,6 +2,7 @@
  * For tests: a whole vault in this process, from the monitor to the store, whose clock the test holds. Only the gateway
  * and the walls are missing.
  */
+import { AuditProofs } from "../audit/proofs.ts";
 import { randomBytes } from "node:crypto";
 import { create, fromBinary, toBinary, type DescMessage, type MessageInitShape, type MessageShape } from "@bufbuild/protobuf";
 import { encodeCall, LISTENER } from "@keystead/channel/call";
@@ -204,6 +205,7 @@ export class ClockedVault {
       budgets: this.budgets,
       objects: vault.objects,
       documents: vault.documents,
+      proofs: new AuditProofs(vault.checkpoints, vault.tree),
       identity: this.identity,
       listings: new ListingCache<ListReply>(),
       provider,

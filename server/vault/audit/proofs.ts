@@ -1,0 +1,158 @@
+/**
+ * What the log proves to others: checkpoints, inclusion, consistency, and its tree as files.
+ *
+ * It speaks only of what the latest checkpoint covers, in hashes alone. Every proof is made of the tree's files, which are a
+ * cache, and is checked against signed roots before it leaves.
+ */
+import { HsmError } from "@keystead/contract/errors";
+import { parseCheckpoint } from "@keystead/crypto/public/tlog/checkpoint";
+import { parseNote } from "@keystead/crypto/public/tlog/note";
+import { consistencyProof, inclusionProof, provesConsistency, provesInclusion, treeRoot } from "@keystead/crypto/public/tlog/proof";
+import { receiptText } from "@keystead/crypto/public/tlog/receipt";
+import { hasTile, parseTilePath, TILE_LEVELS, TILE_WIDTH } from "@keystead/crypto/public/tlog/tiles";
+import { HASH_BYTES, leafHash } from "@keystead/crypto/public/tlog/tree-hash";
+import { cosignedNote, type StoredCheckpoint } from "./checkpoint-file.ts";
+import type { Checkpoints } from "./checkpoints.ts";
+import { beingMade, type TreeFiles } from "./tree-files.ts";
+
+/** A checkpoint as others see it. */
+export interface ShownCheckpoint {
+  readonly size: number;
+  readonly root: Buffer;
+  /** With what witnesses added. */
+  readonly note: string;
+  readonly cosignatures: number;
+}
+
+export interface ProvenEvent {
+  readonly sequence: number;
+  readonly eventHash: Buffer;
+  readonly proof: readonly Buffer[];
+  readonly checkpoint: ShownCheckpoint;
+  readonly receipt: string;
+}
+
+export interface ProvenConsistency {
+  readonly oldSize: number;
+  readonly size: number;
+  readonly oldRoot: Buffer;
+  readonly root: Buffer;
+  readonly proof: readonly Buffer[];
+}
+
+export interface TileContent {
+  readonly content: Buffer;
+  readonly contentType: string;
+  /** It never changes. */
+  readonly immutable: boolean;
+}
+
+const absent = (detail: string): HsmError => new HsmError("OBJECT_NOT_FOUND", detail);
+
+export class AuditProofs {
+  readonly #checkpoints: Checkpoints;
+  readonly #tree: TreeFiles;
+
+  constructor(checkpoints: Checkpoints, tree: TreeFiles) {
+    this.#checkpoints = checkpoints;
+    this.#tree = tree;
+  }
+
+  /** The key that checkpoints are signed by, as verifiers want it. */
+  get verifierKey(): string {
+    return this.#checkpoints.keyText;
+  }
+
+  /** The first checkpoint with at least `size` events; the latest for 0. @throws {HsmError} OBJECT_NOT_FOUND */
+  checkpoint(size: number): ShownCheckpoint {
+    const stored = size === 0 ? this.#checkpoints.latest() : this.#checkpoints.covering(size);
+    if (stored === undefined) throw absent(size === 0 ? "there is no checkpoint yet" : `no checkpoint has ${size} events yet`);
+    return shown(stored);
+  }
+
+  /** Up to `limit` checkpoints, from the first with at least `size` events on. */
+  list(size: number, limit: number): ShownCheckpoint[] {
+    return this.#checkpoints.list(size, limit).map(shown);
+  }
+
+  /**
+   * Proves that an event is in the tree of a checkpoint.
+   *
+   * @param size events of that checkpoint; 0 = the first one that covers the event
+   * @throws {HsmError} OBJECT_NOT_FOUND no such checkpoint yet; PROVIDER_UNAVAILABLE the tree's files are being made again
+   */
+  event(sequence: number, size: number): ProvenEvent {
+    const checkpoint = this.checkpoint(size === 0 ? sequence : size);
+    if (size !== 0 && checkpoint.size !== size) throw absent(`there is no checkpoint of ${size} events`);
+    if (sequence > checkpoint.size) throw absent(`event ${sequence} is not among ${checkpoint.size} events`);
+    const index = sequence - 1;
+    const eventHash = this.#tree.hashes("entries", index, 1);
+    const proof = inclusionProof(index, checkpoint.size, this.#tree.nodes);
+    if (!provesInclusion(leafHash(eventHash), index, checkpoint.size, checkpoint.root, proof)) throw beingMade();
+    const receipt = receiptText({ entry: eventHash, index, proof, note: checkpoint.note });
+    return { sequence, eventHash, proof, checkpoint, receipt };
+  }
+
+  /**
+   * Proves that the tree of `size` events continues the one of `oldSize`.
+   *
+   * @param size 0 = as the latest checkpoint
+   * @throws {HsmError} INVALID_REQUEST the other way round; otherwise as {@link event}
+   */
+  consistency(oldSize: number, size: number): ProvenConsistency {
+    const latest = this.checkpoint(0);
+    const newSize = size === 0 ? latest.size : size;
+    if (newSize > latest.size) throw absent(`no checkpoint has ${newSize} events yet`);
+    if (oldSize > newSize) throw new HsmError("INVALID_REQUEST", "old_size: must not be more than size");
+    const { nodes } = this.#tree;
+    const oldRoot = treeRoot(oldSize, nodes);
+    const root = treeRoot(newSize, nodes);
+    const proof = consistencyProof(oldSize, newSize, nodes);
+    const signed = consistencyProof(newSize, latest.size, nodes);
+    const fits = provesConsistency(oldSize, newSize, oldRoot, root, proof);
+    if (!fits || !provesConsistency(newSize, latest.size, root, latest.root, signed)) throw beingMade();
+    return { oldSize, size: newSize, oldRoot, root, proof };
+  }
+
+  /** Hashes of up to `limit` events from a sequence number on. @throws {HsmError} OBJECT_NOT_FOUND none of them is covered */
+  entries(fromSequence: number, limit: number): Buffer[] {
+    const { size } = this.checkpoint(0);
+    if (fromSequence > size) throw absent(`no checkpoint covers event ${fromSequence} yet`);
+    const count = Math.min(limit, size - fromSequence + 1);
+    const bytes = this.#tree.hashes("entries", fromSequence - 1, count);
+    return Array.from({ length: count }, (_, at) => bytes.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES));
+  }
+
+  /**
+   * A file of the tlog-tiles layout.
+   *
+   * @throws {HsmError} OBJECT_NOT_FOUND a path that there is not, or not yet
+   */
+  tile(path: string): TileContent {
+    const latest = this.checkpoint(0);
+    if (path === "checkpoint")
+      return { content: Buffer.from(latest.note, "utf8"), contentType: "text/plain; charset=utf-8", immutable: false };
+    const tile = parseTilePath(path);
+    if (tile === undefined || (tile.level !== "entries" && tile.level >= TILE_LEVELS) || !hasTile(tile, latest.size))
+      throw absent("the log has no such tile");
+    const hashes = this.#tree.hashes(tile.level, tile.index * TILE_WIDTH, tile.width);
+    const content = tile.level === "entries" ? bundle(hashes) : hashes;
+    return { content, contentType: "application/octet-stream", immutable: true };
+  }
+}
+
+function shown(stored: StoredCheckpoint): ShownCheckpoint {
+  const { root } = parseCheckpoint(parseNote(stored.note).text);
+  return { size: stored.size, root, note: cosignedNote(stored), cosignatures: stored.cosignatures.length };
+}
+
+/** Entries with their lengths in front, two bytes each. */
+function bundle(hashes: Buffer): Buffer {
+  const count = hashes.length / HASH_BYTES;
+  const bytes = Buffer.alloc(count * (2 + HASH_BYTES));
+  for (let at = 0; at < count; at += 1) {
+    const to = bytes.writeUInt16BE(HASH_BYTES, at * (2 + HASH_BYTES));
+    hashes.copy(bytes, to, at * HASH_BYTES, (at + 1) * HASH_BYTES);
+  }
+  return bytes;
+}
