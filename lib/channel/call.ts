@@ -1,7 +1,7 @@
 /**
  * What travels in a REQUEST frame between gateway and vault: the evidence, then the operation's own message.
  *
- *      u8 listener | u8 n, address | u8 n, request id | u8 n, trace | u16 n, bearer token | u16 n, client certificate DER | body
+ *      u8 listener, | 0x80 when a receipt is wanted | u8 n, address | u8 n, request id | u8 n, trace | u16 n, bearer token | u16 n, client certificate DER | body
  *
  * The gateway writes what it saw and judges nothing; the vault reads it as untrusted input. `body` is the protobuf
  * encoding of the operation's request message.
@@ -24,8 +24,30 @@ export interface Evidence {
   readonly trace: string;
   /** Bearer token as sent, or empty. */
   readonly token: string;
+  /** The reply is to say where its event stands in the audit log ({@link RECEIPT_BYTES} in front of it). */
+  readonly receipt?: boolean;
   /** Client certificate of a completed TLS handshake, or empty. */
   readonly certificate: Buffer;
+}
+
+const RECEIPT_WANTED = 0x80;
+const HASH_BYTES = 32;
+/** Length of a receipt in front of a reply. */
+export const RECEIPT_BYTES = 8 + HASH_BYTES;
+
+/** Where an event stands: u64 sequence number, SHA-256 of the event (given as hexadecimal). Zeros when there is none. */
+export function encodeReceipt(receipt: { readonly sequence: number; readonly hash: string } | undefined): Buffer {
+  const bytes = Buffer.alloc(RECEIPT_BYTES);
+  if (receipt === undefined) return bytes;
+  bytes.writeBigUInt64BE(BigInt(receipt.sequence));
+  bytes.write(receipt.hash, 8, "hex");
+  return bytes;
+}
+
+/** The receipt in front of a reply as text, `<sequence> <hash, hexadecimal>`; undefined when there is none. */
+export function receiptOf(reply: Buffer): string | undefined {
+  const sequence = reply.readBigUInt64BE();
+  return sequence === 0n ? undefined : `${sequence} ${reply.toString("hex", 8, RECEIPT_BYTES)}`;
 }
 
 /** Bodies from this size on stay where they are. */
@@ -52,7 +74,7 @@ export function encodeCall(evidence: Evidence, body: Payload): Payload {
     8 + address.length + requestId.length + trace.length + token.length + certificate.length + (inPlace ? 0 : bodyBytes),
   );
   let at = 0;
-  bytes[at++] = evidence.listener;
+  bytes[at++] = evidence.listener | (evidence.receipt === true ? RECEIPT_WANTED : 0);
   bytes[at++] = address.length;
   at += bytes.write(address, at, "latin1");
   bytes[at++] = requestId.length;
@@ -86,7 +108,8 @@ export function decodeCall(payload: Buffer): DecodedCall {
   };
   const u8 = (): number => take(1)[0] as number;
   const u16 = (): number => take(2).readUInt16BE(0);
-  const listener = u8();
+  const first = u8();
+  const listener = first & ~RECEIPT_WANTED;
   if (listener !== LISTENER.tls && listener !== LISTENER.development) throw new MalformedFrame("unknown listener");
   const address = take(u8()).toString("latin1");
   const requestId = take(u8()).toString("latin1");
@@ -97,7 +120,15 @@ export function decodeCall(payload: Buffer): DecodedCall {
   const certificateBytes = u16();
   const certificate = take(certificateBytes);
   return {
-    evidence: { listener, address, requestId, trace, token: token.toString("latin1"), certificate },
+    evidence: {
+      listener,
+      address,
+      requestId,
+      trace,
+      token: token.toString("latin1"),
+      certificate,
+      ...(first === listener ? {} : { receipt: true }),
+    },
     credentials: payload.subarray(credentialsFrom, at),
     body: payload.subarray(at),
   };

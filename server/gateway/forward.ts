@@ -1,7 +1,7 @@
 /**
  * From a surface to the vault and back: admission, evidence, one frame each way.
  */
-import { encodeCall, type Evidence } from "@keystead/channel/call";
+import { encodeCall, RECEIPT_BYTES, receiptOf, type Evidence } from "@keystead/channel/call";
 import { wipePayload, type Payload } from "@keystead/channel/payload";
 import { asHsmError, type HsmError } from "@keystead/contract/errors";
 import type { Operation } from "@keystead/contract/operation";
@@ -72,10 +72,12 @@ export function forwarder(link: VaultLink, admission: Admission, tracer?: Pick<T
 function forwarding(link: VaultLink, admission: Admission): (exchange: Exchange, request: Forwarded, span?: OpenSpan) => Promise<Buffer> {
   return async (exchange, { operation, requestId, body, deadlineMs }, span) => {
     let call: Payload;
+    let wanted: boolean | undefined;
     try {
       admission.enter();
       try {
         const evidence: Evidence = evidenceOf(exchange, requestId, span?.traceparent);
+        wanted = evidence.receipt;
         call = encodeCall(evidence, body);
       } catch (error) {
         admission.leave();
@@ -86,7 +88,11 @@ function forwarding(link: VaultLink, admission: Admission): (exchange: Exchange,
       throw error;
     }
     try {
-      return await link.request(operation.number, call, admission.deadlineMs(deadlineMs), (cancel) => exchange.onAbort(cancel));
+      const reply = await link.request(operation.number, call, admission.deadlineMs(deadlineMs), (cancel) => exchange.onAbort(cancel));
+      if (wanted !== true) return reply;
+      const receipt = receiptOf(reply);
+      if (receipt !== undefined) exchange.alsoAnswer("x-audit-receipt", receipt);
+      return reply.subarray(RECEIPT_BYTES);
     } finally {
       admission.leave();
     }

@@ -5,6 +5,7 @@ import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import type { Operation } from "@keystead/contract/operation";
 import type { Permission } from "@keystead/contract/permissions";
 import type { EventApproval, EventFields, EventScript } from "./audit/event.ts";
+import type { Receipt } from "./audit/log.ts";
 import { uncommonUse } from "./grant.ts";
 import type { Invocation, Result } from "./operations/handler.ts";
 
@@ -30,6 +31,8 @@ export interface Draft {
   demands?: { readonly demands?: readonly Permission[] };
   /** The pending request that this is about, made, or is. */
   approval?: EventApproval;
+  /** Where its event came to stand. */
+  receipt?: Receipt;
 }
 
 /** What is known when nothing is: who asks from where, if anybody does. */

@@ -14,9 +14,9 @@
  */
 import { toBinary, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
 import { hash } from "node:crypto";
-import { wholeOf, type Payload } from "@keystead/channel/payload";
+import { piecesOf, wholeOf, type Payload } from "@keystead/channel/payload";
 import type { IncomingCall } from "@keystead/channel/peer";
-import { decodeCall, type DecodedCall } from "@keystead/channel/call";
+import { decodeCall, encodeReceipt, type DecodedCall } from "@keystead/channel/call";
 import { HsmError, asHsmError } from "@keystead/contract/errors";
 import type { Logger } from "@keystead/contract/logging";
 import type { Operation, Phase } from "@keystead/contract/operation";
@@ -208,7 +208,8 @@ export class Monitor {
       peer: () => peerOf(evidence),
     };
     try {
-      return await this.#perform(operation, () => parseMessage(operation, body), about, draft, started);
+      const reply = await this.#perform(operation, () => parseMessage(operation, body), about, draft, started);
+      return evidence.receipt === true ? [encodeReceipt(draft.receipt), ...piecesOf(reply)] : reply;
     } finally {
       limits.leave(counted);
     }
@@ -615,7 +616,8 @@ export class Monitor {
         throw log?.stopped ?? new HsmError("AUDIT_UNAVAILABLE", "there is no audit log");
       return;
     }
-    await log.append(eventOf(operation, draft, outcome, principal, requestId, result), result?.change?.writes ?? [], patient);
+    const event = eventOf(operation, draft, outcome, principal, requestId, result);
+    draft.receipt = await log.append(event, result?.change?.writes ?? [], patient);
   }
 }
 

@@ -5,7 +5,8 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { get } from "node:https";
+import { connect } from "node:http2";
+import { get, request } from "node:https";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
@@ -121,6 +122,53 @@ test("any two checkpoints are proven to be of one log", async () => {
   await assert.rejects(keystead.proveAuditEvent({ sequence: 1, size: 2 ** 40 }), { code: "OBJECT_NOT_FOUND" });
   await assert.rejects(keystead.proveAuditConsistency({ oldSize: 5, size: 4 }), { code: "INVALID_REQUEST" });
   await assert.rejects(keystead.getAuditTile({ path: "tile/0/../000" }), { code: "OBJECT_NOT_FOUND" });
+});
+
+/** Where the event of one request stands, as the answer's header says it over each surface. */
+function receiptOver(surface: "REST" | "Connect" | "gRPC", wanted: string | undefined): Promise<string | undefined> {
+  const credentials = { ca: credential("ca.pem"), cert: credential("admin.pem"), key: credential("admin-key.pem") };
+  const asked = wanted === undefined ? {} : { "x-audit-receipt": wanted };
+  return new Promise((resolve, reject) => {
+    if (surface === "gRPC") {
+      const session = connect(server.api, credentials).once("error", reject);
+      const stream = session.request({
+        ":method": "POST",
+        ":path": "/hsm.HsmService/GetStatus",
+        "content-type": "application/grpc+proto",
+        te: "trailers",
+        ...asked,
+      });
+      stream.once("response", (headers) => resolve(headers["x-audit-receipt"] as string | undefined));
+      stream.once("close", () => session.close());
+      stream.resume();
+      return stream.end(Buffer.alloc(5));
+    }
+    const rest = surface === "REST";
+    const path = rest ? "/api/v1/status" : "/hsm.HsmService/GetStatus";
+    const headers = { ...(rest ? {} : { "content-type": "application/json" }), ...asked };
+    const sent = request(`${server.api}${path}`, { method: rest ? "GET" : "POST", headers, ...credentials }, (response) => {
+      response.resume();
+      response.once("end", () =>
+        response.statusCode === 200
+          ? resolve(response.headers["x-audit-receipt"] as string | undefined)
+          : reject(new Error(`${surface}: ${response.statusCode}`)),
+      );
+    });
+    sent.once("error", reject).end(rest ? undefined : "{}");
+  });
+}
+
+test("an answer says where its event stands when that was asked for, on every surface", async () => {
+  for (const surface of ["REST", "Connect", "gRPC"] as const) {
+    assert.equal(await receiptOver(surface, undefined), undefined);
+    assert.equal(await receiptOver(surface, "please"), undefined);
+    const [sequence = "", hash] = ((await receiptOver(surface, "request")) ?? "").split(" ");
+    assert.match(sequence, /^[1-9]\d*$/, surface);
+    await covered(Number(sequence));
+    assert.equal((await keystead.proveAuditEvent({ sequence: Number(sequence) })).eventHash.toString("hex"), hash);
+    const { events } = await keystead.getAuditLog({ order: "newest_first", pageToken: String(Number(sequence) + 1), pageSize: 1 });
+    assert.deepEqual([events[0]?.action, events[0]?.hash], ["GetStatus", hash]);
+  }
 });
 
 const noGo = spawnSync("which", ["go"]).status !== 0 && "there is no Go";

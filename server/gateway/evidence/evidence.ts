@@ -30,7 +30,9 @@ export function requestIdOf(exchange: Exchange): string {
 /** @param trace instead of the caller's own */
 export function evidenceOf(exchange: Exchange, requestId: string, trace: string = traceOf(exchange)): Evidence {
   const { listener, address, certificate } = exchange.connection;
-  return { listener, address, requestId, trace, token: tokenOf(exchange.header("authorization")), certificate };
+  const receipt = exchange.header("x-audit-receipt") === "request";
+  const token = tokenOf(exchange.header("authorization"));
+  return { listener, address, requestId, trace, token, certificate, ...(receipt ? { receipt } : {}) };
 }
 
 /** The caller's trace. One that is malformed is as good as none (§3.2.2). */

@@ -37,6 +37,8 @@ export interface Exchange {
   readPieces(limitBytes: number): Promise<Buffer[]>;
   /** The body in pieces, for streaming methods. */
   readonly chunks: AsyncIterable<Buffer>;
+  /** A header that the answer will have besides those it is given. */
+  alsoAnswer(name: string, value: string): void;
   /** Answers whole. A buffer is wiped once it is written; text leaves in one write with the head. */
   respond(status: number, headers: HeaderValues, body?: Buffer | string): void;
   /** Answers whole, perhaps in pieces that are wiped once they are written. Needs HTTP/2. */

@@ -86,6 +86,8 @@ export class Http1Front {
 }
 
 class Http1Exchange implements Exchange {
+  /** Undefined most of the time. */
+  #besides: Record<string, string> | undefined;
   readonly connection: Connection;
   readonly http2 = false;
   readonly method: string;
@@ -143,6 +145,10 @@ class Http1Exchange implements Exchange {
     return announced === undefined ? undefined : Number(announced);
   }
 
+  alsoAnswer(name: string, value: string): void {
+    this.#besides = { ...this.#besides, [name]: value };
+  }
+
   respond(status: number, headers: HeaderValues, body: Buffer | string = ""): void {
     const response = this.#response;
     if (response.destroyed || response.headersSent) {
@@ -150,7 +156,7 @@ class Http1Exchange implements Exchange {
       return;
     }
     if (this.#last()) response.shouldKeepAlive = false;
-    response.writeHead(status, { ...headers, "content-length": Buffer.byteLength(body) } as never);
+    response.writeHead(status, { ...headers, ...this.#besides, "content-length": Buffer.byteLength(body) } as never);
     if (typeof body !== "string") response.once("close", () => body.fill(0));
     if (this.method === "HEAD") response.end();
     else response.end(body);
@@ -163,7 +169,7 @@ class Http1Exchange implements Exchange {
   start(status: number, headers: HeaderValues): void {
     if (this.#response.headersSent) return;
     if (this.#last()) this.#response.shouldKeepAlive = false;
-    this.#response.writeHead(status, headers as never);
+    this.#response.writeHead(status, { ...headers, ...this.#besides } as never);
   }
 
   async write(chunk: Buffer): Promise<void> {

@@ -109,6 +109,8 @@ function wipedOnClose(stream: ServerHttp2Stream, body: Buffer, queue: WriteQueue
 }
 
 class Http2Exchange implements Exchange {
+  /** Undefined most of the time. */
+  #besides: Record<string, string> | undefined;
   readonly connection: Connection;
   readonly http2 = true;
   readonly method: string;
@@ -171,12 +173,16 @@ class Http2Exchange implements Exchange {
     return announced === undefined ? undefined : Number(announced);
   }
 
+  alsoAnswer(name: string, value: string): void {
+    this.#besides = { ...this.#besides, [name]: value };
+  }
+
   respond(status: number, headers: HeaderValues, content?: Buffer | string): void {
     const body = typeof content === "string" ? Buffer.from(content, "utf8") : content;
     const stream = this.#stream;
     if (stream.destroyed || stream.closed || stream.headersSent) return void body?.fill(0);
     const endStream = body === undefined || this.method === "HEAD";
-    stream.respond({ ":status": status, ...headers } as never, { endStream });
+    stream.respond({ ":status": status, ...headers, ...this.#besides } as never, { endStream });
     if (body !== undefined && endStream) body.fill(0);
     else if (body !== undefined) stream.end(wipedOnClose(stream, body, this.#queue));
   }
@@ -186,7 +192,7 @@ class Http2Exchange implements Exchange {
     if (stream.destroyed || stream.closed || stream.headersSent) return wipePayload(body);
     this.#trailers = trailers;
     stream.once("wantTrailers", () => this.#sendTrailers());
-    stream.respond({ ":status": status, ...headers } as never, { waitForTrailers: true });
+    stream.respond({ ":status": status, ...headers, ...this.#besides } as never, { waitForTrailers: true });
     const pieces = piecesOf(body);
     stream.cork();
     for (const piece of pieces) stream.write(wipedOnClose(stream, piece, this.#queue));
@@ -196,7 +202,7 @@ class Http2Exchange implements Exchange {
   start(status: number, headers: HeaderValues): void {
     if (this.#stream.destroyed || this.#stream.headersSent) return;
     this.#stream.once("wantTrailers", () => this.#sendTrailers());
-    this.#stream.respond({ ":status": status, ...headers } as never, { waitForTrailers: true });
+    this.#stream.respond({ ":status": status, ...headers, ...this.#besides } as never, { waitForTrailers: true });
   }
 
   async write(chunk: Buffer): Promise<void> {
