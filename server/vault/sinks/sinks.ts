@@ -161,6 +161,7 @@ export class Sinks implements SinkControl {
       time: new Date(now()).toISOString(),
       version: 0,
     } as const;
+    await this.#ending;
     return this.#feeder(id).attempt(0, `{"event":${canonicalEvent(fields, GENESIS, 0, 0)},"mac":"${GENESIS}"}`);
   }
 
@@ -173,6 +174,7 @@ export class Sinks implements SinkControl {
       const event = found === undefined ? undefined : (JSON.parse(found.line) as { event: { namespace: string } }).event;
       if (found === undefined || event === undefined || !within(value, event))
         throw new HsmError("OBJECT_NOT_FOUND", `there is no event ${sequence} for this sink`);
+      await this.#ending;
       return await this.#feeder(id).attempt(sequence, found.line);
     } finally {
       follower.cancel();

@@ -1,0 +1,149 @@
+/**
+ * Rounds of load and kill -9, with a webhook and a file that are to have every event.
+ *
+ * The client writes down what it was promised. At the end both sinks hold every acknowledged request; what each holds is the log
+ * without a gap, in its order; and what came twice came with the same id.
+ */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { newFolder, startServer, until, type TestServer } from "../server.ts";
+import type { Random } from "./seeded.ts";
+
+const IN_FLIGHT = 16;
+/** What is killed, in turn; of "both", connector and vault at once. */
+const VICTIMS = ["connector", "vault", "both", "all", "connector", "all"] as const;
+
+/** One event as a sink got it. */
+interface Got {
+  readonly id: string;
+  readonly sequence: number;
+  readonly request: string;
+}
+
+export interface SinkRoundsOptions {
+  readonly rounds: number;
+  readonly random: Random;
+  readonly say: (text: string) => void;
+}
+
+/** @throws {AssertionError} for the first broken promise */
+export async function sinkRounds({ rounds, random, say }: SinkRoundsOptions): Promise<void> {
+  const folder = newFolder();
+  const dataDir = join(folder, "data");
+  const files = join(folder, "files");
+  const hooked: Got[] = [];
+  const receiver = createServer(async (asked, reply) => {
+    const body = JSON.parse(Buffer.concat(await asked.toArray()).toString()) as {
+      id: string;
+      data: { event: { sequence: number; request: string } };
+    };
+    const { sequence, request } = body.data.event;
+    hooked.push({ id: body.id, sequence, request });
+    // Some answers never arrive: what they were about comes again.
+    if (random.below(200) === 0) asked.socket.destroy();
+    else reply.writeHead(204).end();
+  }).listen(0, "127.0.0.1");
+  await once(receiver, "listening");
+  const filed = (): Got[] =>
+    existsSync(join(files, "events.log"))
+      ? readFileSync(join(files, "events.log"), "utf8")
+          .split("\n")
+          .slice(0, -1)
+          .map((line) => {
+            const { sequence, request } = (JSON.parse(line) as { event: { sequence: number; request: string } }).event;
+            return { id: line, sequence, request };
+          })
+      : [];
+  const start = (): Promise<TestServer> =>
+    startServer({
+      dataDir,
+      flags: ["connector.allowed_addresses=[127.0.0.1]", `sinks.files_dir=${files}`].flatMap((one) => ["--set", one]),
+    });
+
+  let server = await start();
+  const acknowledged = new Set<string>();
+  let number = 0;
+  try {
+    const made = async (path: string, body: object): Promise<void> => {
+      const { status, body: answer } = await server.rest("POST", path, body);
+      assert.ok(status < 300, JSON.stringify(answer));
+    };
+    await made("/api/v1/keys", { key_id: "signer", algorithm: "Ed25519" });
+    const everything = { filter: { min_severity: "debug" }, retry: { delay_ms: 100 } };
+    const url = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/`;
+    await made("/api/v1/sinks", { name: "hook", target: { webhook: { url } }, ...everything });
+    await made("/api/v1/sinks", { name: "file", target: { file: { file: "events.log" } }, ...everything });
+    const one = async (): Promise<boolean> => {
+      const id = `load-${++number}`;
+      try {
+        const { status } = await server.rest("POST", "/api/v1/keys/signer/sign", { data: "YQ==" }, { "x-request-id": id });
+        if (status === 200) acknowledged.add(id);
+        return true;
+      } catch {
+        return false;
+      }
+    };
+    for (let round = 1; round <= rounds; round += 1) {
+      const often = server.logs().filter(({ message }) => message.endsWith("it is started again")).length > 6;
+      const victim = often ? "all" : (VICTIMS[(round + random.seed) % VICTIMS.length] as (typeof VICTIMS)[number]);
+      const target = acknowledged.size + 50 + random.below(200);
+      const from = server.logs().length;
+      const [hookedBefore, filedBefore] = [hooked.length, filed().length];
+      let stopped = false;
+      let wake = (): void => undefined;
+      const enough = new Promise<void>((resolve) => (wake = resolve));
+      const load = Array.from({ length: IN_FLIGHT }, async () => {
+        while (!stopped && (await one())) if (acknowledged.size >= target) wake();
+      });
+      await Promise.race([enough, Promise.all(load)]);
+      // In the midst of delivering, so that something is always lost with it.
+      await until("deliveries", () => hooked.length > hookedBefore && filed().length > filedBefore);
+      for (const part of victim === "both" ? (["vault", "connector"] as const) : [victim])
+        if (part === "all" || server.pids()[part] !== undefined) server.kill(part);
+      stopped = true;
+      await Promise.all(load);
+      if (victim === "all") {
+        await server.ended;
+        server = await start();
+      } else if (victim !== "connector") await server.ready("vault", from);
+      say(`round ${round}: killed ${victim}; ${acknowledged.size} acknowledged, the webhook has ${hooked.length}`);
+    }
+    const lacking = (got: readonly Got[]): number => {
+      const requests = new Set(got.map(({ request }) => request));
+      return [...acknowledged].filter((id) => !requests.has(id)).length;
+    };
+    await until("the webhook has everything", () => lacking(hooked) === 0, 120_000);
+    await until("the file has everything", () => lacking(filed()) === 0, 120_000);
+    const once_ = { hook: inOrder(hooked), file: inOrder(filed()) };
+    say(
+      `${acknowledged.size} acknowledged; repeated: ${hooked.length - once_.hook} by webhook, ${filed().length - once_.file} in the file`,
+    );
+    assert.equal(await server.stop(), 0);
+  } finally {
+    await server.stop();
+    receiver.closeAllConnections();
+    receiver.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Without repetitions it is the log without a gap. @returns how many events there are */
+function inOrder(got: readonly Got[]): number {
+  const ids = new Map<number, string>();
+  let last = (got[0]?.sequence ?? 1) - 1;
+  for (const { id, sequence } of got) {
+    const before = ids.get(sequence);
+    if (before !== undefined) {
+      assert.equal(id, before, `event ${sequence} came again as another`);
+      continue;
+    }
+    assert.equal(sequence, last + 1, `event ${sequence} came after ${last}`);
+    ids.set(sequence, id);
+    last = sequence;
+  }
+  return ids.size;
+}
