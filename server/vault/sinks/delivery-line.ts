@@ -51,6 +51,7 @@ export class DeliveryLine {
   readonly #options: DeliveryLineOptions;
   #peer: Peer | undefined;
   #waiting: (() => void)[] = [];
+  readonly #joinedTold: (() => void)[] = [];
 
   constructor(options: DeliveryLineOptions) {
     this.#options = options;
@@ -69,6 +70,12 @@ export class DeliveryLine {
     this.#peer = peer;
     before?.destroy();
     for (const wake of this.#waiting.splice(0)) wake();
+    for (const tell of this.#joinedTold) tell();
+  }
+
+  /** Called each time there is a new process: what failed because of the former one need not wait. */
+  onJoin(tell: () => void): void {
+    this.#joinedTold.push(tell);
   }
 
   /** One attempt to deliver lines to a sink. Never rejects for anything the process, the network or a receiver does. */

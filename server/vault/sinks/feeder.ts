@@ -157,6 +157,11 @@ export class Feeder {
     await this.#save();
   }
 
+  /** Ends a pause: there is reason to think that the next attempt goes better. */
+  hurry(): void {
+    this.#hurry.abort();
+  }
+
   /** Gives its file up, after {@link stop}. */
   close(): void {
     this.#options.file.close();

@@ -52,7 +52,8 @@ async function sunk(t: TestContext) {
   const got = new Map<string, ChainedEvent[]>();
   const opened: Openable[] = [];
   const state = { answer: ((events) => ({ delivered: events.length })) as Answer, attempts: 0, refusal: undefined as string | undefined };
-  const line: Pick<DeliveryLine, "deliver" | "check" | "close"> = {
+  const line: Pick<DeliveryLine, "deliver" | "check" | "close" | "onJoin"> = {
+    onJoin: () => undefined,
     async deliver(sink, lines) {
       opened.push(sink);
       state.attempts += 1;

@@ -50,6 +50,9 @@ export class Sinks implements SinkControl {
   constructor(options: SinksOptions) {
     this.#options = options;
     for (const document of options.documents.list<StoredSink>("sink")) this.#take(document);
+    options.line.onJoin(() => {
+      for (const feeder of this.#feeders.values()) feeder.hurry();
+    });
     options.documents.watch("sink", (id, document) => this.#changed(id, document as Document<StoredSink> | undefined));
   }
 
