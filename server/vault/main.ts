@@ -29,8 +29,8 @@ import { requireStrength, type StrengthRules } from "@keystead/crypto/password-s
 import { runSelfTests, type SelfTestReport } from "@keystead/crypto/self-tests/run";
 import type { Approvals } from "./approvals/approvals.ts";
 import { approvalSettings, openApprovals, settingsOf } from "./approvals/open-approvals.ts";
-import { shows } from "./audit/audit-filter.ts";
 import { systemFiles } from "./audit/file-layer.ts";
+import { indexSegments } from "./audit/indexer.ts";
 import { memoryFiles } from "./audit/memory-files.ts";
 import { AuditProofs } from "./audit/proofs.ts";
 import { readEvents } from "./audit/read.ts";
@@ -89,6 +89,9 @@ const SETTLE_MS = 500;
 const FACTS_MS = 60_000;
 /** What a crash may lose of last uses and counts. */
 const RECORD_USES_MS = 60_000;
+
+/** How often it is looked whether a segment of the audit log has ended. */
+const INDEX_MS = 10_000;
 
 /** Who takes the steps of keys' lives that are due: it may do what a KeyAdmin may. */
 const LIFECYCLE = ceremonyPrincipal("lifecycle", ["KeyAdmin"]);
@@ -298,14 +301,17 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
       status,
       alerts: () => alerts.list(),
       async readAudit(query) {
+        if (vault === undefined) throw new HsmError("VAULT_SEALED", "the vault is sealed");
         const { events, next } = await readEvents({
           files,
           path: config.audit.path,
-          upTo: vault?.log.sequence ?? 0,
+          macKey: vault.hierarchy.auditMacKey,
+          upTo: vault.log.sequence,
           newestFirst: query.newestFirst,
           after: query.after,
           limit: query.limit,
-          matches: ({ event }) => shows(query.filter, query.hidden, event),
+          filter: query.filter,
+          hidden: query.hidden,
         });
         return { events, next };
       },
@@ -438,6 +444,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
       log.warn("in maintenance", { reason: awaited.detail });
     }
     log.info("unsealed", { vaultId: vault.hierarchy.vaultId, created: vault.created, events: vault.log.sequence });
+    indexInBackground(vault);
     verifyInBackground(vault).catch((error: unknown) => {
       log.error("the verification of log and store could not be finished", {}, error);
       monitor.stop(new HsmError("INTEGRITY_FAILURE", "log and store could not be verified; see the server log", { cause: error }));
@@ -464,6 +471,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
   let duties: NodeJS.Timeout | undefined;
   let onDuty: Promise<unknown> | undefined;
   let recording: NodeJS.Timeout | undefined;
+  let indexing: NodeJS.Timeout | undefined;
   const ledgers: RetentionLedger[] = [];
   let onRecord: Promise<unknown> | undefined;
   const beginDuties = (vault: OpenVault): void => {
@@ -506,6 +514,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
   const closeParts = (): Promise<void> => {
     clearInterval(duties);
     clearInterval(recording);
+    clearInterval(indexing);
     clearInterval(waiting?.timer);
     const performing = waiting?.approvals.close();
     const alertsClosed = alerts.close();
@@ -527,6 +536,19 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
       parts?.vault.objects.close();
     });
     return closing;
+  };
+  /** Makes what searches of the audit log are quick by, whenever a segment has ended. */
+  const indexInBackground = (vault: OpenVault): void => {
+    let under: Promise<unknown> | undefined;
+    const wanted = (): boolean => monitor.parts?.vault === vault;
+    const make = (): void => {
+      under ??= indexSegments({ files, path: config.audit.path, macKey: vault.hierarchy.auditMacKey, log: vault.log, wanted })
+        .catch((error: unknown) => log.error("the audit log could not be indexed", {}, error))
+        .finally(() => (under = undefined));
+    };
+    clearInterval(indexing);
+    indexing = setInterval(make, INDEX_MS).unref();
+    make();
   };
   const verifyInBackground = async (vault: OpenVault): Promise<void> => {
     integrity = "verifying";

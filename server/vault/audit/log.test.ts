@@ -4,7 +4,6 @@ import { mkdtempSync, rmSync, statSync, readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import fc from "fast-check";
 import type { HsmError } from "@keystead/contract/errors";
 import type { SyncMode } from "@keystead/contract/config";
 import { recordDigest, recordName } from "../objects/record.ts";
@@ -15,7 +14,6 @@ import { GENESIS, parseLine, type EventFields } from "./event.ts";
 import { systemFiles, type FileLayer } from "./file-layer.ts";
 import { AuditLog, type AuditLogOptions, type Receipt } from "./log.ts";
 import { memoryFiles } from "./memory-files.ts";
-import { readEvents } from "./read.ts";
 import { recoverLog } from "./recover.ts";
 import { listSegments, readLines } from "./segments.ts";
 import { verifyLog, type LogReport } from "./verify.ts";
@@ -712,48 +710,6 @@ test("an outbox is enough: a log whose files never reached the disk comes back f
   const next = open(new CrashingDisk().files, store);
   assert.deepEqual([next.log.sequence, next.replayedLines], [1, 1]);
   await agree(store, next.log.anchors());
-});
-
-test("a page of any filter, in either order, is what a filter of the whole gives", async () => {
-  const files = memoryFiles();
-  const { log } = open(files, memoryStore(), { segmentBytes: 1500 });
-  const keys = ["a", "b", "c"];
-  for (let index = 0; index < 60; index++) await log.append(event(String(index), { key: keys[(index * 7 + (index >> 2)) % 3] as string }));
-  const all = lines(files)
-    .map((line) => parseLine(line)?.event.sequence as number)
-    .map((sequence) => ({ sequence, key: parseLine(lines(files)[sequence - 1] as string)?.event.key as string }));
-  await fc.assert(
-    fc.asyncProperty(
-      fc.boolean(),
-      fc.integer({ min: 1, max: 25 }),
-      fc.integer({ min: 0, max: 60 }),
-      fc.subarray(keys),
-      async (newestFirst, limit, upTo, wanted) => {
-        const seen: number[] = [];
-        let after = 0;
-        for (;;) {
-          const { events, next } = await readEvents({
-            files,
-            path: PATH,
-            upTo,
-            newestFirst,
-            after,
-            limit,
-            matches: ({ event: { key } }) => wanted.includes(key),
-          });
-          assert.ok(events.length <= limit);
-          assert.ok(next === undefined || events.length === limit, "a short page that is not the last");
-          seen.push(...events.map(({ event: { sequence } }) => sequence));
-          if (next === undefined) break;
-          after = next;
-        }
-        const expected = all.filter(({ sequence, key }) => sequence <= upTo && wanted.includes(key)).map(({ sequence }) => sequence);
-        assert.deepEqual(seen, newestFirst ? expected.toReversed() : expected);
-      },
-    ),
-    { numRuns: 60 },
-  );
-  await log.close();
 });
 
 test("a pass over a log that is being written stops where it was told", async () => {

@@ -42,6 +42,7 @@ import { RateLimits, UNLIMITED } from "../limits/rate-limits.ts";
 import { sessionLimits } from "../limits/session-limits.ts";
 import { Monitor } from "../monitor.ts";
 import type { Context } from "../operations/handler.ts";
+import { EVERY_EVENT } from "../operations/handler.ts";
 import { ListingCache, type ListReply } from "../operations/listing-cache.ts";
 import { SoftwareProvider } from "../providers/software.ts";
 import { NO_RETENTION, retentionTags, type RetentionRules } from "../objects/retention.ts";
@@ -354,7 +355,9 @@ export class ClockedVault {
       newestFirst: false,
       after: 0,
       limit: 10_000,
-      matches: ({ event }) => action === undefined || event.action === action,
+      macKey: this.vault.hierarchy.auditMacKey,
+      filter: { ...EVERY_EVENT, action: action ?? "" },
+      hidden: new Set(),
     });
     return events.map(({ canonical }) => JSON.parse(canonical) as ChainedEvent);
   }
