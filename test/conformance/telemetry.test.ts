@@ -3,20 +3,17 @@
  * decoder (a Go program beside this file, built from its module).
  */
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { mkdirSync } from "node:fs";
 import { createServer } from "node:http";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
-import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { METRIC_NAMES, metricRow } from "@keystead/contract/metrics";
-import { ROOT, serve, type RunningServer } from "./running-server.ts";
+import { buildOtlpReader, readOtlp } from "./otlp-reader.ts";
+import { serve, type RunningServer } from "./running-server.ts";
 import { hangUp, http, type Door, type HttpAnswer } from "./surfaces.ts";
 
 const TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736";
 const CALLER = "00f067aa0ba902b7";
-const READER = join(ROOT, ".keystead/bin/otlp-reader");
 
 interface Received {
   readonly path: string;
@@ -43,25 +40,8 @@ interface ReadMetric {
   readonly Monotonic: boolean;
 }
 
-/** Builds the reader, once. @returns why not, when it cannot be */
-function build(): string | false {
-  mkdirSync(join(ROOT, ".keystead/bin"), { recursive: true });
-  const built = spawnSync("go", ["build", "-o", READER, "."], {
-    cwd: join(import.meta.dirname, "otlp-reader"),
-    stdio: ["ignore", "ignore", "inherit"],
-    env: { ...process.env, GOFLAGS: "-mod=mod" },
-    timeout: 300_000,
-  });
-  return built.status === 0 ? false : "the collector's decoder cannot be built";
-}
-
-const skip = build();
-
-function read(requests: readonly Received[]): { spans: ReadSpan[]; metrics: ReadMetric[] } {
-  const { stdout, stderr, status } = spawnSync(READER, { input: JSON.stringify(requests), encoding: "utf8" });
-  assert.equal(status, 0, stderr);
-  return JSON.parse(stdout) as { spans: ReadSpan[]; metrics: ReadMetric[] };
-}
+const skip = buildOtlpReader();
+const read = (requests: readonly Received[]) => readOtlp(requests) as { spans: ReadSpan[]; metrics: ReadMetric[] };
 
 /** A receiver, and a server that sends to it. */
 async function traced(context: TestContext, telemetry: object): Promise<{ server: RunningServer; door: Door; received: Received[] }> {

@@ -71,7 +71,7 @@ test("a name and its password, or a token, sign in; without them, or with others
   const named = await serverFor(t, { more: `authorization { user: keystead, password: "a:b c" }`, login });
   for (const secret of [undefined, "keystead:wrong", "wrong"])
     assert.deepEqual(outcome(await deliver(named, secret === undefined ? {} : { secret })), [0, "unavailable"]);
-  assert.deepEqual(await deliver(named, { secret: "keystead:a:b c" }), { delivered: 3 });
+  assert.deepEqual(await deliver(named, { secret: "keystead:a:b c\n" }), { delivered: 3 });
 });
 
 test("an event larger than its stream takes is refused, and what follows it can be delivered", async (t) => {

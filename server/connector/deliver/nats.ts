@@ -17,6 +17,7 @@ import { SinkFormat, type NatsTarget } from "@keystead/contract/generated/hsm/si
 import { judgedAddresses, reasonOf } from "../dial.ts";
 import type { SinkEvent } from "./event.ts";
 import { FORMATS } from "./formats/format.ts";
+import { withoutNewline } from "./secret-text.ts";
 import { UnusableTarget, type OpenSink, type Surroundings } from "./sink.ts";
 
 const DEFAULT_PORT = 4222;
@@ -115,7 +116,8 @@ async function connected(target: NatsTarget, secret: Buffer | undefined, surroun
 async function authenticatorOf(secret: Buffer): Promise<Authenticator> {
   const { credsAuthenticator, tokenAuthenticator, usernamePasswordAuthenticator } = await import("@nats-io/transport-node");
   if (secret.includes("-----BEGIN NATS USER JWT-----")) return credsAuthenticator(() => secret);
-  const colon = secret.indexOf(":");
-  if (colon === -1) return tokenAuthenticator(() => secret.toString("utf8"));
-  return usernamePasswordAuthenticator(secret.toString("utf8", 0, colon), () => secret.toString("utf8", colon + 1));
+  const text = withoutNewline(secret);
+  const colon = text.indexOf(":");
+  if (colon === -1) return tokenAuthenticator(() => text.toString("utf8"));
+  return usernamePasswordAuthenticator(text.toString("utf8", 0, colon), () => text.toString("utf8", colon + 1));
 }

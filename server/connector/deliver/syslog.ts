@@ -4,7 +4,6 @@
  * A batch travels over a connection of its own and counts when its receiver has closed in good order
  * (syslog-transport.ts). Datagrams count when they have left; who chooses them accepts that some are lost.
  */
-import { createPrivateKey } from "node:crypto";
 import { hostname as hostnameOfMachine } from "node:os";
 import type { Delivered } from "@keystead/channel/deliver-call";
 import type { Severity } from "@keystead/contract/event-types";
@@ -13,6 +12,7 @@ import { VERSION } from "@keystead/contract/version";
 import { reasonOf, type Destination } from "../dial.ts";
 import type { SinkEvent } from "./event.ts";
 import { FORMATS, type Formatted } from "./formats/format.ts";
+import { ownCertificate } from "./own-certificate.ts";
 import { UnusableTarget, type OpenSink } from "./sink.ts";
 import { syslogMessage, type SyslogSeverity } from "./syslog-message.ts";
 import { MOST_DATAGRAM_BYTES, SyslogStream, sendAsDatagrams } from "./syslog-transport.ts";
@@ -81,15 +81,3 @@ const messages =
       version: VERSION,
       text: format.text(event, source),
     });
-
-/** Certificates and key out of one PEM text. @throws {UnusableTarget} */
-function ownCertificate(secret: Buffer): { certificate: Buffer; key: Buffer } {
-  try {
-    createPrivateKey(secret);
-  } catch {
-    throw new UnusableTarget("the secret holds no private key in PEM");
-  }
-  if (!secret.includes("-----BEGIN CERTIFICATE-----")) throw new UnusableTarget("the secret holds no certificate in PEM");
-  // OpenSSL takes from a PEM text what it looks for.
-  return { certificate: secret, key: secret };
-}

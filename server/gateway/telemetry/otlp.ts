@@ -1,39 +1,28 @@
 /**
- * Spans and samples as OTLP/JSON: the bodies of `/v1/traces` and `/v1/metrics`.
- *
- * JSON, because it is the proto's own mapping and needs no code of anybody else: 64-bit numbers are strings, ids are
- * hexadecimal, enums are numbers. Nothing is sent from here.
+ * Spans and samples as OTLP/JSON: the bodies of `/v1/traces` and `/v1/metrics`. Nothing is sent from here.
  *
  * @see https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
  */
 import { METRIC_NAMES, metricRow, type MeasuredPart, type MetricName, type Samples } from "@keystead/contract/metrics";
+import { OTLP_SCOPE, otlpResource, otlpText, otlpTime, type OtlpAttribute } from "@keystead/contract/otlp";
 import type { Span } from "@keystead/contract/spans";
-import { VERSION } from "@keystead/contract/version";
 
-const SCOPE = Object.freeze({ name: "keystead", version: VERSION });
 const KIND = Object.freeze({ internal: 1, server: 2 } as const);
 const STATUS = Object.freeze({ ok: 1, error: 2 } as const);
 const CUMULATIVE = 2;
 
-interface Attribute {
-  readonly key: string;
-  readonly value: { readonly stringValue: string };
-}
-
-const attribute = (key: string, value: string): Attribute => ({ key, value: { stringValue: value } });
-const nanos = (ms: number): string => String(BigInt(Math.round(ms * 1000)) * 1000n);
-
-/** Who sent it. One server is one service; its processes are told apart. */
-const resourceOf = (part: MeasuredPart) => ({
-  attributes: [attribute("service.name", "keystead"), attribute("service.version", VERSION), attribute("keystead.part", part)],
-});
+/** One server is one service; its processes are told apart. */
+const resourceOf = (part: MeasuredPart): object => otlpResource(otlpText("keystead.part", part));
 
 /** The body of `/v1/traces`. */
 export function traceRequest(parts: Readonly<Partial<Record<MeasuredPart, readonly Span[]>>>): object {
   return {
     resourceSpans: Object.entries(parts)
       .filter(([, spans]) => spans.length > 0)
-      .map(([part, spans]) => ({ resource: resourceOf(part as MeasuredPart), scopeSpans: [{ scope: SCOPE, spans: spans.map(spanOf) }] })),
+      .map(([part, spans]) => ({
+        resource: resourceOf(part as MeasuredPart),
+        scopeSpans: [{ scope: OTLP_SCOPE, spans: spans.map(spanOf) }],
+      })),
   };
 }
 
@@ -43,11 +32,11 @@ const spanOf = ({ traceId, spanId, parentId, name, kind, start, end, code, attri
   ...(parentId === "" ? {} : { parentSpanId: parentId }),
   name,
   kind: KIND[kind],
-  startTimeUnixNano: nanos(start),
-  endTimeUnixNano: nanos(end),
+  startTimeUnixNano: otlpTime(start),
+  endTimeUnixNano: otlpTime(end),
   attributes: [
-    ...Object.entries(attributes).map(([key, value]) => attribute(key, value)),
-    ...(code === "OK" ? [] : [attribute("error.type", code)]),
+    ...Object.entries(attributes).map(([key, value]) => otlpText(key, value)),
+    ...(code === "OK" ? [] : [otlpText("error.type", code)]),
   ],
   status: { code: code === "OK" ? STATUS.ok : STATUS.error },
 });
@@ -76,7 +65,7 @@ function pointsOf(name: MetricName, lines: string): Point[] {
     });
 }
 
-const attributesOf = (labels: Point["labels"]): Attribute[] => labels.map(([label, value]) => attribute(label, value));
+const attributesOf = (labels: Point["labels"]): OtlpAttribute[] => labels.map(([label, value]) => otlpText(label, value));
 
 /**
  * The body of `/v1/metrics`. Buckets beside a summary are left out: they say nothing that an OTLP summary of the same
@@ -85,11 +74,11 @@ const attributesOf = (labels: Point["labels"]): Attribute[] => labels.map(([labe
  * @param start when the process began, and now, in milliseconds since the epoch
  */
 export function metricRequest(parts: Readonly<Partial<Record<MeasuredPart, Samples>>>, start: number, now: number): object {
-  const times = { startTimeUnixNano: nanos(start), timeUnixNano: nanos(now) };
+  const times = { startTimeUnixNano: otlpTime(start), timeUnixNano: otlpTime(now) };
   return {
     resourceMetrics: Object.entries(parts).map(([part, samples]) => ({
       resource: resourceOf(part as MeasuredPart),
-      scopeMetrics: [{ scope: SCOPE, metrics: METRIC_NAMES.flatMap((name) => metricOf(name, samples[name] ?? "", times)) }],
+      scopeMetrics: [{ scope: OTLP_SCOPE, metrics: METRIC_NAMES.flatMap((name) => metricOf(name, samples[name] ?? "", times)) }],
     })),
   };
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 
+	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
 	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 )
@@ -29,21 +30,30 @@ type metric struct {
 	Monotonic        bool
 }
 
+type record struct {
+	Service, Instance, Event, Severity, Text, Body, TraceID string
+	Number                                                  int32
+	Time, Observed                                          int64
+	Attributes                                              map[string]any
+}
+
 func main() {
 	var requests []request
 	check(json.NewDecoder(os.Stdin).Decode(&requests))
-	spans, metrics := []span{}, []metric{}
+	spans, metrics, logs := []span{}, []metric{}, []record{}
 	for _, r := range requests {
 		switch r.Path {
 		case "/v1/traces":
 			spans = append(spans, readSpans(r.Body)...)
 		case "/v1/metrics":
 			metrics = append(metrics, readMetrics(r.Body)...)
+		case "/v1/logs":
+			logs = append(logs, readLogs(r.Body)...)
 		default:
 			check(fmt.Errorf("nothing is sent to %s", r.Path))
 		}
 	}
-	check(json.NewEncoder(os.Stdout).Encode(map[string]any{"spans": spans, "metrics": metrics}))
+	check(json.NewEncoder(os.Stdout).Encode(map[string]any{"spans": spans, "metrics": metrics, "logs": logs}))
 }
 
 func readSpans(body string) (read []span) {
@@ -84,6 +94,26 @@ func readMetrics(body string) (read []metric) {
 					one.Points = m.Summary().DataPoints().Len()
 				}
 				read = append(read, one)
+			}
+		}
+	}
+	return read
+}
+
+func readLogs(body string) (read []record) {
+	decoded := plogotlp.NewExportRequest()
+	check(decoded.UnmarshalJSON([]byte(body)))
+	resources := decoded.Logs().ResourceLogs()
+	for i := 0; i < resources.Len(); i++ {
+		service, _ := resources.At(i).Resource().Attributes().Get("service.name")
+		instance, _ := resources.At(i).Resource().Attributes().Get("service.instance.id")
+		scopes := resources.At(i).ScopeLogs()
+		for j := 0; j < scopes.Len(); j++ {
+			for k := 0; k < scopes.At(j).LogRecords().Len(); k++ {
+				l := scopes.At(j).LogRecords().At(k)
+				read = append(read, record{service.AsString(), instance.AsString(), l.EventName(), l.SeverityNumber().String(), l.SeverityText(),
+					l.Body().AsString(), l.TraceID().String(), int32(l.SeverityNumber()), int64(l.Timestamp()), int64(l.ObservedTimestamp()),
+					l.Attributes().AsRaw()})
 			}
 		}
 	}
