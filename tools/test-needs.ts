@@ -3,7 +3,7 @@
  * elsewhere the tests that need it say so and skip.
  */
 import { spawnSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 
@@ -40,6 +40,9 @@ const RUST_TARGET = "wasm32-unknown-unknown";
 
 const found = (command: string, path: string): boolean => path.split(delimiter).some((folder) => existsSync(join(folder, command)));
 
+/** A broker for tests, from Maven Central: too large for a package of the system, and none of those has it. */
+const KAFKA = "3.9.1";
+
 /** Installs what is missing and can be had. @returns the PATH the tests run with */
 export function installTestNeeds(root: string): { path: string } {
   const bin = join(root, ".keystead/bin");
@@ -66,8 +69,10 @@ export function installTestNeeds(root: string): { path: string } {
       stdio: "inherit",
     });
   }
+  takeKafka(join(root, ".keystead/kafka"), path);
   if (found("rustup", path)) spawnSync("rustup", ["target", "add", RUST_TARGET], { stdio: "ignore" });
   const still = NEEDS.filter(({ command }) => !found(command, path)).map(({ command }) => command);
+  if (canHaveKafka(path) && !existsSync(join(root, ".keystead/kafka/libs"))) still.push("Apache Kafka");
   if (still.length > 0) {
     process.stderr.write(`missing for tests: ${still.join(", ")}\n`);
     if (process.env["CI"] === "true") process.exit(1);
@@ -85,6 +90,29 @@ function takeProgram(command: string, debian: string, bin: string): void {
     spawnSync("dpkg-deb", ["-x", file, "x"], { cwd: scratch, stdio: "ignore" });
     mkdirSync(bin, { recursive: true });
     if (existsSync(join(scratch, "x/usr/bin", command))) copyFileSync(join(scratch, "x/usr/bin", command), join(bin, command));
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+/** Java's compiler, too: its consumer reads what was delivered. */
+const canHaveKafka = (path: string): boolean => ["java", "javac", "mvn"].every((command) => found(command, path));
+
+/** Takes Apache Kafka with everything it needs into a folder. What cannot be had is missing afterwards. */
+function takeKafka(folder: string, path: string): void {
+  if (existsSync(join(folder, "libs")) || !canHaveKafka(path)) return;
+  const scratch = mkdtempSync(join(tmpdir(), "keystead-needs-"));
+  const broker = `<dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>${KAFKA}</version></dependency>`;
+  const about = "<modelVersion>4.0.0</modelVersion><groupId>keystead</groupId><artifactId>needs</artifactId><version>1</version>";
+  try {
+    writeFileSync(join(scratch, "pom.xml"), `<project>${about}<dependencies>${broker}</dependencies></project>`);
+    const wanted = ["-DincludeScope=runtime", `-DoutputDirectory=${join(scratch, "libs")}`];
+    const { status } = spawnSync("mvn", ["-q", "-B", "dependency:copy-dependencies", ...wanted], { cwd: scratch, stdio: "inherit" });
+    if (status !== 0) return;
+    // Whole or not at all.
+    mkdirSync(folder, { recursive: true });
+    cpSync(join(scratch, "libs"), join(folder, "taken"), { recursive: true });
+    renameSync(join(folder, "taken"), join(folder, "libs"));
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }

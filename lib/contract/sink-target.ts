@@ -33,6 +33,8 @@ export const SINK_SECRETS: Readonly<Record<SinkKind, SinkSecret>> = Object.freez
   file: "none",
   syslog: "credential",
   nats: "credential",
+  kafka: "credential",
+  otlpLogs: "credential",
 });
 
 /** Kinds that write on the server itself: for those alone who reach everything. */

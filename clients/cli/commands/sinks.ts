@@ -123,8 +123,8 @@ const retryOf = ({ timeoutEach, retries, retryDelayMs }: RetryOptions) =>
     ? undefined
     : { timeoutSeconds: timeoutEach, maxRetries: retries, delayMs: retryDelayMs };
 
-const targetText = ({ webhook, file, syslog, nats }: SinkTarget): string =>
-  webhook?.url ?? file?.file ?? syslog?.host ?? nats?.host ?? "another kind";
+const targetText = ({ webhook, file, syslog, nats, kafka, otlpLogs }: SinkTarget): string =>
+  webhook?.url ?? file?.file ?? syslog?.host ?? nats?.host ?? kafka?.brokers[0] ?? otlpLogs?.url ?? "another kind";
 const stateText = ({ enabled, status }: Sink): string => status?.state ?? (enabled ? "enabled" : "disabled");
 
 function filterText({

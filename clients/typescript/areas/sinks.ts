@@ -37,8 +37,27 @@ export interface NatsTarget {
   readonly plaintext?: boolean | undefined;
 }
 
+export interface KafkaTarget {
+  /** HOST or HOST:PORT; the first that answers is asked. */
+  readonly brokers: readonly string[];
+  readonly topic: string;
+  readonly partition?: number | undefined;
+  readonly format?: SinkFormatName | undefined;
+  readonly sasl?: "scram_sha_512" | "scram_sha_256" | "plain" | undefined;
+  readonly plaintext?: boolean | undefined;
+}
+
+export interface OtlpLogsTarget {
+  /** Whole, such as https://collector.example:4318/v1/logs. */
+  readonly url: string;
+  readonly format?: SinkFormatName | undefined;
+  readonly headers?: readonly { readonly name: string; readonly value: string }[] | undefined;
+}
+
 /** Exactly one of these. */
 export interface SinkTarget {
+  readonly kafka?: KafkaTarget | undefined;
+  readonly otlpLogs?: OtlpLogsTarget | undefined;
   readonly syslog?: SyslogTarget | undefined;
   readonly nats?: NatsTarget | undefined;
   readonly webhook?: WebhookTarget | undefined;

@@ -4,7 +4,9 @@
  */
 import { kindOfTarget, readTarget, type SinkKind, type SinkTargets } from "@keystead/contract/sink-target";
 import { fileSink } from "./file.ts";
+import { kafkaSink } from "./kafka.ts";
 import { natsSink } from "./nats.ts";
+import { otlpLogsSink } from "./otlp-logs.ts";
 import { UnusableTarget, type OpenSink, type Sink, type Surroundings } from "./sink.ts";
 import { syslogSink } from "./syslog.ts";
 import { webhookSink } from "./webhook.ts";
@@ -16,6 +18,8 @@ const SINKS: Register = Object.freeze({
   file: fileSink,
   syslog: syslogSink,
   nats: natsSink,
+  kafka: kafkaSink,
+  otlpLogs: otlpLogsSink,
 });
 
 export const SINK_KINDS = Object.freeze(Object.keys(SINKS)) as readonly SinkKind[];

@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file hsm/sinks.proto.
  */
 export const file_hsm_sinks: GenFile = /*@__PURE__*/
-  fileDesc("Cg9oc20vc2lua3MucHJvdG8SA2hzbSJcCgpIdHRwSGVhZGVyEisKBG5hbWUYASABKAlCHbpIGnIYGEAyFF5bQS1aYS16MC05LV17MSw2NH0kEiEKBXZhbHVlGAIgASgJQhK6SA9yDRiABDIIXlsgLX5dKiQimgEKDVdlYmhvb2tUYXJnZXQSFwoDdXJsGAEgASgJQgq6SAdyBRAJGIAQEikKBmZvcm1hdBgCIAEoDjIPLmhzbS5TaW5rRm9ybWF0Qgi6SAWCAQIQARIZChF4X3dlYmhvb2tfaGVhZGVycxgDIAEoCBIqCgdoZWFkZXJzGAQgAygLMg8uaHNtLkh0dHBIZWFkZXJCCLpIBZIBAhAUIq8BCgpGaWxlVGFyZ2V0EkYKBGZpbGUYASABKAlCOLpINXIzGGQyL15bQS1aYS16MC05XVtBLVphLXowLTlfLV17MCw2M30oXC5bYS16XXsxLDh9KT8kEikKBmZvcm1hdBgCIAEoDjIPLmhzbS5TaW5rRm9ybWF0Qgi6SAWCAQIQARIRCgltYXhfYnl0ZXMYAyABKAQSGwoJbWF4X2ZpbGVzGAQgASgNQgi6SAUqAxjoByLZAQoMU3lzbG9nVGFyZ2V0EiwKBGhvc3QYASABKAlCHrpIG3IZEAEY/QEyEl5bQS1aYS16MC05LjpfLV0rJBIXCgRwb3J0GAIgASgNQgm6SAYqBBj//wMSMQoJdHJhbnNwb3J0GAMgASgOMhQuaHNtLlN5c2xvZ1RyYW5zcG9ydEIIukgFggECEAESKQoGZm9ybWF0GAQgASgOMg8uaHNtLlNpbmtGb3JtYXRCCLpIBYIBAhABEiQKCGhvc3RuYW1lGAUgASgJQhK6SA9yDRj/ATIIXlshLX5dKiQi0wEKCk5hdHNUYXJnZXQSLAoEaG9zdBgBIAEoCUIeukgbchkQARj9ATISXltBLVphLXowLTkuOl8tXSskEhcKBHBvcnQYAiABKA1CCbpIBioEGP//AxJACgdzdWJqZWN0GAMgASgJQi+6SCxyKhABGP8BMiNeW0EtWmEtejAtOV8tXSsoXC5bQS1aYS16MC05Xy1dKykqJBIpCgZmb3JtYXQYBCABKA4yDy5oc20uU2lua0Zvcm1hdEIIukgFggECEAESEQoJcGxhaW50ZXh0GAUgASgIIpIBCgpTaW5rVGFyZ2V0EiMKB3dlYmhvb2sYASABKAsyEi5oc20uV2ViaG9va1RhcmdldBIdCgRmaWxlGAIgASgLMg8uaHNtLkZpbGVUYXJnZXQSIQoGc3lzbG9nGAMgASgLMhEuaHNtLlN5c2xvZ1RhcmdldBIdCgRuYXRzGAQgASgLMg8uaHNtLk5hdHNUYXJnZXQitQMKClNpbmtGaWx0ZXISYwoGcHJlc2V0GAEgASgJQlO6SFByThgUMkpeKHNlY3VyaXR5X29ubHl8a2V5X2xpZmVjeWNsZXxiYWNrdXBfZXZlbnRzfHN5c3RlbV9ldmVudHN8aGlnaF9zZXZlcml0eSk/JBI/Cg5pbmNsdWRlX2V2ZW50cxgCIAMoCUInukgkkgEhEGQiHXIbGEAyF15bYS16X10rXC4oW2Etel9dK3xcKikkEj8KDmV4Y2x1ZGVfZXZlbnRzGAMgAygJQie6SCSSASEQZCIdchsYQDIXXlthLXpfXStcLihbYS16X10rfFwqKSQSRQoSaW5jbHVkZV9uYW1lc3BhY2VzGAQgAygJQim6SCaSASMQZCIfch0YPzIZXlthLXowLTldW2EtejAtOS1dezAsNjJ9JBJFChJleGNsdWRlX25hbWVzcGFjZXMYBSADKAlCKbpIJpIBIxBkIh9yHRg/MhleW2EtejAtOV1bYS16MC05LV17MCw2Mn0kEjIKDG1pbl9zZXZlcml0eRgGIAEoDjISLmhzbS5FdmVudFNldmVyaXR5Qgi6SAWCAQIQASJ9CglTaW5rUmV0cnkSIAoPdGltZW91dF9zZWNvbmRzGAEgASgNQge6SAQqAhg8EiEKC21heF9yZXRyaWVzGAIgASgNQge6SAQqAhgUSACIAQESGwoIZGVsYXlfbXMYAyABKA1CCbpIBioEGODUA0IOCgxfbWF4X3JldHJpZXMivwIKBFNpbmsSDwoHc2lua19pZBgBIAEoCRIMCgRuYW1lGAIgASgJEhEKCW5hbWVzcGFjZRgDIAEoCRIPCgdlbmFibGVkGAQgASgIEh8KBnRhcmdldBgFIAEoCzIPLmhzbS5TaW5rVGFyZ2V0Eh8KBmZpbHRlchgGIAEoCzIPLmhzbS5TaW5rRmlsdGVyEh0KBXJldHJ5GAcgASgLMg4uaHNtLlNpbmtSZXRyeRISCgpjcmVhdGVkX2J5GAggASgJEi4KCmNyZWF0ZWRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnVwZGF0ZWRfYXQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEh8KBnN0YXR1cxgLIAEoCzIPLmhzbS5TaW5rU3RhdHVzIrABCgpTaW5rU3RhdHVzEg0KBXN0YXRlGAEgASgJEhAKCHBvc2l0aW9uGAIgASgEEg4KBmJlaGluZBgDIAEoBBIUCgxkZWFkX2xldHRlcnMYBCABKA0SEQoJZGVsaXZlcmVkGAUgASgEEhIKCmxhc3RfZXJyb3IYBiABKAkSNAoQbGFzdF9kZWxpdmVyeV9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAirAEKCERlbGl2ZXJ5EigKBHRpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhYKDmZpcnN0X3NlcXVlbmNlGAIgASgEEhUKDWxhc3Rfc2VxdWVuY2UYAyABKAQSEQoJZGVsaXZlcmVkGAQgASgNEg8KB291dGNvbWUYBSABKAkSDgoGZGV0YWlsGAYgASgJEhMKC2R1cmF0aW9uX21zGAcgASgNIngKCkRlYWRMZXR0ZXISEAoIc2VxdWVuY2UYASABKAQSEAoIZXZlbnRfaWQYAiABKAkSDAoEdHlwZRgDIAEoCRIOCgZyZWFzb24YBCABKAkSKAoEdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAijgIKEUNyZWF0ZVNpbmtSZXF1ZXN0EjgKCW5hbWVzcGFjZRgBIAEoCUIlukgiciAYPzIcXihbYS16MC05XVthLXowLTktXXswLDYyfSk/JBIYCgRuYW1lGAIgASgJQgq6SAdyBRABGIABEh8KBnRhcmdldBgDIAEoCzIPLmhzbS5TaW5rVGFyZ2V0Eh8KBmZpbHRlchgEIAEoCzIPLmhzbS5TaW5rRmlsdGVyEh0KBXJldHJ5GAUgASgLMg4uaHNtLlNpbmtSZXRyeRIQCghkaXNhYmxlZBgGIAEoCBIbCgZzZWNyZXQYByABKAxCC4ABAbpIBXoDGIBAEhUKDWZyb21fc2VxdWVuY2UYCCABKAQiQgoSQ3JlYXRlU2lua1Jlc3BvbnNlEhcKBHNpbmsYASABKAsyCS5oc20uU2luaxITCgZzZWNyZXQYAiABKAxCA4ABASJ5Cg5HZXRTaW5rUmVxdWVzdBI4CgluYW1lc3BhY2UYASABKAlCJbpIInIgGD8yHF4oW2EtejAtOV1bYS16MC05LV17MCw2Mn0pPyQSLQoHc2lua19pZBgCIAEoCUIcukgZchcYFTITXnNpbmstWzAtOWEtZl17MTZ9JCIqCg9HZXRTaW5rUmVzcG9uc2USFwoEc2luaxgBIAEoCzIJLmhzbS5TaW5rIkwKEExpc3RTaW5rc1JlcXVlc3QSOAoJbmFtZXNwYWNlGAEgASgJQiW6SCJyIBg/MhxeKFthLXowLTldW2EtejAtOS1dezAsNjJ9KT8kIi0KEUxpc3RTaW5rc1Jlc3BvbnNlEhgKBXNpbmtzGAEgAygLMgkuaHNtLlNpbmsipwIKEVVwZGF0ZVNpbmtSZXF1ZXN0EjgKCW5hbWVzcGFjZRgBIAEoCUIlukgiciAYPzIcXihbYS16MC05XVthLXowLTktXXswLDYyfSk/JBItCgdzaW5rX2lkGAIgASgJQhy6SBlyFxgVMhNec2luay1bMC05YS1mXXsxNn0kEh0KBG5hbWUYAyABKAlCCrpIB3IFEAEYgAFIAIgBARIfCgZ0YXJnZXQYBCABKAsyDy5oc20uU2lua1RhcmdldBIfCgZmaWx0ZXIYBSABKAsyDy5oc20uU2lua0ZpbHRlchIdCgVyZXRyeRgGIAEoCzIOLmhzbS5TaW5rUmV0cnkSFAoHZW5hYmxlZBgHIAEoCEgBiAEBQgcKBV9uYW1lQgoKCF9lbmFibGVkIi0KElVwZGF0ZVNpbmtSZXNwb25zZRIXCgRzaW5rGAEgASgLMgkuaHNtLlNpbmsifAoRRGVsZXRlU2lua1JlcXVlc3QSOAoJbmFtZXNwYWNlGAEgASgJQiW6SCJyIBg/MhxeKFthLXowLTldW2EtejAtOS1dezAsNjJ9KT8kEi0KB3NpbmtfaWQYAiABKAlCHLpIGXIXGBUyE15zaW5rLVswLTlhLWZdezE2fSQiFAoSRGVsZXRlU2lua1Jlc3BvbnNlInoKD1Rlc3RTaW5rUmVxdWVzdBI4CgluYW1lc3BhY2UYASABKAlCJbpIInIgGD8yHF4oW2EtejAtOV1bYS16MC05LV17MCw2Mn0pPyQSLQoHc2lua19pZBgCIAEoCUIcukgZchcYFTITXnNpbmstWzAtOWEtZl17MTZ9JCIzChBUZXN0U2lua1Jlc3BvbnNlEh8KCGRlbGl2ZXJ5GAEgASgLMg0uaHNtLkRlbGl2ZXJ5IoABChVMaXN0RGVsaXZlcmllc1JlcXVlc3QSOAoJbmFtZXNwYWNlGAEgASgJQiW6SCJyIBg/MhxeKFthLXowLTldW2EtejAtOS1dezAsNjJ9KT8kEi0KB3NpbmtfaWQYAiABKAlCHLpIGXIXGBUyE15zaW5rLVswLTlhLWZdezE2fSQiYgoWTGlzdERlbGl2ZXJpZXNSZXNwb25zZRIhCgpkZWxpdmVyaWVzGAEgAygLMg0uaHNtLkRlbGl2ZXJ5EiUKDGRlYWRfbGV0dGVycxgCIAMoCzIPLmhzbS5EZWFkTGV0dGVyIpUBChhSZWRlbGl2ZXJEZWxpdmVyeVJlcXVlc3QSOAoJbmFtZXNwYWNlGAEgASgJQiW6SCJyIBg/MhxeKFthLXowLTldW2EtejAtOS1dezAsNjJ9KT8kEi0KB3NpbmtfaWQYAiABKAlCHLpIGXIXGBUyE15zaW5rLVswLTlhLWZdezE2fSQSEAoIc2VxdWVuY2UYAyABKAQiPAoZUmVkZWxpdmVyRGVsaXZlcnlSZXNwb25zZRIfCghkZWxpdmVyeRgBIAEoCzINLmhzbS5EZWxpdmVyeSLEAQoXUm90YXRlU2lua1NlY3JldFJlcXVlc3QSOAoJbmFtZXNwYWNlGAEgASgJQiW6SCJyIBg/MhxeKFthLXowLTldW2EtejAtOS1dezAsNjJ9KT8kEi0KB3NpbmtfaWQYAiABKAlCHLpIGXIXGBUyE15zaW5rLVswLTlhLWZdezE2fSQSGwoGc2VjcmV0GAMgASgMQguAAQG6SAV6AxiAQBIjCg9vdmVybGFwX3NlY29uZHMYBCABKA1CCrpIByoFGICangEiSAoYUm90YXRlU2lua1NlY3JldFJlc3BvbnNlEhcKBHNpbmsYASABKAsyCS5oc20uU2luaxITCgZzZWNyZXQYAiABKAxCA4ABASrEAQoKU2lua0Zvcm1hdBIbChdTSU5LX0ZPUk1BVF9VTlNQRUNJRklFRBAAEhgKFFNJTktfRk9STUFUX1NUQU5EQVJEEAESEwoPU0lOS19GT1JNQVRfUkFXEAISGwoXU0lOS19GT1JNQVRfQ0xPVURFVkVOVFMQAxIiCh5TSU5LX0ZPUk1BVF9DTE9VREVWRU5UU19CSU5BUlkQBBITCg9TSU5LX0ZPUk1BVF9DRUYQBRIUChBTSU5LX0ZPUk1BVF9PQ1NGEAYqtQEKDUV2ZW50U2V2ZXJpdHkSHgoaRVZFTlRfU0VWRVJJVFlfVU5TUEVDSUZJRUQQABIYChRFVkVOVF9TRVZFUklUWV9ERUJVRxABEhcKE0VWRU5UX1NFVkVSSVRZX0lORk8QAhIaChZFVkVOVF9TRVZFUklUWV9XQVJOSU5HEAMSGAoURVZFTlRfU0VWRVJJVFlfRVJST1IQBBIbChdFVkVOVF9TRVZFUklUWV9DUklUSUNBTBAFKoEBCg9TeXNsb2dUcmFuc3BvcnQSIAocU1lTTE9HX1RSQU5TUE9SVF9VTlNQRUNJRklFRBAAEhgKFFNZU0xPR19UUkFOU1BPUlRfVExTEAESGAoUU1lTTE9HX1RSQU5TUE9SVF9UQ1AQAhIYChRTWVNMT0dfVFJBTlNQT1JUX1VEUBADYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp]);
+  fileDesc("Cg9oc20vc2lua3MucHJvdG8SA2hzbSJcCgpIdHRwSGVhZGVyEisKBG5hbWUYASABKAlCHbpIGnIYGEAyFF5bQS1aYS16MC05LV17MSw2NH0kEiEKBXZhbHVlGAIgASgJQhK6SA9yDRiABDIIXlsgLX5dKiQimgEKDVdlYmhvb2tUYXJnZXQSFwoDdXJsGAEgASgJQgq6SAdyBRAJGIAQEikKBmZvcm1hdBgCIAEoDjIPLmhzbS5TaW5rRm9ybWF0Qgi6SAWCAQIQARIZChF4X3dlYmhvb2tfaGVhZGVycxgDIAEoCBIqCgdoZWFkZXJzGAQgAygLMg8uaHNtLkh0dHBIZWFkZXJCCLpIBZIBAhAUIq8BCgpGaWxlVGFyZ2V0EkYKBGZpbGUYASABKAlCOLpINXIzGGQyL15bQS1aYS16MC05XVtBLVphLXowLTlfLV17MCw2M30oXC5bYS16XXsxLDh9KT8kEikKBmZvcm1hdBgCIAEoDjIPLmhzbS5TaW5rRm9ybWF0Qgi6SAWCAQIQARIRCgltYXhfYnl0ZXMYAyABKAQSGwoJbWF4X2ZpbGVzGAQgASgNQgi6SAUqAxjoByLZAQoMU3lzbG9nVGFyZ2V0EiwKBGhvc3QYASABKAlCHrpIG3IZEAEY/QEyEl5bQS1aYS16MC05LjpfLV0rJBIXCgRwb3J0GAIgASgNQgm6SAYqBBj//wMSMQoJdHJhbnNwb3J0GAMgASgOMhQuaHNtLlN5c2xvZ1RyYW5zcG9ydEIIukgFggECEAESKQoGZm9ybWF0GAQgASgOMg8uaHNtLlNpbmtGb3JtYXRCCLpIBYIBAhABEiQKCGhvc3RuYW1lGAUgASgJQhK6SA9yDRj/ATIIXlshLX5dKiQi0wEKCk5hdHNUYXJnZXQSLAoEaG9zdBgBIAEoCUIeukgbchkQARj9ATISXltBLVphLXowLTkuOl8tXSskEhcKBHBvcnQYAiABKA1CCbpIBioEGP//AxJACgdzdWJqZWN0GAMgASgJQi+6SCxyKhABGP8BMiNeW0EtWmEtejAtOV8tXSsoXC5bQS1aYS16MC05Xy1dKykqJBIpCgZmb3JtYXQYBCABKA4yDy5oc20uU2lua0Zvcm1hdEIIukgFggECEAESEQoJcGxhaW50ZXh0GAUgASgIIpkCCgtLYWZrYVRhcmdldBJYCgdicm9rZXJzGAEgAygJQke6SESSAUEIARAKIjtyORiEAjI0XihbQS1aYS16MC05Ll8tXSt8XFtbMC05QS1GYS1mOi5dK1xdKSg6WzAtOV17MSw1fSk/JBIsCgV0b3BpYxgCIAEoCUIdukgachgQARj5ATIRXltBLVphLXowLTkuXy1dKyQSHAoJcGFydGl0aW9uGAMgASgNQgm6SAYqBBjAhD0SKQoGZm9ybWF0GAQgASgOMg8uaHNtLlNpbmtGb3JtYXRCCLpIBYIBAhABEiYKBHNhc2wYBSABKA4yDi5oc20uS2Fma2FTYXNsQgi6SAWCAQIQARIRCglwbGFpbnRleHQYBiABKAgigAEKDk90bHBMb2dzVGFyZ2V0EhcKA3VybBgBIAEoCUIKukgHcgUQCRiAEBIpCgZmb3JtYXQYAiABKA4yDy5oc20uU2lua0Zvcm1hdEIIukgFggECEAESKgoHaGVhZGVycxgDIAMoCzIPLmhzbS5IdHRwSGVhZGVyQgi6SAWSAQIQFCLbAQoKU2lua1RhcmdldBIjCgd3ZWJob29rGAEgASgLMhIuaHNtLldlYmhvb2tUYXJnZXQSHQoEZmlsZRgCIAEoCzIPLmhzbS5GaWxlVGFyZ2V0EiEKBnN5c2xvZxgDIAEoCzIRLmhzbS5TeXNsb2dUYXJnZXQSHQoEbmF0cxgEIAEoCzIPLmhzbS5OYXRzVGFyZ2V0Eh8KBWthZmthGAUgASgLMhAuaHNtLkthZmthVGFyZ2V0EiYKCW90bHBfbG9ncxgGIAEoCzITLmhzbS5PdGxwTG9nc1RhcmdldCK1AwoKU2lua0ZpbHRlchJjCgZwcmVzZXQYASABKAlCU7pIUHJOGBQySl4oc2VjdXJpdHlfb25seXxrZXlfbGlmZWN5Y2xlfGJhY2t1cF9ldmVudHN8c3lzdGVtX2V2ZW50c3xoaWdoX3NldmVyaXR5KT8kEj8KDmluY2x1ZGVfZXZlbnRzGAIgAygJQie6SCSSASEQZCIdchsYQDIXXlthLXpfXStcLihbYS16X10rfFwqKSQSPwoOZXhjbHVkZV9ldmVudHMYAyADKAlCJ7pIJJIBIRBkIh1yGxhAMhdeW2Etel9dK1wuKFthLXpfXSt8XCopJBJFChJpbmNsdWRlX25hbWVzcGFjZXMYBCADKAlCKbpIJpIBIxBkIh9yHRg/MhleW2EtejAtOV1bYS16MC05LV17MCw2Mn0kEkUKEmV4Y2x1ZGVfbmFtZXNwYWNlcxgFIAMoCUIpukgmkgEjEGQiH3IdGD8yGV5bYS16MC05XVthLXowLTktXXswLDYyfSQSMgoMbWluX3NldmVyaXR5GAYgASgOMhIuaHNtLkV2ZW50U2V2ZXJpdHlCCLpIBYIBAhABIn0KCVNpbmtSZXRyeRIgCg90aW1lb3V0X3NlY29uZHMYASABKA1CB7pIBCoCGDwSIQoLbWF4X3JldHJpZXMYAiABKA1CB7pIBCoCGBRIAIgBARIbCghkZWxheV9tcxgDIAEoDUIJukgGKgQY4NQDQg4KDF9tYXhfcmV0cmllcyK/AgoEU2luaxIPCgdzaW5rX2lkGAEgASgJEgwKBG5hbWUYAiABKAkSEQoJbmFtZXNwYWNlGAMgASgJEg8KB2VuYWJsZWQYBCABKAgSHwoGdGFyZ2V0GAUgASgLMg8uaHNtLlNpbmtUYXJnZXQSHwoGZmlsdGVyGAYgASgLMg8uaHNtLlNpbmtGaWx0ZXISHQoFcmV0cnkYByABKAsyDi5oc20uU2lua1JldHJ5EhIKCmNyZWF0ZWRfYnkYCCABKAkSLgoKY3JlYXRlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKdXBkYXRlZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHwoGc3RhdHVzGAsgASgLMg8uaHNtLlNpbmtTdGF0dXMisAEKClNpbmtTdGF0dXMSDQoFc3RhdGUYASABKAkSEAoIcG9zaXRpb24YAiABKAQSDgoGYmVoaW5kGAMgASgEEhQKDGRlYWRfbGV0dGVycxgEIAEoDRIRCglkZWxpdmVyZWQYBSABKAQSEgoKbGFzdF9lcnJvchgGIAEoCRI0ChBsYXN0X2RlbGl2ZXJ5X2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKsAQoIRGVsaXZlcnkSKAoEdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoOZmlyc3Rfc2VxdWVuY2UYAiABKAQSFQoNbGFzdF9zZXF1ZW5jZRgDIAEoBBIRCglkZWxpdmVyZWQYBCABKA0SDwoHb3V0Y29tZRgFIAEoCRIOCgZkZXRhaWwYBiABKAkSEwoLZHVyYXRpb25fbXMYByABKA0ieAoKRGVhZExldHRlchIQCghzZXF1ZW5jZRgBIAEoBBIQCghldmVudF9pZBgCIAEoCRIMCgR0eXBlGAMgASgJEg4KBnJlYXNvbhgEIAEoCRIoCgR0aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKOAgoRQ3JlYXRlU2lua1JlcXVlc3QSOAoJbmFtZXNwYWNlGAEgASgJQiW6SCJyIBg/MhxeKFthLXowLTldW2EtejAtOS1dezAsNjJ9KT8kEhgKBG5hbWUYAiABKAlCCrpIB3IFEAEYgAESHwoGdGFyZ2V0GAMgASgLMg8uaHNtLlNpbmtUYXJnZXQSHwoGZmlsdGVyGAQgASgLMg8uaHNtLlNpbmtGaWx0ZXISHQoFcmV0cnkYBSABKAsyDi5oc20uU2lua1JldHJ5EhAKCGRpc2FibGVkGAYgASgIEhsKBnNlY3JldBgHIAEoDEILgAEBukgFegMYgEASFQoNZnJvbV9zZXF1ZW5jZRgIIAEoBCJCChJDcmVhdGVTaW5rUmVzcG9uc2USFwoEc2luaxgBIAEoCzIJLmhzbS5TaW5rEhMKBnNlY3JldBgCIAEoDEIDgAEBInkKDkdldFNpbmtSZXF1ZXN0EjgKCW5hbWVzcGFjZRgBIAEoCUIlukgiciAYPzIcXihbYS16MC05XVthLXowLTktXXswLDYyfSk/JBItCgdzaW5rX2lkGAIgASgJQhy6SBlyFxgVMhNec2luay1bMC05YS1mXXsxNn0kIioKD0dldFNpbmtSZXNwb25zZRIXCgRzaW5rGAEgASgLMgkuaHNtLlNpbmsiTAoQTGlzdFNpbmtzUmVxdWVzdBI4CgluYW1lc3BhY2UYASABKAlCJbpIInIgGD8yHF4oW2EtejAtOV1bYS16MC05LV17MCw2Mn0pPyQiLQoRTGlzdFNpbmtzUmVzcG9uc2USGAoFc2lua3MYASADKAsyCS5oc20uU2luayKnAgoRVXBkYXRlU2lua1JlcXVlc3QSOAoJbmFtZXNwYWNlGAEgASgJQiW6SCJyIBg/MhxeKFthLXowLTldW2EtejAtOS1dezAsNjJ9KT8kEi0KB3NpbmtfaWQYAiABKAlCHLpIGXIXGBUyE15zaW5rLVswLTlhLWZdezE2fSQSHQoEbmFtZRgDIAEoCUIKukgHcgUQARiAAUgAiAEBEh8KBnRhcmdldBgEIAEoCzIPLmhzbS5TaW5rVGFyZ2V0Eh8KBmZpbHRlchgFIAEoCzIPLmhzbS5TaW5rRmlsdGVyEh0KBXJldHJ5GAYgASgLMg4uaHNtLlNpbmtSZXRyeRIUCgdlbmFibGVkGAcgASgISAGIAQFCBwoFX25hbWVCCgoIX2VuYWJsZWQiLQoSVXBkYXRlU2lua1Jlc3BvbnNlEhcKBHNpbmsYASABKAsyCS5oc20uU2luayJ8ChFEZWxldGVTaW5rUmVxdWVzdBI4CgluYW1lc3BhY2UYASABKAlCJbpIInIgGD8yHF4oW2EtejAtOV1bYS16MC05LV17MCw2Mn0pPyQSLQoHc2lua19pZBgCIAEoCUIcukgZchcYFTITXnNpbmstWzAtOWEtZl17MTZ9JCIUChJEZWxldGVTaW5rUmVzcG9uc2UiegoPVGVzdFNpbmtSZXF1ZXN0EjgKCW5hbWVzcGFjZRgBIAEoCUIlukgiciAYPzIcXihbYS16MC05XVthLXowLTktXXswLDYyfSk/JBItCgdzaW5rX2lkGAIgASgJQhy6SBlyFxgVMhNec2luay1bMC05YS1mXXsxNn0kIjMKEFRlc3RTaW5rUmVzcG9uc2USHwoIZGVsaXZlcnkYASABKAsyDS5oc20uRGVsaXZlcnkigAEKFUxpc3REZWxpdmVyaWVzUmVxdWVzdBI4CgluYW1lc3BhY2UYASABKAlCJbpIInIgGD8yHF4oW2EtejAtOV1bYS16MC05LV17MCw2Mn0pPyQSLQoHc2lua19pZBgCIAEoCUIcukgZchcYFTITXnNpbmstWzAtOWEtZl17MTZ9JCJiChZMaXN0RGVsaXZlcmllc1Jlc3BvbnNlEiEKCmRlbGl2ZXJpZXMYASADKAsyDS5oc20uRGVsaXZlcnkSJQoMZGVhZF9sZXR0ZXJzGAIgAygLMg8uaHNtLkRlYWRMZXR0ZXIilQEKGFJlZGVsaXZlckRlbGl2ZXJ5UmVxdWVzdBI4CgluYW1lc3BhY2UYASABKAlCJbpIInIgGD8yHF4oW2EtejAtOV1bYS16MC05LV17MCw2Mn0pPyQSLQoHc2lua19pZBgCIAEoCUIcukgZchcYFTITXnNpbmstWzAtOWEtZl17MTZ9JBIQCghzZXF1ZW5jZRgDIAEoBCI8ChlSZWRlbGl2ZXJEZWxpdmVyeVJlc3BvbnNlEh8KCGRlbGl2ZXJ5GAEgASgLMg0uaHNtLkRlbGl2ZXJ5IsQBChdSb3RhdGVTaW5rU2VjcmV0UmVxdWVzdBI4CgluYW1lc3BhY2UYASABKAlCJbpIInIgGD8yHF4oW2EtejAtOV1bYS16MC05LV17MCw2Mn0pPyQSLQoHc2lua19pZBgCIAEoCUIcukgZchcYFTITXnNpbmstWzAtOWEtZl17MTZ9JBIbCgZzZWNyZXQYAyABKAxCC4ABAbpIBXoDGIBAEiMKD292ZXJsYXBfc2Vjb25kcxgEIAEoDUIKukgHKgUYgJqeASJIChhSb3RhdGVTaW5rU2VjcmV0UmVzcG9uc2USFwoEc2luaxgBIAEoCzIJLmhzbS5TaW5rEhMKBnNlY3JldBgCIAEoDEIDgAEBKsQBCgpTaW5rRm9ybWF0EhsKF1NJTktfRk9STUFUX1VOU1BFQ0lGSUVEEAASGAoUU0lOS19GT1JNQVRfU1RBTkRBUkQQARITCg9TSU5LX0ZPUk1BVF9SQVcQAhIbChdTSU5LX0ZPUk1BVF9DTE9VREVWRU5UUxADEiIKHlNJTktfRk9STUFUX0NMT1VERVZFTlRTX0JJTkFSWRAEEhMKD1NJTktfRk9STUFUX0NFRhAFEhQKEFNJTktfRk9STUFUX09DU0YQBiq1AQoNRXZlbnRTZXZlcml0eRIeChpFVkVOVF9TRVZFUklUWV9VTlNQRUNJRklFRBAAEhgKFEVWRU5UX1NFVkVSSVRZX0RFQlVHEAESFwoTRVZFTlRfU0VWRVJJVFlfSU5GTxACEhoKFkVWRU5UX1NFVkVSSVRZX1dBUk5JTkcQAxIYChRFVkVOVF9TRVZFUklUWV9FUlJPUhAEEhsKF0VWRU5UX1NFVkVSSVRZX0NSSVRJQ0FMEAUqgQEKD1N5c2xvZ1RyYW5zcG9ydBIgChxTWVNMT0dfVFJBTlNQT1JUX1VOU1BFQ0lGSUVEEAASGAoUU1lTTE9HX1RSQU5TUE9SVF9UTFMQARIYChRTWVNMT0dfVFJBTlNQT1JUX1RDUBACEhgKFFNZU0xPR19UUkFOU1BPUlRfVURQEAMqeQoJS2Fma2FTYXNsEhoKFktBRktBX1NBU0xfVU5TUEVDSUZJRUQQABIcChhLQUZLQV9TQVNMX1NDUkFNX1NIQV81MTIQARIcChhLQUZLQV9TQVNMX1NDUkFNX1NIQV8yNTYQAhIUChBLQUZLQV9TQVNMX1BMQUlOEANiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp]);
 
 /**
  * @generated from message hsm.HttpHeader
@@ -217,6 +217,98 @@ export const NatsTargetSchema: GenMessage<NatsTarget> = /*@__PURE__*/
   messageDesc(file_hsm_sinks, 4);
 
 /**
+ * Each event as one record of one partition of a topic, so that the topic has the order of the log; its key is the event's id.
+ * A batch counts once all replicas that are in step have it. The secret, if there is one, is NAME:PASSWORD, or our certificate
+ * chain and its private key in PEM.
+ *
+ * @generated from message hsm.KafkaTarget
+ */
+export type KafkaTarget = Message<"hsm.KafkaTarget"> & {
+  /**
+   * HOST or HOST:PORT, 9092 if left out; the first that answers says where the partition is, which must be an address that may
+   * be dialled, too.
+   *
+   * @generated from field: repeated string brokers = 1;
+   */
+  brokers: string[];
+
+  /**
+   * Must be there: it is not made.
+   *
+   * @generated from field: string topic = 2;
+   */
+  topic: string;
+
+  /**
+   * @generated from field: uint32 partition = 3;
+   */
+  partition: number;
+
+  /**
+   * Raw if left out, or any other; cloudevents_binary puts the attributes into headers.
+   *
+   * @generated from field: hsm.SinkFormat format = 4;
+   */
+  format: SinkFormat;
+
+  /**
+   * @generated from field: hsm.KafkaSasl sasl = 5;
+   */
+  sasl: KafkaSasl;
+
+  /**
+   * In the clear; otherwise the brokers must speak TLS.
+   *
+   * @generated from field: bool plaintext = 6;
+   */
+  plaintext: boolean;
+};
+
+/**
+ * Describes the message hsm.KafkaTarget.
+ * Use `create(KafkaTargetSchema)` to create a new message.
+ */
+export const KafkaTargetSchema: GenMessage<KafkaTarget> = /*@__PURE__*/
+  messageDesc(file_hsm_sinks, 5);
+
+/**
+ * Each event as one log record by OTLP over HTTP. The secret, if there is one, is a header with it, NAME: VALUE, or what stands
+ * in Authorization.
+ *
+ * @generated from message hsm.OtlpLogsTarget
+ */
+export type OtlpLogsTarget = Message<"hsm.OtlpLogsTarget"> & {
+  /**
+   * The whole address, such as https://collector.example:4318/v1/logs. https only; http to a loopback address in the
+   * development preset.
+   *
+   * @generated from field: string url = 1;
+   */
+  url: string;
+
+  /**
+   * The body of the records: raw if left out, or standard, cloudevents, cef or ocsf.
+   *
+   * @generated from field: hsm.SinkFormat format = 2;
+   */
+  format: SinkFormat;
+
+  /**
+   * Sent with each request, besides those the sink sets itself.
+   *
+   * @generated from field: repeated hsm.HttpHeader headers = 3;
+   */
+  headers: HttpHeader[];
+};
+
+/**
+ * Describes the message hsm.OtlpLogsTarget.
+ * Use `create(OtlpLogsTargetSchema)` to create a new message.
+ */
+export const OtlpLogsTargetSchema: GenMessage<OtlpLogsTarget> = /*@__PURE__*/
+  messageDesc(file_hsm_sinks, 6);
+
+/**
  * Where events go: exactly one of these.
  *
  * @generated from message hsm.SinkTarget
@@ -241,6 +333,16 @@ export type SinkTarget = Message<"hsm.SinkTarget"> & {
    * @generated from field: hsm.NatsTarget nats = 4;
    */
   nats?: NatsTarget | undefined;
+
+  /**
+   * @generated from field: hsm.KafkaTarget kafka = 5;
+   */
+  kafka?: KafkaTarget | undefined;
+
+  /**
+   * @generated from field: hsm.OtlpLogsTarget otlp_logs = 6;
+   */
+  otlpLogs?: OtlpLogsTarget | undefined;
 };
 
 /**
@@ -248,7 +350,7 @@ export type SinkTarget = Message<"hsm.SinkTarget"> & {
  * Use `create(SinkTargetSchema)` to create a new message.
  */
 export const SinkTargetSchema: GenMessage<SinkTarget> = /*@__PURE__*/
-  messageDesc(file_hsm_sinks, 5);
+  messageDesc(file_hsm_sinks, 7);
 
 /**
  * Which events a sink gets: those that pass every part. What is left out lets everything pass.
@@ -298,7 +400,7 @@ export type SinkFilter = Message<"hsm.SinkFilter"> & {
  * Use `create(SinkFilterSchema)` to create a new message.
  */
 export const SinkFilterSchema: GenMessage<SinkFilter> = /*@__PURE__*/
-  messageDesc(file_hsm_sinks, 6);
+  messageDesc(file_hsm_sinks, 8);
 
 /**
  * How hard a sink is tried.
@@ -333,7 +435,7 @@ export type SinkRetry = Message<"hsm.SinkRetry"> & {
  * Use `create(SinkRetrySchema)` to create a new message.
  */
 export const SinkRetrySchema: GenMessage<SinkRetry> = /*@__PURE__*/
-  messageDesc(file_hsm_sinks, 7);
+  messageDesc(file_hsm_sinks, 9);
 
 /**
  * @generated from message hsm.Sink
@@ -402,7 +504,7 @@ export type Sink = Message<"hsm.Sink"> & {
  * Use `create(SinkSchema)` to create a new message.
  */
 export const SinkSchema: GenMessage<Sink> = /*@__PURE__*/
-  messageDesc(file_hsm_sinks, 8);
+  messageDesc(file_hsm_sinks, 10);
 
 /**
  * How delivering goes.
@@ -462,7 +564,7 @@ export type SinkStatus = Message<"hsm.SinkStatus"> & {
  * Use `create(SinkStatusSchema)` to create a new message.
  */
 export const SinkStatusSchema: GenMessage<SinkStatus> = /*@__PURE__*/
-  messageDesc(file_hsm_sinks, 9);
+  messageDesc(file_hsm_sinks, 11);
 
 /**
  * One attempt to deliver.
@@ -517,7 +619,7 @@ export type Delivery = Message<"hsm.Delivery"> & {
  * Use `create(DeliverySchema)` to create a new message.
  */
 export const DeliverySchema: GenMessage<Delivery> = /*@__PURE__*/
-  messageDesc(file_hsm_sinks, 10);
+  messageDesc(file_hsm_sinks, 12);
 
 /**
  * An event that the receiver refused until no repetition was left.
@@ -556,7 +658,7 @@ export type DeadLetter = Message<"hsm.DeadLetter"> & {
  * Use `create(DeadLetterSchema)` to create a new message.
  */
 export const DeadLetterSchema: GenMessage<DeadLetter> = /*@__PURE__*/
-  messageDesc(file_hsm_sinks, 11);
+  messageDesc(file_hsm_sinks, 13);
 
 /**
  * @generated from message hsm.CreateSinkRequest
@@ -616,7 +718,7 @@ export type CreateSinkRequest = Message<"hsm.CreateSinkRequest"> & {
  * Use `create(CreateSinkRequestSchema)` to create a new message.
  */
 export const CreateSinkRequestSchema: GenMessage<CreateSinkRequest> = /*@__PURE__*/
-  messageDesc(file_hsm_sinks, 12);
+  messageDesc(file_hsm_sinks, 14);
 
 /**
  * @generated from message hsm.CreateSinkResponse
@@ -640,7 +742,7 @@ export type CreateSinkResponse = Message<"hsm.CreateSinkResponse"> & {
  * Use `create(CreateSinkResponseSchema)` to create a new message.
  */
 export const CreateSinkResponseSchema: GenMessage<CreateSinkResponse> = /*@__PURE__*/
-  messageDesc(file_hsm_sinks, 13);
+  messageDesc(file_hsm_sinks, 15);
 
 /**
  * @generated from message hsm.GetSinkRequest
@@ -662,7 +764,7 @@ export type GetSinkRequest = Message<"hsm.GetSinkRequest"> & {
  * Use `create(GetSinkRequestSchema)` to create a new message.
  */
 export const GetSinkRequestSchema: GenMessage<GetSinkRequest> = /*@__PURE__*/
-  messageDesc(file_hsm_sinks, 14);
+  messageDesc(file_hsm_sinks, 16);
 
 /**
  * @generated from message hsm.GetSinkResponse
@@ -679,7 +781,7 @@ export type GetSinkResponse = Message<"hsm.GetSinkResponse"> & {
  * Use `create(GetSinkResponseSchema)` to create a new message.
  */
 export const GetSinkResponseSchema: GenMessage<GetSinkResponse> = /*@__PURE__*/
-  messageDesc(file_hsm_sinks, 15);
+  messageDesc(file_hsm_sinks, 17);
 
 /**
  * @generated from message hsm.ListSinksRequest
@@ -698,7 +800,7 @@ export type ListSinksRequest = Message<"hsm.ListSinksRequest"> & {
  * Use `create(ListSinksRequestSchema)` to create a new message.
  */
 export const ListSinksRequestSchema: GenMessage<ListSinksRequest> = /*@__PURE__*/
-  messageDesc(file_hsm_sinks, 16);
+  messageDesc(file_hsm_sinks, 18);
 
 /**
  * @generated from message hsm.ListSinksResponse
@@ -715,7 +817,7 @@ export type ListSinksResponse = Message<"hsm.ListSinksResponse"> & {
  * Use `create(ListSinksResponseSchema)` to create a new message.
  */
 export const ListSinksResponseSchema: GenMessage<ListSinksResponse> = /*@__PURE__*/
-  messageDesc(file_hsm_sinks, 17);
+  messageDesc(file_hsm_sinks, 19);
 
 /**
  * @generated from message hsm.UpdateSinkRequest
@@ -764,7 +866,7 @@ export type UpdateSinkRequest = Message<"hsm.UpdateSinkRequest"> & {
  * Use `create(UpdateSinkRequestSchema)` to create a new message.
  */
 export const UpdateSinkRequestSchema: GenMessage<UpdateSinkRequest> = /*@__PURE__*/
-  messageDesc(file_hsm_sinks, 18);
+  messageDesc(file_hsm_sinks, 20);
 
 /**
  * @generated from message hsm.UpdateSinkResponse
@@ -781,7 +883,7 @@ export type UpdateSinkResponse = Message<"hsm.UpdateSinkResponse"> & {
  * Use `create(UpdateSinkResponseSchema)` to create a new message.
  */
 export const UpdateSinkResponseSchema: GenMessage<UpdateSinkResponse> = /*@__PURE__*/
-  messageDesc(file_hsm_sinks, 19);
+  messageDesc(file_hsm_sinks, 21);
 
 /**
  * @generated from message hsm.DeleteSinkRequest
@@ -803,7 +905,7 @@ export type DeleteSinkRequest = Message<"hsm.DeleteSinkRequest"> & {
  * Use `create(DeleteSinkRequestSchema)` to create a new message.
  */
 export const DeleteSinkRequestSchema: GenMessage<DeleteSinkRequest> = /*@__PURE__*/
-  messageDesc(file_hsm_sinks, 20);
+  messageDesc(file_hsm_sinks, 22);
 
 /**
  * @generated from message hsm.DeleteSinkResponse
@@ -816,7 +918,7 @@ export type DeleteSinkResponse = Message<"hsm.DeleteSinkResponse"> & {
  * Use `create(DeleteSinkResponseSchema)` to create a new message.
  */
 export const DeleteSinkResponseSchema: GenMessage<DeleteSinkResponse> = /*@__PURE__*/
-  messageDesc(file_hsm_sinks, 21);
+  messageDesc(file_hsm_sinks, 23);
 
 /**
  * @generated from message hsm.TestSinkRequest
@@ -838,7 +940,7 @@ export type TestSinkRequest = Message<"hsm.TestSinkRequest"> & {
  * Use `create(TestSinkRequestSchema)` to create a new message.
  */
 export const TestSinkRequestSchema: GenMessage<TestSinkRequest> = /*@__PURE__*/
-  messageDesc(file_hsm_sinks, 22);
+  messageDesc(file_hsm_sinks, 24);
 
 /**
  * @generated from message hsm.TestSinkResponse
@@ -855,7 +957,7 @@ export type TestSinkResponse = Message<"hsm.TestSinkResponse"> & {
  * Use `create(TestSinkResponseSchema)` to create a new message.
  */
 export const TestSinkResponseSchema: GenMessage<TestSinkResponse> = /*@__PURE__*/
-  messageDesc(file_hsm_sinks, 23);
+  messageDesc(file_hsm_sinks, 25);
 
 /**
  * @generated from message hsm.ListDeliveriesRequest
@@ -877,7 +979,7 @@ export type ListDeliveriesRequest = Message<"hsm.ListDeliveriesRequest"> & {
  * Use `create(ListDeliveriesRequestSchema)` to create a new message.
  */
 export const ListDeliveriesRequestSchema: GenMessage<ListDeliveriesRequest> = /*@__PURE__*/
-  messageDesc(file_hsm_sinks, 24);
+  messageDesc(file_hsm_sinks, 26);
 
 /**
  * @generated from message hsm.ListDeliveriesResponse
@@ -903,7 +1005,7 @@ export type ListDeliveriesResponse = Message<"hsm.ListDeliveriesResponse"> & {
  * Use `create(ListDeliveriesResponseSchema)` to create a new message.
  */
 export const ListDeliveriesResponseSchema: GenMessage<ListDeliveriesResponse> = /*@__PURE__*/
-  messageDesc(file_hsm_sinks, 25);
+  messageDesc(file_hsm_sinks, 27);
 
 /**
  * @generated from message hsm.RedeliverDeliveryRequest
@@ -932,7 +1034,7 @@ export type RedeliverDeliveryRequest = Message<"hsm.RedeliverDeliveryRequest"> &
  * Use `create(RedeliverDeliveryRequestSchema)` to create a new message.
  */
 export const RedeliverDeliveryRequestSchema: GenMessage<RedeliverDeliveryRequest> = /*@__PURE__*/
-  messageDesc(file_hsm_sinks, 26);
+  messageDesc(file_hsm_sinks, 28);
 
 /**
  * @generated from message hsm.RedeliverDeliveryResponse
@@ -949,7 +1051,7 @@ export type RedeliverDeliveryResponse = Message<"hsm.RedeliverDeliveryResponse">
  * Use `create(RedeliverDeliveryResponseSchema)` to create a new message.
  */
 export const RedeliverDeliveryResponseSchema: GenMessage<RedeliverDeliveryResponse> = /*@__PURE__*/
-  messageDesc(file_hsm_sinks, 27);
+  messageDesc(file_hsm_sinks, 29);
 
 /**
  * @generated from message hsm.RotateSinkSecretRequest
@@ -985,7 +1087,7 @@ export type RotateSinkSecretRequest = Message<"hsm.RotateSinkSecretRequest"> & {
  * Use `create(RotateSinkSecretRequestSchema)` to create a new message.
  */
 export const RotateSinkSecretRequestSchema: GenMessage<RotateSinkSecretRequest> = /*@__PURE__*/
-  messageDesc(file_hsm_sinks, 28);
+  messageDesc(file_hsm_sinks, 30);
 
 /**
  * @generated from message hsm.RotateSinkSecretResponse
@@ -1009,7 +1111,7 @@ export type RotateSinkSecretResponse = Message<"hsm.RotateSinkSecretResponse"> &
  * Use `create(RotateSinkSecretResponseSchema)` to create a new message.
  */
 export const RotateSinkSecretResponseSchema: GenMessage<RotateSinkSecretResponse> = /*@__PURE__*/
-  messageDesc(file_hsm_sinks, 29);
+  messageDesc(file_hsm_sinks, 31);
 
 /**
  * How an event is written.
@@ -1177,4 +1279,48 @@ export type SyslogTransport = (typeof SyslogTransport)[keyof typeof SyslogTransp
  */
 export const SyslogTransportSchema: GenEnum<SyslogTransport> = /*@__PURE__*/
   enumDesc(file_hsm_sinks, 2);
+
+/**
+ * How a Kafka broker is told who we are, when the secret is a name and a password.
+ *
+ * @generated from enum hsm.KafkaSasl
+ */
+export const KafkaSasl = {
+  /**
+   * As SCRAM-SHA-512.
+   *
+   * @generated from enum value: KAFKA_SASL_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * @generated from enum value: KAFKA_SASL_SCRAM_SHA_512 = 1;
+   */
+  SCRAM_SHA_512: 1,
+
+  /**
+   * @generated from enum value: KAFKA_SASL_SCRAM_SHA_256 = 2;
+   */
+  SCRAM_SHA_256: 2,
+
+  /**
+   * The password itself, over TLS alone.
+   *
+   * @generated from enum value: KAFKA_SASL_PLAIN = 3;
+   */
+  PLAIN: 3,
+} as const;
+
+/**
+ * How a Kafka broker is told who we are, when the secret is a name and a password.
+ *
+ * @generated from enum hsm.KafkaSasl
+ */
+export type KafkaSasl = (typeof KafkaSasl)[keyof typeof KafkaSasl] | UnknownEnum;
+
+/**
+ * Describes the enum hsm.KafkaSasl.
+ */
+export const KafkaSaslSchema: GenEnum<KafkaSasl> = /*@__PURE__*/
+  enumDesc(file_hsm_sinks, 3);
 
