@@ -71,6 +71,8 @@ export class ClockedVault {
   retentionRules: Partial<RetentionRules> = {};
   /** What a test puts here is asked about each permitted request. */
   readonly gates: Gate[] = [];
+  /** Makes the sinks, when a test puts something here before it opens the vault anew. */
+  sinks: ((vault: OpenVault) => Context["sinks"]) | undefined;
   /** Runs policy scripts, when a test puts something here before it opens the vault anew. */
   scripts: Context["scripts"];
   /** Of requests that come by {@link Monitor.answer}; a test that wants others puts them here before it reopens. */
@@ -210,7 +212,7 @@ export class ClockedVault {
       identity: this.identity,
       listings: new ListingCache<ListReply>(),
       provider,
-      sinks: undefined,
+      sinks: this.sinks?.(vault),
       scripts: this.scripts,
       rsaPkcs1Decryption: false,
       namespaceDeletion: { delaySeconds: 30 * 86_400, minDelaySeconds: 3600 },
