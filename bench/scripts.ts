@@ -71,6 +71,7 @@ export async function measureScripts(root: string, count: number): Promise<Scrip
       user: undefined,
       descriptors: [],
       onLine: (line) => process.stderr.write(`${line}\n`),
+      onStray: (line) => process.stderr.write(`${line}\n`),
     },
     undefined,
   );

@@ -171,6 +171,8 @@ export function spawnServer({
     "--data-dir",
     dataDir,
     ...ANY_PORTS,
+    // Whoever waits for a part waits for what the launcher says of it.
+    ...(flags.includes("--log-level") ? [] : ["--log-level", "info"]),
     "--log-format",
     "json",
     ...flags,

@@ -10,6 +10,7 @@ import type { Admission } from "./admission.ts";
 import { evidenceOf } from "./evidence/evidence.ts";
 import type { GatewayMeasurements } from "./measure.ts";
 import type { Exchange } from "./transports/exchange.ts";
+import type { RequestLog } from "./request-log.ts";
 import type { OpenSpan, Tracer } from "./telemetry/tracer.ts";
 import type { VaultLink } from "./vault-link.ts";
 
@@ -46,6 +47,8 @@ export interface Desk {
   readonly streamOn: StreamOn;
   readonly bodyBytes: number;
   readonly measurements: GatewayMeasurements;
+  /** Told of every request that was answered. */
+  readonly requests: RequestLog;
   /** Aborted when the gateway begins to end: streams that have no end of their own end then. */
   readonly stopping: AbortSignal;
   /** Asks the vault a question of the gateway's own (SELF). */

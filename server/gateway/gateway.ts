@@ -22,6 +22,7 @@ import { everySurface, healthOnly } from "./surfaces/dispatch.ts";
 import { metricsSurface, vaultSamples } from "./surfaces/metrics/metrics.ts";
 import { withGenerateKeyPath } from "./surfaces/rest/generate-key-path.ts";
 import { BodyIntake } from "./transports/body-intake.ts";
+import { RequestLog } from "./request-log.ts";
 import { Exporter } from "./telemetry/exporter.ts";
 import { Tracer } from "./telemetry/tracer.ts";
 import type { VaultLink } from "./vault-link.ts";
@@ -94,6 +95,7 @@ export async function openGateway(config: GatewayConfig, link: VaultLink, log: L
     streamOn: streamer(link),
     bodyBytes: limits.bodyBytes,
     measurements,
+    requests: new RequestLog(measurements, log),
     stopping: stopping.signal,
     ask: (question) => link.request(question, Buffer.alloc(0), ASK_MS),
   };

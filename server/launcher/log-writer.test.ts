@@ -15,6 +15,7 @@ function config(t: TestContext, more: Partial<LoggingConfig> = {}): LoggingConfi
     filePath: join(folder, "deep/hsm.log"),
     maxFileSizeBytes: 1_000_000,
     maxBackupFiles: 3,
+    version: "1.2.3",
     ...more,
   };
 }
@@ -29,6 +30,18 @@ test("every line is in the file, in order, once flush has ended", async (t) => {
   await log.flush();
   assert.deepEqual(linesOf(settings.filePath), lines);
   assert.equal(statSync(settings.filePath).mode & 0o007, 0);
+});
+
+test("what the launcher says itself has the version, and is left out below the level", async (t) => {
+  const settings = config(t, { level: "warn" });
+  const log = new LogWriter(settings);
+  for (const level of ["trace", "debug", "info", "warn", "error"]) log.say("launcher", level, `about ${level}`, { code: 1 });
+  await log.flush();
+  const records = linesOf(settings.filePath).map((line) => JSON.parse(line) as Record<string, unknown>);
+  assert.deepEqual(
+    records.map(({ time: _time, ...record }) => record),
+    ["warn", "error"].map((level) => ({ level, version: "1.2.3", part: "launcher", message: `about ${level}`, code: 1 })),
+  );
 });
 
 test("files rotate at their size, the newest backup is .1, the oldest goes, and no line that is kept is lost or doubled", async (t) => {

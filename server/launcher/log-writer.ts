@@ -7,7 +7,7 @@
 import { createWriteStream, existsSync, fstatSync, mkdirSync, openSync, renameSync, rmSync, type WriteStream } from "node:fs";
 import { dirname } from "node:path";
 
-/** `logging` of the effective configuration. */
+/** `logging` of the effective configuration, and the product's version. */
 export interface LoggingConfig {
   readonly level: string;
   readonly format: "json" | "pretty";
@@ -15,7 +15,11 @@ export interface LoggingConfig {
   readonly filePath: string;
   readonly maxFileSizeBytes: number;
   readonly maxBackupFiles: number;
+  readonly version: string;
 }
+
+/** How grave a record is; what is below the configured level is not written. */
+const LEVELS: readonly string[] = ["trace", "debug", "info", "warn", "error"];
 
 const COLOURS: Readonly<Record<string, string>> = {
   trace: "\u001b[90m",
@@ -71,6 +75,12 @@ export class LogWriter {
     if (this.#bytes + bytes > this.#config.maxFileSizeBytes && this.#bytes > 0) this.#rotate();
     this.#file?.write(`${line}\n`);
     this.#bytes += bytes;
+  }
+
+  /** Writes a record of the launcher's own making, unless it is below the level. */
+  say(part: string, level: string, message: string, fields: Readonly<Record<string, string | number>> = {}): void {
+    if (LEVELS.indexOf(level) < LEVELS.indexOf(this.#config.level)) return;
+    this.write(JSON.stringify({ time: new Date().toISOString(), level, version: this.#config.version, part, message, ...fields }));
   }
 
   /** Resolves when every line taken so far is written. */

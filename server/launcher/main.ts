@@ -42,8 +42,10 @@ interface Effective {
     };
   };
   readonly connectors: readonly { readonly name: string; readonly caPath?: string; readonly filesDir?: string }[];
-  readonly logging: LoggingConfig;
+  readonly logging: Omit<LoggingConfig, "version">;
   readonly notices: readonly string[];
+  /** The product's, for records of this process's own. */
+  readonly version: string;
   /** The configuration as the vault keeps it. */
   readonly recorded: string;
 }
@@ -89,10 +91,18 @@ function openHardware(path: string | undefined): number | undefined {
   }
 }
 
-function run({ gateway: gatewayConfig, vault: vaultConfig, connectors: connectorConfigs, logging, notices, recorded }: Effective): void {
-  const log = new LogWriter(logging);
+function run({
+  gateway: gatewayConfig,
+  vault: vaultConfig,
+  connectors: connectorConfigs,
+  logging,
+  version,
+  notices,
+  recorded,
+}: Effective): void {
+  const log = new LogWriter({ ...logging, version });
   const say = (level: string, message: string, fields: Record<string, string | number> = {}): void =>
-    log.write(JSON.stringify({ time: new Date().toISOString(), level, part: "launcher", message, ...fields }));
+    log.say("launcher", level, message, fields);
   const ownUsers =
     process.getuid?.() === 0 &&
     [process.execPath, join(ROOT, "package.json"), join(ROOT, "lib"), join(ROOT, "node_modules")].every(readableByOthers);
@@ -136,10 +146,11 @@ function run({ gateway: gatewayConfig, vault: vaultConfig, connectors: connector
     env: { UV_THREADPOOL_SIZE: String(availableParallelism() + 2) },
     user: ownUsers ? USERS.vault : undefined,
     descriptors: hardwareRandom === undefined ? descriptors : [...descriptors, hardwareRandom],
-    onLine(line) {
+    onLine: (line) => log.write(line),
+    onStray(line) {
       // OpenSSL says so on standard error, before any code of ours runs.
       if (line.includes("Unable to memory map openssl secure heap")) vault?.send({ kind: "memory-not-locked" });
-      else log.write(line);
+      else log.say("vault", "error", line);
     },
   };
   const gatewayOptions: PartOptions = {
@@ -151,6 +162,7 @@ function run({ gateway: gatewayConfig, vault: vaultConfig, connectors: connector
     user: ownUsers ? USERS.gateway : undefined,
     descriptors: [],
     onLine: (line) => log.write(line),
+    onStray: (line) => log.say("gateway", "error", line),
   };
   if (ownUsers) {
     const prefixes = [
@@ -212,6 +224,7 @@ function run({ gateway: gatewayConfig, vault: vaultConfig, connectors: connector
         user: ownUsers ? USERS[part] : undefined,
         descriptors: [],
         onLine: (line) => log.write(line),
+        onStray: (line) => log.say(name, "error", line),
       },
       ...(told === undefined ? {} : { config: told }),
       join: (pipe) => {

@@ -18,6 +18,8 @@ export interface PartOptions {
   /** Numbers of this process's descriptors to pass on, from 5. */
   readonly descriptors: readonly number[];
   readonly onLine: (line: string) => void;
+  /** What a part says on standard error: Node's own words, as it ends. */
+  readonly onStray: (line: string) => void;
 }
 
 /**
@@ -42,9 +44,7 @@ export function startPart(options: PartOptions, pipe: Socket | undefined): Child
   });
   pipe?.destroy();
   splitLines(child.stdout as Readable, options.onLine);
-  splitLines(child.stderr as Readable, (line) =>
-    options.onLine(JSON.stringify({ time: new Date().toISOString(), level: "error", part: options.name, message: line })),
-  );
+  splitLines(child.stderr as Readable, options.onStray);
   return child;
 }
 

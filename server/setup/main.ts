@@ -6,6 +6,7 @@
  * to standard output. `--validate` only checks; `--show` checks and prints for people; neither writes anything.
  * Ends with 0, or with 2 after every mistake was printed on standard error.
  */
+import { VERSION } from "@keystead/contract/version";
 import { fstatSync, writeSync } from "node:fs";
 import { asHsmError } from "@keystead/contract/errors";
 import { readCommandLine, serverHelp } from "./config/flag-layer.ts";
@@ -58,7 +59,10 @@ async function main(): Promise<number> {
   }
   // What the vault keeps a history of: all that has an effect, and not what is only said.
   const { notices: _, ...recorded } = config;
-  writeAll(outputDescriptor(), `${JSON.stringify({ ...(await provision(config)), recorded: JSON.stringify(recorded) })}\n`);
+  writeAll(
+    outputDescriptor(),
+    `${JSON.stringify({ ...(await provision(config)), recorded: JSON.stringify(recorded), version: VERSION })}\n`,
+  );
   return 0;
 }
 

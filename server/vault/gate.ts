@@ -56,6 +56,8 @@ export interface Asked {
   /** Client address; empty for ceremonies. */
   readonly address: string;
   readonly requestId: string;
+  /** W3C trace id; empty or undefined without one. */
+  readonly traceId?: string | undefined;
   /** SHA-256 of the request body, hexadecimal. */
   readonly payload: string;
   /** An item of a batch: it cannot be held back. */

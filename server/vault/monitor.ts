@@ -47,6 +47,8 @@ import { streamAnswer } from "./operations/stream-audit-log.ts";
 export interface Circumstances {
   readonly principal: Principal;
   readonly requestId: string;
+  /** W3C trace id of the request; empty or left out without one. */
+  readonly traceId?: string;
   /** Client address; empty for ceremonies. */
   readonly address: string;
   /** `performance.now()` after which the answer is worthless. */
@@ -202,6 +204,7 @@ export class Monitor {
     const about: Circumstances = {
       principal,
       requestId: evidence.requestId,
+      traceId: draft.trace,
       address: evidence.address,
       deadline: call.deadline,
       cancelled: () => call.cancelled,
@@ -261,7 +264,7 @@ export class Monitor {
       if (error.code === "UNAUTHENTICATED" || error.code === "PERMISSION_DENIED")
         await this.#record(operation, draft, error.code, principal, requestId);
       else if (error.code === "INTEGRITY_FAILURE" || error.code === "INTERNAL")
-        this.#options.log.error("a stream ended", { requestId }, error);
+        this.#options.log.error("a stream ended", { requestId, ...traceOf(draft.trace) }, error);
       throw error;
     }
   }
@@ -415,7 +418,11 @@ export class Monitor {
       closing?.settle(false);
       if (result !== undefined) wipe(...(result.secrets ?? []));
       if (error.code === "INTERNAL" || error.code === "INTEGRITY_FAILURE")
-        this.#options.log.error("operation failed", { operation: operation.name, requestId: about.requestId }, error);
+        this.#options.log.error(
+          "operation failed",
+          { operation: operation.name, requestId: about.requestId, ...traceOf(draft.trace) },
+          error,
+        );
       // What failed while being recorded cannot be recorded; everything else is.
       if (!performed && !held) await this.#recordRefusal(operation, draft, error, about, uses);
       this.#options.observe(operation, draft.decision === "allow" ? draft.namespace : "", error.code, (performance.now() - started) / 1000);
@@ -526,7 +533,11 @@ export class Monitor {
       const error = asHsmError(thrown);
       if (error.code === "SELF_TEST_FAILED") this.fail(error);
       if (error.code === "INTERNAL" || error.code === "INTEGRITY_FAILURE")
-        this.#options.log.error("batch item failed", { operation: operation.name, requestId: about.requestId }, error);
+        this.#options.log.error(
+          "batch item failed",
+          { operation: operation.name, requestId: about.requestId, ...traceOf(about.traceId) },
+          error,
+        );
       this.#options.observe(operation, "", error.code, (performance.now() - started) / 1000);
       return { event: event(error.code), reply: undefined, error: { code: error.code, number: error.number, detail: error.detail } };
     }
@@ -609,6 +620,7 @@ export class Monitor {
         principal: principal.id,
         outcome,
         requestId,
+        ...traceOf(draft.trace),
         phase: this.phase,
       });
       const closed = operation.phases.includes("sealed") || operation.phases.includes("maintenance");
@@ -637,7 +649,7 @@ function askedOf(
   operation: Operation,
   request: MessageShape<DescMessage>,
   { namespace, keyId, otherKeyId, payload, scripts }: Pick<Draft, "namespace" | "keyId" | "otherKeyId" | "payload" | "scripts">,
-  { principal, address, requestId, approved }: Circumstances,
+  { principal, address, requestId, traceId, approved }: Circumstances,
   batched: boolean,
 ): Asked {
   const raised: ApprovalDemand[] = [];
@@ -650,6 +662,7 @@ function askedOf(
     otherKeyId,
     address,
     requestId,
+    traceId,
     payload,
     batched,
     approved,
@@ -675,6 +688,9 @@ async function withChange(performed: Result<DescMessage>, preparing: Promise<Cha
     throw error;
   }
 }
+
+/** For log lines. */
+const traceOf = (traceId: string | undefined): { traceId?: string } => (traceId === undefined || traceId === "" ? {} : { traceId });
 
 const nobody = (): Peer => ({ address: "", thumbprint: "" });
 

@@ -37,6 +37,7 @@ export function launched(options: { graceMs?: number } = {}): { runner: ScriptRu
         user: process.getuid?.() === 0 ? USERS.scripts : undefined,
         descriptors: [],
         onLine: (line) => process.stderr.write(`${line}\n`),
+        onStray: (line) => process.stderr.write(`${line}\n`),
       },
       undefined,
     );

@@ -135,6 +135,7 @@ export class ScriptGate {
       version: about.version,
       operation: asked.operation.name,
       requestId: asked.requestId,
+      ...(asked.traceId === undefined || asked.traceId === "" ? {} : { traceId: asked.traceId }),
       fuel: answer.fuel,
     };
     if ("failed" in answer) log.warn("a policy script came to no decision", { ...fields, reason: answer.reason, detail: answer.failed });

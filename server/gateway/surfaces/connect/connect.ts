@@ -10,7 +10,7 @@ import { wholeOf } from "@keystead/channel/payload";
 import { GRPC_CODES, HsmError } from "@keystead/contract/errors";
 import { parseStrictJson, type JsonValue } from "@keystead/contract/json";
 import { requestIdOf } from "../../evidence/evidence.ts";
-import { refusalOf, type Desk } from "../../forward.ts";
+import type { Desk } from "../../forward.ts";
 import type { Operation } from "@keystead/contract/operation";
 import type { Exchange } from "../../transports/exchange.ts";
 import { eventStream, firstAnswer, isStream } from "../grpc/event-stream.ts";
@@ -61,10 +61,9 @@ export function connectSurface(desk: Desk): (exchange: Exchange, type: string) =
     const own = services(exchange.path);
     const answered = streaming ? stream(desk, own, exchange, type, requestId) : unary(desk, own, exchange, type, requestId);
     answered.then(
-      () => desk.measurements.answered("connect", "OK"),
+      () => desk.requests.answered({ surface: "connect", exchange, requestId }, "OK"),
       (thrown: unknown) => {
-        const error = refusalOf(thrown);
-        desk.measurements.answered("connect", error.code);
+        const error = desk.requests.failed({ surface: "connect", exchange, requestId }, thrown);
         if (streaming) return refuseStream(exchange, type, error, requestId);
         exchange.respond(
           HTTP_STATUS[error.row.grpc] ?? 500,

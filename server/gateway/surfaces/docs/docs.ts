@@ -41,7 +41,7 @@ export function docsSurface(desk: Desk): Dispatch {
     const requestId = requestIdOf(exchange);
     const headers = { "x-request-id": requestId };
     if (exchange.method !== "GET" && exchange.method !== "HEAD") {
-      desk.measurements.answered("docs", "INVALID_REQUEST");
+      desk.requests.answered({ surface: "docs", exchange, requestId }, "INVALID_REQUEST");
       return problem(exchange, requestId, new HsmError("INVALID_REQUEST", `${exchange.method} is not possible here`), {
         status: 405,
         headers: { allow: "GET, HEAD" },
@@ -50,7 +50,7 @@ export function docsSurface(desk: Desk): Dispatch {
     const anonymous = exchange.connection.listener === LISTENER.development;
     let ready = made.get(anonymous);
     if (ready === undefined) made.set(anonymous, (ready = documents(anonymous)));
-    desk.measurements.answered("docs", "OK");
+    desk.requests.answered({ surface: "docs", exchange, requestId }, "OK");
     if (exchange.path === "/docs") return exchange.respond(200, { ...PAGE_HEADERS, ...headers }, Buffer.from(ready.page, "utf8"));
     exchange.respond(200, { ...SAFE_HEADERS, ...headers, "content-type": "application/json" }, Buffer.from(ready.json, "utf8"));
   };

@@ -5,7 +5,7 @@
 import { wholeOf } from "@keystead/channel/payload";
 import { HsmError } from "@keystead/contract/errors";
 import { requestIdOf } from "../../evidence/evidence.ts";
-import { refusalOf, type Desk } from "../../forward.ts";
+import type { Desk } from "../../forward.ts";
 import type { Exchange, HeaderValues } from "../../transports/exchange.ts";
 import { eventStream, isStream } from "./event-stream.ts";
 import { PREFIX_BYTES, framed, framedPieces, messages, onlyMessage } from "./framing.ts";
@@ -29,10 +29,9 @@ export function grpcSurface(desk: Desk): (exchange: Exchange, type: string) => v
     const method = services(exchange.path);
     const answered = method === undefined ? unary(desk, exchange, type, requestId) : streaming(method.run, exchange, type, desk.bodyBytes);
     answered.then(
-      () => desk.measurements.answered(surface, "OK"),
+      () => desk.requests.answered({ surface, exchange, requestId }, "OK"),
       (thrown: unknown) => {
-        const error = refusalOf(thrown);
-        desk.measurements.answered(surface, error.code);
+        const error = desk.requests.failed({ surface, exchange, requestId }, thrown);
         const trailers = failureTrailers(error, requestId);
         if (exchange.started)
           return web ? void exchange.write(textIf(type, trailerFrame(trailers))).finally(() => exchange.end()) : exchange.end(trailers);

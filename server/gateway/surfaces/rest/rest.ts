@@ -9,7 +9,7 @@ import { copyBytes } from "@keystead/channel/secret-slab";
 import { HsmError } from "@keystead/contract/errors";
 import { parseStrictJson, type JsonValue } from "@keystead/contract/json";
 import { requestIdOf } from "../../evidence/evidence.ts";
-import { refusalOf, type Desk } from "../../forward.ts";
+import type { Desk } from "../../forward.ts";
 import { messagePrinter, type MessagePrinter } from "../../messages/message-printer.ts";
 import { messageReader, type MessageReader } from "../../messages/message-reader.ts";
 import { ProtobufWriter } from "../../messages/protobuf-writer.ts";
@@ -49,10 +49,9 @@ export function restSurface(desk: Desk): Dispatch {
   return (exchange) => {
     const requestId = requestIdOf(exchange);
     rest.answer(exchange, requestId).then(
-      (code) => desk.measurements.answered("rest", code),
+      (code) => desk.requests.answered({ surface: "rest", exchange, requestId }, code),
       (thrown: unknown) => {
-        const error = refusalOf(thrown);
-        desk.measurements.answered("rest", error.code);
+        const error = desk.requests.failed({ surface: "rest", exchange, requestId }, thrown);
         if (error.code === "APPROVAL_REQUIRED" && error.approvalId !== undefined) waiting(exchange, requestId, error, error.approvalId);
         else problem(exchange, requestId, error);
       },
