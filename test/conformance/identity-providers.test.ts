@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { statSync, writeFileSync } from "node:fs";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { HsmService } from "@keystead/contract/generated/hsm/hsm_pb";
+import { Algorithm, HsmService } from "@keystead/contract/generated/hsm/hsm_pb";
+import { sign } from "@keystead/contract/operations/sign";
 import { KEYSTEAD, newFolder, startServer, until, type TestServer } from "../server.ts";
 import { startIdentityProvider, type IdentityProvider } from "./identity-provider.ts";
+import { ask, hangUp, type Door } from "./surfaces.ts";
 
 async function serverFor(t: TestContext, idp: IdentityProvider, more: readonly string[] = []): Promise<TestServer> {
   const mappings = '[{claim: groups, value: hsm-operators, roles: [Operator], namespaces: ["*"]}]';
@@ -92,6 +94,59 @@ test("a token of a real provider is exchanged for a session, once, by REST and g
   const refreshed = await post(server, "/api/v1/sessions/refresh", { refresh_token: body.tokens.refresh_token });
   assert.equal(refreshed.status, 200, JSON.stringify(refreshed.body));
   assert.equal(await asks(server, refreshed.body.tokens.access_token), 200);
+  assert.equal(await server.stop(), 0);
+});
+
+test("a group at a real provider has a role by the policy alone, over REST and gRPC, by its token and by a session", async (t) => {
+  const idp = await startIdentityProvider(t);
+  // The configuration lets them in, with no role.
+  const mappings = "[{claim: groups, value: staff, roles: [], namespaces: [default]}]";
+  const provider = `auth.oidc.providers=[{issuer: "${idp.issuer}", client_id: ${idp.clientId}, mappings: ${mappings}}]`;
+  const server = await serverFor(t, idp, [provider]);
+  t.after(hangUp);
+  await server.record((line) => line.message === "token keys of an issuer changed");
+  await server.grpc(HsmService.method.generateKey, { namespace: "default", keyId: "release", algorithm: Algorithm.Ed25519 });
+  const session = await post(server, "/api/v1/login/oidc", { token: await idp.signIn("alice") });
+  assert.equal(session.status, 200, JSON.stringify(session.body));
+  const open: Door = { origin: `http://${server.addresses["health"]}`, token: session.body.tokens.access_token };
+  const tls = { origin: server.profile.endpoint, ca: readFileSync(server.profile.ca, "utf8") };
+  const [alice, bob] = await Promise.all(["alice", "bob"].map(async (login) => ({ ...tls, token: await idp.signIn(login) })));
+  const signed = async (door: Door, surface: "REST" | "gRPC"): Promise<string> => {
+    const { ok, code } = await ask(surface, door, sign, { namespace: "default", keyId: "release", data: Buffer.from("data") });
+    return ok ? "OK" : (code ?? "");
+  };
+  /** Alice by REST and gRPC, her session, Bob by REST and gRPC. */
+  const all = async (): Promise<string> =>
+    [
+      await signed(alice as Door, "REST"),
+      await signed(alice as Door, "gRPC"),
+      await signed(open, "REST"),
+      await signed(bob as Door, "REST"),
+      await signed(bob as Door, "gRPC"),
+    ]
+      .map((code) => ({ OK: "yes", PERMISSION_DENIED: "no" })[code] ?? code)
+      .join(" ");
+  let version = 0;
+  const set = async (document: object): Promise<void> => {
+    const text = JSON.stringify({ format: 1, ...document });
+    await server.grpc(HsmService.method.setPolicy, { expectedVersion: version++, document: text });
+  };
+  const claim = (name: string, value: string): string => `claim:oidc:${idp.issuer}#${name}=${value}`;
+  const binding = { id: "b", roles: ["KeyUser"], namespaces: ["default"] };
+  assert.equal(await all(), "no no no no no");
+  await set({ bindings: [{ ...binding, members: [claim("groups", "hsm-operators")] }] });
+  assert.equal(await all(), "yes yes yes no no");
+  await set({
+    bindings: [{ ...binding, members: [claim("groups", "staff")] }],
+    denials: [{ id: "d", members: [claim("groups", "hsm-operators")], permissions: ["crypto:sign"], namespaces: ["*"] }],
+  });
+  assert.equal(await all(), "no no no yes yes");
+  // The provider says of Bob's address that it is not verified; and its word is no key set's.
+  const members = [claim("email", "bob@example.org"), claim("email", "alice@example.org"), `claim:jwt:${idp.issuer}#groups=staff`];
+  await set({ bindings: [{ ...binding, members }] });
+  assert.equal(await all(), "yes yes yes no no");
+  await set({});
+  assert.equal(await all(), "no no no no no");
   assert.equal(await server.stop(), 0);
 });
 

@@ -10,6 +10,7 @@ interface Options {
   readonly role?: readonly string[];
   readonly reach?: readonly string[];
   readonly method?: string;
+  readonly claim?: readonly string[];
   readonly address?: string;
   readonly time?: Date;
   readonly mfa?: Date;
@@ -33,6 +34,7 @@ export function policyExplain(parent: Command, run: Run): void {
         .option("--role <role>", "a role that the credential carries; repeat for more", collect)
         .option("--reach <namespace>", "a namespace that the credential reaches; repeat for more (default: all)", collect)
         .option("--method <name>", "how the principal came in (default: token)")
+        .option("--claim <member>", "claim:oidc:ISSUER#NAME=VALUE that the issuer said of them; repeat for more", collect)
         .option("--address <address>", "where the request comes from")
         .option("--time <time>", "when it is made (default: now)", pointInTime("--time"))
         .option("--mfa <time>", "when the second factor was shown (default: never)", pointInTime("--mfa"))
@@ -50,6 +52,7 @@ export function policyExplain(parent: Command, run: Run): void {
         roles: options.role,
         reach: options.reach,
         method: options.method,
+        claims: options.claim,
         address: options.address,
         time: options.time,
         mfaAt: options.mfa,

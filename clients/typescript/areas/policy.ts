@@ -40,6 +40,8 @@ export interface PolicyQuestion {
   readonly roles?: readonly string[] | undefined;
   readonly reach?: readonly string[] | undefined;
   readonly method?: string | undefined;
+  /** What the issuer of the token said of them, as members of rules are written. */
+  readonly claims?: readonly string[] | undefined;
   readonly operation: string;
   readonly namespace?: string | undefined;
   readonly keyId?: string | undefined;

@@ -581,6 +581,7 @@ export const COMMENTS: Readonly<Record<string, string>> = {
   "hsm.PolicyDifference.part": "roles, groups, bindings, denials or approvals.",
   "hsm.PolicyQuestion": "A request that somebody might make.",
   "hsm.PolicyQuestion.algorithm": "Of the key; left out = what the key is.",
+  "hsm.PolicyQuestion.claims": "What the issuer of the token said of them, as members of rules are written: claim:oidc:ISSUER#NAME=VALUE.",
   "hsm.PolicyQuestion.demands": "Permissions that the request needs beyond its operation's.",
   "hsm.PolicyQuestion.expect": "allow, deny or approve: what the answer should be.",
   "hsm.PolicyQuestion.method": "certificate, token or another; left out = token.",

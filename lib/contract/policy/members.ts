@@ -4,6 +4,7 @@
  *     user:alice                    one principal, by its exact id
  *     jwt:https://issuer.example:*  everybody whom this issuer names (`*` only there, after the last colon)
  *     group:payments/operators      a group of the document, by its qualified name
+ *     claim:oidc:ISSUER#NAME=VALUE  whoever this issuer said that of (claim-member.ts); claim:jwt: for tokens of a key set
  *     *                             everybody
  *
  * Ids are compared whole and as they are. What a caller chose (a subject, a name) is never read as a pattern: only the
@@ -11,17 +12,20 @@
  * `https://a` never takes in what the issuer `https://a:8443` says.
  */
 
+import { readClaimMember, type ClaimMember } from "./claim-member.ts";
+
 /** A namespace as requests spell it. */
 export const NAMESPACE_PATTERN = /^[a-z0-9][a-z0-9-]{0,62}$/;
 const GROUP_NAME = /^(\*|[a-z0-9][a-z0-9-]{0,62})\/[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 /** What the vault makes ids of; `ceremony:` is the server itself, which no policy governs. */
-const PRINCIPAL = /^(?!group:|ceremony:)(?:[a-z][a-z0-9-]*:[^\p{Cc}\p{Cf}*]{1,512}|development)$/u;
-const PATTERN = /^(?!group:|ceremony:)[a-z][a-z0-9-]*:(?:[^\p{Cc}\p{Cf}*]{1,512}:)?\*$/u;
+const PRINCIPAL = /^(?!group:|ceremony:|claim:)(?:[a-z][a-z0-9-]*:[^\p{Cc}\p{Cf}*]{1,512}|development)$/u;
+const PATTERN = /^(?!group:|ceremony:|claim:)[a-z][a-z0-9-]*:(?:[^\p{Cc}\p{Cf}*]{1,512}:)?\*$/u;
 
 export type Member =
   | { readonly kind: "principal"; readonly id: string }
   | { readonly kind: "pattern"; readonly prefix: string }
   | { readonly kind: "group"; readonly name: string }
+  | ClaimMember
   | { readonly kind: "everybody" };
 
 /** Reads one member; undefined when it is none. */
@@ -31,6 +35,7 @@ export function readMember(text: string): Member | undefined {
     const name = text.slice("group:".length);
     return isGroupName(name) ? { kind: "group", name } : undefined;
   }
+  if (text.startsWith("claim:")) return readClaimMember(text);
   if (PATTERN.test(text)) return { kind: "pattern", prefix: text.slice(0, -1) };
   return PRINCIPAL.test(text) ? { kind: "principal", id: text } : undefined;
 }

@@ -203,7 +203,8 @@ class PolicyReader {
     for (const [index, text] of texts.entries()) {
       const where = `${at}.members[${index}]`;
       const member = readMember(text);
-      if (member === undefined) json.problem(where, "must be the id of a principal, ISSUER:*, group:NAMESPACE/NAME or *");
+      if (member === undefined)
+        json.problem(where, "must be the id of a principal, ISSUER:*, claim:oidc:ISSUER#NAME=VALUE, group:NAMESPACE/NAME or *");
       if (member?.kind !== "group") continue;
       const home = groupNamespace(member.name);
       if (!this.#groups.has(member.name)) json.problem(where, "there is no such group");

@@ -62,6 +62,7 @@ const WRONG: readonly (readonly [set: string, key: RegExp])[] = [
   [provider("", "{claim: groups, value: '*', roles: [], namespaces: []}"), /providers/],
   [provider("", "{claim: groups, prefix: a/, roles: [], namespaces: []}"), /providers/],
   [provider("", "{claim: preferred_username, value: alice, roles: [], namespaces: []}"), /providers/],
+  [provider("", "{claim: /preferred_username, value: alice, roles: [], namespaces: []}"), /providers/],
   [provider("", "{claim: upn, value: alice, roles: [], namespaces: []}"), /providers/],
   [provider("", ""), /providers/],
   [provider("origins: [http://keys.example]"), /origins\[0\]/],

@@ -5,6 +5,7 @@
  * Keys that no preset sets are optional here; all others have a value in every preset (see presets.ts).
  */
 import { z } from "zod";
+import { SELF_CHOSEN_CLAIMS, topClaim } from "@keystead/contract/claim-names";
 import { KIND, key } from "./value-kinds.ts";
 import { approvals } from "./approvals-schema.ts";
 import { ROLES } from "./role-names.ts";
@@ -151,8 +152,8 @@ const keySet = z
   .refine((entry) => exactlyOne(entry.path, entry.url) && (entry.roles === undefined || (entry.bound_claims ?? []).length > 0))
   .meta({ expects: "an entry with exactly one of path and url, and with bound_claims where it has roles" });
 
-/** Claims that their bearers, or administrators of other organisations, can set to anything. */
-const UNTRUSTWORTHY_CLAIMS = ["name", "nickname", "preferred_username", "upn", "unique_name", "given_name", "family_name"];
+/** Spelled as a pointer it is the same claim. */
+const isSelfChosen = (claim: string): boolean => SELF_CHOSEN_CLAIMS.includes(topClaim(claim) ?? "");
 
 const mapping = z
   .strictObject({
@@ -160,9 +161,9 @@ const mapping = z
     roles: key(roles, "Roles of who has it."),
     namespaces: key(KIND.names, 'Namespaces within reach; ["*"] = all.'),
   })
-  .refine((entry) => exactlyOne(entry.value, entry.one_of) && !UNTRUSTWORTHY_CLAIMS.includes(entry.claim))
+  .refine((entry) => exactlyOne(entry.value, entry.one_of) && !isSelfChosen(entry.claim))
   .meta({
-    expects: `an entry with claim, exactly one of value and one_of, roles and namespaces; the claim is none of ${UNTRUSTWORTHY_CLAIMS.join(", ")}, which their bearers choose`,
+    expects: `an entry with claim, exactly one of value and one_of, roles and namespaces; the claim is none of ${SELF_CHOSEN_CLAIMS.join(", ")}, which their bearers choose`,
   });
 
 const oidcProvider = z.strictObject({

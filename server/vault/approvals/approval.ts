@@ -10,6 +10,7 @@
  */
 import type { EvidencedVerdict } from "@keystead/crypto/public/approval-evidence";
 import { HsmError } from "@keystead/contract/errors";
+import type { Vouched } from "../claims.ts";
 
 export const APPROVAL_STATES = Object.freeze([
   "pending",
@@ -33,6 +34,8 @@ export interface StoredRequester {
   readonly defaultNamespace: string;
   /** When the second factor of the login was given, if one was. */
   readonly mfaAt?: number;
+  /** What the issuer of their token had said of them. */
+  readonly vouched?: Vouched;
 }
 
 /** The document. Its material is the exact message while the request waits, and the result afterwards, if one is kept. */

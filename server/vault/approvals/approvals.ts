@@ -293,7 +293,7 @@ export class Approvals {
       .slice(-SWEPT_AT_ONCE);
   }
 
-  #stored({ id, method, roles, namespaces, defaultNamespace, mfaAt }: Principal): StoredRequester {
+  #stored({ id, method, roles, namespaces, defaultNamespace, mfaAt, vouched }: Principal): StoredRequester {
     return {
       id,
       person: this.personOf({ id }),
@@ -302,6 +302,7 @@ export class Approvals {
       namespaces: namespaces === "all" ? "all" : [...namespaces],
       defaultNamespace,
       ...(mfaAt === undefined ? {} : { mfaAt }),
+      ...(vouched === undefined ? {} : { vouched }),
     };
   }
 

@@ -11,8 +11,10 @@ import { LISTENER, type DecodedCall } from "@keystead/channel/call";
 import { findRole, permissionsOf } from "../authorize/roles.ts";
 import { claimsIssuer } from "./access-token.ts";
 import { bindingFor, prepareBindings, verifyCertificate, type Authority, type Bindings, type CheckedCertificate } from "./certificate.ts";
+import { allHold, saidOfBearer, type Vouched } from "../claims.ts";
 import { federatedName } from "./federation.ts";
 import { notAuthenticated } from "./not-authenticated.ts";
+import { oidcIdentity } from "./oidc.ts";
 import type { Principal } from "./principal.ts";
 import { admits, type Revocation } from "./revocation.ts";
 import type { Peer, Sessions } from "./sessions.ts";
@@ -45,6 +47,8 @@ export interface RememberedPrincipal {
   readonly namespaces: readonly string[] | "all";
   /** When the second factor of that login was given, in milliseconds since the epoch; it grows old while a request waits. */
   readonly mfaAt?: number;
+  /** What the issuer had said of them. */
+  readonly vouched?: Vouched;
 }
 
 const CACHE_ENTRIES = 4096;
@@ -137,13 +141,13 @@ export class Authenticator {
    *
    * @returns undefined when nobody can be this principal any more
    */
-  recall({ id, method, roles, namespaces, mfaAt }: RememberedPrincipal): Principal | undefined {
+  recall({ id, method, roles, namespaces, mfaAt, vouched }: RememberedPrincipal): Principal | undefined {
     if (method === "development listener") return this.#development?.id === id ? this.#development : undefined;
     const sources =
       method === "certificate"
         ? this.#bindingsOf(id)
         : method === "token"
-          ? this.#keySetsOf(id)
+          ? this.#keySetsOf(id, vouched)
           : method === "local user" || method === "service account"
             ? this.#subjectOf(id)
             : [];
@@ -153,7 +157,8 @@ export class Authenticator {
     const kept = roles.flatMap((role) => findRole(role) ?? []).filter((role) => given.has(role));
     const within = namespaces === "all" ? [...reach] : namespaces.filter((name) => reach.has("*") || reach.has(name));
     const recalled = principal(id, method as Principal["method"], kept, within, FOREVER);
-    return mfaAt === undefined ? recalled : Object.freeze({ ...recalled, mfaAt });
+    if (mfaAt === undefined && vouched === undefined) return recalled;
+    return Object.freeze({ ...recalled, ...(mfaAt === undefined ? {} : { mfaAt }), ...(vouched === undefined ? {} : { vouched }) });
   }
 
   /** A user or service account as it is now. */
@@ -167,11 +172,17 @@ export class Authenticator {
   }
 
   /** What the key sets and providers whose tokens can be of this principal give; in an id the subject has no colon of its own. */
-  #keySetsOf(id: string): readonly Source[] {
+  #keySetsOf(id: string, vouched: Vouched | undefined): readonly Source[] {
     const issuer = id.slice(0, id.lastIndexOf(":"));
     return this.#keySets.flatMap(({ config, oidc }): readonly Source[] => {
-      if (oidc !== undefined) return issuer === `oidc:${oidc.issuer}` ? oidc.mappings : [];
+      if (oidc !== undefined) {
+        if (issuer !== `oidc:${oidc.issuer}`) return [];
+        if (vouched === undefined) return oidc.mappings;
+        const given = oidcIdentity(vouched.claims, oidc);
+        return given === undefined ? [] : [given];
+      }
       if (issuer !== `jwt:${config.issuer}`) return [];
+      if (vouched !== undefined && !allHold(config.boundClaims ?? [], vouched.claims)) return [];
       return [{ roles: [...config.allowedRoles, ...(config.roles ?? [])], namespaces: config.namespaces }];
     });
   }
@@ -200,7 +211,9 @@ export class Authenticator {
     const token = await this.tokenIdentity(evidence.token, now);
     if (token === undefined) return undefined;
     const validUntil = Math.min(token.expiresAt, certified?.validUntil ?? Infinity);
-    return principal(`${token.scheme}:${federatedName(token.issuer, token.subject)}`, "token", token.roles, token.namespaces, validUntil);
+    const { scheme, issuer, subject, roles, namespaces, claims } = token;
+    const found = principal(`${scheme}:${federatedName(issuer, subject)}`, "token", roles, namespaces, validUntil);
+    return Object.freeze({ ...found, vouched: { scheme, issuer, claims: saidOfBearer(claims) } });
   }
 
   /** Who somebody else's token names, with keys that are fetched for it when that is due; undefined for every failure. */

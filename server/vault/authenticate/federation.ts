@@ -11,7 +11,7 @@ import { hash } from "node:crypto";
 import type { OidcProvider } from "@keystead/contract/config";
 import { HsmError } from "@keystead/contract/errors";
 import type { Documents, DocumentName, DocumentWrite } from "../objects/documents.ts";
-import type { Claims } from "./claims.ts";
+import { saidOfBearer, type Claims } from "../claims.ts";
 import type { LoggedIn } from "./logins.ts";
 import { notAuthenticated } from "./not-authenticated.ts";
 import { oidcIdentity } from "./oidc.ts";
@@ -39,8 +39,6 @@ const MOST_USED = 65_536;
 const SWEPT_AT_ONCE = 8;
 /** Remembered beyond its end: a clock that is set back, or more leeway after a restart, makes no token new. */
 const REMEMBERED_AFTER_MS = 300_000;
-/** About the token itself, and nothing about its bearer. */
-const OF_THE_TOKEN: ReadonlySet<string> = new Set(["exp", "iat", "nbf", "jti", "nonce", "at_hash", "c_hash", "s_hash", "auth_time", "sid"]);
 
 interface UsedToken {
   /** When it may be forgotten, milliseconds since the epoch. */
@@ -80,7 +78,6 @@ export class FederatedLogins {
     const identity = await verify(token);
     if (identity?.scheme !== "oidc") throw notAuthenticated();
     const { issuer, subject: sub, claims, expiresAt } = identity;
-    const said = Object.fromEntries(Object.entries(claims).filter(([name]) => !OF_THE_TOKEN.has(name)));
     const subject = { kind: "oidc", name: federatedName(issuer, sub) } as const;
     const used: DocumentName = { kind: "used-token", id: fingerprint(token, issuer, claims) };
     const over = documents
@@ -103,7 +100,7 @@ export class FederatedLogins {
       peer,
       bindAddress,
       mfaAt: null,
-      federated: { issuer, claims: said },
+      federated: { issuer, claims: saidOfBearer(claims) },
       also: { about: [used, ...over], plan },
     });
     return { subject, ...begun };

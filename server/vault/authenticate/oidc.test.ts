@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { LISTENER, decodeCall, encodeCall } from "@keystead/channel/call";
 import type { BoundClaim, JwtKeySet, OidcProvider } from "@keystead/contract/config";
 import { Authenticator } from "./authenticate.ts";
-import { claimFits } from "./claims.ts";
+import { claimFits } from "../claims.ts";
 import { discoveryUrl, keysUrlOf } from "./oidc.ts";
 import type { Principal } from "./principal.ts";
 import { parseForeignKeySet } from "./token.ts";
@@ -125,6 +125,7 @@ const SHAPES: Readonly<Record<string, { claims: Claims; provider: Partial<OidcPr
       boundClaims: [{ claim: "tid", oneOf: ["9188040d-6c67-4c5b-b112-36a304b66dad"] }],
       mappings: [
         { claim: "email", oneOf: ["admin@example.org"], roles: ["Administrator"], namespaces: ["*"] },
+        { claim: "/email", oneOf: ["admin@example.org"], roles: ["Administrator"], namespaces: ["*"] },
         { claim: "roles", oneOf: ["Keystead.Auditor"], roles: ["Auditor"], namespaces: ["*"] },
       ],
     },

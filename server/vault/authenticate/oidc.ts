@@ -9,7 +9,7 @@
 import type { OidcProvider } from "@keystead/contract/config";
 import { HsmError } from "@keystead/contract/errors";
 import { parseStrictJson } from "@keystead/contract/json";
-import { allHold, claimFits, type Claims } from "./claims.ts";
+import { allHold, claimFits, isVerified, type Claims } from "../claims.ts";
 
 /** Where the provider says what it is (Discovery §4: the issuer's path stays in front). */
 export const discoveryUrl = (issuer: string): string => `${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`;
@@ -54,8 +54,6 @@ export function oidcIdentity(claims: Claims, { clientId, audience, boundClaims, 
   if (!audiences.includes(clientId) && (audience === undefined || !audiences.includes(audience))) return undefined;
   if (!allHold(boundClaims, claims)) return undefined;
   return mappings.find((mapping) => {
-    // An address that nobody verified is whatever its owner wrote there.
-    if (mapping.claim === "email" && claims["email_verified"] !== true) return false;
-    return claimFits(mapping, claims);
+    return isVerified(mapping.claim, claims) && claimFits(mapping, claims);
   });
 }

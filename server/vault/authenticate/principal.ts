@@ -2,6 +2,7 @@
  * Who is asking, once that has been proven. Only authenticate/ makes these.
  */
 import type { Permission } from "@keystead/contract/permissions";
+import type { Vouched } from "../claims.ts";
 
 export type AuthenticationMethod =
   | "certificate"
@@ -42,6 +43,8 @@ export interface Principal {
   readonly validUntil: number;
   /** Milliseconds since the epoch of the second factor of this login; undefined when there was none. */
   readonly mfaAt?: number;
+  /** What the issuer of the token said of them, which rules of the policy may name; left out without a token. */
+  readonly vouched?: Vouched;
   /** Whom this is, as the record of a local user says; left out where nothing is said. */
   readonly person?: string;
   /** Left out for principals that came without one. */

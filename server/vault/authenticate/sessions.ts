@@ -68,7 +68,7 @@ export interface SessionRules {
   /** Most at once of a principal whose record has no limit of its own; 4096 without it. */
   readonly mostEach?: number;
   /** Whether the policy gives a principal more than another holds; never without it. */
-  readonly givesMore?: (to: string, than: Principal) => boolean;
+  readonly givesMore?: (to: Pick<Principal, "id" | "vouched">, than: Principal) => boolean;
   /** Whether the policy names a principal by its id; never without it. */
   readonly named?: (id: string) => boolean;
   /** What the configuration gives to who came from an identity provider; undefined = nothing, now. */
@@ -247,6 +247,7 @@ export class Sessions {
     if (behind === undefined) return undefined;
     return Object.freeze<Principal>({
       ...principalFrom(record, behind),
+      ...vouchedFor(record),
       validUntil: Math.min(expiresAt, record.expiresAt),
       ...(record.mfaAt === null ? {} : { mfaAt: record.mfaAt }),
       session: Object.freeze({
@@ -273,9 +274,9 @@ export class Sessions {
    * @param has what the subject has, by its record, before and after
    * @throws {HsmError} PERMISSION_DENIED when the record or the policy gives the subject more than the principal holds
    */
-  requireWithin(by: Principal, subject: Subject, has: Reach): void {
+  requireWithin(by: Principal, subject: Subject & Pick<SessionRecord, "federated">, has: Reach): void {
     requireNoMoreThan(by, has);
-    if (this.#rules.givesMore?.(principalId(subject), by) === true)
+    if (this.#rules.givesMore?.({ id: principalId(subject), ...vouchedFor(subject) }, by) === true)
       throw new HsmError("PERMISSION_DENIED", "the policy gives them more than the caller has; nobody takes that over or away");
   }
 
@@ -395,7 +396,7 @@ export class Sessions {
   }
 
   /** One's own sessions are one's own; those of others are for whoever may act on them. */
-  #requireOver(by: Principal, subject: Subject, record: Reach | undefined): void {
+  #requireOver(by: Principal, subject: Subject & Pick<SessionRecord, "federated">, record: Reach | undefined): void {
     if (by.id !== principalId(subject) && record !== undefined) this.requireWithin(by, subject, record);
   }
 
@@ -471,6 +472,10 @@ export class Sessions {
     for (const [principal, ids] of this.#ofPrincipal) if (ids.delete(id) && ids.size === 0) this.#ofPrincipal.delete(principal);
   }
 }
+
+/** What the provider said of them, as bearers of its tokens have it. */
+const vouchedFor = ({ federated }: Pick<SessionRecord, "federated">): Pick<Principal, "vouched"> =>
+  federated === undefined ? {} : { vouched: { scheme: "oidc", ...federated } };
 
 /** Who a user or service account is to the rest of the vault. */
 function principalFrom(subject: Subject, record: SubjectRecord): Omit<Principal, "validUntil"> {

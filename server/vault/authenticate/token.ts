@@ -15,7 +15,7 @@ import { HsmError } from "@keystead/contract/errors";
 import { parseStrictJson, type JsonValue } from "@keystead/contract/json";
 import { secretBuffer, wipe } from "@keystead/crypto/wipe";
 import { findRole } from "../authorize/roles.ts";
-import { allHold, type Claims } from "./claims.ts";
+import { allHold, type Claims } from "../claims.ts";
 import { oidcIdentity } from "./oidc.ts";
 
 interface VerificationKey {

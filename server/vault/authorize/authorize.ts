@@ -20,7 +20,7 @@ import type { Principal } from "../authenticate/principal.ts";
 import type { Gate } from "../gate.ts";
 import { issueGrant, type Grant } from "../grant.ts";
 import { addressRule, admits, type AddressRule } from "../address-rule.ts";
-import { CompiledPolicy, type Allowance, type ApprovalRule } from "./compile.ts";
+import { CompiledPolicy, type Allowance, type ApprovalRule, type Named } from "./compile.ts";
 import type { Situation } from "./conditions.ts";
 import { CountedUses } from "./counted-uses.ts";
 import { decide, type Case, type Verdict } from "./decide.ts";
@@ -220,11 +220,11 @@ export class Authorizer {
    * Whether bindings of the policy give somebody a permission that another's credential does not carry, other than by a
    * binding of both. Conditions and keys count as met. Where, is not looked at: no binding reaches beyond a credential.
    */
-  givesMore(to: string, than: Principal): boolean {
+  givesMore(to: Named, than: Principal): boolean {
     const policy = this.#policyFor(than);
     const shared = new Set(policy.profile(than).allowances);
     const held = ({ permissions }: Allowance): boolean => [...permissions].every((permission) => than.permissions.has(permission));
-    return policy.profile({ id: to }).allowances.some((allowance) => !shared.has(allowance) && !held(allowance));
+    return policy.profile({ ...to }).allowances.some((allowance) => !shared.has(allowance) && !held(allowance));
   }
 
   /** Whether a binding or a group names the principal by its id; what a condition says of it counts too. */

@@ -9,6 +9,8 @@ import type { Permission } from "@keystead/contract/permissions";
 import type { PolicyDocument, RuleScope } from "@keystead/contract/policy/document";
 import { isAboutKey, type KeyFamily } from "@keystead/contract/policy/key-families";
 import { patternMatches, readMember } from "@keystead/contract/policy/members";
+import type { Vouched } from "../claims.ts";
+import { ClaimIndex } from "./claim-index.ts";
 import { ConditionMistake } from "./condition-types.ts";
 import { compileCondition, type Condition } from "./conditions.ts";
 import { findRole, ROLES } from "./roles.ts";
@@ -43,6 +45,13 @@ export interface ApprovalRule extends Scope {
   readonly quorum: number;
   readonly role: string;
   readonly expirySeconds: number;
+}
+
+/** Whom rules may name. */
+export interface Named {
+  readonly id: string;
+  /** What the issuer of its token said of it. */
+  readonly vouched?: Vouched;
 }
 
 /** Rules that could matter to one principal. */
@@ -132,13 +141,18 @@ export class CompiledPolicy {
   }
 
   /** What could matter to the principal; worked out once for each principal object. */
-  profile(principal: { readonly id: string }): Profile {
+  profile(principal: Named): Profile {
     let known = this.#profiles.get(principal);
     if (known === undefined) {
-      const allowances = this.#allowances.of(principal.id, false);
-      this.#profiles.set(principal, (known = new PrincipalProfile(allowances, this.#denials.of(principal.id, true))));
+      const allowances = this.#allowances.of(principal, false);
+      this.#profiles.set(principal, (known = new PrincipalProfile(allowances, this.#denials.of(principal, true))));
     }
     return known;
+  }
+
+  /** Of the rules that name claims, those that could matter to a principal of whose claims nothing is known. */
+  byUnknownClaims(id: string): Profile {
+    return new PrincipalProfile(this.#allowances.byClaims(id), this.#denials.byClaims(id));
   }
 }
 
@@ -177,9 +191,10 @@ class PrincipalProfile implements Profile {
   }
 }
 
-/** What stands under members: by name, by pattern, and for everybody. */
+/** What stands under members: by name, by pattern, by claim, and for everybody. */
 class MemberIndex<T> {
   readonly #entries = new Members<T>();
+  readonly #claims = new ClaimIndex<T>();
   readonly #groups = new Members<string>();
   readonly #byGroup = new Map<string, T[]>();
 
@@ -192,16 +207,26 @@ class MemberIndex<T> {
     for (const [members, made] of rules)
       for (const text of new Set(members)) {
         const member = readMember(text);
-        if (member?.kind !== "group") this.#entries.put(text, made);
-        else append(this.#byGroup, member.name, made);
+        if (member?.kind === "claim") this.#claims.put(member, made);
+        else if (member?.kind === "group") append(this.#byGroup, member.name, made);
+        else this.#entries.put(text, made);
       }
   }
 
   /** The rules that name the principal, each once. @param forbids whatever could mean the principal does */
-  of(id: string, forbids: boolean): readonly T[] {
+  of({ id, vouched }: Named, forbids: boolean): readonly T[] {
     const groups = new Set(this.#groups.of(id, forbids));
-    const found = [...this.#entries.of(id, forbids), ...[...groups].flatMap((name): readonly T[] => this.#byGroup.get(name) ?? NONE)];
+    const found = [
+      ...this.#entries.of(id, forbids),
+      ...[...groups].flatMap((name): readonly T[] => this.#byGroup.get(name) ?? NONE),
+      ...(vouched === undefined ? NONE : this.#claims.of(vouched, forbids)),
+    ];
     return found.length === 0 ? NONE : [...new Set(found)];
+  }
+
+  /** The rules with claims of the principal's issuer. */
+  byClaims(id: string): readonly T[] {
+    return [...new Set(this.#claims.ofIssuerOf(id))];
   }
 }
 

@@ -9,12 +9,11 @@
  */
 import type { Permission } from "@keystead/contract/permissions";
 import { familyOf, usesKey } from "@keystead/contract/policy/key-families";
-import type { Allowance, ApprovalRule, CompiledPolicy, Scope } from "./compile.ts";
+import type { Allowance, ApprovalRule, CompiledPolicy, Named, Scope } from "./compile.ts";
 import type { Situation } from "./conditions.ts";
 
 /** Who asks, as far as decisions go. */
-export interface Asker {
-  readonly id: string;
+export interface Asker extends Named {
   /** What the credential carries by itself. */
   readonly permissions: ReadonlySet<Permission>;
   /** As far as the credential reaches, whatever any rule says. */

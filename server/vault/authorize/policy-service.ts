@@ -75,9 +75,12 @@ export async function openPolicy(options: PolicyServiceOptions): Promise<PolicyC
     const operation = operationByName(asked.operation);
     if (operation === undefined) return { self: false, alone: false };
     const { delegated: _, ...own } = await authorizer.caseOf({ ...caller, ...asked, operation });
+    // What an issuer says of somebody is known while they show its token, and no longer: it is nothing to hand on.
+    const { vouched: __, ...unvouched } = own.asker;
     const known = standing(caller.principal.id) ?? { id: caller.principal.id, permissions: new Set(), namespaces: "all" };
     if (known === "gone") return { self: false, alone: false };
-    return { self: decide(policies.compiled, own).allowed, alone: decide(policies.compiled, { ...own, asker: known }).allowed };
+    const self = decide(policies.compiled, own).allowed && decide(policies.compiled, { ...own, asker: unvouched }).allowed;
+    return { self, alone: decide(policies.compiled, { ...own, asker: known }).allowed };
   };
 
   return {

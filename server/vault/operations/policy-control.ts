@@ -41,6 +41,8 @@ export interface Supposition {
   /** Empty = all. */
   readonly reach: readonly string[];
   readonly method: string;
+  /** What the issuer said of them, as members of rules are written. */
+  readonly claims: readonly string[];
   readonly operation: string;
   readonly namespace: string;
   readonly keyId: string;
