@@ -62,8 +62,10 @@ const CLOSED: Readonly<Record<string, string>> = {
   open: "INVALID_REQUEST",
 };
 const PERMITTED = "SIGNING_REFUSED";
-/** What changes records in the maintenance that waits for an acceptance. */
-const LEADS_OUT = new Set(["AcceptConfig", "ApproveRequest", "DenyRequest", "OverrideApproval", "CancelRequest"]);
+/** What is done in the maintenance that waits for an acceptance, and in no other. */
+const LEADS_OUT = new Set(
+  "AcceptConfig ApproveRequest DenyRequest OverrideApproval CancelRequest Login CompleteLogin RefreshSession Logout WhoAmI".split(" "),
+);
 
 /** What the monitor says to one cell. */
 async function outcome(vault: ClockedVault, operation: Operation, request: Message, principal: Principal): Promise<string> {

@@ -8,9 +8,16 @@ import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { createKeystead } from "@keystead/client/client";
+import { acceptConfig } from "@keystead/contract/operations/accept-config";
+import { createUser } from "@keystead/contract/operations/create-user";
+import { listUsers } from "@keystead/contract/operations/list-users";
+import { login } from "@keystead/contract/operations/login";
+import { logout } from "@keystead/contract/operations/logout";
+import { setPassword } from "@keystead/contract/operations/set-password";
+import { whoAmI } from "@keystead/contract/operations/who-am-i";
 import { runIn } from "../../clients/cli/recording-shell.ts";
 import { newFolder, serve, type RunningServer } from "./running-server.ts";
-import { hangUp, http, overRest, type Answer, type Door } from "./surfaces.ts";
+import { ask, hangUp, http, overRest, type Answer, type Door, type Surface } from "./surfaces.ts";
 import { mint } from "./tokens.ts";
 
 const folder = newFolder();
@@ -88,6 +95,46 @@ test("a start with a changed configuration is in maintenance until it is accepte
     assert.ok((await overRest(doorOf(server), "GET", "/api/v1/namespaces/fresh")).ok);
   });
   await during(changed, async (server) => assert.ok((await signed(server)).ok));
+});
+
+test("who is a local user alone logs in, by REST and gRPC, and accepts", async (t) => {
+  const own = newFolder();
+  t.after(() => rmSync(own, { recursive: true, force: true }));
+  const words = (text: string): Buffer => Buffer.from(text);
+  const here = (server: RunningServer, token?: string): Door => {
+    const { origin, ca } = doorOf(server) as { origin: string; ca: string };
+    return { origin, ca, ...(token === undefined ? {} : { token }) };
+  };
+  const enter = async (server: RunningServer, surface: Surface, password: string): Promise<string> => {
+    const { reply, code } = await ask(surface, here(server), login, { name: "root", password: words(password) });
+    assert.equal(code, undefined, surface);
+    return String(reply["tokens"]["access_token"]);
+  };
+  await during(
+    {},
+    async (server) => {
+      const user = { name: "root", password: words("the first password"), roles: ["Administrator"], namespaces: ["*"] };
+      assert.ok((await ask("gRPC", doorOf(server), createUser, user)).ok);
+      const passwords = { currentPassword: words("the first password"), password: words("another password") };
+      assert.ok((await ask("gRPC", here(server, await enter(server, "REST", "the first password")), setPassword, passwords)).ok);
+    },
+    own,
+  );
+  await during(
+    { crypto: { rsa_pkcs1_decryption: true } },
+    async (server) => {
+      const [first, second] = [await enter(server, "REST", "another password"), await enter(server, "gRPC", "another password")];
+      for (const surface of ["REST", "gRPC"] as const) {
+        assert.equal((await ask(surface, here(server, first), whoAmI, {})).reply["principal"], "user:root");
+        assert.equal((await ask(surface, here(server, first), listUsers, {})).code, "VAULT_SEALED");
+      }
+      assert.ok((await ask("gRPC", here(server, first), logout, {})).ok);
+      assert.equal((await ask("REST", here(server, first), whoAmI, {})).code, "UNAUTHENTICATED");
+      assert.ok((await ask("REST", here(server, second), acceptConfig, { version: 2 })).ok);
+      assert.ok((await ask("gRPC", here(server, second), listUsers, {})).ok);
+    },
+    own,
+  );
 });
 
 test("of secrets the history holds where they are, and not what they are", async () => {

@@ -9,4 +9,5 @@ export const completeLogin = operation({
   effect: "change",
   anonymous: true,
   sealedPayload: true,
+  phases: ["open", "maintenance"],
 });

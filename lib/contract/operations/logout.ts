@@ -7,4 +7,5 @@ export const logout = operation({
   permission: "identity:self",
   scope: "server",
   effect: "change",
+  phases: ["open", "maintenance"],
 });

@@ -7,4 +7,5 @@ export const whoAmI = operation({
   permission: "identity:self",
   scope: "server",
   effect: "read",
+  phases: ["open", "maintenance"],
 });

@@ -3,11 +3,19 @@ import { createPublicKey, hash, verify } from "node:crypto";
 import { test, type TestContext } from "node:test";
 import { HsmError } from "@keystead/contract/errors";
 import { Algorithm } from "@keystead/contract/generated/hsm/hsm_pb";
+import type { SessionTokens } from "@keystead/contract/generated/hsm/identity_pb";
 import { acceptConfig } from "@keystead/contract/operations/accept-config";
+import { completeLogin } from "@keystead/contract/operations/complete-login";
+import { createUser } from "@keystead/contract/operations/create-user";
 import { generateKey } from "@keystead/contract/operations/generate-key";
 import { getConfigVersion } from "@keystead/contract/operations/get-config-version";
 import { listConfigVersions } from "@keystead/contract/operations/list-config-versions";
+import { login } from "@keystead/contract/operations/login";
+import { logout } from "@keystead/contract/operations/logout";
+import { refreshSession } from "@keystead/contract/operations/refresh-session";
+import { setPassword } from "@keystead/contract/operations/set-password";
 import { sign } from "@keystead/contract/operations/sign";
+import { whoAmI } from "@keystead/contract/operations/who-am-i";
 import type { ConfigRecord } from "../operations/configuration-control.ts";
 import { askAs, codeAs, person } from "../testing/asking.ts";
 import { ClockedVault } from "../testing/clocked-vault.ts";
@@ -96,6 +104,47 @@ test("where somebody must accept, nothing is done with a changed configuration u
   );
   const events = await vault.events("AcceptConfig");
   assert.ok(events.some(({ principal, outcome, version }) => principal === "user:admin" && outcome === "OK" && version === 2));
+});
+
+test("who is a local user alone logs in to accept, and to nothing else; while log or store are distrusted nobody does", async (t) => {
+  const { vault, start } = await vaultOf(t, true);
+  const first = Buffer.from("the first password");
+  const password = Buffer.from("another password");
+  await vault.ask(createUser, { name: "root", password: Buffer.from(first), roles: ["Administrator"], namespaces: ["*"] });
+  const enter = async (secret: Buffer): Promise<SessionTokens> => {
+    const { tokens } = await vault.over(login, { name: "root", password: Buffer.from(secret) });
+    assert.ok(tokens !== undefined);
+    return tokens;
+  };
+  await vault.over(setPassword, { currentPassword: first, password }, { token: (await enter(first)).accessToken });
+  const open = await enter(password);
+
+  assert.equal(await start("debug"), "maintenance");
+  const refreshed = (await vault.over(refreshSession, { refreshToken: open.refreshToken })).tokens?.accessToken ?? "";
+  assert.equal((await vault.over(whoAmI, {}, { token: refreshed })).principal, "user:root");
+  await vault.over(logout, {}, { token: refreshed });
+  await assert.rejects(vault.over(whoAmI, {}, { token: refreshed }), { code: "UNAUTHENTICATED" });
+  await assert.rejects(enter(first), { code: "UNAUTHENTICATED" });
+  const { accessToken: token, refreshToken } = await enter(password);
+  assert.equal(await vault.codeOf(vault.over(sign, { keyId: "k", data: first }, { token })), "VAULT_SEALED");
+  assert.equal(await vault.codeOf(vault.over(setPassword, { currentPassword: password, password: first }, { token })), "VAULT_SEALED");
+  assert.equal(await vault.codeOf(vault.over(createUser, { name: "more" }, { token })), "VAULT_SEALED");
+
+  vault.monitor.stop(new HsmError("INTEGRITY_FAILURE", "the log is broken"));
+  for (const [why, attempt] of Object.entries({
+    "a login": () => enter(password),
+    "a login with a wrong password": () => enter(first),
+    "a second factor": () => vault.over(completeLogin, { challengeId: "a".repeat(43), totpCode: "123456" }),
+    "a refresh": () => vault.over(refreshSession, { refreshToken }),
+    "a logout": () => vault.over(logout, {}, { token }),
+    "a question who one is": () => vault.over(whoAmI, {}, { token }),
+    "an acceptance": () => vault.over(acceptConfig, { version: 2 }, { token }),
+  }))
+    assert.equal(await vault.codeOf(attempt()), "INTEGRITY_FAILURE", why);
+
+  assert.equal(await start("debug"), "maintenance");
+  await vault.over(acceptConfig, { version: 2 }, { token: (await enter(password)).accessToken });
+  assert.equal(vault.monitor.phase, "open");
 });
 
 test("a configuration cannot take back by itself that somebody must accept it", async (t) => {
