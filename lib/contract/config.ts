@@ -286,6 +286,8 @@ export interface VaultConfig {
     readonly checkpointEvents: number;
     readonly checkpointSeconds: number;
     readonly segmentSeconds: number;
+    /** Who is asked to cosign checkpoints: submission prefix and verifier key. */
+    readonly witnesses: readonly { readonly url: string; readonly key: string }[];
     /** Streams of the log that may be open at once. */
     readonly maxStreams: number;
   };

@@ -34,6 +34,7 @@ import { indexSegments } from "./audit/indexer.ts";
 import { memoryFiles } from "./audit/memory-files.ts";
 import { AuditProofs } from "./audit/proofs.ts";
 import { readEvents } from "./audit/read.ts";
+import { Witnesses } from "./audit/witnesses.ts";
 import { AuditStreams } from "./audit/streams.ts";
 import { Authenticator, ceremonyPrincipal } from "./authenticate/authenticate.ts";
 import { givenBy } from "./authenticate/federation.ts";
@@ -175,6 +176,13 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
   const files = inMemory ? memoryFiles() : systemFiles;
   const provider = new SoftwareProvider(config.limits.poolJobs || availableParallelism());
   const connector = new ConnectorLine();
+  const witnesses = new Witnesses(config.audit.witnesses, {
+    log: () =>
+      monitor.parts === undefined ? undefined : { checkpoints: monitor.parts.vault.checkpoints, proofs: monitor.parts.context.proofs },
+    fetch: (question) => connector.fetch(question),
+    onTrouble: (witness, error) => log.warn("a witness did not cosign", { witness, detail: asHsmError(error).detail }),
+  });
+  connector.onJoin(() => witnesses.made());
   const trust = new Trust(config.auth, log, connector);
   const authenticator = new Authenticator({
     authorities: trust.authorities(),
@@ -398,6 +406,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
       : undefined;
     feeding = sinks;
     const proofs = new AuditProofs(vault.checkpoints, vault.tree);
+    vault.checkpoints.onMade(() => witnesses.made());
     const rooms: OpenRooms = {
       auditStreams,
       objects,

@@ -116,17 +116,20 @@ async function ask(question: FetchQuestion, url: URL, options: FetchOptions): Pr
   });
   try {
     if (!options.mayDial(reply.socket.remoteAddress ?? "")) throw unavailable(`${url.origin} is at an address that may not be dialled`);
-    return { maxAgeSeconds: maxAgeOf(reply), body: await bodyOf(reply, question.maxBytes, url) };
+    const conflict = question.conflict === true && reply.statusCode === 409;
+    const body = await bodyOf(reply, question.maxBytes, url, conflict ? 409 : 200);
+    return { maxAgeSeconds: maxAgeOf(reply), ...(conflict ? { conflict } : {}), body };
   } finally {
     reply.destroy();
   }
 }
 
-/** The body of a 200, whole. */
-async function bodyOf(reply: IncomingMessage, maxBytes: number, url: URL): Promise<Buffer> {
+/** The body of an answer with that status, whole. */
+async function bodyOf(reply: IncomingMessage, maxBytes: number, url: URL, wanted: 200 | 409): Promise<Buffer> {
   const status = reply.statusCode ?? 0;
   if (status >= 500) throw unavailable(`${url.origin} answered with status ${status}`);
-  if (status !== 200) throw new Refused("PROVIDER_UNAVAILABLE", `${url.origin} answered with status ${status}`, { retryAfterSeconds: 1 });
+  if (status !== wanted)
+    throw new Refused("PROVIDER_UNAVAILABLE", `${url.origin} answered with status ${status}`, { retryAfterSeconds: 1 });
   if ((reply.headers["content-encoding"] ?? "identity") !== "identity")
     throw unavailable(`${url.origin} answered in an encoding nobody asked for`);
   const chunks: Buffer[] = [];

@@ -135,11 +135,12 @@ function oidcProvider(entry: ConfigTree["auth"]["oidc"]["providers"][number]): O
 }
 
 /** The connectors that somebody will ask something, each with what it may reach. */
-function connectors({ auth, connector, logging: log, preset, sinks }: ConfigTree, base: PathBase): ConnectorConfig[] {
+function connectors({ audit, auth, connector, logging: log, preset, sinks }: ConfigTree, base: PathBase): ConnectorConfig[] {
   const addresses = [
     ...auth.jwt.key_sets.flatMap(({ url }) => url ?? []),
     ...auth.oidc.providers.flatMap(({ issuer, origins = [] }) => [issuer, ...origins]),
     ...auth.revocation.crl_urls,
+    ...audit.witnesses.map(({ url }) => url),
     ...(auth.revocation.ocsp_url === undefined ? [] : [auth.revocation.ocsp_url]),
   ];
   const reach = {
@@ -241,6 +242,7 @@ function vault(config: ConfigTree, base: PathBase): VaultConfig {
       checkpointEvents: audit.checkpoint_events,
       checkpointSeconds: audit.checkpoint_seconds,
       segmentSeconds: audit.segment_seconds,
+      witnesses: audit.witnesses,
       maxStreams: audit.max_streams,
     },
     unseal: unsealing(config, base),

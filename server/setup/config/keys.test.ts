@@ -53,6 +53,8 @@ const fetching = ({ connectors }: EffectiveConfig) => connectors.find((one) => o
 const delivering = ({ connectors }: EffectiveConfig) => connectors.find((one) => one.name === "deliver");
 const bindings = (config: EffectiveConfig) => config.vault.auth.certificates;
 
+const WITNESS = `witness.example+0123abcd+BA${"A".repeat(42)}`;
+
 const RULE = (about: string) => `{ name: r, ${about}, quorum: 2, roles: [Operator] }`;
 const rulesOf = (config: EffectiveConfig) => config.vault.approvals.rules;
 
@@ -364,6 +366,19 @@ const ROWS: readonly Row[] = [
   row("metrics.collection_interval_seconds", "5s", (c) => c.vault.collectionIntervalSeconds, 5),
   row("metrics.legacy_names", "true", (c) => c.gateway.metrics?.legacyNames, true),
   row("metrics.enable_histograms", "false", (c) => c.vault.histogramBuckets, []),
+  row(
+    "audit.witnesses",
+    `[{url: "https://witness.example/w", key: "${WITNESS}"}]`,
+    (c) => [c.vault.audit.witnesses, fetching(c)?.origins],
+    [[{ url: "https://witness.example/w", key: WITNESS }], ["https://witness.example"]],
+  ),
+  row(
+    "audit.witnesses[].url",
+    `[{url: "https://witness.example", key: "${WITNESS}"}]`,
+    (c) => c.vault.audit.witnesses[0]?.url,
+    "https://witness.example",
+  ),
+  row("audit.witnesses[].key", `[{url: "https://witness.example", key: "${WITNESS}"}]`, (c) => c.vault.audit.witnesses[0]?.key, WITNESS),
   row("audit.max_streams", "3", (c) => c.vault.audit.maxStreams, 3),
   row("metrics.histogram_buckets", "0.5,2", (c) => c.vault.histogramBuckets, [0.5, 2]),
   row("alerts.enabled", "false", (c) => c.vault.alerts.enabled, false),

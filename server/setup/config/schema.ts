@@ -88,6 +88,21 @@ const audit = z.strictObject({
     KIND.seconds,
     "A segment of the audit log ends with the first event that comes so long after its first; at least 1.",
   ),
+  witnesses: z
+    .array(
+      z.strictObject({
+        url: key(
+          KIND.url,
+          "Submission prefix of a witness (C2SP tlog-witness); the connector posts each checkpoint to its add-checkpoint.",
+        ),
+        key: key(KIND.verifierKey, "The witness's verifier key, NAME+ID+BASE64 of type 04."),
+      }),
+    )
+    .max(16)
+    .meta({
+      description: "Who is asked to cosign checkpoints, so that nobody can be shown another log.",
+      expects: "a list of at most 16 witnesses, each with url and key",
+    }),
   max_streams: key(KIND.integer(1, 10_000), "Streams of the audit log that may be open at once; one caller may have an eighth of them."),
 });
 

@@ -45,6 +45,10 @@ export const KIND = {
   boolean: kind(z.boolean(), "true or false"),
   text: kind(z.string().max(1024), "text of at most 1024 characters"),
   name: kind(z.string().min(1).max(255), "a name of 1 to 255 characters"),
+  verifierKey: kind(
+    z.string().regex(/^[^\s+]{1,255}\+[0-9a-f]{8}\+[A-Za-z0-9+/]{44}$/),
+    "a verifier key: its name, + and 8 hexadecimal digits, + and the base64 of 33 bytes",
+  ),
   keyName: kind(z.string().regex(/^[^\s+\p{Cc}]{1,255}$/u), "a name of 1 to 255 characters without spaces and +"),
   path: kind(
     z

@@ -65,6 +65,7 @@ export class CheckpointFile {
   readonly #cosignatures = new Map<number, Place[]>();
   #end = 0;
   #writing: Promise<void> = Promise.resolve();
+  #closed = false;
 
   constructor(files: FileLayer, logPath: string) {
     const folder = dirname(logPath);
@@ -116,7 +117,9 @@ export class CheckpointFile {
     return this.#append(size, false, { size, cosignature });
   }
 
+  /** Waits for what is being written; nothing is taken or told any more. */
   async close(): Promise<void> {
+    this.#closed = true;
     await this.#writing.catch(() => undefined);
     this.#file.close();
   }
@@ -126,6 +129,7 @@ export class CheckpointFile {
     const writing = this.#writing
       .catch(() => undefined)
       .then(async () => {
+        if (this.#closed) return;
         const position = this.#end;
         await this.#file.writeDurable(line, position);
         this.#end = position + line.length;
@@ -158,7 +162,8 @@ export class CheckpointFile {
 
   #at(index: number): StoredCheckpoint | undefined {
     const size = this.#sizes[index];
-    if (size === undefined) return undefined;
+    // The descriptor's number may be another file's by then.
+    if (size === undefined || this.#closed) return undefined;
     return {
       size,
       note: this.#text(this.#notes[index] as Place, "note"),

@@ -106,6 +106,12 @@ export class Checkpoints implements HeadWatcher {
     return this.#file.list(size, limit);
   }
 
+  /** Keeps what a witness said of a checkpoint; forgotten when the log is closed meanwhile. */
+  async cosign(size: number, line: string): Promise<void> {
+    const known = this.#file.covering(size);
+    if (known?.size === size && !known.cosignatures.includes(line)) await this.#file.cosign(size, line);
+  }
+
   /** Calls back whenever a new checkpoint is on the disk. */
   onMade(listener: () => void): void {
     this.#listeners.push(listener);

@@ -17,6 +17,8 @@ export class HashFile {
   /** What comes after them. */
   readonly #rest = Buffer.alloc(PIECE * HASH_BYTES);
   #restCount = 0;
+  /** The descriptor's number may be another file's by now. */
+  #closed = false;
 
   /** Opens the file, which has, or will have, hashes before `first`; what it has from there on is cut. */
   constructor(files: FileLayer, path: string, first: number) {
@@ -39,7 +41,7 @@ export class HashFile {
 
   /** `count` hashes from `first` on, one after the other; zeros where the file has a hole. */
   read(first: number, count: number): Buffer {
-    if (first + count > this.count) throw new RangeError("hashes that are not there yet");
+    if (this.#closed || first + count > this.count) throw new RangeError("hashes that are not there yet");
     const bytes = Buffer.alloc(count * HASH_BYTES);
     const inFile = Math.max(0, Math.min(count, this.#written - first));
     if (inFile > 0) this.#file.read(bytes.subarray(0, inFile * HASH_BYTES), first * HASH_BYTES);
@@ -49,6 +51,7 @@ export class HashFile {
 
   /** Puts right what the file has from `first` on. @returns whether it was wrong */
   mend(first: number, hashes: Buffer): boolean {
+    if (this.#closed) return false;
     const inFile = Math.max(0, Math.min(hashes.length / HASH_BYTES, this.#written - first));
     const right = hashes.subarray(0, inFile * HASH_BYTES);
     if (this.read(first, inFile).equals(right)) return false;
@@ -58,7 +61,7 @@ export class HashFile {
 
   /** Writes what is in memory. */
   flush(): void {
-    if (this.#restCount === 0) return;
+    if (this.#restCount === 0 || this.#closed) return;
     try {
       this.#file.write(this.#rest.subarray(0, this.#restCount * HASH_BYTES), this.#written * HASH_BYTES);
     } catch {
@@ -69,7 +72,9 @@ export class HashFile {
   }
 
   close(): void {
+    if (this.#closed) return;
     this.flush();
+    this.#closed = true;
     this.#file.close();
   }
 }
