@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { generateKeyPairSync, X509Certificate } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { HsmError } from "@keystead/client/names";
@@ -108,4 +108,39 @@ test("what init writes for two administrators is valid, names their certificates
   const alone = await runIn({ cwd: folder }, "init", "--out", "one.yaml", "--dual-control", "--administrator", "alice:alice.pub");
   assert.equal(alone.exit, 2);
   assert.match(alone.err, /needs two administrators/);
+});
+
+test("init keeps the first policy beside the configuration, which names it; one that cannot be set is refused", async () => {
+  const policy = JSON.stringify({ format: 1, denials: [{ id: "d", members: ["user:eve"], permissions: ["*"], namespaces: ["*"] }] });
+  writeFileSync(join(folder, "policy.json"), policy);
+  const init = (...args: string[]) => runIn({ cwd: folder }, "init", ...args);
+  const made = await init("--out", "with.yaml", "--policy", "policy.json");
+  assert.equal(made.exit, 0, made.err);
+  const kept = join(folder, "with.yaml.first-policy.json");
+  assert.equal(readFileSync(kept, "utf8"), policy);
+  assert.ok(readFileSync(join(folder, "with.yaml"), "utf8").includes(`first_policy_path: ${JSON.stringify(kept)}`));
+  assert.match(String(made.out), /in force from the first unseal on/);
+  assert.doesNotMatch(String(made.out), /two of the administrators/);
+  const two = ["alice:alice.pub", "bob:bob.pub"].flatMap((one) => ["--administrator", one]);
+  const dual = await init("--out", "dual.yaml", "--policy", "policy.json", "--dual-control", ...two);
+  assert.match(String(dual.out), /two of the administrators named here: alice, bob/);
+  assert.equal((await init("--out", "with.yaml", "--policy", "policy.json")).exit, 2);
+  assert.equal((await init("--out", "-", "--policy", "policy.json")).exit, 2);
+  for (const [at, [text, why]] of (
+    [
+      ["{", /JSON/],
+      ['{"format":1,"bindings":[{"id":"b","members":["*"],"roles":["Emperor"],"namespaces":["*"]}]}', /there is no such role/],
+      [
+        '{"format":1,"approvals":[{"id":"a","permissions":["vault:seal"],"namespaces":["retail"],"quorum":1,"role":"Operator"}]}',
+        /about the server/,
+      ],
+    ] as const
+  ).entries()) {
+    writeFileSync(join(folder, "wrong.json"), text);
+    const refused = await init("--out", `wrong-${at}.yaml`, "--policy", "wrong.json");
+    assert.notEqual(refused.exit, 0);
+    assert.match(refused.err, why);
+    assert.equal(existsSync(join(folder, `wrong-${at}.yaml`)), false);
+    assert.equal(existsSync(join(folder, `wrong-${at}.yaml.first-policy.json`)), false);
+  }
 });

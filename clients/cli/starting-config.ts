@@ -10,6 +10,8 @@ export interface StartingConfig {
   readonly administrators: readonly Administrator[];
   /** What matters needs a second administrator. */
   readonly dualControl: boolean;
+  /** The first policy; absolute. */
+  readonly policyPath?: string | undefined;
 }
 
 const quoted = (text: string): string => JSON.stringify(text);
@@ -56,6 +58,7 @@ export const startingConfig = ({
   dataDir,
   administrators,
   dualControl,
+  policyPath,
 }: StartingConfig): string => `# Keystead configuration. Check it with: keystead config validate --config FILE
 # Every key can also be set by the environment: server.port is HSM_SERVER__PORT.
 preset: production
@@ -78,7 +81,7 @@ storage:
 
 security:
   audit_log_path: ${quoted(`${folder}/log/audit.log`)}
-
+${policyPath === undefined ? "" : `  first_policy_path: ${quoted(policyPath)} # read when the vault is made, and never again\n`}
 # Where the root secret is: 32 bytes, raw or as base64:... or hex:... text. A reference, never the secret itself.
 # Leave master_key out and set method: none to start sealed and open by: keystead unseal --secret REF
 unseal:

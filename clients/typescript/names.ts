@@ -18,4 +18,5 @@ export { ATTRIBUTES, ATTRIBUTE_NAMES, type AttributeName } from "@keystead/contr
 export { REVOCATION_REASONS, STATE_NAMES as KEY_STATES } from "@keystead/contract/lifecycle";
 export { VERSION } from "@keystead/contract/version";
 export { KDFS, KDF_NAMES, type KdfName } from "@keystead/contract/kdfs";
+export { checkPolicy } from "@keystead/contract/policy/check";
 export { CRITICAL_PERMISSIONS } from "@keystead/contract/critical-permissions";

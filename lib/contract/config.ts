@@ -293,6 +293,10 @@ export interface VaultConfig {
   };
   readonly unseal: UnsealConfig;
   readonly minPassphraseLength: number;
+  /** Policy document of a new vault. */
+  readonly firstPolicyPath: string | undefined;
+  /** What stands there, for the vault alone; undefined when it cannot be read. */
+  readonly firstPolicyText?: string | undefined;
   /** A changed configuration is worked with once somebody accepted it. */
   readonly requireAcceptedConfig: boolean;
   readonly requireStrongPassphrase: boolean;

@@ -7,7 +7,7 @@
  * Ends with 0, or with 2 after every mistake was printed on standard error.
  */
 import { VERSION } from "@keystead/contract/version";
-import { fstatSync, writeSync } from "node:fs";
+import { fstatSync, readFileSync, writeSync } from "node:fs";
 import { asHsmError } from "@keystead/contract/errors";
 import { readCommandLine, serverHelp } from "./config/flag-layer.ts";
 import { loadConfig } from "./config/load.ts";
@@ -37,6 +37,15 @@ function writeAll(fd: number, text: string): void {
   }
 }
 
+/** What a file says; undefined when it cannot be read, of which whoever needs it will speak. */
+function textOf(path: string | undefined): string | undefined {
+  try {
+    return path === undefined ? undefined : readFileSync(path, "utf8");
+  } catch {
+    return undefined;
+  }
+}
+
 async function main(): Promise<number> {
   process.title = "keystead [setup]";
   if (readCommandLine(process.argv.slice(2)).purpose === "help") {
@@ -59,10 +68,10 @@ async function main(): Promise<number> {
   }
   // What the vault keeps a history of: all that has an effect, and not what is only said.
   const { notices: _, ...recorded } = config;
-  writeAll(
-    outputDescriptor(),
-    `${JSON.stringify({ ...(await provision(config)), recorded: JSON.stringify(recorded), version: VERSION })}\n`,
-  );
+  const provisioned = await provision(config);
+  // Of the first policy's file the configuration has the name alone: what it says later is no change of anything.
+  const vault = { ...provisioned.vault, firstPolicyText: textOf(config.vault.firstPolicyPath) };
+  writeAll(outputDescriptor(), `${JSON.stringify({ ...provisioned, vault, recorded: JSON.stringify(recorded), version: VERSION })}\n`);
   return 0;
 }
 

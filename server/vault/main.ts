@@ -29,6 +29,7 @@ import { requireStrength, type StrengthRules } from "@keystead/crypto/password-s
 import { runSelfTests, type SelfTestReport } from "@keystead/crypto/self-tests/run";
 import type { Approvals } from "./approvals/approvals.ts";
 import { approvalSettings, openApprovals, settingsOf } from "./approvals/open-approvals.ts";
+import { ANY_EVENT } from "./audit/audit-filter.ts";
 import { systemFiles } from "./audit/file-layer.ts";
 import { indexSegments } from "./audit/indexer.ts";
 import { memoryFiles } from "./audit/memory-files.ts";
@@ -43,6 +44,7 @@ import type { Principal } from "./authenticate/principal.ts";
 import { Authorizer, type PolicyParts } from "./authorize/authorize.ts";
 import { ConfigurationHistory } from "./authorize/configuration-history.ts";
 import type { Standing } from "./authorize/delegations.ts";
+import { checkFirstPolicy, putFirstPolicy } from "./authorize/first-policy.ts";
 import { configuredStanding, openPolicy } from "./authorize/policy-service.ts";
 import { phaseCeremonies } from "./ceremonies/phase-changes.ts";
 import { configuredSecret, type PassedDescriptors } from "./ceremonies/secret.ts";
@@ -90,12 +92,15 @@ const SETTLE_MS = 500;
 const FACTS_MS = 60_000;
 /** What a crash may lose of last uses and counts. */
 const RECORD_USES_MS = 60_000;
+const MOST_EVENTS_OF_MAKING = 256;
 
 /** How often it is looked whether a segment of the audit log has ended. */
 const INDEX_MS = 10_000;
 
 /** Who takes the steps of keys' lives that are due: it may do what a KeyAdmin may. */
 const LIFECYCLE = ceremonyPrincipal("lifecycle", ["KeyAdmin"]);
+/** Who makes what the configuration names. */
+const CONFIGURATION = ceremonyPrincipal("configuration", ["Administrator"]);
 /** Who destroys namespaces whose deletion is due. */
 const NAMESPACE_END = ceremonyPrincipal("namespace-deletion", ["Administrator"]);
 /** Who goes on with a rekey that somebody began. */
@@ -327,12 +332,20 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     return rooms === undefined ? closedContext(always) : { ...always, ...rooms };
   };
 
+  /** What the server itself records while it makes a vault is little. */
+  const usedBySomebody = async ({ log: { sequence: upTo }, hierarchy: { auditMacKey: macKey } }: OpenVault): Promise<boolean> => {
+    if (upTo > MOST_EVENTS_OF_MAKING) return true;
+    const all = { filter: ANY_EVENT, hidden: { has: () => false }, newestFirst: false, after: 0, limit: upTo };
+    const { events } = await readEvents({ files, path: config.audit.path, macKey, upTo, ...all });
+    return events.length < upTo || events.some(({ event }) => event.authentication !== "ceremony");
+  };
   let closing = Promise.resolve();
   let feeding: Sinks | undefined;
   const open = async (secret: UnsealSecret): Promise<void> => {
     // The phase is sealed before the log is closed: two writers must never meet on one segment.
     await closing;
     if (secret.method === "passphrase" && store.header() === undefined) requireStrength(secret.secret, strength, "passphrase");
+    if (store.header() === undefined) await checkFirstPolicy(config);
     const vault = await unseal(secret, {
       store,
       files,
@@ -373,6 +386,8 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
       const standing: Standing = (id) =>
         configured(id) ?? (/^(?:user|service):/.test(id) ? (identity.sessions.principalNow(id) ?? "gone") : undefined);
       policy = await openPolicy({ documents: vault.documents, authorizer, keyFacts, standing, now });
+      const firstConfiguration = configuration.isFirst;
+      await putFirstPolicy(config, { vault, policy, firstConfiguration, used: () => usedBySomebody(vault), author: CONFIGURATION }, log);
     } catch (error) {
       await vault.log.close();
       vault.objects.close();
@@ -792,7 +807,7 @@ async function makeNamespaces(monitor: Monitor, vault: OpenVault, config: VaultC
   for (const [namespace, { description, maxKeys }] of Object.entries(config.namespaces)) {
     if (known.has(namespace)) continue;
     await monitor.perform(createNamespace, create(CreateNamespaceRequestSchema, { namespace, description, maxKeys }), {
-      principal: ceremonyPrincipal("configuration", ["Administrator"]),
+      principal: CONFIGURATION,
       requestId: "configuration",
       address: "",
       deadline: Infinity,

@@ -101,7 +101,8 @@ export async function sinkRounds({ rounds, random, say }: SinkRoundsOptions): Pr
       });
       await Promise.race([enough, Promise.all(load)]);
       // In the midst of delivering, so that something is always lost with it.
-      await until("deliveries", () => hooked.length > hookedBefore && filed().length > filedBefore);
+      const some = random.below(150);
+      await until("deliveries", () => hooked.length > hookedBefore + some && filed().length > filedBefore);
       for (const part of victim === "both" ? (["vault", "connector"] as const) : [victim])
         if (part === "all" || server.pids()[part] !== undefined) server.kill(part);
       stopped = true;

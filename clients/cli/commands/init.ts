@@ -1,9 +1,12 @@
 /** `keystead init`: writes a configuration to start from and says what is left to do. */
 import { resolve } from "node:path";
 import type { Command } from "commander";
+import { checkPolicy } from "@keystead/client/names";
 import { checkTarget, writeTarget } from "../byte-target.ts";
 import { readAdministrators, requireTwo } from "../administrators.ts";
 import { collect, leaf, type Run } from "../command-tree.ts";
+import { documentText } from "../policy-text.ts";
+import { usageError } from "../usage-error.ts";
 import { startingConfig } from "../starting-config.ts";
 
 interface Options {
@@ -12,6 +15,7 @@ interface Options {
   readonly dataDir?: string;
   readonly administrator?: readonly string[];
   readonly dualControl?: boolean;
+  readonly policy?: string;
   readonly force?: boolean;
 }
 
@@ -27,6 +31,7 @@ export function init(root: Command, run: Run): void {
     examples: [
       "keystead init",
       "keystead init --out /etc/hsm/config.yaml --folder /var/lib/hsm --administrator alice",
+      "keystead init --policy policy.json",
       "keystead init --dual-control --administrator alice:alice.crt --administrator alice:alice-approver.pub --administrator bob:bob.crt --administrator bob:bob-approver.pub",
     ],
     options: (command) =>
@@ -36,7 +41,8 @@ export function init(root: Command, run: Run): void {
         .option("--data-dir <folder>", "where the vault keeps its data (default: data in --folder)")
         .option("--administrator <name[:file]>", "a first administrator (default: admin, by common name)", collect)
         .option("--dual-control", "have a second administrator agree to what matters")
-        .option("--force", "replace the file"),
+        .option("--policy <file>", "policy document that is in force from the first unseal on (- = stdin)")
+        .option("--force", "replace the files"),
     body: async (context, options) => {
       const { shell } = context;
       const folder = resolve(shell.cwd, options.folder);
@@ -44,8 +50,22 @@ export function init(root: Command, run: Run): void {
       const dualControl = options.dualControl === true;
       const administrators = readAdministrators(options.administrator ?? ["admin"], shell.cwd);
       if (dualControl) requireTwo(administrators);
+      const policy = await documentText(options.policy, shell);
+      if (policy !== undefined) {
+        if (options.out === "-") throw usageError("--policy is kept beside the configuration file, so --out must name a file");
+        checkPolicy(policy);
+      }
+      // In the configuration's folder, under its name.
+      const policyPath = policy === undefined ? undefined : `${resolve(shell.cwd, options.out)}.first-policy.json`;
+      const kept = { ...options, out: policyPath };
       checkTarget(options, shell);
-      await writeTarget(options, [Buffer.from(startingConfig({ folder, dataDir, administrators, dualControl }), "utf8")], shell);
+      if (policy !== undefined) {
+        checkTarget(kept, shell);
+        // First: a configuration never names a policy that is not there.
+        await writeTarget(kept, [Buffer.from(policy, "utf8")], shell);
+      }
+      const text = startingConfig({ folder, dataDir, administrators, dualControl, policyPath });
+      await writeTarget(options, [Buffer.from(text, "utf8")], shell);
       const file = quoted(options.out);
       const secrets = `${folder}/unseal`;
       const steps = [
@@ -53,11 +73,21 @@ export function init(root: Command, run: Run): void {
         `put the certificates in place: ${folder}/tls/server-cert.pem, server-key.pem, ca-cert.pem`,
         `check the configuration:       keystead config validate --config ${file}`,
         `start the server:              keystead server --config ${file}`,
+        ...(policyPath === undefined
+          ? []
+          : [
+              `the first policy:              ${policyPath} is in force from the first unseal on, and is not read again afterwards`,
+              ...(dualControl
+                ? [
+                    `change the policy later:       keystead policy set FILE; it takes two of the administrators named here: ${administrators.map(({ name }) => name).join(", ")}`,
+                  ]
+                : []),
+            ]),
         "keep a copy of the root secret in a safe place: without it every key is lost",
       ];
       if (options.out === "-") return;
       await context.print(
-        { config: resolve(shell.cwd, options.out), folder, nextSteps: steps },
+        { config: resolve(shell.cwd, options.out), folder, ...(policyPath === undefined ? {} : { policy: policyPath }), nextSteps: steps },
         () => `wrote ${options.out}\nnext:\n${steps.map((step, at) => `  ${at + 1}. ${step}\n`).join("")}`,
       );
     },

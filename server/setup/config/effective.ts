@@ -247,6 +247,7 @@ function vault(config: ConfigTree, base: PathBase): VaultConfig {
     },
     unseal: unsealing(config, base),
     minPassphraseLength: security.min_password_length,
+    firstPolicyPath: security.first_policy_path === undefined ? undefined : absolutePath(security.first_policy_path, base),
     requireAcceptedConfig: security.require_accepted_config,
     requireStrongPassphrase: security.require_strong_passwords,
     auth: {

@@ -108,6 +108,7 @@ const ROWS: readonly Row[] = [
   row("security.audit_log_path", "log", (c) => c.vault.audit.path, join(folder, "log")),
   row("security.audit_sync_mode", "none", (c) => [c.vault.storage.syncMode, c.vault.audit.syncMode], ["full", "none"]),
   row("security.require_accepted_config", "true", (c) => c.vault.requireAcceptedConfig, true),
+  row("security.first_policy_path", "{data_dir}/first.json", (c) => c.vault.firstPolicyPath, join(folder, "data/first.json")),
   row("security.require_strong_passwords", "true", (c) => c.vault.requireStrongPassphrase, true),
   row("security.min_password_length", "20", (c) => c.vault.minPassphraseLength, 20),
   row("unseal.method", "none", (c) => c.vault.unseal, { method: "none" }),

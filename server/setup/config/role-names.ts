@@ -1,2 +1,2 @@
 /** The built-in roles, as configuration names them. */
-export const ROLES = ["Administrator", "NamespaceAdmin", "Operator", "KeyAdmin", "KeyUser", "Service", "Auditor"] as const;
+export { ROLE_NAMES as ROLES } from "@keystead/contract/role-names";

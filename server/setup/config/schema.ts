@@ -70,6 +70,10 @@ const security = z.strictObject({
     KIND.boolean,
     "Whether a start with a changed configuration stays in maintenance until an administrator accepts it.",
   ),
+  first_policy_path: key(
+    KIND.path,
+    "Policy document that is in force from the first unseal of a new vault on; of a vault that is there it changes nothing.",
+  ).optional(),
   require_strong_passwords: key(KIND.boolean, "Whether passwords and passphrases must mix kinds of characters."),
   min_password_length: key(KIND.integer(4, 1024), "Shortest password or passphrase, in characters; at least 8 in production."),
 });

@@ -25,6 +25,20 @@ export interface AuditFilter {
   readonly until: number;
 }
 
+export const ANY_EVENT: AuditFilter = Object.freeze({
+  namespaces: undefined,
+  keyId: "",
+  otherKeyId: "",
+  action: "",
+  principal: "",
+  outcome: "",
+  decision: "",
+  requestId: "",
+  approvalId: "",
+  since: -Infinity,
+  until: Infinity,
+});
+
 /** Namespaces to leave out. */
 export interface Hidden {
   has(namespace: string): boolean;

@@ -90,6 +90,11 @@ export class ConfigurationHistory implements ConfigurationControl {
     return this.#accepted?.document;
   }
 
+  /** Whether the configuration is the one that the vault was made with. */
+  get isFirst(): boolean {
+    return this.#newest?.version === 1;
+  }
+
   /**
    * The server starts with this configuration: a version of its own when it is not the newest already.
    *

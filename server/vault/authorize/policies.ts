@@ -8,9 +8,9 @@
 import { hash } from "node:crypto";
 import { HsmError } from "@keystead/contract/errors";
 import { parseStrictJson } from "@keystead/contract/json";
+import { requirePlaces } from "@keystead/contract/policy/check";
 import { EMPTY_POLICY_TEXT } from "@keystead/contract/policy/document";
 import { parsePolicy } from "@keystead/contract/policy/parse";
-import { outOfPlace } from "@keystead/contract/server-wide";
 import { canonicalJson, type Json } from "@keystead/crypto/formats/canonical-json";
 import { wipe } from "@keystead/crypto/wipe";
 import { whenDurable, type Change } from "../objects/change.ts";
@@ -30,23 +30,6 @@ const broken = (what: string): HsmError => new HsmError("INTEGRITY_FAILURE", `th
 
 /** Reads, checks and compiles a stored document at once. @throws {HsmError} INVALID_REQUEST */
 export const compilePolicy = (text: string): CompiledPolicy => new CompiledPolicy(parsePolicy(text, findRole));
-
-/**
- * A rule about namespaces and about what is the server's looks as if it protected something, and never is about a request.
- * Asked of new documents alone: one in force from before must not keep the vault from opening.
- *
- * @throws {HsmError} INVALID_REQUEST naming the rule
- */
-export function requirePlaces({ document }: CompiledPolicy): void {
-  for (const { id, namespaces, permissions } of document.approvals) {
-    const [name] = namespaces.includes("*") ? [] : outOfPlace({ namespaces, permissions });
-    if (name !== undefined)
-      throw new HsmError(
-        "INVALID_REQUEST",
-        `policy: approval rule ${id}: ${name} is about the server, so a rule with namespaces is never about it; write *`,
-      );
-  }
-}
 
 export class Policies {
   readonly #documents: Documents;
@@ -137,7 +120,7 @@ export class Policies {
     accept: (draft: CompiledPolicy) => void,
   ): Promise<{ record: PolicyRecord; change: Change | undefined }> {
     const compiled = await compileDraft(text);
-    requirePlaces(compiled);
+    requirePlaces(compiled.document);
     accept(compiled);
     const document = canonicalJson(parseStrictJson(Buffer.from(text, "utf8")) as Json);
     const version = expectedVersion + 1;

@@ -2,6 +2,9 @@
  * The seven built-in roles: a table over the permissions.
  */
 import { PERMISSIONS, type Permission } from "@keystead/contract/permissions";
+import { findRole, type RoleName } from "@keystead/contract/role-names";
+
+export { findRole };
 
 const CRYPTO: readonly Permission[] = [
   "crypto:sign",
@@ -71,22 +74,7 @@ export const ROLES: Readonly<Record<string, readonly Permission[]>> = Object.fre
     "alert:view",
     ...EVERYBODY,
   ],
-} satisfies Record<string, readonly Permission[]>);
-
-const ALIASES: Readonly<Record<string, string>> = Object.freeze({
-  admin: "Administrator",
-  administrator: "Administrator",
-  user: "KeyUser",
-  operator: "Operator",
-  auditor: "Auditor",
-  service: "Service",
-});
-
-/** Canonical name of a role, or undefined. */
-export function findRole(name: string): string | undefined {
-  if (Object.hasOwn(ROLES, name)) return name;
-  return Object.hasOwn(ALIASES, name) ? ALIASES[name] : undefined;
-}
+} satisfies Record<RoleName, readonly Permission[]>);
 
 /** Everything the named roles permit; unknown names permit nothing. */
 export function permissionsOf(roles: readonly string[]): ReadonlySet<Permission> {

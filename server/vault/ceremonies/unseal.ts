@@ -36,7 +36,7 @@ export interface OpenVault {
   readonly documents: Documents;
   readonly rekeying: Rekeying;
   /** Records something the vault noticed, which changes nothing. @throws {HsmError} AUDIT_UNAVAILABLE */
-  readonly note: (ceremony: string, action: string, request: string) => Promise<void>;
+  readonly note: (ceremony: string, action: string, request: string, writes?: readonly RecordWrite[]) => Promise<void>;
   /** True when this ceremony made the vault. */
   readonly created: boolean;
   /** What recovery mended. */
@@ -152,7 +152,7 @@ export async function unseal(secret: UnsealSecret, options: UnsealOptions): Prom
     objects,
     documents,
     rekeying,
-    note: (ceremony, action, request) => recordAs(ceremony)(action, [], request),
+    note: (ceremony, action, request, writes = []) => recordAs(ceremony)(action, writes, request),
     created: known === undefined,
     cutBytes: recovered.cutBytes,
     replayedLines: recovered.replayedLines,

@@ -3,7 +3,9 @@
  */
 import { SinkFormat } from "@keystead/contract/generated/hsm/sinks_pb";
 import type { SinkEvent } from "../event.ts";
+import { cef } from "./cef.ts";
 import { cloudEvent } from "./cloud-event.ts";
+import { ocsf } from "./ocsf.ts";
 import { standard } from "./standard.ts";
 
 /** One event as a text of one line, without a newline. */
@@ -18,4 +20,6 @@ export const FORMATS: Readonly<Partial<Record<SinkFormat, Formatted>>> = Object.
   [SinkFormat.STANDARD]: { contentType: "application/json", text: standard },
   [SinkFormat.RAW]: { contentType: "application/json", text: ({ line }) => line },
   [SinkFormat.CLOUDEVENTS]: { contentType: "application/cloudevents+json", text: cloudEvent },
+  [SinkFormat.CEF]: { contentType: "text/plain; charset=utf-8", text: cef },
+  [SinkFormat.OCSF]: { contentType: "application/json", text: ocsf },
 });
