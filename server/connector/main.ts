@@ -1,9 +1,10 @@
 /**
- * A connector, `keystead [connector NAME]`: dials out for the vault, which has no network. It holds no key, sees public
- * material alone, and keeps nothing on disk.
+ * A connector, `keystead [connector NAME]`: dials out for the vault, which has no network. It holds no key.
  *
  * The vault asks over descriptor 3, and each question is answered or refused; a connector asks nothing. What it may
- * reach was given to it by the launcher, so that a vault that was taken over cannot send it anywhere else.
+ * reach was given to it by the launcher, so that a vault that was taken over cannot send it anywhere else: `fetch` to origins of the
+ * configuration, `deliver` to addresses that are public or allowed by name. `fetch` sees public material alone and writes nothing;
+ * `deliver` sees events of the log and the secrets of sinks, and writes to one folder at most.
  *
  * @see ARCHITECTURE.md "What runs"
  */

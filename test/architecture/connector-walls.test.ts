@@ -36,6 +36,35 @@ for (const [scope, flag] of [
     assert.ok(said.startsWith("a connector must not have:") && said.includes(scope), said);
   });
 
+test("a connector with a folder for sinks runs, writes there, and nowhere else", () => {
+  const folder = newFolder();
+  mkdirSync(join(folder, "sinks"));
+  const flags = connectorFlags(ROOT, [], join(folder, "sinks"));
+  assert.equal(inside(flags, LOOK), "stand");
+  const code = `
+    import { writeFileSync, renameSync, symlinkSync } from "node:fs";
+    const tries = {
+      there: () => writeFileSync(${JSON.stringify(join(folder, "sinks/a.log"))}, "x"),
+      aside: () => renameSync(${JSON.stringify(join(folder, "sinks/a.log"))}, ${JSON.stringify(join(folder, "sinks/a.log.1"))}),
+      out: () => renameSync(${JSON.stringify(join(folder, "sinks/a.log.1"))}, ${JSON.stringify(join(folder, "a.log"))}),
+      beside: () => writeFileSync(${JSON.stringify(join(folder, "sinks-beside"))}, "x"),
+      above: () => writeFileSync(${JSON.stringify(`${folder}/sinks/../b.log`)}, "x"),
+      link: () => symlinkSync("/etc/passwd", ${JSON.stringify(join(folder, "sinks/link"))}),
+    };
+    const said = {};
+    for (const [name, run] of Object.entries(tries)) try { run(); said[name] = "done"; } catch (error) { said[name] = error.code ?? error.name; }
+    console.log(JSON.stringify(said));`;
+  const denied = "ERR_ACCESS_DENIED";
+  assert.deepEqual(JSON.parse(inside(flags, code)), {
+    there: "done",
+    aside: "done",
+    out: denied,
+    beside: denied,
+    above: denied,
+    link: denied,
+  });
+});
+
 test("without the permission model a connector refuses to run", () => {
   assert.equal(inside([], LOOK), "a connector must run under Node's permission model");
 });
