@@ -21,7 +21,8 @@ import type { SecretReference } from "@keystead/contract/config";
 import { HsmError, asHsmError } from "@keystead/contract/errors";
 import { parseCheckpoint } from "@keystead/crypto/public/tlog/checkpoint";
 import { isSignedBy, NOTE_ED25519, parseNote, parseVerifierKey, verifierKey } from "@keystead/crypto/public/tlog/note";
-import { readCheckpoints, type StoredCheckpoint } from "./audit/checkpoint-file.ts";
+import type { CheckpointOptions } from "./audit/checkpoint-checks.ts";
+import { readCheckpointLines } from "./audit/checkpoint-lines.ts";
 import { systemFiles } from "./audit/file-layer.ts";
 import { listSegments } from "./audit/segments.ts";
 import { treeWithRoot } from "./audit/tree-files.ts";
@@ -135,9 +136,9 @@ async function main(): Promise<number> {
   const hierarchy = hierarchyOf(options, store?.header());
   const pause = (): Promise<void> => Promise.resolve();
   // Read before the log: whatever they speak of is in it by then.
-  const checkpoints = readCheckpoints(systemFiles, options.log);
+  const checkpoints = readCheckpointLines(systemFiles, options.log);
   const checkpointKey = publicKeyOf(options, hierarchy);
-  const evidence = { checkpoints, ...(checkpointKey === undefined ? {} : { checkpointKey }) };
+  const evidence: CheckpointOptions = { checkpoints, firstIsFirst: true, ...(checkpointKey === undefined ? {} : { checkpointKey }) };
   const report =
     store !== undefined && options.checkpoint === undefined
       ? await verifyEverything({
@@ -168,7 +169,7 @@ async function main(): Promise<number> {
     root: report.log.root,
     checkpoints: report.log.checkpoints,
     signatures_checked: checkpointKey !== undefined,
-    first_bad_sequence: report.log.bad?.sequence ?? null,
+    first_bad_sequence: report.log.firstBad ?? null,
     problems,
     ...(options.what === "namespaces" ? { destroyed: ends } : {}),
   };
@@ -212,17 +213,15 @@ function publicKeyOf({ key }: Options, hierarchy: OpenHierarchy | undefined): Ke
 async function logAlone(
   { log: path, checkpoint: kept }: Options,
   hierarchy: OpenHierarchy | undefined,
-  evidence: { checkpoints: readonly StoredCheckpoint[]; checkpointKey?: KeyObject },
+  evidence: CheckpointOptions,
 ): Promise<{ log: LogReport; records: number; problems: string[] }> {
   const problems: string[] = [];
-  const { start, checkpoints } = kept === undefined ? { checkpoints: evidence.checkpoints } : continuing(path, kept, evidence);
+  const how: CheckpointOptions & { start?: LogStart } = kept === undefined ? evidence : continuing(path, kept, evidence);
   const log = await verifyLog({
     files: systemFiles,
     path,
     macKey: hierarchy?.auditMacKey,
-    ...evidence,
-    checkpoints,
-    ...(start === undefined ? {} : { start }),
+    ...how,
   });
   if (log.bad !== undefined) problems.push(`audit log: event ${log.bad.sequence}: ${log.bad.reason}`);
   if (log.badCheckpoint !== undefined) problems.push(`checkpoint of ${log.badCheckpoint.size} events: ${log.badCheckpoint.reason}`);
@@ -235,11 +234,8 @@ async function logAlone(
  *
  * @throws {HsmError} INVALID_REQUEST it is no checkpoint; INTEGRITY_FAILURE it is not signed by the log's key
  */
-function continuing(
-  path: string,
-  file: string,
-  { checkpoints, checkpointKey }: { checkpoints: readonly StoredCheckpoint[]; checkpointKey?: KeyObject },
-): { start?: LogStart; checkpoints: readonly StoredCheckpoint[] } {
+function continuing(path: string, file: string, evidence: CheckpointOptions): CheckpointOptions & { start?: LogStart } {
+  const { checkpointKey } = evidence;
   if (checkpointKey === undefined)
     throw new HsmError("INVALID_REQUEST", "--checkpoint needs the log's public key: pass --key, or the unseal secret");
   const note = readFileSync(resolve(file), "utf8");
@@ -248,8 +244,8 @@ function continuing(
   if (!isSignedBy(signed, verifierKey(origin, NOTE_ED25519, checkpointKey)))
     throw new HsmError("INTEGRITY_FAILURE", "the checkpoint is not signed by this log's key");
   const start = size === 0 ? undefined : treeWithRoot(systemFiles, path, size, root);
-  if (start !== undefined) return { start, checkpoints };
-  return { checkpoints: [{ size, note, cosignatures: [] }] };
+  if (start !== undefined) return { ...evidence, start };
+  return { checkpointKey, checkpoints: [{ size, note }] };
 }
 
 function describe(result: {

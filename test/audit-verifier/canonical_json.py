@@ -1,9 +1,12 @@
 """Canonical JSON, as docs/design/audit-format.md "Canonical JSON" has it: the parts of RFC 8785 that a log uses."""
 
 import json
+import re
 from functools import lru_cache
 
 _SHORT = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}
+
+_ESCAPED = re.compile(r'["\\\x00-\x1f]')
 
 
 class NotCanonical(ValueError):
@@ -22,7 +25,7 @@ def _refused(text):
 
 
 def _string(text):
-    return '"' + "".join(_SHORT.get(c) or (c if c >= " " else f"\\u{ord(c):04x}") for c in text) + '"'
+    return '"' + _ESCAPED.sub(lambda found: _SHORT.get(found[0]) or f"\\u{ord(found[0]):04x}", text) + '"'
 
 
 def _text(value):

@@ -34,7 +34,7 @@ def _note(text, size, public_key):
         raise Malformed("it speaks of no event")
     if len(checkpoint.signatures) != 1 or len(checkpoint.signatures[0].raw) != 64:
         raise Malformed("it has not just the log's own signature")
-    if public_key is not None and not checkpoint.signed_by(public_key):
+    if public_key is not None and not checkpoint.signed_by_public(public_key):
         raise Malformed("the signature is not the log's")
     return Kept(checkpoint, None if public_key is None else True)
 

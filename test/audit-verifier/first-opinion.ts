@@ -1,7 +1,7 @@
 /** The product's own verification of a log that is in memory, told as the second verifier tells it. */
 import { createSecretKey } from "node:crypto";
 import { parseVerifierKey } from "@keystead/crypto/public/tlog/note";
-import { CheckpointFile } from "../../server/vault/audit/checkpoint-file.ts";
+import { readCheckpointLines } from "../../server/vault/audit/checkpoint-lines.ts";
 import { memoryFiles } from "../../server/vault/audit/memory-files.ts";
 import { verifyLog } from "../../server/vault/audit/verify.ts";
 import type { LogFiles, Verdict } from "./second-opinion.ts";
@@ -18,7 +18,8 @@ export async function firstOpinion(
     files,
     path: PATH,
     macKey: keys.audit_key === undefined ? undefined : createSecretKey(keys.audit_key, "hex"),
-    checkpoints: new CheckpointFile(files, PATH).all(),
+    checkpoints: readCheckpointLines(files, PATH),
+    firstIsFirst: true,
     ...(keys.public_key === undefined ? {} : { checkpointKey: parseVerifierKey(keys.public_key).publicKey }),
   });
   const problems = [
@@ -30,7 +31,7 @@ export async function firstOpinion(
     events: report.events,
     head: report.head,
     checkpoints: report.checkpoints,
-    first_bad_sequence: report.bad?.sequence ?? null,
+    first_bad_sequence: report.firstBad ?? null,
     problems,
   };
 }

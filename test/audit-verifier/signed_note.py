@@ -47,6 +47,11 @@ class VerifierKey:
     public: bytes
 
     @staticmethod
+    def named(name, kind, public):
+        digest = hashlib.sha256(name.encode() + b"\n" + bytes([kind]) + public).digest()
+        return VerifierKey(name, digest[:4], kind, public)
+
+    @staticmethod
     def parse(word):
         parts = word.strip().split("+", 2)
         if len(parts) != 3 or not re.fullmatch("[0-9a-f]{8}", parts[1]):
@@ -54,9 +59,8 @@ class VerifierKey:
         raw = decode_base64(parts[2])
         if len(raw) != 33 or raw[0] not in (LOG_SIGNATURE, COSIGNATURE):
             raise Malformed("a verifier key of another kind than Ed25519")
-        key = VerifierKey(parts[0], bytes.fromhex(parts[1]), raw[0], raw[1:])
-        named = hashlib.sha256(key.name.encode() + b"\n" + raw).digest()[:4]
-        if named != key.key_id:
+        key = VerifierKey.named(parts[0], raw[0], raw[1:])
+        if key.key_id.hex() != parts[1]:
             raise Malformed("a verifier key whose id is not that of its key")
         return key
 
@@ -138,6 +142,10 @@ class Checkpoint:
             previous=previous[1] if previous else None,
             signatures=signatures,
         )
+
+    def signed_by_public(self, key):
+        """As signed_by, under the name that the checkpoint's own origin gives the same public key."""
+        return self.signed_by(VerifierKey.named(self.origin, key.kind, key.public))
 
     def signed_by(self, key):
         """Whether the log's own signature is there and right: exactly one of the key, under its name."""

@@ -56,6 +56,9 @@ class Walk:
         except BadEvent as error:
             self.bad = error
             self.report.bad_event(error.sequence, error.reason)
+        known = max((one.last for one in self.lists.values() if one.genuine), default=0)
+        if self.bad is None and known >= chain.next:
+            self.report.bad_event(chain.next, f"missing: an anchor list knows of {known} events")
         self.report.events = chain.next - self.report.first
         self.report.head = chain.previous or "0" * 64
 
@@ -122,8 +125,8 @@ class Walk:
         anchors = self.lists.get(name)
         if anchors is None:
             return
-        if is_last:
-            return self._said(anchors.genuine, f"anchor list {name}: its segment is not finished")
+        if is_last or anchors.last != facts.last:
+            return self.report.note(f"anchor list {name}: its segment went on without it")
         subtrees = [node.hex() for node in self.tree.subtrees] if self.tree is not None else None
         if (otherwise := facts.differs(anchors, subtrees)) is not None:
             self._said(anchors.genuine, f"anchor list {name}: {otherwise}")

@@ -13,6 +13,7 @@
  *
  * @see ARCHITECTURE.md "Audit log"
  */
+import { basename, dirname } from "node:path";
 import { createHmac, timingSafeEqual, type KeyObject } from "node:crypto";
 import { Frontier } from "@keystead/crypto/public/tlog/frontier";
 import type { FileLayer } from "./file-layer.ts";
@@ -31,6 +32,7 @@ export interface AnchorList {
 
 const TITLE = "keystead anchors 2";
 const MAC_CHARACTERS = 64;
+const LIST = /^(\d{16})\.anchors$/;
 
 const pathOf = (segmentPath: string): string => `${segmentPath}.anchors`;
 
@@ -70,6 +72,20 @@ export function readAnchorList(files: FileLayer, segment: SegmentName, macKey: K
     anchors.set(line.slice(space + 1), space === 1 ? "" : line.slice(0, space));
   }
   return { firstSequence: segment.firstSequence, lastSequence: Number(last), lastHash, tree, anchors };
+}
+
+/** How many events the genuine lists beside a log know of, those of segments that are gone too; 0 when there is none. */
+export function eventsInLists(files: FileLayer, logPath: string, macKey: KeyObject): number {
+  const prefix = `${basename(logPath)}.`;
+  const numbers = files
+    .list(dirname(logPath))
+    .flatMap((name) => (name.startsWith(prefix) ? (LIST.exec(name.slice(prefix.length))?.[1] ?? []) : []));
+  return Math.max(
+    0,
+    ...numbers.map(
+      (number) => readAnchorList(files, { path: `${logPath}.${number}`, firstSequence: Number(number) }, macKey)?.lastSequence ?? 0,
+    ),
+  );
 }
 
 function frontierOf(size: number, line: string): Frontier | undefined {

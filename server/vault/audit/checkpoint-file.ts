@@ -7,7 +7,7 @@
  * The file only grows; a line is durable before anybody sees what it says. Of a line that a crash tore nobody has heard: it
  * is cut. Positions are kept in memory, texts are not.
  */
-import { basename, dirname } from "node:path";
+import { dirname } from "node:path";
 import { HsmError } from "@keystead/contract/errors";
 import { readLines } from "./segments.ts";
 import type { FileLayer, LogFile } from "./file-layer.ts";
@@ -18,33 +18,6 @@ export interface StoredCheckpoint {
   readonly note: string;
   /** Signature lines of witnesses, without newlines. */
   readonly cosignatures: readonly string[];
-}
-
-/** The checkpoints beside a log that somebody else may be writing: nothing is cut, nothing is made. */
-export function readCheckpoints(files: FileLayer, logPath: string): StoredCheckpoint[] {
-  const name = `${logPath}.checkpoints`;
-  if (!files.list(dirname(logPath)).includes(basename(name))) return [];
-  const found: StoredCheckpoint[] = [];
-  const file = files.open(name, "read");
-  try {
-    for (const { line, end } of readLines(file)) {
-      if (end === -1) break;
-      const stored = parsed(line);
-      // What is no line of ours is a checkpoint that does not verify.
-      if (stored?.cosignature === undefined) found.push({ size: stored?.size ?? 0, note: stored?.note ?? "", cosignatures: [] });
-    }
-  } finally {
-    file.close();
-  }
-  return found;
-}
-
-function parsed(line: string): { size: number; note?: string; cosignature?: string } | undefined {
-  try {
-    return SIZE.test(line) ? (JSON.parse(line) as { size: number }) : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 interface Place {

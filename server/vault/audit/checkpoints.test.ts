@@ -262,7 +262,13 @@ test("a checkpoint that does not say what the log says is found, and which one",
   const short = disk.copy((path, bytes) =>
     path.startsWith(PATH) && /\d{16}$/.test(path) && !path.endsWith("0000001") ? undefined : bytes,
   );
-  assert.match((await verify(short.files)).badCheckpoint?.reason ?? "", /the log has only \d+ events/);
+  const keyless = await verify(short.files, { macKey: undefined });
+  assert.match(keyless.badCheckpoint?.reason ?? "", /the log has only \d+ events/);
+  assert.equal(keyless.firstBad, keyless.events + 1);
+  // The lists of segments that ended know of them too, and need no checkpoint.
+  const listed = await verify(short.files, { checkpoints: [] });
+  assert.deepEqual([listed.firstBad, listed.bad?.sequence], [listed.events + 1, listed.events + 1]);
+  assert.match(listed.bad?.reason ?? "", /missing; an anchor list knows of \d+ events/);
 });
 
 test("a log that is shorter than its last checkpoint, or has another's checkpoints, is not opened", async () => {
