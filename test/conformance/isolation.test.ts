@@ -5,6 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
+import { ApprovalState } from "@keystead/contract/generated/hsm/approvals_pb";
 import { Algorithm } from "@keystead/contract/generated/hsm/hsm_pb";
 import { approveRequest } from "@keystead/contract/operations/approve-request";
 import { cancelRequest } from "@keystead/contract/operations/cancel-request";
@@ -12,6 +13,7 @@ import { createGrant } from "@keystead/contract/operations/create-grant";
 import { createNamespace } from "@keystead/contract/operations/create-namespace";
 import { deleteKey } from "@keystead/contract/operations/delete-key";
 import { denyRequest } from "@keystead/contract/operations/deny-request";
+import { findObjects } from "@keystead/contract/operations/find-objects";
 import { generateKey } from "@keystead/contract/operations/generate-key";
 import { getApproval } from "@keystead/contract/operations/get-approval";
 import { listApprovals } from "@keystead/contract/operations/list-approvals";
@@ -32,6 +34,8 @@ const idOf = (name: string): string => `jwt:keystead-local:${name}`;
 /** Administrators of one namespace each, and two with no role at all. */
 let admins: Readonly<Record<(typeof NAMESPACES)[number], Door>>;
 let lent: Door;
+/** Asks for things in the left namespace, and decides on nothing there. */
+let asker: Door;
 let conditioned: Door;
 
 async function door(sub: string, roles: readonly string[], namespaces?: readonly string[]): Promise<Door> {
@@ -50,6 +54,7 @@ before(async () => {
   }
   admins = { left: await door("left", ["NamespaceAdmin"], ["left"]), right: await door("right", ["NamespaceAdmin"], ["right"]) };
   lent = await door("lent", [], ["right"]);
+  asker = await door("asker", ["Service"], ["left"]);
   conditioned = await door("conditioned", []);
   await here.given("REST", setPolicy, {
     document: JSON.stringify({
@@ -69,6 +74,11 @@ before(async () => {
 });
 
 for (const surface of BOTH) {
+  const found = async (operation: typeof listKeys | typeof findObjects, who: Door, request: Record<string, unknown>): Promise<string[]> => {
+    const { keys = [] } = await here.given(surface, operation as typeof listKeys, request, who);
+    return (keys as { key_id: string }[]).map(({ key_id: id }) => id);
+  };
+
   test(`over ${surface} a cursor of one namespace shows another's owner nothing of it, and opens nothing`, async () => {
     const page = await here.given(surface, listKeys, { namespace: "left", perPage: 2 }, admins.left);
     const pageToken = page["next_page_token"] as string;
@@ -83,6 +93,57 @@ for (const surface of BOTH) {
       keys.map(({ key_id }) => key_id),
       ["c", "right"],
     );
+  });
+
+  test(`over ${surface} the cursor of a search is no more than a place in an alphabet`, async () => {
+    const page = await here.given(surface, findObjects, { namespace: "left", perPage: 2 }, admins.left);
+    const pageToken = page["next_page_token"] as string;
+    assert.notEqual(pageToken, "");
+    const [there, bare] = [
+      await ask(surface, admins.right, findObjects, { namespace: "left", pageToken }),
+      await ask(surface, admins.right, findObjects, { namespace: "left" }),
+    ];
+    assert.deepEqual([there.code, there.detail], ["PERMISSION_DENIED", bare.detail]);
+    assert.deepEqual(await found(findObjects, admins.right, { namespace: "right", pageToken }), ["c", "right"]);
+    // A search by other attributes takes nothing of what the cursor's was.
+    assert.deepEqual(await found(findObjects, admins.right, { namespace: "right", pageToken, tags: ["none has this"] }), []);
+  });
+
+  test(`over ${surface} a cursor in the hands of another of the same namespace shows what that one may see`, async () => {
+    for (const operation of [listKeys, findObjects])
+      for (const [perPage, rest] of [
+        [1, ["b", "right"]],
+        // The page ended with the key that they may not see.
+        [3, ["right"]],
+      ] as const) {
+        const page = await here.given(surface, operation as typeof listKeys, { namespace: "right", perPage }, admins.right);
+        const request = { namespace: "right", pageToken: page["next_page_token"] as string };
+        assert.deepEqual(await found(operation, conditioned, request), rest, `${operation.name} ${perPage}`);
+        // Nor does their answer become the others'.
+        const whole = perPage === 1 ? ["b", "c", "right"] : rest;
+        assert.deepEqual(await found(operation, admins.right, request), whole, `${operation.name} ${perPage}`);
+      }
+  });
+
+  test(`over ${surface} a cursor among waiting requests shows nobody more than they could list without it`, async () => {
+    const held: string[] = [];
+    for (const keyId of ["a", "b"])
+      held.push((await ask(surface, admins.left, deleteKey, { namespace: "left", keyId })).approvalId as string);
+    const ids = async (who: Door, more: object): Promise<string[]> => {
+      const answer = await ask(surface, who, listApprovals, more);
+      if (!answer.ok) return [answer.code ?? ""];
+      return ((answer.reply["approvals"] ?? []) as { id: string }[]).map(({ id }) => id);
+    };
+    // Requests that ended stay in lists: those of before this test come first.
+    const state = ApprovalState.PENDING;
+    const page = await here.given(surface, listApprovals, { namespace: "left", state, pageSize: 1 }, admins.left);
+    const pageToken = page["next_page_token"] as string;
+    assert.deepEqual(await ids(admins.left, { namespace: "left", state, pageToken }), [held[1]]);
+    for (const who of [admins.right, asker]) assert.deepEqual([await ids(who, { state, pageToken }), await ids(who, { state })], [[], []]);
+    assert.deepEqual(await ids(admins.right, { namespace: "right", state, pageToken }), []);
+    assert.deepEqual(await ids(admins.right, { namespace: "left", state, pageToken }), ["PERMISSION_DENIED"]);
+    assert.deepEqual(await ids(asker, { namespace: "left", state, pageToken }), []);
+    for (const approvalId of held) await here.given(surface, cancelRequest, { approvalId }, admins.left);
   });
 
   test(`over ${surface} a request that waits in one namespace is to another's owner as if it never was`, async () => {

@@ -151,7 +151,11 @@ export class Authorizer {
       readonly condition: { readonly aboutKey: boolean } | undefined;
     }): boolean => ids !== undefined || condition?.aboutKey === true;
     const whole = { ...this.#case(question, NO_FACTS), listing: false };
-    if (!profile.denying(permission).some(aboutSome) && decide(policy, whole).allowed) return undefined;
+    // A condition about keys says nothing of all of them: where it holds for no key in particular, it may not for one.
+    const dependent =
+      profile.denying(permission).some(aboutSome) ||
+      (!principal.permissions.has(permission) && profile.allowing(permission).some(({ condition }) => condition?.aboutKey === true));
+    if (!dependent && decide(policy, whole).allowed) return undefined;
     const base = { ...whole, needs: [permission] };
     return (keyId, { algorithm, tags }) =>
       decide(policy, { ...base, situation: { ...base.situation, namespace, keyId, algorithm, tags } }).allowed;

@@ -210,6 +210,23 @@ test("who may see some keys sees those in a list, and namespaces only where a ro
   );
 });
 
+test("a condition that leaves keys out leaves them out of lists, searches and counts", async (t) => {
+  const { set, vault } = await vaultOf(t);
+  for (const [condition, expected] of [
+    ["key.id != 'ec'", ["ed", "rsa"]],
+    ["!('frozen' in key.tags)", ["ec", "rsa"]],
+    ["key.algorithm != 'Ed25519'", ["ec", "rsa"]],
+  ] as const) {
+    await set({ bindings: [{ ...BINDING, condition }] });
+    const { keys, total } = await askAs(vault.monitor, alice, listKeys, {});
+    const searched = (await askAs(vault.monitor, alice, findObjects, {})).keys;
+    const ids = (of: readonly { readonly keyId: string }[]): string[] => of.map(({ keyId }) => keyId);
+    assert.deepEqual([ids(keys), Number(total), ids(searched)], [expected, 2, expected], condition);
+    for (const keyId of ["ec", "ed", "rsa"])
+      assert.equal(await codeAs(vault.monitor, alice, getKey, { keyId }), expected.includes(keyId as never) ? "OK" : "PERMISSION_DENIED");
+  }
+});
+
 test("who may read one namespace's log reads neither another's nor the server's, and a denial of the log hides from a replay", async (t) => {
   const { set, vault } = await vaultOf(t);
   await set({ bindings: [{ id: "log", members: ["user:alice"], roles: ["Auditor"], namespaces: ["retail"] }] });
