@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createSecretKey, randomBytes, randomInt } from "node:crypto";
+import { createHmac, createSecretKey, randomBytes, randomInt } from "node:crypto";
 import { test } from "node:test";
 import type { HsmError } from "@keystead/contract/errors";
 import { recordDigest, recordName } from "../objects/record.ts";
@@ -173,4 +173,23 @@ test("a list that was made before its segment went on is made again", async () =
   writeAnchorList(disk.files, segment.path, { ...genuine, lastSequence: genuine.lastSequence - 1, anchors: new Map() }, KEY);
   assert.deepEqual(recover(disk.files, store).anchors, anchors);
   assert.deepEqual(readAnchorList(disk.files, segment, KEY), genuine);
+});
+
+test("a list of format 1, which had no tree, is made again, and the tree is that of all events", async () => {
+  const disk = new CrashingDisk();
+  const store = memoryStore();
+  const anchors = await filled(disk, store);
+  const right = recover(disk.files, store).tree;
+  const old = disk.copy((path, bytes) => {
+    if (!isList(path)) return bytes;
+    const [, span, , ...lines] = bytes.toString("utf8").split("\n").slice(0, -2);
+    const text = `${["keystead anchors 1", span, ...lines].join("\n")}\n`;
+    return Buffer.from(`${text}${createHmac("sha256", KEY).update(text).digest("hex")}\n`, "utf8");
+  });
+  const recovered = recover(old.files, store);
+  assert.deepEqual(recovered.anchors, anchors);
+  assert.deepEqual([recovered.tree.before.size, recovered.tree.before.root()], [right.before.size, right.before.root()]);
+  const [segment] = listSegments(old.files, PATH);
+  assert.ok(segment !== undefined);
+  assert.deepEqual(readAnchorList(old.files, segment, KEY), readAnchorList(disk.files, segment, KEY));
 });
