@@ -498,13 +498,15 @@ async function loggedRun(folder: string, ...args: string[]): Promise<{ stdout: s
   let stdout = "";
   let stderr = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
-  child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
   const ended = new Promise<number | null>((done) => child.once("close", done));
   // The notices come on standard error once everything is ready, wherever the log goes.
-  await eventually(
-    () => Promise.resolve(stderr),
-    (text) => text.includes("WITHOUT LOGIN") || child.exitCode !== null,
+  const ready = new Promise<void>((done) =>
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      stderr += text;
+      if (stderr.includes("WITHOUT LOGIN")) done();
+    }),
   );
+  await Promise.race([ready, ended]);
   child.kill("SIGTERM");
   assert.equal(await ended, 0, stdout + stderr);
   return { stdout, stderr };
