@@ -70,10 +70,13 @@ export class ApprovalLogCheck {
 
   /** The next event, as it stands in the log (canonical JSON). */
   event(canonical: string): void {
-    let event: LoggedEvent;
+    let event: LoggedEvent | undefined;
     try {
       event = JSON.parse(canonical) as LoggedEvent;
     } catch {
+      event = undefined;
+    }
+    if (typeof event?.sequence !== "number") {
       this.#problem(`what follows event ${this.#last?.sequence ?? 0} is no event`);
       return;
     }
