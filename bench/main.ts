@@ -14,6 +14,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { measureVerification } from "./audit-verify.ts";
 import { measureAudit, type AuditRow } from "./audit.ts";
 import { measureChannel, type ChannelRow } from "./channel.ts";
 import { measureEndToEnd, type EndToEndRow } from "./end-to-end.ts";
@@ -64,6 +65,7 @@ const rounds = values.rounds === undefined ? undefined : Number(values.rounds);
 const primitives: Primitive[] = wants("primitives") ? measurePrimitives(quick ? 3 : 7, quick ? 60 : 150) : [];
 const channel: ChannelRow[] = wants("channel") ? await measureChannel(rounds ?? (quick ? 3 : 5), quick ? 300 : 700) : [];
 const audit: AuditRow[] = wants("audit") ? await measureAudit(rounds ?? (quick ? 3 : 5), quick ? 120 : 350) : [];
+const verification = wants("audit") ? await measureVerification(quick ? 2 : 5) : undefined;
 const decisions: DecisionRow | undefined = wants("decisions") ? measureDecisions(quick ? 20_000 : 200_000) : undefined;
 const scripts: ScriptRow[] = wants("scripts") ? await measureScripts(ROOT, quick ? 500 : 3_000) : [];
 const hostile: HostileRow | undefined = wants("hostile-scripts")
@@ -91,7 +93,7 @@ report();
 mkdirSync(join(import.meta.dirname, "results"), { recursive: true });
 writeFileSync(
   join(import.meta.dirname, "results/latest.json"),
-  `${JSON.stringify({ machine, quick, primitives, channel, audit, decisions, scripts, hostile, endToEnd, store, targets }, null, 2)}\n`,
+  `${JSON.stringify({ machine, quick, primitives, channel, audit, verification, decisions, scripts, hostile, endToEnd, store, targets }, null, 2)}\n`,
 );
 say(`\n${((performance.now() - started) / 1000).toFixed(0)} s; bench/results/latest.json has the numbers.`);
 
@@ -138,6 +140,7 @@ function judge(): Target[] {
     0.75,
   );
   least("audit full, 1024 waiters, of sync none", ratio(events("log, full", 1024), events("log, none", 1024)), 0.65);
+  least("verification of the audit log, events per second of one core's time", verification, 120_000, "/s");
   most("channel round trip, 64 in flight, CPU of both sides", channel.find(({ inFlight }) => inFlight === 64)?.cpuUs, 4, "us");
   most("a decision among 1,000 principals, 200 bindings and 20 conditions", decisions?.averageUs, 20, "us");
   most("a decision of a WebAssembly policy, one at a time", scripts.find(({ name }) => name.endsWith(".wat"))?.aloneUs, 100, "us");
@@ -183,6 +186,7 @@ function report(): void {
       )}`,
     );
   }
+  if (verification !== undefined) say(`\nAudit: ${count(verification)} events verified per second of one core's time`);
   if (decisions !== undefined)
     say(
       `\nDecisions: ${decisions.averageUs.toFixed(1)} us each, ${decisions.principals} principals, ${decisions.bindings} bindings, ${decisions.conditions} conditions`,

@@ -35,7 +35,8 @@ interface Genuine {
 export class CheckpointChecks {
   readonly #rest: Iterator<KeptCheckpoint> | undefined;
   readonly #key: KeyObject | undefined;
-  #next: KeptCheckpoint | undefined;
+  /** The next that can be believed; those that cannot are told at once, and none waits behind them. */
+  #next: Genuine | undefined;
   /** SHA-512 of the former one's text; empty before the first; undefined where it is not known. */
   #previous: string | undefined;
   #good = 0;
@@ -51,10 +52,7 @@ export class CheckpointChecks {
     this.#previous = firstIsFirst ? "" : undefined;
     this.#agreed = trusted;
     this.#advance();
-    while (this.#next?.wrong === undefined && this.#next !== undefined && this.#next.size > 0 && this.#next.size <= trusted) {
-      this.#previous = undefined;
-      this.#advance();
-    }
+    while (this.#next !== undefined && this.#next.checkpoint.size <= trusted) this.#advance();
   }
 
   /** Whether digests of segments are needed. */
@@ -63,19 +61,16 @@ export class CheckpointChecks {
   }
 
   /** The log has so many events. */
-  at(size: number, tree: Frontier, segmentFirst: number, digest: ReturnType<typeof createHash>): void {
-    while (this.#next !== undefined && this.#next.size <= size) {
-      const genuine = this.#genuine(this.#next);
-      if (genuine !== undefined) {
-        const inPlace = this.#next.size === size;
-        const differs = inPlace ? disagreement(genuine.checkpoint, tree, segmentFirst, digest) : undefined;
-        if (differs !== undefined) this.#badEvent ??= this.#agreed + 1;
-        else if (inPlace) this.#agreed = size;
-        const reason = inPlace ? (genuine.misplaced ?? differs) : "it stands in the wrong place";
-        if (reason === undefined) this.#good += 1;
-        else this.#isBad(reason);
-      }
-      this.#advance();
+  at(events: number, tree: Frontier, segmentFirst: number, digest: ReturnType<typeof createHash>): void {
+    for (; this.#next !== undefined && this.#next.checkpoint.size <= events; this.#advance()) {
+      const { checkpoint, misplaced } = this.#next;
+      const inPlace = checkpoint.size === events;
+      const differs = inPlace ? disagreement(checkpoint, tree, segmentFirst, digest) : undefined;
+      if (differs !== undefined) this.#badEvent ??= this.#agreed + 1;
+      else if (inPlace) this.#agreed = events;
+      const reason = inPlace ? (misplaced ?? differs) : "it stands in the wrong place";
+      if (reason === undefined) this.#good += 1;
+      else this.#isBad(checkpoint.size, reason);
     }
   }
 
@@ -90,41 +85,47 @@ export class CheckpointChecks {
     sound: boolean,
   ): { checkpoints: number; badCheckpoint: BadCheckpoint | undefined; badEvent: number | undefined } {
     for (; events !== undefined && this.#next !== undefined; this.#advance()) {
-      if (this.#genuine(this.#next) === undefined || !sound) continue;
+      const { size } = this.#next.checkpoint;
+      if (size <= events) this.#isBad(size, "it stands in the wrong place");
+      if (size <= events || !sound) continue;
       this.#badEvent ??= events + 1;
-      this.#isBad(`the log has only ${events} events`);
+      this.#isBad(size, `the log has only ${events} events`);
     }
     return { checkpoints: this.#good, badCheckpoint: this.#bad, badEvent: this.#badEvent };
+  }
+
+  #advance(): void {
+    this.#next = undefined;
+    while (this.#next === undefined) {
+      const step = this.#rest?.next();
+      if (step === undefined || step.done === true) return;
+      this.#next = this.#genuine(step.value);
+    }
   }
 
   /** The checkpoint when it can be believed; otherwise it is told what is wrong. */
   #genuine({ note, size, wrong }: KeptCheckpoint): Genuine | undefined {
     const former = this.#previous;
     this.#previous = undefined;
-    if (wrong !== undefined) return this.#isBad(wrong);
+    if (wrong !== undefined) return this.#isBad(size, wrong);
     try {
       const signed = parseNote(note);
       const checkpoint = parseCheckpoint(signed.text);
       this.#previous = hash("sha512", signed.text, "hex");
-      if (checkpoint.size !== size || size === 0) return this.#isBad(`it speaks of ${checkpoint.size} events`);
-      if (signed.signatures.length !== 1) return this.#isBad("it has not just the log's own signature");
+      if (checkpoint.size !== size || size === 0) return this.#isBad(size, `it speaks of ${checkpoint.size} events`);
+      if (signed.signatures.length !== 1) return this.#isBad(size, "it has not just the log's own signature");
       if (this.#key !== undefined && !isSignedBy(signed, verifierKey(checkpoint.origin, NOTE_ED25519, this.#key)))
-        return this.#isBad("its signature is wrong");
+        return this.#isBad(size, "its signature is wrong");
       const [, names] = checkpoint.extensions;
       const says = names?.startsWith("previous ") === true ? names.slice("previous ".length) : "";
       return { checkpoint, misplaced: former === undefined || says === former ? undefined : "it does not name the checkpoint before it" };
     } catch {
-      return this.#isBad("it is no checkpoint");
+      return this.#isBad(size, "it is no checkpoint");
     }
   }
 
-  #isBad(reason: string): undefined {
-    this.#bad ??= { size: this.#next?.size ?? 0, reason };
-  }
-
-  #advance(): void {
-    const step = this.#rest?.next();
-    this.#next = step === undefined || step.done === true ? undefined : step.value;
+  #isBad(size: number, reason: string): undefined {
+    this.#bad ??= { size, reason };
   }
 }
 

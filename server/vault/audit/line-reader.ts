@@ -9,14 +9,14 @@ import { hash, timingSafeEqual, type KeyObject } from "node:crypto";
 import { PreparedHmac } from "@keystead/crypto/prepared-hmac";
 import { parseLine, type ChainedEvent } from "./event.ts";
 
-const HEAD = Buffer.from('{"event":');
-const MIDDLE = Buffer.from(',"mac":"');
-const END = Buffer.from('"}');
+const HEAD = '{"event":';
+const MIDDLE = ',"mac":"';
+const END = '"}';
 const MAC_CHARACTERS = 64;
 const TAIL_BYTES = MIDDLE.length + MAC_CHARACTERS + END.length;
-const RECORDS = Buffer.from('"records":[');
-const PREVIOUS = Buffer.from(',"previous":"');
-const SEQUENCE = Buffer.from(',"sequence":');
+const PREVIOUS = ',"previous":"';
+const RECORDS = ',"records":[';
+const SEQUENCE = ',"sequence":';
 const HASH_BYTES = 32;
 
 export class LineReader {
@@ -49,18 +49,14 @@ export class LineReader {
    * @returns why it does not verify; undefined when it does and is the last one now
    */
   take(line: Buffer): string | undefined {
-    const cut = line.length - TAIL_BYTES;
-    if (
-      cut < HEAD.length ||
-      !startsWith(line, HEAD, 0) ||
-      !startsWith(line, MIDDLE, cut) ||
-      !startsWith(line, END, line.length - END.length)
-    )
+    // One character for each byte, so that positions are the same.
+    const bytes = line.toString("latin1");
+    const cut = bytes.length - TAIL_BYTES;
+    if (cut < HEAD.length || !bytes.startsWith(HEAD) || !bytes.startsWith(MIDDLE, cut) || !bytes.endsWith(END))
       return "the line is not an event";
-    const canonical = line.subarray(HEAD.length, cut);
-    const digest = hash("sha256", canonical, "hex");
+    const digest = hash("sha256", line.subarray(HEAD.length, cut), "hex");
     const genuine = this.#mac === undefined ? undefined : this.#isGenuine(line, cut + MIDDLE.length, digest);
-    if (genuine !== true || !this.#follows(canonical) || canonical.includes(RECORDS)) {
+    if (genuine !== true || !this.#followsPlainly(bytes)) {
       // Bytes that are no UTF-8 are no line of ours; decoded leniently, some would read like one that is.
       const event = isUtf8(line) ? parseLine(line.toString("utf8"))?.event : undefined;
       if (event === undefined) return "the line is not an event";
@@ -86,22 +82,14 @@ export class LineReader {
   }
 
   /**
-   * Whether an event that the vault made says that it follows. In canonical JSON these bytes cannot stand within a string,
-   * where a quotation mark has a backslash before it, and no member below the top is called so.
+   * Whether an event that the vault made says that it follows, and changed no record. In canonical JSON these characters
+   * cannot stand within a string, where a quotation mark has a backslash before it, and no member below the top is called so.
    */
-  #follows(canonical: Buffer): boolean {
-    const previous = canonical.indexOf(PREVIOUS) + PREVIOUS.length;
-    const sequence = canonical.indexOf(SEQUENCE, previous) + SEQUENCE.length;
-    const next = `${this.sequence + 1}`;
-    return (
-      previous >= PREVIOUS.length &&
-      sequence >= SEQUENCE.length &&
-      canonical.toString("latin1", previous, previous + MAC_CHARACTERS) === this.head &&
-      /^[,}]/.test(canonical.toString("latin1", sequence + next.length, sequence + next.length + 1)) &&
-      canonical.toString("latin1", sequence, sequence + next.length) === next
-    );
+  #followsPlainly(bytes: string): boolean {
+    const previous = bytes.indexOf(PREVIOUS, HEAD.length) + PREVIOUS.length;
+    if (previous < PREVIOUS.length || !bytes.startsWith(this.head, previous)) return false;
+    const sequence = bytes.indexOf(SEQUENCE, previous);
+    const next = `${SEQUENCE}${this.sequence + 1},`;
+    return sequence !== -1 && bytes.startsWith(next, sequence) && !bytes.slice(previous, sequence).includes(RECORDS);
   }
 }
-
-/** Whether these bytes stand there. */
-const startsWith = (line: Buffer, bytes: Buffer, at: number): boolean => line.compare(bytes, 0, bytes.length, at, at + bytes.length) === 0;
