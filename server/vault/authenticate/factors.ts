@@ -231,6 +231,7 @@ export class Factors {
   /** Somebody's. Every session of theirs ends. @throws {HsmError} OBJECT_NOT_FOUND; PERMISSION_DENIED */
   async removeOf(by: Principal, name: string, factorId: string): Promise<Changed> {
     return this.#remove(name, factorId, (user) => {
+      this.#options.sessions.requireKnown(by, { kind: "user", name }, user);
       this.#options.sessions.requireWithin(by, { kind: "user", name }, user);
       return user.generation + 1;
     });

@@ -88,6 +88,7 @@ export class ServiceAccounts {
     return this.#sessions.changeSubject<ServiceAccountRecord>(
       subject(name),
       (before) => {
+        this.#sessions.requireKnown(by, subject(name), before);
         this.#sessions.requireWithin(by, subject(name), before);
         return undefined;
       },
@@ -113,6 +114,7 @@ export class ServiceAccounts {
       addresses: asked.addresses,
     };
     const change = await this.#sessions.changeSubject<ServiceAccountRecord>(subject(name), (before) => {
+      this.#sessions.requireKnown(by, subject(name), before);
       this.#sessions.requireWithin(by, subject(name), before);
       const good = Object.entries(before.secretIds).filter(([, { expiresAt }]) => expiresAt > now);
       if (good.length >= MOST_SECRET_IDS)
@@ -130,6 +132,7 @@ export class ServiceAccounts {
   ): Promise<{ readonly record: ServiceAccountRecord; readonly change: Change }> {
     let record!: ServiceAccountRecord;
     const change = await this.#sessions.changeSubject<ServiceAccountRecord>(subject(name), (before) => {
+      this.#sessions.requireKnown(by, subject(name), before);
       this.#sessions.requireWithin(by, subject(name), before);
       if (!Object.hasOwn(before.secretIds, accessor))
         throw new HsmError("OBJECT_NOT_FOUND", `service account ${name} has no secret id ${accessor}`);

@@ -23,7 +23,9 @@ import type { Principal } from "./principal.ts";
 import type { Federated } from "./federation.ts";
 import {
   isLocal,
+  mayKnowOf,
   methodOf,
+  nobodyCalled,
   principalId,
   subjectOf,
   type LocalSubject,
@@ -104,6 +106,8 @@ const SWEPT_AT_ONCE = 8;
 /** Refresh tokens that were used and are remembered. */
 const USED_REMEMBERED = 128;
 const SELF: ReadonlySet<Permission> = new Set(["identity:self"]);
+
+const nobodysSession = (): HsmError => new HsmError("OBJECT_NOT_FOUND", "there is no such session");
 
 const digestOf = (secret: string): string => createHash("sha256").update(secret).digest("base64url");
 const same = (a: string, b: string): boolean => a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
@@ -280,6 +284,16 @@ export class Sessions {
       throw new HsmError("PERMISSION_DENIED", "the policy gives them more than the caller has; nobody takes that over or away");
   }
 
+  /** @throws {HsmError} OBJECT_NOT_FOUND as for a name that nobody has, where the caller may not know of the subject */
+  requireKnown(by: Principal, subject: Subject, has: Reach): void {
+    if (!this.#knows(by, subject, has)) throw nobodyCalled(subject);
+  }
+
+  /** Those that live, of one principal or of all, as far as the caller may know of them. */
+  listFor(by: Principal, principal?: string): readonly { readonly id: string; readonly record: SessionRecord }[] {
+    return this.list(principal).filter(({ record }) => this.#knows(by, record, this.#behind(record)));
+  }
+
   /** Those that live, of one principal or of all. */
   list(principal?: string): readonly { readonly id: string; readonly record: SessionRecord }[] {
     const ids =
@@ -312,8 +326,8 @@ export class Sessions {
    */
   async end(by: Principal, principal: string, id: string): Promise<Change> {
     const record = this.#documents.get<SessionRecord>("session", id)?.value;
-    if (record === undefined || !this.#lives(id) || principalId(record) !== principal)
-      throw new HsmError("OBJECT_NOT_FOUND", "there is no such session");
+    if (record === undefined || !this.#lives(id) || principalId(record) !== principal || !this.#knows(by, record, this.#behind(record)))
+      throw nobodysSession();
     this.#requireOver(by, record, this.#behind(record));
     const preparing = this.#documents.change([{ kind: "session", id }], () => {
       this.#ended.add(id);
@@ -331,7 +345,8 @@ export class Sessions {
   async endAll(by: Principal, principal: string): Promise<{ readonly ended: number; readonly change: Change }> {
     const subject = subjectOf(principal);
     if (subject !== undefined && !isLocal(subject)) return this.#endEach(by, subject);
-    if (subject === undefined || this.record(subject) === undefined)
+    const known = subject === undefined ? undefined : this.record(subject);
+    if (subject === undefined || known === undefined || !this.#knows(by, subject, known))
       throw new HsmError("OBJECT_NOT_FOUND", "there is no such user or service account");
     let ended = 0;
     const change = await this.changeSubject(subject, (record) => {
@@ -357,7 +372,7 @@ export class Sessions {
     const about: DocumentName = { kind: subject.kind, id: subject.name };
     const preparing = this.#documents.change([about, ...also.about], () => {
       const record = this.record(subject) as R | undefined;
-      if (record === undefined) throw new HsmError("OBJECT_NOT_FOUND", `there is no ${subject.kind} ${subject.name}`);
+      if (record === undefined) throw nobodyCalled(subject);
       const next = plan(record);
       if (next === undefined || next.generation !== record.generation) this.#cut.set(principal, record.generation);
       return [{ ...about, value: next, ...(material === undefined ? {} : { material }) }, ...also.plan()];
@@ -382,7 +397,8 @@ export class Sessions {
   /** Ends all sessions of somebody of whom there is nothing else. */
   async #endEach(by: Principal, subject: Subject): Promise<{ readonly ended: number; readonly change: Change }> {
     const sessions = this.list(principalId(subject));
-    if (sessions.length === 0) throw new HsmError("OBJECT_NOT_FOUND", "there is no such session");
+    if (sessions.some(({ record }) => !this.#knows(by, record, this.#behind(record)))) throw nobodysSession();
+    if (sessions.length === 0) throw nobodysSession();
     for (const { record } of sessions) this.#requireOver(by, record, this.#behind(record));
     const names = sessions.map(({ id }): DocumentName => ({ kind: "session", id }));
     const preparing = this.#documents.change(names, () => {
@@ -398,6 +414,11 @@ export class Sessions {
   /** One's own sessions are one's own; those of others are for whoever may act on them. */
   #requireOver(by: Principal, subject: Subject & Pick<SessionRecord, "federated">, record: Reach | undefined): void {
     if (by.id !== principalId(subject) && record !== undefined) this.requireWithin(by, subject, record);
+  }
+
+  /** Everybody may know of themselves, and nobody of what there is not. */
+  #knows(by: Principal, subject: Subject, record: Reach | undefined): boolean {
+    return by.id === principalId(subject) || (record !== undefined && mayKnowOf(by, record));
   }
 
   #lives(id: string): boolean {

@@ -5,6 +5,7 @@
  * Shapes, and who a session speaks for. A document holds no secret that could be guessed: passwords and the secrets of
  * authenticator apps are its material, sealed apart; of what is random and long there is a digest.
  */
+import { HsmError } from "@keystead/contract/errors";
 import type { Principal } from "./principal.ts";
 
 /** Kinds of subjects that there is a document of. */
@@ -88,6 +89,9 @@ const METHODS = Object.freeze({ user: "local user", "service-account": "service 
  */
 export const principalId = ({ kind, name }: Subject): string => `${PREFIXES[kind]}:${name}`;
 
+/** The one answer about a name that nobody has. */
+export const nobodyCalled = ({ kind, name }: Subject): HsmError => new HsmError("OBJECT_NOT_FOUND", `there is no ${kind} ${name}`);
+
 export const methodOf = ({ kind }: Subject): Principal["method"] => METHODS[kind];
 
 /** The subject of a principal's id, or undefined for principals that have no sessions. */
@@ -97,6 +101,21 @@ export function subjectOf(id: string): Subject | undefined {
   if (id.startsWith("service:")) return { kind: "service-account", name: id.slice(8) };
   return undefined;
 }
+
+/**
+ * Whether somebody may know of a subject: of everybody whose reach lies within their own or touches it, so that whoever answers for
+ * a namespace sees who can come there. Of anybody else all answers are those about names that nobody has.
+ */
+export function mayKnowOf(
+  { namespaces: reach }: Pick<Principal, "namespaces">,
+  { namespaces }: Pick<SubjectRecord, "namespaces">,
+): boolean {
+  return reach === "all" || namespaces.length === 0 || namespaces.some((name) => name === "*" || reach.has(name));
+}
+
+/** The namespaces of a subject that somebody may be told of: their own, and that it is all of them. */
+export const namespacesKnownTo = ({ namespaces: reach }: Pick<Principal, "namespaces">, namespaces: readonly string[]): string[] =>
+  namespaces.filter((name) => reach === "all" || name === "*" || reach.has(name));
 
 /** Whether a login asks this user for a second factor. */
 export const hasSecondFactor = ({ totp, webAuthn }: UserRecord): boolean => totp !== null || Object.keys(webAuthn).length > 0;

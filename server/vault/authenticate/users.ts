@@ -17,7 +17,7 @@ import type { Principal } from "./principal.ts";
 import type { Lockouts } from "./lockouts.ts";
 import type { RetiredNames } from "./retired-names.ts";
 import type { Sessions } from "./sessions.ts";
-import type { UserRecord } from "./subjects.ts";
+import { nobodyCalled, type UserRecord } from "./subjects.ts";
 import { decodeUserSecrets, encodeUserSecrets, wipeUserSecrets, type UserSecrets } from "./user-secrets.ts";
 
 export interface NewUser {
@@ -76,7 +76,14 @@ export class Users {
   /** @throws {HsmError} OBJECT_NOT_FOUND */
   get(name: string): UserRecord {
     const found = this.find(name);
-    if (found === undefined) throw new HsmError("OBJECT_NOT_FOUND", `there is no user ${name}`);
+    if (found === undefined) throw nobodyCalled({ kind: "user", name });
+    return found;
+  }
+
+  /** As {@link get}, for somebody who may know of them. @throws {HsmError} OBJECT_NOT_FOUND */
+  getFor(by: Principal, name: string): UserRecord {
+    const found = this.get(name);
+    this.#options.sessions.requireKnown(by, { kind: "user", name }, found);
     return found;
   }
 
@@ -136,6 +143,7 @@ export class Users {
   async update(by: Principal, name: string, changes: UserChanges): Promise<{ readonly record: UserRecord; readonly change: Change }> {
     let record!: UserRecord;
     const change = await this.#options.sessions.changeSubject<UserRecord>({ kind: "user", name }, (before) => {
+      this.#options.sessions.requireKnown(by, { kind: "user", name }, before);
       const without = (list: readonly string[], more: readonly string[], less: readonly string[]): string[] =>
         [...new Set([...list, ...more])].filter((each) => !less.includes(each));
       const roles = without(before.roles, canonicalRoles(changes.addRoles), canonicalRoles(changes.removeRoles));
@@ -166,6 +174,7 @@ export class Users {
     return this.#options.sessions.changeSubject<UserRecord>(
       { kind: "user", name },
       (before) => {
+        this.#options.sessions.requireKnown(by, { kind: "user", name }, before);
         this.#options.sessions.requireWithin(by, { kind: "user", name }, before);
         return undefined;
       },
@@ -180,7 +189,7 @@ export class Users {
     password: Uint8Array,
     argon2: Argon2,
   ): Promise<{ readonly record: UserRecord; readonly change: Change }> {
-    return this.#setPassword(name, this.get(name), password, true, argon2, (before) => {
+    return this.#setPassword(name, this.getFor(by, name), password, true, argon2, (before) => {
       this.#options.sessions.requireWithin(by, { kind: "user", name }, before);
     });
   }
@@ -214,7 +223,7 @@ export class Users {
 
   /** Takes a lockout back. @throws {HsmError} OBJECT_NOT_FOUND; PERMISSION_DENIED */
   async unlock(by: Principal, name: string): Promise<{ readonly record: UserRecord; readonly change: Change }> {
-    const record = this.get(name);
+    const record = this.getFor(by, name);
     this.#options.sessions.requireWithin(by, { kind: "user", name }, record);
     const { about, plan } = this.#options.lockouts.forgiving(name);
     return { record, change: await this.#options.documents.change(about, plan) };

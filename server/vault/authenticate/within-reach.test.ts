@@ -3,10 +3,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { DescMessage } from "@bufbuild/protobuf";
 import type { Operation } from "@keystead/contract/operation";
+import { HsmError } from "@keystead/contract/errors";
 import { OPERATIONS } from "@keystead/contract/operations/register";
 import { createSecretId } from "@keystead/contract/operations/create-secret-id";
 import { createServiceAccount } from "@keystead/contract/operations/create-service-account";
 import { createUser } from "@keystead/contract/operations/create-user";
+import { getUser } from "@keystead/contract/operations/get-user";
+import { listSessions } from "@keystead/contract/operations/list-sessions";
+import { listUsers } from "@keystead/contract/operations/list-users";
 import { listServiceAccounts } from "@keystead/contract/operations/list-service-accounts";
 import { loginService } from "@keystead/contract/operations/login-service";
 import { setPolicy } from "@keystead/contract/operations/set-policy";
@@ -88,6 +92,65 @@ for (const [who, has] of BEYOND)
     const { serviceAccounts } = await vault.ask(listServiceAccounts, {});
     assert.equal(serviceAccounts[0]?.secretIds[0]?.accessor, accessor);
   });
+
+test("of somebody who reaches nothing that a confined administrator reaches, all answers are those about nobody", async () => {
+  const vault = await ClockedVault.open();
+  const { accessor, sessionId } = await subject(vault, "far", { roles: ["KeyUser"], namespaces: ["other"] });
+  await subject(vault, "near", { roles: ["KeyUser"], namespaces: ["default", "other"] });
+  const by = person("confined", ["Administrator"], ["default"]);
+  const answer = async (name: string, request: Record<string, unknown>): Promise<string> => {
+    const operation = OPERATIONS.find((row) => row.name === name) as Operation<DescMessage, DescMessage>;
+    return vault.askAs(by, operation, request).then(
+      (reply) => JSON.stringify(reply),
+      (error: unknown) => (error instanceof HsmError ? `${error.code}: ${error.detail}` : String(error)),
+    );
+  };
+  const asked: typeof DONE_TO_OTHERS = {
+    ...DONE_TO_OTHERS,
+    GetUser: (name: string) => ({ name }),
+    ListSessions: (name: string) => ({ principal: `service:${name}` }),
+  };
+  // What is wrong besides tells nothing either.
+  const wrong: typeof DONE_TO_OTHERS = {
+    UpdateUser: (name: string) => ({ name, addRoles: ["Nothing"], addNamespaces: ["default"] }),
+    SetPassword: (name: string) => ({ name, password: Buffer.from("a") }),
+    RevokeSession: (name: string) => ({ principal: `service:${name}`, sessionId: "" }),
+    CreateSecretId: (name: string) => ({ name, addresses: ["nowhere"] }),
+  };
+  for (const requests of [asked, wrong])
+    for (const [name, request] of Object.entries(requests)) {
+      if (name === "CreateUser" || name === "CreateServiceAccount") continue;
+      const far = await answer(name, request("far", accessor, sessionId));
+      const nobody = await answer(name, request("nobody", accessor, sessionId));
+      assert.equal(far.replaceAll("far", "nobody"), nobody, name);
+      if (name !== "ListSessions" && name !== "CreateSecretId") assert.match(far, /^OBJECT_NOT_FOUND/, name);
+    }
+  const users = await vault.askAs(by, listUsers, {});
+  assert.deepEqual(
+    users.users.map(({ name, namespaces }) => [name, namespaces]),
+    [["near", ["default"]]],
+  );
+  const { serviceAccounts } = await vault.askAs(by, listServiceAccounts, {});
+  assert.deepEqual(
+    serviceAccounts.map(({ name, namespaces }) => [name, namespaces]),
+    [["near", ["default"]]],
+  );
+  const { sessions } = await vault.askAs(by, listSessions, { principal: "*" });
+  assert.deepEqual(
+    sessions.map(({ principal }) => principal),
+    ["service:near"],
+  );
+  assert.deepEqual((await vault.askAs(by, getUser, { name: "near" })).user?.namespaces, ["default"]);
+  // Whoever reaches everything sees everybody, whole.
+  const all = await vault.ask(listUsers, {});
+  assert.deepEqual(
+    all.users.map(({ name, namespaces }) => [name, namespaces]),
+    [
+      ["far", ["other"]],
+      ["near", ["default", "other"]],
+    ],
+  );
+});
 
 test("a confined administrator does all of it to those within their reach, and everybody ends sessions of their own", async () => {
   const vault = await ClockedVault.open();

@@ -1,8 +1,10 @@
 import { listServiceAccounts as operation } from "@keystead/contract/operations/list-service-accounts";
-import { serviceAccountMessage } from "./user-message.ts";
+import { mayKnowOf } from "../authenticate/subjects.ts";
+import { knownTo, serviceAccountMessage } from "./user-message.ts";
 import { handler } from "./handler.ts";
 
-/** Every service account. */
-export const listServiceAccounts = handler(operation, async (_, { identity }) => {
-  return { reply: { serviceAccounts: identity.serviceAccounts.list().map(({ id, value }) => serviceAccountMessage(id, value)) } };
+/** Every service account that the caller may know of. */
+export const listServiceAccounts = handler(operation, async ({ principal }, { identity }) => {
+  const known = identity.serviceAccounts.list().filter(({ value }) => mayKnowOf(principal, value));
+  return { reply: { serviceAccounts: known.map(({ id, value }) => knownTo(principal, serviceAccountMessage(id, value))) } };
 });

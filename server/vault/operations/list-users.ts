@@ -1,8 +1,10 @@
 import { listUsers as operation } from "@keystead/contract/operations/list-users";
-import { userMessage } from "./user-message.ts";
+import { mayKnowOf } from "../authenticate/subjects.ts";
+import { knownTo, userMessage } from "./user-message.ts";
 import { handler } from "./handler.ts";
 
-/** Every user. */
-export const listUsers = handler(operation, async (_, { identity }) => {
-  return { reply: { users: identity.users.list().map(({ id, value }) => userMessage(id, value, identity)) } };
+/** Every user whom the caller may know of. */
+export const listUsers = handler(operation, async ({ principal }, { identity }) => {
+  const known = identity.users.list().filter(({ value }) => mayKnowOf(principal, value));
+  return { reply: { users: known.map(({ id, value }) => knownTo(principal, userMessage(id, value, identity))) } };
 });

@@ -12,8 +12,9 @@ import {
   type UserSchema,
 } from "@keystead/contract/generated/hsm/identity_pb";
 import type { Identity } from "../authenticate/identity.ts";
+import type { Principal } from "../authenticate/principal.ts";
 import type { SessionRecord, Tokens } from "../authenticate/sessions.ts";
-import type { SecretIdRecord, ServiceAccountRecord, UserRecord } from "../authenticate/subjects.ts";
+import { namespacesKnownTo, type SecretIdRecord, type ServiceAccountRecord, type UserRecord } from "../authenticate/subjects.ts";
 
 /** The time, or nothing for 0 and null. */
 const time = (ms: number | null): ReturnType<typeof timestampFromMs> | undefined =>
@@ -50,6 +51,12 @@ export function userMessage(name: string, user: UserRecord, { lockouts }: Identi
     ...set("passwordChangedAt", time(user.passwordChangedAt)),
   };
 }
+
+/** The same, without the namespaces that are none of the reader's business. */
+export const knownTo = <M extends { namespaces?: string[] }>(reader: Principal, message: M): M => ({
+  ...message,
+  namespaces: namespacesKnownTo(reader, message.namespaces ?? []),
+});
 
 export const secretIdMessage = (accessor: string, record: SecretIdRecord): MessageInitShape<typeof SecretIdSchema> => ({
   accessor,
