@@ -7,8 +7,12 @@ import { spawn, spawnSync } from "node:child_process";
 import { after, test } from "node:test";
 import { PYTHON, SecondOpinion, VERIFIER } from "../audit-verifier/second-opinion.ts";
 import { firstOpinion } from "../audit-verifier/first-opinion.ts";
+import { consistencyProof, inclusionProof } from "@keystead/crypto/public/tlog/proof";
+import { receiptText } from "@keystead/crypto/public/tlog/receipt";
+import { tiledNodes } from "@keystead/crypto/public/tlog/tiles";
+import { HASH_BYTES } from "@keystead/crypto/public/tlog/tree-hash";
 import { KEYSTEAD } from "../server.ts";
-import { goldenLogs } from "./golden.ts";
+import { goldenLog, goldenLogs } from "./golden.ts";
 
 const noPython = spawnSync(PYTHON, ["--version"]).status !== 0 && process.env["CI"] !== "true" && "there is no Python";
 const second = noPython === false ? new SecondOpinion() : undefined;
@@ -43,6 +47,36 @@ for (const { name, path, files, facts } of goldenLogs()) {
     assert.deepEqual({ verified, events, head, notes }, { verified: true, events: facts.events, head: facts.head, notes: [] });
   });
 }
+
+test(
+  "the second verifier accepts every receipt and consistency proof of the product, and none that was changed",
+  { skip: noPython },
+  async () => {
+    const { files, facts } = goldenLog("0.1.0-checkpoints");
+    const file = (ending: string): Buffer => files.get(ending) as Buffer;
+    const notes = file("checkpoints")
+      .toString("utf8")
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { size: number; note: string });
+    const { size, note } = notes.at(-1) as { size: number; note: string };
+    const read = tiledNodes((level, first, count) => file(`tree.${level}`).subarray(first * HASH_BYTES, (first + count) * HASH_BYTES));
+    await second?.open(files, facts);
+    for (let index = 0; index < size; index += 5) {
+      const entry = file("tree.entries").subarray(index * HASH_BYTES, (index + 1) * HASH_BYTES);
+      const receipt = receiptText({ entry, index, proof: inclusionProof(index, size, read), note });
+      const said = await second?.receipt(receipt);
+      assert.deepEqual(said, { verified: true, sequence: index + 1, hash: entry.toString("hex"), size });
+      assert.equal((await second?.receipt(receipt.replace(`index ${index}`, `index ${index + 1}`)))?.verified, false);
+      assert.equal((await second?.receipt(receipt.replace(`\n${size}\n`, `\n${size - 1}\n`)))?.verified, false);
+    }
+    for (const old of notes) {
+      const proof = consistencyProof(old.size, size, read).map((hash) => hash.toString("base64"));
+      assert.equal((await second?.consistency(old.note, note, proof))?.verified, true);
+      assert.equal((await second?.consistency(old.note, note, [...proof, proof[0] ?? note.split("\n")[2] ?? ""]))?.verified, false);
+    }
+  },
+);
 
 test("the second verifier knows the published answers of what it is made of", { skip: noPython }, async () => {
   const { status } = await run(PYTHON, ["-B", `${VERIFIER[1]}/self_test.py`]);
