@@ -1,12 +1,12 @@
 /**
- * Rounds of load and kill -9, with a webhook and a file that are to have every event.
+ * Rounds of load and kill -9, with a webhook, a file and receivers of other kinds that are to have every event.
  *
- * The client writes down what it was promised. At the end both sinks hold every acknowledged request; what each holds is the log
+ * The client writes down what it was promised. At the end all sinks hold every acknowledged request; what each holds is the log
  * without a gap, in its order; and what came twice came with the same id.
  */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -24,14 +24,28 @@ interface Got {
   readonly request: string;
 }
 
+/** A receiver of another kind. */
+export interface Receiver {
+  readonly name: string;
+  /** hsm.SinkTarget as JSON. */
+  readonly target: object;
+  /** PEM of its authority. */
+  readonly authority: string;
+  /** Lines of the log that it holds, in the order of their arrival. */
+  lines(): Promise<readonly string[]>;
+  end(): Promise<void>;
+}
+
 export interface SinkRoundsOptions {
+  /** Begun before the rounds, and ended by them. */
+  readonly receivers?: readonly Receiver[];
   readonly rounds: number;
   readonly random: Random;
   readonly say: (text: string) => void;
 }
 
 /** @throws {AssertionError} for the first broken promise */
-export async function sinkRounds({ rounds, random, say }: SinkRoundsOptions): Promise<void> {
+export async function sinkRounds({ rounds, random, say, receivers = [] }: SinkRoundsOptions): Promise<void> {
   const folder = newFolder();
   const dataDir = join(folder, "data");
   const files = join(folder, "files");
@@ -49,19 +63,14 @@ export async function sinkRounds({ rounds, random, say }: SinkRoundsOptions): Pr
   }).listen(0, "127.0.0.1");
   await once(receiver, "listening");
   const filed = (): Got[] =>
-    existsSync(join(files, "events.log"))
-      ? readFileSync(join(files, "events.log"), "utf8")
-          .split("\n")
-          .slice(0, -1)
-          .map((line) => {
-            const { sequence, request } = (JSON.parse(line) as { event: { sequence: number; request: string } }).event;
-            return { id: line, sequence, request };
-          })
-      : [];
+    existsSync(join(files, "events.log")) ? readFileSync(join(files, "events.log"), "utf8").split("\n").slice(0, -1).map(gotLine) : [];
+  const caPath = join(folder, "receivers.pem");
+  writeFileSync(caPath, receivers.map(({ authority }) => authority).join("\n"));
+  const ca = receivers.length === 0 ? [] : [`connector.ca_path=${caPath}`];
   const start = (): Promise<TestServer> =>
     startServer({
       dataDir,
-      flags: ["connector.allowed_addresses=[127.0.0.1]", `sinks.files_dir=${files}`].flatMap((one) => ["--set", one]),
+      flags: ["connector.allowed_addresses=[127.0.0.1]", `sinks.files_dir=${files}`, ...ca].flatMap((one) => ["--set", one]),
     });
 
   let server = await start();
@@ -77,6 +86,7 @@ export async function sinkRounds({ rounds, random, say }: SinkRoundsOptions): Pr
     const url = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/`;
     await made("/api/v1/sinks", { name: "hook", target: { webhook: { url } }, ...everything });
     await made("/api/v1/sinks", { name: "file", target: { file: { file: "events.log" } }, ...everything });
+    for (const { name, target } of receivers) await made("/api/v1/sinks", { name, target, ...everything });
     const one = async (): Promise<boolean> => {
       const id = `load-${++number}`;
       try {
@@ -123,13 +133,25 @@ export async function sinkRounds({ rounds, random, say }: SinkRoundsOptions): Pr
     say(
       `${acknowledged.size} acknowledged; repeated: ${hooked.length - once_.hook} by webhook, ${filed().length - once_.file} in the file`,
     );
+    for (const { name, lines } of receivers) {
+      const got = async (): Promise<Got[]> => (await lines()).map(gotLine);
+      await until(`${name} has everything`, async () => lacking(await got()) === 0, 120_000);
+      const all = await got();
+      say(`repeated: ${all.length - inOrder(all)} by ${name}`);
+    }
     assert.equal(await server.stop(), 0);
   } finally {
     await server.stop();
     receiver.closeAllConnections();
     receiver.close();
+    for (const { end } of receivers) await end();
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+function gotLine(line: string): Got {
+  const { sequence, request } = (JSON.parse(line) as { event: { sequence: number; request: string } }).event;
+  return { id: line, sequence, request };
 }
 
 /** Without repetitions it is the log without a gap. @returns how many events there are */
