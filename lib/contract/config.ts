@@ -290,6 +290,9 @@ export interface VaultConfig {
     readonly witnesses: readonly { readonly url: string; readonly key: string }[];
     /** Streams of the log that may be open at once. */
     readonly maxStreams: number;
+    /** Folder that old segments are moved to. */
+    readonly archivePath?: string;
+    readonly archiveAfterDays: number;
   };
   readonly unseal: UnsealConfig;
   readonly minPassphraseLength: number;

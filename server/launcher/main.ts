@@ -31,7 +31,7 @@ interface Effective {
     readonly preset: string;
     readonly dataDir: string;
     readonly storage: { readonly backend: string; readonly sqlitePath: string };
-    readonly audit: { readonly path: string };
+    readonly audit: { readonly path: string; readonly archivePath?: string };
     readonly unseal: { readonly masterKey?: string; readonly hmacKey?: string; readonly passphrase?: string };
     readonly hardwareRandomPath?: string;
     readonly scripts: { readonly enabled: boolean };
@@ -129,6 +129,7 @@ function run({
         ...new Set([
           vaultConfig.dataDir,
           dirname(vaultConfig.audit.path),
+          ...(vaultConfig.audit.archivePath === undefined ? [] : [vaultConfig.audit.archivePath]),
           ...(vaultConfig.storage.backend === "sqlite" ? [dirname(vaultConfig.storage.sqlitePath)] : []),
         ]),
       ].sort();

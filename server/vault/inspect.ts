@@ -2,7 +2,7 @@
  * `keystead audit verify`, `keystead store verify` and `keystead namespaces verify-shredding`: the proof without the server.
  *
  *     keystead audit verify [--data-dir DIR | --log PATH] [--master-key REF | --passphrase REF] [--hmac-key REF] [--json]
- *                           [--key-store sqlite|filesystem] [--sqlite-path PATH] [--key KEY] [--checkpoint FILE]
+ *                           [--key-store sqlite|filesystem] [--sqlite-path PATH] [--key KEY] [--checkpoint FILE] [--archive PATH]
  *     keystead store verify --data-dir DIR [...]
  *     keystead namespaces verify-shredding NAME --data-dir DIR [...]
  *
@@ -21,9 +21,10 @@ import type { SecretReference } from "@keystead/contract/config";
 import { HsmError, asHsmError } from "@keystead/contract/errors";
 import { parseCheckpoint } from "@keystead/crypto/public/tlog/checkpoint";
 import { isSignedBy, NOTE_ED25519, parseNote, parseVerifierKey, verifierKey } from "@keystead/crypto/public/tlog/note";
+import { withArchive } from "./audit/archived-files.ts";
 import type { CheckpointOptions } from "./audit/checkpoint-checks.ts";
 import { readCheckpointLines } from "./audit/checkpoint-lines.ts";
-import { systemFiles } from "./audit/file-layer.ts";
+import { systemFiles, type FileLayer } from "./audit/file-layer.ts";
 import { listSegments } from "./audit/segments.ts";
 import { treeWithRoot } from "./audit/tree-files.ts";
 import { verifyLog, type LogReport, type LogStart } from "./audit/verify.ts";
@@ -52,10 +53,12 @@ interface Options {
   /** A file with a checkpoint that the log must continue. */
   readonly checkpoint: string | undefined;
   readonly json: boolean;
+  /** Where archived segments are. */
+  readonly archive: string | undefined;
 }
 
 const USAGE =
-  "usage: keystead audit verify [--data-dir DIR] [--log PATH] [--master-key REF | --passphrase REF] [--hmac-key REF] [--key-store sqlite|filesystem] [--sqlite-path PATH] [--key KEY] [--checkpoint FILE] [--json]\n       keystead store verify --data-dir DIR [the same]\n       keystead namespaces verify-shredding NAME --data-dir DIR [the same]\n";
+  "usage: keystead audit verify [--data-dir DIR] [--log PATH] [--master-key REF | --passphrase REF] [--hmac-key REF] [--key-store sqlite|filesystem] [--sqlite-path PATH] [--key KEY] [--checkpoint FILE] [--archive PATH] [--json]\n       keystead store verify --data-dir DIR [the same]\n       keystead namespaces verify-shredding NAME --data-dir DIR [the same]\n";
 
 function readOptions(argv: readonly string[]): Options {
   const { values, positionals } = parseArgs({
@@ -71,6 +74,7 @@ function readOptions(argv: readonly string[]): Options {
       "hmac-key": { type: "string" },
       key: { type: "string" },
       checkpoint: { type: "string" },
+      archive: { type: "string" },
       json: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
@@ -102,6 +106,7 @@ function readOptions(argv: readonly string[]): Options {
     key: values.key,
     checkpoint: values.checkpoint,
     json: values.json,
+    archive: values.archive === undefined ? undefined : resolve(values.archive),
   };
 }
 
@@ -128,7 +133,8 @@ function hierarchyOf(options: Options, headerText: string | undefined): OpenHier
 
 async function main(): Promise<number> {
   const options = readOptions(process.argv.slice(2));
-  if (listSegments(systemFiles, options.log).length === 0)
+  const files = filesOf(options);
+  if (listSegments(files, options.log).length === 0)
     throw new HsmError("OBJECT_NOT_FOUND", `there is no audit log at ${options.log}.* in ${dirname(options.log)}`);
   const store = openReader(options);
   if (options.what === "store" && store === undefined)
@@ -142,7 +148,7 @@ async function main(): Promise<number> {
   const report =
     store !== undefined && options.checkpoint === undefined
       ? await verifyEverything({
-          files: systemFiles,
+          files,
           auditPath: options.log,
           store,
           auditMacKey: hierarchy?.auditMacKey,
@@ -158,11 +164,12 @@ async function main(): Promise<number> {
   const problems = [...report.problems];
   if (report.log.bad === undefined && report.log.events < durable)
     problems.push(`audit log: event ${report.log.events + 1}: missing; the store knows of ${durable} events`);
-  const ends = options.what === "namespaces" ? endsInLog(systemFiles, options.log, options.namespace) : [];
+  const ends = options.what === "namespaces" ? endsInLog(files, options.log, options.namespace) : [];
   if (options.what === "namespaces") problems.push(...shreddingProblems(ends, attestedEnds(ledgerOf(options), options.namespace)));
   const result = {
     verified: problems.length === 0,
     events: report.log.events,
+    events_not_read: report.log.unread,
     head: report.log.head,
     records: report.records,
     macs_checked: hierarchy !== undefined,
@@ -210,15 +217,19 @@ function publicKeyOf({ key }: Options, hierarchy: OpenHierarchy | undefined): Ke
   return parseVerifierKey(existsSync(key) ? (readFileSync(key, "utf8").split("\n")[0] as string) : key).publicKey;
 }
 
+/** The log's files, with the archive behind them where one is named. */
+const filesOf = ({ archive }: Options): FileLayer => withArchive(systemFiles, archive);
+
 async function logAlone(
-  { log: path, checkpoint: kept }: Options,
+  options: Options,
   hierarchy: OpenHierarchy | undefined,
   evidence: CheckpointOptions,
 ): Promise<{ log: LogReport; records: number; problems: string[] }> {
+  const { log: path, checkpoint: kept } = options;
   const problems: string[] = [];
   const how: CheckpointOptions & { start?: LogStart } = kept === undefined ? evidence : continuing(path, kept, evidence);
   const log = await verifyLog({
-    files: systemFiles,
+    files: filesOf(options),
     path,
     macKey: hierarchy?.auditMacKey,
     ...how,
@@ -251,6 +262,7 @@ function continuing(path: string, file: string, evidence: CheckpointOptions): Ch
 function describe(result: {
   verified: boolean;
   events: number;
+  events_not_read: number;
   head: string;
   records: number;
   macs_checked: boolean;
@@ -264,6 +276,9 @@ function describe(result: {
     ...result.problems.map((problem) => `BROKEN  ${problem}`),
     `${result.verified ? "Verified" : "Not verified"}: ${result.events} events, ${result.records} records (${how}).`,
     `Checkpoints: ${result.checkpoints} agree with it${result.signatures_checked ? "" : " (signatures not checked; give --key)"}.`,
+    ...(result.events_not_read === 0
+      ? []
+      : [`Not read: ${result.events_not_read} events in an archive that is not here (--archive); the audit key leads across them.`]),
     `Last event's hash: ${result.head}`,
     `Root of the tree: ${result.root}`,
     "",

@@ -29,6 +29,8 @@ import { requireStrength, type StrengthRules } from "@keystead/crypto/password-s
 import { runSelfTests, type SelfTestReport } from "@keystead/crypto/self-tests/run";
 import type { Approvals } from "./approvals/approvals.ts";
 import { approvalSettings, openApprovals, settingsOf } from "./approvals/open-approvals.ts";
+import { archiveSegments } from "./audit/archive.ts";
+import { withArchive } from "./audit/archived-files.ts";
 import { ANY_EVENT } from "./audit/audit-filter.ts";
 import { systemFiles } from "./audit/file-layer.ts";
 import { indexSegments } from "./audit/indexer.ts";
@@ -94,6 +96,7 @@ const FACTS_MS = 60_000;
 const RECORD_USES_MS = 60_000;
 const MOST_EVENTS_OF_MAKING = 256;
 
+const DAY_MS = 86_400_000;
 /** How often it is looked whether a segment of the audit log has ended. */
 const INDEX_MS = 10_000;
 
@@ -178,7 +181,8 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     lock = lockFolder(join(config.dataDir, "vault.lock"));
   }
   const store = openStore(config, (error) => log.error("the key store's files cannot be brought up to date", {}, error));
-  const files = inMemory ? memoryFiles() : systemFiles;
+  const plainFiles = inMemory ? memoryFiles() : systemFiles;
+  const files = withArchive(plainFiles, config.audit.archivePath);
   const provider = new SoftwareProvider(config.limits.poolJobs || availableParallelism());
   const connector = new ConnectorLine();
   const witnesses = new Witnesses(config.audit.witnesses, {
@@ -561,13 +565,21 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     });
     return closing;
   };
-  /** Makes what searches of the audit log are quick by, whenever a segment has ended. */
+  /** Makes what searches of the audit log are quick by, whenever a segment has ended, and moves old segments away. */
   const indexInBackground = (vault: OpenVault): void => {
     let under: Promise<unknown> | undefined;
     const wanted = (): boolean => monitor.parts?.vault === vault;
     const make = (): void => {
-      under ??= indexSegments({ files, path: config.audit.path, macKey: vault.hierarchy.auditMacKey, log: vault.log, wanted })
-        .catch((error: unknown) => log.error("the audit log could not be indexed", {}, error))
+      const { path, archivePath: archiveFolder, archiveAfterDays } = config.audit;
+      const common = { path, macKey: vault.hierarchy.auditMacKey, log: vault.log, wanted };
+      under ??= indexSegments({ files, ...common })
+        .then(() =>
+          archiveFolder === undefined || monitor.phase !== "open"
+            ? 0
+            : archiveSegments({ files: plainFiles, ...common, archiveFolder, before: now() - archiveAfterDays * DAY_MS, now }),
+        )
+        .then((moved) => moved > 0 && log.info("segments of the audit log were moved to the archive", { moved }))
+        .catch((error: unknown) => log.error("the audit log could not be indexed or archived", {}, error))
         .finally(() => (under = undefined));
     };
     clearInterval(indexing);

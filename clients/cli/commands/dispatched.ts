@@ -55,6 +55,7 @@ const AUDIT_VERIFY: Elsewhere = {
     ["--log <path>", "the log alone: its path without the segments' numbers"],
     ["--key <key>", "the log's public key, or a file with it: signatures of checkpoints are checked"],
     ["--checkpoint <file>", "a checkpoint kept elsewhere, which the log must continue"],
+    ["--archive <folder>", "where segments were moved to; without it the audit key leads across them"],
     ["--json", "the report as JSON"],
   ],
 };

@@ -244,6 +244,8 @@ function vault(config: ConfigTree, base: PathBase): VaultConfig {
       segmentSeconds: audit.segment_seconds,
       witnesses: audit.witnesses,
       maxStreams: audit.max_streams,
+      ...(audit.archive_path === undefined ? {} : { archivePath: absolutePath(audit.archive_path, base) }),
+      archiveAfterDays: audit.archive_after_days,
     },
     unseal: unsealing(config, base),
     minPassphraseLength: security.min_password_length,

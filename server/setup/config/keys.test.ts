@@ -380,6 +380,8 @@ const ROWS: readonly Row[] = [
     "https://witness.example",
   ),
   row("audit.witnesses[].key", `[{url: "https://witness.example", key: "${WITNESS}"}]`, (c) => c.vault.audit.witnesses[0]?.key, WITNESS),
+  row("audit.archive_path", "/archive", (c) => c.vault.audit.archivePath, "/archive"),
+  row("audit.archive_after_days", "7", (c) => c.vault.audit.archiveAfterDays, 7),
   row("audit.max_streams", "3", (c) => c.vault.audit.maxStreams, 3),
   row("metrics.histogram_buckets", "0.5,2", (c) => c.vault.histogramBuckets, [0.5, 2]),
   row("alerts.enabled", "false", (c) => c.vault.alerts.enabled, false),

@@ -79,7 +79,14 @@ const BASE: Tree = {
     in_flight_each: 1024,
   },
   scripts: { enabled: true },
-  audit: { checkpoint_events: 1000, checkpoint_seconds: "1m", segment_seconds: "1d", witnesses: [], max_streams: 64 },
+  audit: {
+    checkpoint_events: 1000,
+    checkpoint_seconds: "1m",
+    segment_seconds: "1d",
+    witnesses: [],
+    archive_after_days: 90,
+    max_streams: 64,
+  },
   sinks: { enabled: true },
   approvals: { rules: [], approver_keys: [], persons: {}, keep_closed_days: 90, new_keys_staged: false },
   logging: {

@@ -15,6 +15,8 @@ interface Content {
 
 export class CrashingDisk {
   readonly contents = new Map<string, Content>();
+  /** Removed, and may be back after a crash. */
+  readonly #removed = new Map<string, Content>();
   /** Called before every write, truncation, sync and name sync; what it throws is the disk's error. */
   before: (step: "write" | "truncate" | "sync" | "name", path: string) => void = () => undefined;
 
@@ -24,8 +26,15 @@ export class CrashingDisk {
     syncFolder: (folder) => {
       this.before("name", folder);
       for (const [path, content] of this.contents) if (dirname(path) === folder) content.nameDurable = true;
+      for (const path of this.#removed.keys()) if (dirname(path) === folder) this.#removed.delete(path);
     },
     ensureFolder: () => undefined,
+    remove: (path) => {
+      this.before("name", path);
+      const content = this.contents.get(path);
+      if (content !== undefined) this.#removed.set(path, content);
+      this.contents.delete(path);
+    },
   };
 
   #open(path: string): LogFile {
@@ -70,7 +79,8 @@ export class CrashingDisk {
   /** The disk after a power failure. `keep` decides for each unsynced page, length and name whether it came through. */
   afterCrash(keep: () => boolean): CrashingDisk {
     const disk = new CrashingDisk();
-    for (const [path, { now, durable, nameDurable }] of this.contents) {
+    const back = [...this.#removed].filter(([path]) => !this.contents.has(path) && keep());
+    for (const [path, { now, durable, nameDurable }] of [...this.contents, ...back]) {
       if (!nameDurable && !keep()) continue;
       const left = Buffer.alloc(keep() ? now.length : durable.length);
       durable.copy(left);

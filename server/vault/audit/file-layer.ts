@@ -6,7 +6,19 @@
  * descriptor opened with O_DSYNC returns from a write when data and size are on the disk, which is what write and
  * fdatasync would have done (open(2)). Folders are made durable by SQLite (folder-sync.ts).
  */
-import { closeSync, constants, ftruncateSync, fstatSync, mkdirSync, openSync, readSync, readdirSync, write, writeSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  ftruncateSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  readdirSync,
+  unlinkSync,
+  write,
+  writeSync,
+} from "node:fs";
 import { syncFolder } from "../folder-sync.ts";
 
 export interface LogFile {
@@ -30,6 +42,8 @@ export interface FileLayer {
   /** Makes created names in `folder` durable. */
   syncFolder(folder: string): void;
   ensureFolder(folder: string): void;
+  /** Removes a file; not durable. */
+  remove(path: string): void;
 }
 
 /** The operating system's files. New files are 0600, new folders 0700. */
@@ -51,6 +65,7 @@ export const systemFiles: FileLayer = {
   ensureFolder(folder) {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   },
+  remove: unlinkSync,
 };
 
 function systemFile(plain: number, durable: number | undefined): LogFile {

@@ -37,5 +37,6 @@ export function memoryFiles(): FileLayer {
     },
     syncFolder: () => undefined,
     ensureFolder: () => undefined,
+    remove: (path) => void files.delete(path),
   };
 }

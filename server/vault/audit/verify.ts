@@ -7,9 +7,10 @@
 import { createHash, type KeyObject } from "node:crypto";
 import { Frontier } from "@keystead/crypto/public/tlog/frontier";
 import { leafHash } from "@keystead/crypto/public/tlog/tree-hash";
-import { eventsInLists } from "./anchor-list.ts";
+import { HsmError } from "@keystead/contract/errors";
+import { eventsInLists, readAnchorList } from "./anchor-list.ts";
 import { CheckpointChecks, type BadCheckpoint, type CheckpointOptions } from "./checkpoint-checks.ts";
-import type { FileLayer } from "./file-layer.ts";
+import type { FileLayer, LogFile } from "./file-layer.ts";
 import { GENESIS } from "./event.ts";
 import { lineBytes } from "./line-bytes.ts";
 import { LineReader } from "./line-reader.ts";
@@ -18,6 +19,8 @@ import { listSegments } from "./segments.ts";
 export interface LogReport {
   /** Events that verify, from the first one on. */
   readonly events: number;
+  /** Events of segments in an archive that is not here: followed by their lists, not read. */
+  readonly unread: number;
   /** Hash of the last event that verifies. */
   readonly head: string;
   /** Root of the tree over them, base64. */
@@ -60,11 +63,22 @@ export interface VerifyOptions extends CheckpointOptions {
 
 const PAUSE_EVENTS = 500;
 
+/** A segment to read; undefined when it is in an archive that is not here. */
+function opened(files: FileLayer, path: string): LogFile | undefined {
+  try {
+    return files.open(path, "read");
+  } catch (error) {
+    if (error instanceof HsmError && error.code === "AUDIT_UNAVAILABLE") return undefined;
+    throw error;
+  }
+}
+
 /** Verifies a log. Never throws for what it finds; the report names the first bad event. */
 export async function verifyLog(options: VerifyOptions): Promise<LogReport> {
   const { files, path, macKey, start } = options;
   const upTo = options.upTo ?? Infinity;
-  const tree = start?.tree.copy() ?? new Frontier();
+  let tree = start?.tree.copy() ?? new Frontier();
+  let unread = 0;
   const trusted = tree.size;
   const checks = new CheckpointChecks(options, trusted);
   const reader = new LineReader(macKey, trusted, start?.head ?? GENESIS);
@@ -76,6 +90,7 @@ export async function verifyLog(options: VerifyOptions): Promise<LogReport> {
       head: reader.head,
       root: tree.root().toString("base64"),
       authenticated: macKey !== undefined,
+      unread,
       anchors: reader.anchors,
       bad,
       ...told,
@@ -93,7 +108,19 @@ export async function verifyLog(options: VerifyOptions): Promise<LogReport> {
       let skip = reader.sequence + 1 - segment.firstSequence;
       if (skip < 0 || (skip > 0 && reader.sequence !== trusted))
         return report(`the segment that should start here starts at ${segment.firstSequence}`);
-      const file = files.open(segment.path, "read");
+      const file = opened(files, segment.path);
+      if (file === undefined) {
+        // Its list was made under the audit key when the segment was whole: what comes after is chained to it.
+        const list = macKey === undefined || skip > 0 ? undefined : readAnchorList(files, segment, macKey);
+        if (list === undefined) return report("the segment with it is in the archive, which is not here");
+        for (const [name, recorded] of list.anchors) reader.anchors.set(name, recorded);
+        reader.sequence = list.lastSequence;
+        reader.head = list.lastHash;
+        tree = list.tree.copy();
+        unread += list.lastSequence - list.firstSequence + 1;
+        checks.skip(reader.sequence);
+        continue;
+      }
       const digest = createHash("sha512");
       try {
         for (const { bytes, cutOff } of lineBytes(file)) {
@@ -104,7 +131,7 @@ export async function verifyLog(options: VerifyOptions): Promise<LogReport> {
           const wrong = reader.take(bytes.subarray(0, -1));
           if (wrong !== undefined) return report(wrong);
           tree.append(leafHash(reader.entry));
-          options.onEvent?.(reader.head);
+          if (unread === 0) options.onEvent?.(reader.head);
           checks.at(reader.sequence, tree, segment.firstSequence, digest);
           if (reader.sequence % PAUSE_EVENTS === 0) await options.pause?.(reader.sequence);
         }
