@@ -539,7 +539,8 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     waiting = { approvals, timer: setInterval(look, config.lifecycle.intervalSeconds * 1000).unref() };
     look();
   };
-  const closeParts = (): Promise<void> => {
+  /** @param stopping the process ends: nobody asked for that, so it is recorded here */
+  const closeParts = (stopping = false): Promise<void> => {
     clearInterval(duties);
     clearInterval(recording);
     clearInterval(indexing);
@@ -559,7 +560,13 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
       await Promise.all([onDuty, onRecord, rekey, performing, alertsClosed, delivering]);
       for (const ledger of ledgers.splice(0)) ledger.close();
       // A log that stopped takes nothing more.
-      if (parts !== undefined && parts.vault.log.stopped === undefined) await recordUses(parts.vault, true);
+      if (parts !== undefined && parts.vault.log.stopped === undefined) {
+        await recordUses(parts.vault, true);
+        if (stopping)
+          await parts.vault
+            .note("stop", "CloseVault", "stop")
+            .catch((error: unknown) => log.error("the end could not be recorded", {}, error));
+      }
       await parts?.vault.log.close();
       parts?.vault.objects.close();
     });
@@ -687,7 +694,11 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     requirePassed(selfTests);
     const secret = configuredSecret(config.unseal, descriptors);
     if (secret === undefined) log.warn("the vault starts sealed");
-    else await open(secret);
+    else {
+      await open(secret);
+      // Nobody asked for it, and keys can be used from now on.
+      await monitor.parts?.vault.note("start", "OpenVault", "start");
+    }
   } catch (error) {
     const known = asHsmError(error);
     log.error("the vault could not be opened", {}, known);
@@ -723,7 +734,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     clearInterval(watching);
     await peer?.drain();
     scripts?.close();
-    await closeParts();
+    await closeParts(true);
     store.close();
     lock?.release();
     log.info("stopped");
