@@ -27,6 +27,11 @@ interface Place {
 
 const SIZE = /^\{"size":(\d{1,16}),"(note|cosignature)":/;
 
+/** More than any line of ours has. */
+const MOST_LINE_BYTES = 64 * 1024;
+
+const damaged = (): HsmError => new HsmError("INTEGRITY_FAILURE", "the checkpoint file is damaged");
+
 /** The note with everything that witnesses said. */
 export const cosignedNote = ({ note, cosignatures }: StoredCheckpoint): string =>
   `${note}${cosignatures.map((line) => `${line}\n`).join("")}`;
@@ -40,6 +45,7 @@ export class CheckpointFile {
   #writing: Promise<void> = Promise.resolve();
   #closed = false;
 
+  /** @throws {HsmError} INTEGRITY_FAILURE for a whole line that is none of ours: no crash leaves one */
   constructor(files: FileLayer, logPath: string) {
     const folder = dirname(logPath);
     files.ensureFolder(folder);
@@ -51,7 +57,7 @@ export class CheckpointFile {
       this.#keep(Number(size), what === "note", { position, bytes: end - position });
       this.#end = end;
     }
-    if (this.#file.size() > this.#end) this.#file.truncate(this.#end);
+    this.#cutTornLine();
   }
 
   /** How many there are. */
@@ -95,6 +101,24 @@ export class CheckpointFile {
     this.#closed = true;
     await this.#writing.catch(() => undefined);
     this.#file.close();
+  }
+
+  /**
+   * What a crash leaves of the one line that was on its way lacks its newline, or has zeros where a page did not arrive.
+   * Anything else was changed, and what stands behind it is evidence.
+   */
+  #cutTornLine(): void {
+    const size = this.#file.size();
+    if (size === this.#end) return;
+    const rest = Buffer.alloc(Math.min(size - this.#end, MOST_LINE_BYTES));
+    this.#file.read(rest, this.#end);
+    const newline = rest.indexOf(10);
+    const torn = newline === -1 || (newline === rest.length - 1 && rest.includes(0));
+    if (size - this.#end > MOST_LINE_BYTES || !torn) {
+      this.#file.close();
+      throw damaged();
+    }
+    this.#file.truncate(this.#end);
   }
 
   #append(size: number, isNote: boolean, value: object): Promise<void> {
@@ -153,6 +177,6 @@ export class CheckpointFile {
     } catch {
       // As below.
     }
-    throw new HsmError("INTEGRITY_FAILURE", "the checkpoint file is damaged");
+    throw damaged();
   }
 }

@@ -306,6 +306,32 @@ test("a torn line at the end of the checkpoint file is cut; cosignatures stand w
   assert.deepEqual([again.latest()?.size, again.covering(2001), again.list(size + 1, 1)[0]?.size], [2000, undefined, before[1]?.size]);
 });
 
+test("a line of the checkpoint file that no crash leaves is damage, and nothing behind it is cut", async () => {
+  const { disk } = await filled();
+  const path = `${PATH}.checkpoints`;
+  const changed: Record<string, (bytes: Buffer) => Buffer> = {
+    "a letter of the first line": (bytes) => Buffer.concat([Buffer.from("["), bytes.subarray(1)]),
+    "a zero in the first line": (bytes) => Buffer.concat([bytes.subarray(0, 5), Buffer.alloc(1), bytes.subarray(6)]),
+    "a line that is none of ours": (bytes) => Buffer.concat([bytes, Buffer.from('{"size":"?"}\n')]),
+    "more than a line without its newline": (bytes) => Buffer.concat([bytes, Buffer.alloc(100_000, "x")]),
+  };
+  for (const [what, change] of Object.entries(changed)) {
+    const copy = disk.copy((name, bytes) => (name === path ? change(bytes) : bytes));
+    const before = copy.contents.get(path)?.now.length;
+    assert.throws(() => new CheckpointFile(copy.files, PATH), { code: "INTEGRITY_FAILURE" }, what);
+    assert.equal(copy.contents.get(path)?.now.length, before, what);
+  }
+  // A page in the middle of the last line did not arrive, the one after it did.
+  const whole = [...new CheckpointFile(disk.files, PATH).all()];
+  const holed = disk.copy((name, bytes) => {
+    if (name !== path) return bytes;
+    const copy = Buffer.from(bytes);
+    copy.fill(0, copy.length - 60, copy.length - 30);
+    return copy;
+  });
+  assert.deepEqual([...new CheckpointFile(holed.files, PATH).all()], whole.slice(0, -1));
+});
+
 test("a segment ends with the first event after its time", async () => {
   const disk = new CrashingDisk();
   const { log } = open(disk.files, memoryStore(), 100, { segmentSeconds: 0 });
