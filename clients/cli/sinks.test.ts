@@ -80,6 +80,43 @@ test("any kind of target can be given as JSON", async () => {
   assert.deepEqual(asked[0]?.["target"], { syslog: { host: "log.example" } });
 });
 
+test("each kind of target has options of its own", async () => {
+  const target = async (...args: string[]): Promise<unknown> => {
+    const { asked, exit, err } = await run({ createSink: { sink: SINK, secret: Buffer.alloc(0) } }, "sinks", "create", "x", ...args);
+    assert.equal(exit, 0, err);
+    return JSON.parse(JSON.stringify(asked[0]?.["target"])) as unknown;
+  };
+  assert.deepEqual(await target("--syslog", "tls://log.example:6515", "--format", "cef"), {
+    syslog: { host: "log.example", port: 6515, transport: "tls", format: "cef" },
+  });
+  assert.deepEqual(await target("--syslog", "udp://[2001:db8::1]"), { syslog: { host: "2001:db8::1", transport: "udp" } });
+  assert.deepEqual(await target("--nats", "nats.example", "--subject", "audit.events", "--plaintext"), {
+    nats: { host: "nats.example", subject: "audit.events", plaintext: true },
+  });
+  assert.deepEqual(await target("--kafka", "a:9092", "--kafka", "b:9092", "--topic", "audit", "--sasl", "scram-sha-512"), {
+    kafka: { brokers: ["a:9092", "b:9092"], topic: "audit", sasl: "scram_sha_512" },
+  });
+  assert.deepEqual(await target("--otlp", "https://c.example/v1/logs", "--header", "X-Tenant: a"), {
+    otlpLogs: { url: "https://c.example/v1/logs", headers: [{ name: "X-Tenant", value: "a" }] },
+  });
+});
+
+test("an option of another kind, a place that is none, and what is missing are refused before anything is asked", async () => {
+  for (const args of [
+    ["--syslog", "log.example"],
+    ["--syslog", "tls://log.example:70000"],
+    ["--nats", "nats.example"],
+    ["--kafka", "a:9092"],
+    ["--kafka", "a:9092", "--topic", "t", "--sasl", "gssapi"],
+    ["--file", "a.log", "--subject", "s"],
+    ["--webhook", "https://a.example/", "--plaintext"],
+    ["--syslog", "tls://a.example", "--nats", "b.example", "--subject", "s"],
+  ]) {
+    const { asked, exit } = await run({}, "sinks", "create", "x", ...args);
+    assert.deepEqual([exit, asked.length], [2, 0], args.join(" "));
+  }
+});
+
 test("update sends only what is named, and rotate-secret its overlap", async () => {
   const { asked } = await run({ updateSink: SINK }, "sinks", "update", SINK.sinkId, "--disable");
   assert.deepEqual(

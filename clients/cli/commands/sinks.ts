@@ -1,25 +1,15 @@
 /** `keystead sinks`: where events of the audit log are sent, and how that goes. */
 import type { Command } from "commander";
-import type { Delivery, EventSeverity, FilterPreset, Sink, SinkFilter, SinkFormatName, SinkTarget } from "@keystead/client/areas/sinks";
+import type { Delivery, EventSeverity, FilterPreset, Sink, SinkFilter, SinkTarget } from "@keystead/client/areas/sinks";
 import { collect, group, leaf, type Run } from "../command-tree.ts";
 import { readWhole } from "../byte-source.ts";
 import { confirm } from "../confirmation.ts";
 import type { Context } from "../context.ts";
+import { oneOf, sinkTargetOf, sinkTargetOptions, type SinkTargetOptions } from "../sink-target-options.ts";
 import { lengthOfTime } from "../time-options.ts";
 import { usageError } from "../usage-error.ts";
 import { wholeNumber } from "../whole-number.ts";
 import { dateText } from "./key-facts.ts";
-
-interface TargetOptions {
-  readonly webhook?: string;
-  readonly file?: string;
-  readonly target?: string;
-  readonly format?: string;
-  readonly header?: readonly string[];
-  readonly xWebhookHeaders?: boolean;
-  readonly maxBytes?: number;
-  readonly maxFiles?: number;
-}
 
 interface FilterOptions {
   readonly preset?: string;
@@ -36,20 +26,9 @@ interface RetryOptions {
   readonly retryDelayMs?: number;
 }
 
-const FORMATS: readonly SinkFormatName[] = ["standard", "raw", "cloudevents", "cloudevents_binary", "cef", "ocsf"];
 const SEVERITIES: readonly EventSeverity[] = ["debug", "info", "warning", "error", "critical"];
 const PRESETS: readonly FilterPreset[] = ["security_only", "key_lifecycle", "backup_events", "system_events", "high_severity"];
 
-const targetOptions = (command: Command): Command =>
-  command
-    .option("--webhook <url>", "POST each event to this https address")
-    .option("--file <name>", "append each event to this file in the server's folder for them")
-    .option("--target <json>", `any other kind, such as '{"syslog":{"host":"log.example"}}'`)
-    .option("--format <name>", `${FORMATS.join(", ")} (default: standard for webhooks, raw for files)`)
-    .option("--header <name:value>", "send this header too, not secret; may be repeated", collect)
-    .option("--x-webhook-headers", "send the older X-Webhook-* headers too")
-    .option("--max-bytes <number>", "size at which a new file is begun", wholeNumber("--max-bytes", 1, 1_099_511_627_776))
-    .option("--max-files <number>", "older files that are kept", wholeNumber("--max-files", 1, 1000));
 const filterOptions = (command: Command): Command =>
   command
     .option("--preset <name>", PRESETS.join(", "))
@@ -63,44 +42,6 @@ const retryOptions = (command: Command): Command =>
     .option("--timeout-each <time>", "longest time of one attempt, such as 10s (default: 30s)", lengthOfTime("--timeout-each"))
     .option("--retries <number>", "repetitions of an event that is refused (default: 3)", wholeNumber("--retries", 0, 20))
     .option("--retry-delay-ms <number>", "before the first repetition (default: 1000)", wholeNumber("--retry-delay-ms", 1, 60_000));
-
-function oneOf<T extends string>(what: string, value: string | undefined, names: readonly T[]): T | undefined {
-  const found = names.find((name) => name === value?.replaceAll("-", "_"));
-  if (value !== undefined && found === undefined) throw usageError(`${what} is one of ${names.join(", ")}`);
-  return found;
-}
-
-/** The target that the options name; undefined when they name none. */
-function targetOf(options: TargetOptions): SinkTarget | undefined {
-  const { webhook, file, maxBytes, maxFiles, xWebhookHeaders } = options;
-  const format = oneOf("--format", options.format, FORMATS);
-  if ([webhook, file, options.target].filter((one) => one !== undefined).length > 1)
-    throw usageError("pass one of --webhook, --file and --target");
-  if (options.target !== undefined) return parsedTarget(options.target);
-  if (webhook !== undefined) {
-    const headers = (options.header ?? []).map((text) => {
-      const [, name = "", value = ""] = /^([A-Za-z0-9-]+): ?(.*)$/.exec(text) ?? [];
-      if (name === "") throw usageError("--header is NAME:VALUE");
-      return { name, value };
-    });
-    return { webhook: { url: webhook, format, xWebhookHeaders, headers } };
-  }
-  if (file !== undefined) return { file: { file, format, maxBytes: maxBytes === undefined ? undefined : BigInt(maxBytes), maxFiles } };
-  if (format !== undefined || options.header !== undefined || xWebhookHeaders !== undefined)
-    throw usageError("name the target too: --webhook URL, --file NAME or --target JSON");
-  return undefined;
-}
-
-/** A target as the client takes it; the server says what is wrong inside. */
-function parsedTarget(text: string): SinkTarget {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (value !== null && typeof value === "object" && !Array.isArray(value)) return value;
-  } catch {
-    // Said below.
-  }
-  throw usageError("--target is a JSON object");
-}
 
 /** The filter that the options describe; undefined when they describe none. */
 function filterOf(options: FilterOptions): SinkFilter | undefined {
@@ -176,44 +117,43 @@ const withSecret = (secret: Buffer, text: string): string =>
 export function sinks(root: Command, run: Run): void {
   const parent = group(root, "sinks", "Send events of the audit log somewhere");
   const named = (context: Context, sinkId = "") => ({ sinkId, namespace: context.options.namespace });
-  leaf<TargetOptions & FilterOptions & RetryOptions & { readonly secret?: string; readonly disabled?: boolean; readonly from?: number }>(
-    parent,
-    run,
-    {
-      usage: "create <name>",
-      summary: "Send events to a webhook, a file or another kind of sink, from now on",
-      notes: "With --namespace the sink gets that namespace's events; without, every one's and the server's.",
-      examples: [
-        "keystead sinks create siem --webhook https://siem.example/keystead --preset security_only",
-        "keystead sinks create keys --namespace payments --webhook https://pay.example/hook --event 'key.*'",
-        "keystead sinks create archive --file events.log --severity debug",
-      ],
-      options: (command) =>
-        retryOptions(filterOptions(targetOptions(command)))
-          .option("--secret <file>", "the secret that signs, instead of one that the vault makes; - is stdin")
-          .option("--disabled", "deliver nothing yet")
-          .option("--from <number>", "begin with this event of the log", wholeNumber("--from", 1, Number.MAX_SAFE_INTEGER)),
-      body: async (context, options, [name = ""]) => {
-        const target = targetOf(options);
-        if (target === undefined) throw usageError("name the target: --webhook URL, --file NAME or --target JSON");
-        const secret = await given(options.secret, context);
-        const { from, disabled } = options;
-        const answer = await (
-          await context.connect()
-        ).createSink({
-          name,
-          namespace: context.options.namespace,
-          target,
-          filter: filterOf(options),
-          retry: retryOf(options),
-          disabled,
-          secret,
-          fromSequence: from === undefined ? undefined : BigInt(from),
-        });
-        await context.print(answer, () => withSecret(answer.secret, facts(context, answer.sink)));
-      },
+  leaf<
+    SinkTargetOptions & FilterOptions & RetryOptions & { readonly secret?: string; readonly disabled?: boolean; readonly from?: number }
+  >(parent, run, {
+    usage: "create <name>",
+    summary: "Send events to a webhook, a file or another kind of sink, from now on",
+    notes: "With --namespace the sink gets that namespace's events; without, every one's and the server's.",
+    examples: [
+      "keystead sinks create siem --webhook https://siem.example/keystead --preset security_only",
+      "keystead sinks create siem --syslog tls://log.example:6514 --severity warning",
+      "keystead sinks create keys --namespace payments --webhook https://pay.example/hook --event 'key.*'",
+      "keystead sinks create archive --file events.log --severity debug",
+    ],
+    options: (command) =>
+      retryOptions(filterOptions(sinkTargetOptions(command)))
+        .option("--secret <file>", "the secret that signs, instead of one that the vault makes; - is stdin")
+        .option("--disabled", "deliver nothing yet")
+        .option("--from <number>", "begin with this event of the log", wholeNumber("--from", 1, Number.MAX_SAFE_INTEGER)),
+    body: async (context, options, [name = ""]) => {
+      const target = sinkTargetOf(options);
+      if (target === undefined) throw usageError("name the target, such as --webhook URL, --syslog URL or --file NAME");
+      const secret = await given(options.secret, context);
+      const { from, disabled } = options;
+      const answer = await (
+        await context.connect()
+      ).createSink({
+        name,
+        namespace: context.options.namespace,
+        target,
+        filter: filterOf(options),
+        retry: retryOf(options),
+        disabled,
+        secret,
+        fromSequence: from === undefined ? undefined : BigInt(from),
+      });
+      await context.print(answer, () => withSecret(answer.secret, facts(context, answer.sink)));
     },
-  );
+  });
   leaf(parent, run, {
     usage: "list",
     summary: "List sinks and how they go",
@@ -245,34 +185,32 @@ export function sinks(root: Command, run: Run): void {
       await context.print(answer, () => facts(context, answer));
     },
   });
-  leaf<TargetOptions & FilterOptions & RetryOptions & { readonly rename?: string; readonly enable?: boolean; readonly disable?: boolean }>(
-    parent,
-    run,
-    {
-      usage: "update <sink>",
-      summary: "Change a sink; what is not named stays, and a filter is replaced as a whole",
-      examples: ["keystead sinks update sink-5f0c1a2b3c4d5e6f --disable", "keystead sinks update sink-5f0c1a2b3c4d5e6f --event 'auth.*'"],
-      options: (command) =>
-        retryOptions(filterOptions(targetOptions(command)))
-          .option("--rename <name>", "another name")
-          .option("--enable", "deliver, from where it stands")
-          .option("--disable", "deliver nothing; what happens meanwhile is delivered later"),
-      body: async (context, options, [sink]) => {
-        if (options.enable === true && options.disable === true) throw usageError("pass --enable or --disable, not both");
-        const answer = await (
-          await context.connect()
-        ).updateSink({
-          ...named(context, sink),
-          name: options.rename,
-          target: targetOf(options),
-          filter: filterOf(options),
-          retry: retryOf(options),
-          enabled: options.enable === true ? true : options.disable === true ? false : undefined,
-        });
-        await context.print(answer, () => facts(context, answer));
-      },
+  leaf<
+    SinkTargetOptions & FilterOptions & RetryOptions & { readonly rename?: string; readonly enable?: boolean; readonly disable?: boolean }
+  >(parent, run, {
+    usage: "update <sink>",
+    summary: "Change a sink; what is not named stays, and a filter is replaced as a whole",
+    examples: ["keystead sinks update sink-5f0c1a2b3c4d5e6f --disable", "keystead sinks update sink-5f0c1a2b3c4d5e6f --event 'auth.*'"],
+    options: (command) =>
+      retryOptions(filterOptions(sinkTargetOptions(command)))
+        .option("--rename <name>", "another name")
+        .option("--enable", "deliver, from where it stands")
+        .option("--disable", "deliver nothing; what happens meanwhile is delivered later"),
+    body: async (context, options, [sink]) => {
+      if (options.enable === true && options.disable === true) throw usageError("pass --enable or --disable, not both");
+      const answer = await (
+        await context.connect()
+      ).updateSink({
+        ...named(context, sink),
+        name: options.rename,
+        target: sinkTargetOf(options),
+        filter: filterOf(options),
+        retry: retryOf(options),
+        enabled: options.enable === true ? true : options.disable === true ? false : undefined,
+      });
+      await context.print(answer, () => facts(context, answer));
     },
-  );
+  });
   leaf<{ readonly yes?: boolean }>(parent, run, {
     usage: "delete <sink>",
     summary: "End a sink; what it has not delivered stays in the audit log",
