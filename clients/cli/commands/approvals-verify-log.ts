@@ -17,6 +17,9 @@ const HEAD = '{"event":';
 const TAIL_CHARACTERS = 74;
 /** Status when something does not hold. */
 const BROKEN = 1;
+/** Whoever can write evidence can write a key of their own into it. */
+const ANYBODYS_KEYS =
+  "no --trust was given: the keys in the evidence itself count, and whose they are is not checked; pass the approvers' public keys";
 
 /** The files of a log: itself, or its segments `<path>.<first sequence, 16 digits>`, the oldest first. */
 function filesOf(path: string): string[] {
@@ -113,8 +116,10 @@ export async function verifyLog(
   } else for (const path of filesOf(resolve(shell.cwd, log))) for (const line of linesOf(path)) check.event(canonicalOf(line));
   const report = check.finish(found, known, policies);
   const broken = report.problems.length + report.approvals.filter(({ problems }) => problems.length > 0).length;
-  await context.print(report, () =>
+  const warnings = known.length === 0 ? [ANYBODYS_KEYS] : [];
+  await context.print({ ...report, warnings }, () =>
     [
+      ...warnings.map((warning) => `WARNING ${warning}\n`),
       ...report.problems.map((problem) => `BROKEN  the log: ${problem}\n`),
       ...report.approvals.flatMap(({ id, operation, performed, problems }) =>
         problems.length === 0

@@ -37,6 +37,16 @@ export interface StreamAuditLogRequest {
   readonly otherKeyId?: string | undefined;
 }
 
+/** What a policy script decided. */
+export interface AuditEventScript {
+  readonly name: string;
+  readonly version: number;
+  /** allow, deny, require-approval, or why there was no decision. */
+  readonly verdict: string;
+  /** Units used; the same whenever the same version is asked the same. */
+  readonly fuel: number;
+}
+
 export interface AuditEvent {
   readonly sequence: bigint;
   readonly time?: Date;
@@ -53,6 +63,8 @@ export interface AuditEvent {
   readonly address: string;
   /** W3C trace id; empty when the caller sent none. */
   readonly traceId: string;
+  /** The policy scripts that were asked, in order. */
+  readonly scripts: readonly AuditEventScript[];
   readonly version: number;
   readonly requestId: string;
   readonly payloadSha256: string;

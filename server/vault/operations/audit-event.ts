@@ -19,6 +19,7 @@ export function auditEventOf({ canonical, hash, mac }: AuditRow): MessageInitSha
     approvalId: event.approval?.id ?? "",
     address: event.address ?? "",
     traceId: event.trace ?? "",
+    scripts: (event.scripts ?? []).map(({ name, version, verdict, fuel }) => ({ name, version, verdict, fuel })),
     version: event.version,
     requestId: event.request,
     payloadSha256: event.payload,
