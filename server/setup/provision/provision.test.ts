@@ -9,6 +9,7 @@ import { DatabaseSync } from "node:sqlite";
 import { after, test } from "node:test";
 import { SignJWT, createLocalJWKSet, importPKCS8, jwtVerify } from "jose";
 import type { EffectiveConfig } from "@keystead/contract/config";
+import { VERSION } from "@keystead/contract/version";
 import { loadConfig } from "../config/load.ts";
 import { provision } from "./provision.ts";
 
@@ -202,9 +203,9 @@ test("the process prints one JSON document on descriptor 3, or on standard outpu
     spawnSync(process.execPath, [MAIN, "--preset", "development", "--data-dir", first], { stdio, encoding: "utf8", env: {} });
   const withThree = run(["pipe", "pipe", "pipe", "pipe"]);
   assert.deepEqual([withThree.status, withThree.stdout, withThree.stderr], [0, "", ""]);
-  // With what the vault keeps of it: all but what is only said.
+  // With what the vault keeps of it, all but what is only said, and what the launcher tells its parts.
   const { notices: _, ...recorded } = provisioned;
-  const expected = JSON.parse(JSON.stringify({ ...provisioned, recorded: JSON.stringify(recorded) })) as unknown;
+  const expected = JSON.parse(JSON.stringify({ ...provisioned, recorded: JSON.stringify(recorded), version: VERSION })) as unknown;
   assert.deepEqual(JSON.parse(String(withThree.output[3])), expected);
   assert.deepEqual(JSON.parse(run(["pipe", "pipe", "pipe"]).stdout), expected);
 });
