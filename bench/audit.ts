@@ -24,6 +24,8 @@ export interface AuditRow {
   readonly name: string;
   readonly waiters: number;
   readonly perSecond: number;
+  /** Processor time for each event, threads of the pool included, in microseconds. */
+  readonly cpuUs: number;
 }
 
 const WAITERS = [1, 64, 1024] as const;
@@ -113,8 +115,9 @@ function plainLoop(folder: string, kind: "O_DSYNC" | "fdatasync" | "O_DSYNC, zer
   };
 }
 
-async function eventsPerSecond(subject: Subject, waiters: number, ms: number): Promise<number> {
+async function eventsPerSecond(subject: Subject, waiters: number, ms: number): Promise<{ perSecond: number; cpuUs: number }> {
   let events = 0;
+  const before = process.cpuUsage();
   const started = performance.now();
   const until = started + ms;
   await Promise.all(
@@ -125,7 +128,8 @@ async function eventsPerSecond(subject: Subject, waiters: number, ms: number): P
       }
     }),
   );
-  return (events * 1000) / (performance.now() - started);
+  const { user, system } = process.cpuUsage(before);
+  return { perSecond: (events * 1000) / (performance.now() - started), cpuUs: (user + system) / events };
 }
 
 async function measure(rounds: number, windowMs: number, only: string): Promise<void> {
@@ -136,13 +140,20 @@ async function measure(rounds: number, windowMs: number, only: string): Promise<
       ...(["O_DSYNC", "fdatasync", "O_DSYNC, zeroed ahead"] as const).map((kind) => plainLoop(folder, kind)),
     ].filter(({ name }) => name.includes(only));
     for (const subject of subjects) for (const waiters of WAITERS) await eventsPerSecond(subject, waiters, windowMs / 2);
-    const measured = subjects.flatMap((subject) => WAITERS.map((waiters) => ({ subject, waiters, rates: [] as number[] })));
+    const measured = subjects.flatMap((subject) =>
+      WAITERS.map((waiters) => ({ subject, waiters, rates: [] as { perSecond: number; cpuUs: number }[] })),
+    );
     for (let round = 0; round < rounds; round += 1)
       for (const row of measured) row.rates.push(await eventsPerSecond(row.subject, row.waiters, windowMs));
     for (const subject of subjects) await subject.close();
     await new Promise<void>((resolve) =>
       process.send?.(
-        measured.map(({ subject, waiters, rates }): AuditRow => ({ name: subject.name, waiters, perSecond: median(rates) })),
+        measured.map(({ subject, waiters, rates }): AuditRow => ({
+          name: subject.name,
+          waiters,
+          perSecond: median(rates.map(({ perSecond }) => perSecond)),
+          cpuUs: median(rates.map(({ cpuUs }) => cpuUs)),
+        })),
         () => resolve(),
       ),
     );

@@ -5,6 +5,7 @@
  *     npm run bench -- --quick         everything in under a minute, for a first look
  *     npm run bench -- --only channel  one part: primitives, end-to-end, audit, channel, decisions, scripts, hostile-scripts, store
  *     npm run bench -- --only store --keys 10000,100000,1000000    many keys; ten minutes for a million
+ *     npm run bench -- --only large-log --events 10000000      a large audit log; some minutes, and only when asked for
  *     npm run bench -- --only end-to-end --plan "rest, 64"    only rows whose name contains the words
  *
  * Prints tables with the ratio to the limit and the targets, and writes results/latest.json. The machine is noisy
@@ -18,6 +19,7 @@ import { measureVerification } from "./audit-verify.ts";
 import { measureAudit, type AuditRow } from "./audit.ts";
 import { measureChannel, type ChannelRow } from "./channel.ts";
 import { measureEndToEnd, type EndToEndRow } from "./end-to-end.ts";
+import { measureLargeLog, type LargeLogRow } from "./large-log.ts";
 import { describeMachine } from "./machine.ts";
 import { measurePrimitives, type Primitive } from "./primitives.ts";
 import { measureDecisions, type DecisionRow } from "./decisions.ts";
@@ -45,6 +47,7 @@ const { values } = parseArgs({
     plan: { type: "string", default: "" },
     rounds: { type: "string" },
     keys: { type: "string", default: "10000,30000" },
+    events: { type: "string", default: "10000000" },
     set: { type: "string", multiple: true, default: [] },
   },
 });
@@ -86,6 +89,7 @@ const endToEnd: EndToEndRow[] = wants("end-to-end")
     )
   : [];
 const store: StoreRow[] = wants("store") ? await measureStore((quick ? "500,5000" : values.keys).split(",").map(Number), progress) : [];
+const largeLog: LargeLogRow | undefined = values.only === "large-log" ? await measureLargeLog(Number(values.events)) : undefined;
 progress("");
 
 const targets = judge();
@@ -93,7 +97,7 @@ report();
 mkdirSync(join(import.meta.dirname, "results"), { recursive: true });
 writeFileSync(
   join(import.meta.dirname, "results/latest.json"),
-  `${JSON.stringify({ machine, quick, primitives, channel, audit, verification, decisions, scripts, hostile, endToEnd, store, targets }, null, 2)}\n`,
+  `${JSON.stringify({ machine, quick, primitives, channel, audit, verification, decisions, scripts, hostile, endToEnd, store, largeLog, targets }, null, 2)}\n`,
 );
 say(`\n${((performance.now() - started) / 1000).toFixed(0)} s; bench/results/latest.json has the numbers.`);
 
@@ -140,6 +144,20 @@ function judge(): Target[] {
     0.75,
   );
   least("audit full, 1024 waiters, of sync none", ratio(events("log, full", 1024), events("log, none", 1024)), 0.65);
+  for (const waiters of [64, 1024])
+    least(
+      `audit full, ${waiters} waiters, of a plain append with one fdatasync for each batch`,
+      ratio(events("log, full", waiters), events("plain loop, fdatasync", waiters)),
+      0.8,
+    );
+  most(
+    "processor time that an audit event costs, 64 waiters",
+    audit.find(({ name, waiters }) => name === "log, full" && waiters === 64)?.cpuUs,
+    10,
+    "us",
+  );
+  most("a start with a large audit log, to its first event", largeLog?.startMs, 5000, "ms");
+  most("a search by key in a large audit log, median", largeLog?.byKeyMs, 100, "ms");
   least("verification of the audit log, events per second of one core's time", verification, 120_000, "/s");
   most("channel round trip, 64 in flight, CPU of both sides", channel.find(({ inFlight }) => inFlight === 64)?.cpuUs, 4, "us");
   most("a decision among 1,000 principals, 200 bindings and 20 conditions", decisions?.averageUs, 20, "us");
@@ -181,12 +199,33 @@ function report(): void {
       audit.find(({ name, waiters: of }) => name === "plain loop, O_DSYNC" && of === waiters)?.perSecond ?? Number.NaN;
     say(
       `\nAudit: events per second\n${table(
-        ["", "waiters", "per second", "of plain O_DSYNC"],
-        audit.map(({ name, waiters, perSecond }) => [name, String(waiters), count(perSecond), (perSecond / plain(waiters)).toFixed(2)]),
+        ["", "waiters", "per second", "of plain O_DSYNC", "CPU us"],
+        audit.map(({ name, waiters, perSecond, cpuUs }) => [
+          name,
+          String(waiters),
+          count(perSecond),
+          (perSecond / plain(waiters)).toFixed(2),
+          cpuUs.toFixed(1),
+        ]),
       )}`,
     );
   }
   if (verification !== undefined) say(`\nAudit: ${count(verification)} events verified per second of one core's time`);
+  if (largeLog !== undefined)
+    say(
+      `\nA large audit log\n${table(
+        ["events", "start ms", "by key ms", "worst", "newest by key ms", "by request ms", "index CPU us"],
+        [
+          [
+            count(largeLog.events),
+            largeLog.startMs.toFixed(0),
+            ...[largeLog.byKeyMs, largeLog.byKeyWorstMs, largeLog.newestByKeyMs, largeLog.byRequestMs, largeLog.indexUs].map((figure) =>
+              figure.toFixed(1),
+            ),
+          ],
+        ],
+      )}`,
+    );
   if (decisions !== undefined)
     say(
       `\nDecisions: ${decisions.averageUs.toFixed(1)} us each, ${decisions.principals} principals, ${decisions.bindings} bindings, ${decisions.conditions} conditions`,
