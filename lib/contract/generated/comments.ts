@@ -411,7 +411,7 @@ export const COMMENTS: Readonly<Record<string, string>> = {
   "hsm.HsmService.Seal": "Closes the vault: every key is dropped from memory until the next unseal.",
   "hsm.HsmService.SetAttributes": "Changes attributes of a key. Those that are not named stay as they are.",
   "hsm.HsmService.SetBudget": "Limits the uses of a key, of a principal, of both together or of a whole namespace, per minute and per day. Setting a budget again changes its limits; what was used stays used.",
-  "hsm.HsmService.SetPassword": "Sets a password: one's own, or somebody's, who must change it then.",
+  "hsm.HsmService.SetPassword": "Sets a password: one's own (no name; on REST the path without it), or somebody's, who must change it then.",
   "hsm.HsmService.SetPolicy": "Puts a policy document in force, after checking it whole. Refused when its author could not set another one afterwards.",
   "hsm.HsmService.Sign": "Signs data. The vault hashes the data itself.",
   "hsm.HsmService.SignDigest": "Signs a digest that the caller computed: ECDSA and RSA. The vault cannot see what it is the digest of.",

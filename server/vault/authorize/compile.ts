@@ -111,8 +111,9 @@ export class CompiledPolicy {
           binding.members,
           binding.roles.map((role): Allowance => {
             const { permissions, families } = roleOf(role);
-            // On keys, a role gives what is about keys: nobody reads a log because one key was handed to him.
-            const given = scope.ids === undefined ? permissions : new Set([...permissions].filter(isAboutKey));
+            // On keys, a role gives what is about keys: nobody reads a log because one key was handed to him, or because
+            // a condition about keys says nothing against it.
+            const given = aboutKeys(scope) ? new Set([...permissions].filter(isAboutKey)) : permissions;
             return { ...scope, role, permissions: given, families, readsKey: scope.readsKey || families !== undefined };
           }),
         ] as const;
@@ -256,6 +257,9 @@ function append<T>(map: Map<string, T[]>, name: string, more: readonly T[]): voi
   if (there === undefined) map.set(name, [...more]);
   else there.push(...more);
 }
+
+/** The rule is about some keys rather than all. */
+const aboutKeys = ({ ids, condition }: Scope): boolean => ids !== undefined || condition?.aboutKey === true;
 
 const compiledRole = (
   permissions: readonly Permission[],

@@ -57,6 +57,22 @@ const answer = (compiled: CompiledPolicy, asking: Asking): string => {
 
 const BINDING = { id: "b", members: ["user:alice"], roles: ["KeyUser"], namespaces: ["payments"] };
 
+test("a stored rule about keys that names what is about no key refuses it, or asks approval for it, and gives it to nobody", () => {
+  const condition = "key.id == 'k1'";
+  const rule = { id: "r", namespaces: ["payments"], permissions: ["audit:view", "crypto:sign"], condition };
+  const nothing: Partial<Situation> = { keyId: "", algorithm: "" };
+  const log = { carries: ["audit:view", "crypto:sign"] as Permission[], needs: ["audit:view"] as Permission[] };
+  const denying = policy({ denials: [{ ...rule, members: ["user:alice"] }] });
+  assert.equal(answer(denying, { ...log, so: nothing }), "denial r");
+  assert.equal(answer(denying, { ...log, so: { ...nothing, namespace: "retail" } }), "allowed");
+  assert.equal(answer(denying, { ...log, needs: ["crypto:sign"], so: { keyId: "k2" } }), "allowed");
+  assert.equal(answer(policy({ approvals: [{ ...rule, role: "KeyAdmin", quorum: 1 }] }), { ...log, so: nothing }), "allowed r");
+  const giving = policy({ bindings: [{ ...BINDING, roles: ["Auditor", "KeyUser"], condition: "key.id != 'k1'" }] });
+  assert.equal(answer(giving, { needs: ["audit:view"], so: nothing }), "binding audit:view");
+  assert.equal(answer(giving, { needs: ["crypto:sign"], so: nothing }), "binding crypto:sign");
+  assert.equal(answer(giving, { needs: ["crypto:sign"], so: { keyId: "k2" } }), "allowed");
+});
+
 test("without rules the credential's roles decide, within its reach and where the address is admitted", () => {
   const none = policy({});
   assert.equal(answer(none, { carries: ["crypto:sign"] }), "allowed");

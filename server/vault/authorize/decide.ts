@@ -8,7 +8,7 @@
  * An explanation is the same function with somebody taking notes, so it cannot tell another story than the decision.
  */
 import type { Permission } from "@keystead/contract/permissions";
-import { familyOf, usesKey } from "@keystead/contract/policy/key-families";
+import { familyOf, isAboutKey, usesKey } from "@keystead/contract/policy/key-families";
 import type { Allowance, ApprovalRule, CompiledPolicy, Named, Scope } from "./compile.ts";
 import type { Situation } from "./conditions.ts";
 
@@ -58,7 +58,8 @@ export function decide(policy: CompiledPolicy, asked: Case, notes?: Note[]): Ver
   const profile = policy.profile(asker);
   for (const permission of needs)
     for (const denial of profile.denying(permission)) {
-      const reached = reaches(denial, situation, asked.listing ? FORBIDS_ENTRIES : FORBIDS);
+      const blind = denial.permissions !== "all" && !isAboutKey(permission);
+      const reached = reaches(denial, situation, { ...(asked.listing ? FORBIDS_ENTRIES : FORBIDS), blind });
       const applies = reached === true || reached === "error";
       notes?.push({ rule: "denial", name: denial.id, permission, applies, detail: told(reached) });
       if (applies) return { allowed: false, rule: "denial", name: denial.id };
@@ -84,8 +85,9 @@ export function decide(policy: CompiledPolicy, asked: Case, notes?: Note[]): Ver
   }
   if (policy.approvals.length === 0) return ALLOWED;
   const approvals = policy.approvals.filter((rule) => {
-    if (!needs.some((permission) => rule.permissions.has(permission))) return false;
-    const reached = reaches(rule, situation, FORBIDS);
+    const meant = needs.filter((permission) => rule.permissions.has(permission));
+    if (meant.length === 0) return false;
+    const reached = reaches(rule, situation, { ...FORBIDS, blind: meant.some((permission) => !isAboutKey(permission)) });
     const applies = reached === true || reached === "error";
     notes?.push({ rule: "approval", name: rule.id, permission: "", applies, detail: told(reached) });
     return applies;
@@ -135,7 +137,7 @@ function allows(
   another: boolean,
   notes: Note[] | undefined,
 ): boolean {
-  let reached = reaches(allowance, situation, { forbids: false, listing, another });
+  let reached = reaches(allowance, situation, { forbids: false, listing, another, blind: false });
   let detail = told(reached);
   if (reached === true && !listing && allowance.families !== undefined && usesKey(permission)) {
     const family = familyOf(situation.algorithm);
@@ -158,18 +160,25 @@ interface View {
   readonly listing: boolean;
   /** The permission is for a key that does not exist yet. */
   readonly another: boolean;
+  /** The rule names a permission that is about no key: what it says of keys cannot be said of that. */
+  readonly blind: boolean;
 }
 
-const FORBIDS: View = { forbids: true, listing: false, another: false };
-const FORBIDS_ENTRIES: View = { forbids: true, listing: true, another: false };
+const FORBIDS: View = { forbids: true, listing: false, another: false, blind: false };
+const FORBIDS_ENTRIES: View = { forbids: true, listing: true, another: false, blind: false };
 
 /** Whether a rule is about the situation. */
-function reaches({ namespaces, ids, tags, condition }: Scope, situation: Situation, { forbids, listing, another }: View): Reached {
+function reaches({ namespaces, ids, tags, condition }: Scope, situation: Situation, { forbids, listing, another, blind }: View): Reached {
   const { namespace, keyId } = situation;
   if (namespaces !== "all" && !namespaces.has(namespace) && (forbids || !listing || namespace !== "")) return "namespace";
   const keyed = ids !== undefined;
   if (listing && (keyed || condition?.aboutKey === true)) return forbids ? "keys" : true;
   if (keyed && (another || !((keyId !== "" && ids.has(keyId)) || situation.tags.some((tag) => tags?.has(tag) === true)))) return "keys";
+  if (condition?.aboutKey === true) {
+    // What takes away does so where it cannot be said; what gives is about a key, or about nothing.
+    if (blind) return true;
+    if (!forbids && keyId === "" && situation.algorithm === "") return "keys";
+  }
   const answer = condition?.holds(situation) ?? true;
   return answer === false ? "condition" : answer;
 }

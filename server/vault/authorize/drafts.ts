@@ -5,6 +5,8 @@
  * when a document is set or tried, and not when it is read from the store: what is in force stays in force.
  */
 import { HsmError } from "@keystead/contract/errors";
+import type { PolicyApproval, PolicyDenial } from "@keystead/contract/policy/document";
+import { isAboutKey } from "@keystead/contract/policy/key-families";
 import { parsePolicy } from "@keystead/contract/policy/parse";
 import { CompiledPolicy } from "./compile.ts";
 import { ConditionMistake } from "./condition-types.ts";
@@ -66,7 +68,8 @@ export async function compileDraft(text: string, pause: Yield = yieldToOthers): 
     ["denials", document.denials],
     ["approvals", document.approvals],
   ] as const)
-    for (const [index, { condition: said }] of rules.entries()) {
+    for (const [index, rule] of rules.entries()) {
+      const said = rule.condition;
       if (said === undefined) continue;
       let condition = conditions.get(said);
       if (condition === undefined) {
@@ -79,11 +82,19 @@ export async function compileDraft(text: string, pause: Yield = yieldToOthers): 
         conditions.set(said, condition);
         await turns.did(said.length);
       }
+      if (condition.aboutKey && "permissions" in rule) requireAboutKeys(rule, `${part}[${index}]`);
       steps += condition.steps;
       if (steps > DRAFT_LIMITS.steps)
         throw new HsmError("INVALID_REQUEST", `policy: its conditions take more than ${DRAFT_LIMITS.steps} steps together`);
     }
   return new CompiledPolicy(document, conditions);
+}
+
+/** A denial or approval rule by what keys are, of what is about none, would hold always or never. @throws {HsmError} INVALID_REQUEST */
+function requireAboutKeys({ id, permissions }: PolicyDenial | PolicyApproval, at: string): void {
+  const other = permissions === "all" ? undefined : permissions.find((permission) => !isAboutKey(permission));
+  if (other !== undefined)
+    throw new HsmError("INVALID_REQUEST", `policy: ${at}.condition: rule '${id}' looks at keys, and ${other} is not about a key`);
 }
 
 /** Work on drafts: one at a time for each principal. */

@@ -9,6 +9,7 @@ import { diffPolicy } from "@keystead/contract/operations/diff-policy";
 import { explainDecision } from "@keystead/contract/operations/explain-decision";
 import { findObjects } from "@keystead/contract/operations/find-objects";
 import { generateKey } from "@keystead/contract/operations/generate-key";
+import { getNamespace } from "@keystead/contract/operations/get-namespace";
 import { getKey } from "@keystead/contract/operations/get-key";
 import { getPolicy } from "@keystead/contract/operations/get-policy";
 import { listGrants } from "@keystead/contract/operations/list-grants";
@@ -23,6 +24,7 @@ import { testPolicy } from "@keystead/contract/operations/test-policy";
 import { updateKey } from "@keystead/contract/operations/update-key";
 import type { Operation } from "@keystead/contract/operation";
 import { getAuditLog } from "@keystead/contract/operations/get-audit-log";
+import { HsmError } from "@keystead/contract/errors";
 import { replayPolicy } from "@keystead/contract/operations/replay-policy";
 import type { Permission } from "@keystead/contract/permissions";
 import type { Principal } from "../authenticate/principal.ts";
@@ -225,6 +227,37 @@ test("a condition that leaves keys out leaves them out of lists, searches and co
     for (const keyId of ["ec", "ed", "rsa"])
       assert.equal(await codeAs(vault.monitor, alice, getKey, { keyId }), expected.includes(keyId as never) ? "OK" : "PERMISSION_DENIED");
   }
+});
+
+test("a condition about keys gives nothing that is about no key: neither the log nor the namespace", async (t) => {
+  const { set, vault } = await vaultOf(t);
+  const asks = async (): Promise<readonly string[]> => [
+    await codeAs(vault.monitor, alice, getAuditLog, { namespace: "default" }),
+    await codeAs(vault.monitor, alice, getAuditLog, { namespace: "default", keyId: "ed" }),
+    await codeAs(vault.monitor, alice, getNamespace, { namespace: "default" }),
+    await codeAs(vault.monitor, alice, getKey, { keyId: "ed" }),
+  ];
+  const roles = ["Auditor", "KeyUser"];
+  const no = "PERMISSION_DENIED";
+  for (const condition of ["key.id != 'ec'", "!('gone' in key.tags)", "key.algorithm != 'RSA-2048' || request.address == ''"]) {
+    await set({ bindings: [{ ...BINDING, roles, condition }] });
+    assert.deepEqual(await asks(), [no, no, no, "OK"], condition);
+    assert.equal(await codeAs(vault.monitor, alice, listNamespaces, {}), no);
+  }
+  await set({ bindings: [{ ...BINDING, roles, condition: "request.address != '192.0.2.1'" }] });
+  assert.deepEqual(await asks(), ["OK", "OK", "OK", "OK"]);
+});
+
+test("a denial or approval rule of what is about no key, by what keys are, is refused by its name", async (t) => {
+  const { set } = await vaultOf(t);
+  const condition = "key.id == 'ed'";
+  const rule = { id: "log", namespaces: ["default"], permissions: ["crypto:sign", "audit:view"], condition };
+  for (const [document, at] of [
+    [{ denials: [{ ...rule, members: ["user:alice"] }] }, /denials\[0\].*'log'.*audit:view is not about a key/],
+    [{ approvals: [{ ...rule, role: "KeyAdmin", quorum: 1 }] }, /approvals\[0\].*'log'.*audit:view is not about a key/],
+  ] as const)
+    await assert.rejects(set(document), (error: HsmError) => error.code === "INVALID_REQUEST" && at.test(error.detail));
+  await set({ denials: [{ ...rule, members: ["user:alice"], permissions: ["crypto:sign"] }] });
 });
 
 test("who may read one namespace's log reads neither another's nor the server's, and a denial of the log hides from a replay", async (t) => {

@@ -7170,7 +7170,7 @@ export const HsmService: GenService<{
     output: typeof DeleteUserResponseSchema;
   },
   /**
-   * Sets a password: one's own, or somebody's, who must change it then.
+   * Sets a password: one's own (no name; on REST the path without it), or somebody's, who must change it then.
    *
    * @generated from rpc hsm.HsmService.SetPassword
    */

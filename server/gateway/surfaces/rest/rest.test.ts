@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { HsmError } from "@keystead/contract/errors";
 import type { GetKeyRequest, ListKeysRequest, SignRequest } from "@keystead/contract/generated/hsm/hsm_pb";
+import type { SetPasswordRequest } from "@keystead/contract/generated/hsm/identity_pb";
 import type { Answers } from "../../testing/answering-vault.ts";
 import { h2c, http1, http2, type Ask, type Reply } from "../../testing/http.ts";
 import { testGateway } from "../../testing/test-gateway.ts";
@@ -54,6 +55,23 @@ test("a request reaches the vault as a message and its answer comes back as JSON
   assert.equal((seen?.request as SignRequest).format, 2);
   assert.equal(seen?.evidence.listener, 2);
   assert.equal(seen?.evidence.address, "127.0.0.1");
+});
+
+test("a field that is empty in the path is refused by name where there is a path without it, and that path leaves it empty", async (context) => {
+  const { address, vault } = await testGateway(context, { ...answers, SetPassword: () => ({}) });
+  const empty = await post(address("health"), "/api/v1/users//password", '{"password":"aGVsbG8="}');
+  assert.deepEqual(
+    [empty.status, empty.json()["detail"]],
+    [400, "name: is empty in the path; without it the path is POST /api/v1/user/password"],
+  );
+  const foreign = await post(address("health"), "/api/v1/namespaces//keys/k/sign", "{}");
+  assert.match(String(foreign.json()["detail"]), /^namespace: is empty in the path; .*POST \/api\/v1\/keys\/\{key_id\}\/sign$/);
+  assert.deepEqual(vault.seen, []);
+  assert.equal((await post(address("health"), "/api/v1/user/password", '{"password":"aGVsbG8="}')).status, 200);
+  assert.deepEqual(
+    vault.seen.map(({ name, request }) => [name, (request as SetPasswordRequest).name]),
+    [["SetPassword", ""]],
+  );
 });
 
 test("the same over HTTP/2", async (context) => {
