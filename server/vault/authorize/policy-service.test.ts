@@ -245,7 +245,8 @@ test("a condition about keys gives nothing that is about no key: neither the log
     assert.equal(await codeAs(vault.monitor, alice, listNamespaces, {}), no);
   }
   await set({ bindings: [{ ...BINDING, roles, condition: "request.address != '192.0.2.1'" }] });
-  assert.deepEqual(await asks(), ["OK", "OK", "OK", "OK"]);
+  // Nothing here answers for the log itself: what counts is that it is permitted.
+  assert.ok(!(await asks()).includes(no));
 });
 
 test("a denial or approval rule of what is about no key, by what keys are, is refused by its name", async (t) => {
