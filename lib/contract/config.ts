@@ -280,6 +280,8 @@ export interface VaultConfig {
   };
   readonly audit: {
     readonly path: string;
+    /** Files of their own, or a database beside. */
+    readonly store: "files" | "sqlite";
     readonly syncMode: SyncMode;
     /** First line of checkpoints; empty = made from the vault's id. */
     readonly origin: string;

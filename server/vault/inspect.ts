@@ -24,7 +24,8 @@ import { isSignedBy, NOTE_ED25519, parseNote, parseVerifierKey, verifierKey } fr
 import { withArchive } from "./audit/archived-files.ts";
 import type { CheckpointOptions } from "./audit/checkpoint-checks.ts";
 import { readCheckpointLines } from "./audit/checkpoint-lines.ts";
-import { systemFiles, type FileLayer } from "./audit/file-layer.ts";
+import type { FileLayer } from "./audit/file-layer.ts";
+import { readLogFiles } from "./audit/log-place.ts";
 import { listSegments } from "./audit/segments.ts";
 import { treeWithRoot } from "./audit/tree-files.ts";
 import { verifyLog, type LogReport, type LogStart } from "./audit/verify.ts";
@@ -133,7 +134,8 @@ function hierarchyOf(options: Options, headerText: string | undefined): OpenHier
 
 async function main(): Promise<number> {
   const options = readOptions(process.argv.slice(2));
-  const files = filesOf(options);
+  const plainFiles = readLogFiles(options.log);
+  const files = withArchive(plainFiles, options.archive);
   if (listSegments(files, options.log).length === 0)
     throw new HsmError("OBJECT_NOT_FOUND", `there is no audit log at ${options.log}.* in ${dirname(options.log)}`);
   const store = openReader(options);
@@ -142,7 +144,7 @@ async function main(): Promise<number> {
   const hierarchy = hierarchyOf(options, store?.header());
   const pause = (): Promise<void> => Promise.resolve();
   // Read before the log: whatever they speak of is in it by then.
-  const checkpoints = readCheckpointLines(systemFiles, options.log);
+  const checkpoints = readCheckpointLines(plainFiles, options.log);
   const checkpointKey = publicKeyOf(options, hierarchy);
   const evidence: CheckpointOptions = { checkpoints, firstIsFirst: true, ...(checkpointKey === undefined ? {} : { checkpointKey }) };
   const report =
@@ -158,7 +160,7 @@ async function main(): Promise<number> {
           evidence,
           pause,
         })
-      : await logAlone(options, hierarchy, evidence);
+      : await logAlone(options, files, hierarchy, evidence);
   // The tail may be torn while the log is being written or after a crash: what the store holds finishes it.
   const durable = store?.durableSequence() ?? 0;
   const problems = [...report.problems];
@@ -186,6 +188,7 @@ async function main(): Promise<number> {
   );
   process.stdout.write(options.json ? `${JSON.stringify(result)}\n` : `${told.join("")}${describe(result)}`);
   store?.close();
+  plainFiles.close();
   return problems.length === 0 ? 0 : 10;
 }
 
@@ -217,19 +220,17 @@ function publicKeyOf({ key }: Options, hierarchy: OpenHierarchy | undefined): Ke
   return parseVerifierKey(existsSync(key) ? (readFileSync(key, "utf8").split("\n")[0] as string) : key).publicKey;
 }
 
-/** The log's files, with the archive behind them where one is named. */
-const filesOf = ({ archive }: Options): FileLayer => withArchive(systemFiles, archive);
-
 async function logAlone(
   options: Options,
+  files: FileLayer,
   hierarchy: OpenHierarchy | undefined,
   evidence: CheckpointOptions,
 ): Promise<{ log: LogReport; records: number; problems: string[] }> {
   const { log: path, checkpoint: kept } = options;
   const problems: string[] = [];
-  const how: CheckpointOptions & { start?: LogStart } = kept === undefined ? evidence : continuing(path, kept, evidence);
+  const how: CheckpointOptions & { start?: LogStart } = kept === undefined ? evidence : continuing(files, path, kept, evidence);
   const log = await verifyLog({
-    files: filesOf(options),
+    files,
     path,
     macKey: hierarchy?.auditMacKey,
     ...how,
@@ -245,7 +246,7 @@ async function logAlone(
  *
  * @throws {HsmError} INVALID_REQUEST it is no checkpoint; INTEGRITY_FAILURE it is not signed by the log's key
  */
-function continuing(path: string, file: string, evidence: CheckpointOptions): CheckpointOptions & { start?: LogStart } {
+function continuing(files: FileLayer, path: string, file: string, evidence: CheckpointOptions): CheckpointOptions & { start?: LogStart } {
   const { checkpointKey } = evidence;
   if (checkpointKey === undefined)
     throw new HsmError("INVALID_REQUEST", "--checkpoint needs the log's public key: pass --key, or the unseal secret");
@@ -254,7 +255,7 @@ function continuing(path: string, file: string, evidence: CheckpointOptions): Ch
   const { size, root, origin } = parseCheckpoint(signed.text);
   if (!isSignedBy(signed, verifierKey(origin, NOTE_ED25519, checkpointKey)))
     throw new HsmError("INTEGRITY_FAILURE", "the checkpoint is not signed by this log's key");
-  const start = size === 0 ? undefined : treeWithRoot(systemFiles, path, size, root);
+  const start = size === 0 ? undefined : treeWithRoot(files, path, size, root);
   if (start !== undefined) return { ...evidence, start };
   return { checkpointKey, checkpoints: [{ size, note }] };
 }

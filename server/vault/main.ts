@@ -32,8 +32,8 @@ import { approvalSettings, openApprovals, settingsOf } from "./approvals/open-ap
 import { archiveSegments } from "./audit/archive.ts";
 import { withArchive } from "./audit/archived-files.ts";
 import { ANY_EVENT } from "./audit/audit-filter.ts";
-import { systemFiles } from "./audit/file-layer.ts";
 import { indexSegments } from "./audit/indexer.ts";
+import { openLogFiles } from "./audit/log-place.ts";
 import { memoryFiles } from "./audit/memory-files.ts";
 import { AuditProofs } from "./audit/proofs.ts";
 import { readEvents } from "./audit/read.ts";
@@ -181,7 +181,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     lock = lockFolder(join(config.dataDir, "vault.lock"));
   }
   const store = openStore(config, (error) => log.error("the key store's files cannot be brought up to date", {}, error));
-  const plainFiles = inMemory ? memoryFiles() : systemFiles;
+  const plainFiles = inMemory ? { ...memoryFiles(), close: () => undefined } : openLogFiles(config.audit.store, config.audit.path);
   const files = withArchive(plainFiles, config.audit.archivePath);
   const provider = new SoftwareProvider(config.limits.poolJobs || availableParallelism());
   const connector = new ConnectorLine();
@@ -736,6 +736,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     scripts?.close();
     await closeParts(true);
     store.close();
+    plainFiles.close();
     lock?.release();
     log.info("stopped");
     // Written before the pipe closes: exit waits for nothing.

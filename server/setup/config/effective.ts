@@ -237,6 +237,7 @@ function vault(config: ConfigTree, base: PathBase): VaultConfig {
     },
     audit: {
       path: absolutePath(security.audit_log_path, base),
+      store: audit.store,
       syncMode: security.audit_sync_mode ?? storage.sync_mode,
       origin: audit.origin ?? "",
       checkpointEvents: audit.checkpoint_events,

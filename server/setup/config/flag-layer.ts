@@ -20,6 +20,7 @@ export const FLAGS: Readonly<Record<string, string>> = {
   "--data-dir": "storage.data_dir",
   "--key-store": "storage.backend",
   "--sqlite-path": "storage.sqlite_path",
+  "--audit-store": "audit.store",
   "--approval-store": "approvals.store",
   "--approval-retention-days": "approvals.keep_closed_days",
   "--sync-mode": "storage.sync_mode",

@@ -380,6 +380,7 @@ const ROWS: readonly Row[] = [
     "https://witness.example",
   ),
   row("audit.witnesses[].key", `[{url: "https://witness.example", key: "${WITNESS}"}]`, (c) => c.vault.audit.witnesses[0]?.key, WITNESS),
+  row("audit.store", "sqlite", (c) => c.vault.audit.store, "sqlite"),
   row("audit.archive_path", "/archive", (c) => c.vault.audit.archivePath, "/archive"),
   row("audit.archive_after_days", "7", (c) => c.vault.audit.archiveAfterDays, 7),
   row("audit.max_streams", "3", (c) => c.vault.audit.maxStreams, 3),

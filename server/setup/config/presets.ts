@@ -84,6 +84,7 @@ const BASE: Tree = {
     checkpoint_seconds: "1m",
     segment_seconds: "1d",
     witnesses: [],
+    store: "files",
     archive_after_days: 90,
     max_streams: 64,
   },

@@ -239,6 +239,15 @@ const shredding: Rule = ({ storage: { backend, shred_iterations } }) =>
     "write 0, or storage.backend: filesystem",
   );
 
+/** A log in memory is in no database. */
+const auditStore: Rule = ({ storage: { backend }, audit: { store } }) =>
+  finding(
+    backend === "memory" && store !== "files",
+    "audit.store",
+    "with storage.backend: memory the log is in memory too",
+    "write files, or another storage.backend",
+  );
+
 /** What is read like a file, and nothing that has to be spoken to. */
 const hardwareRandom: Rule = ({ crypto: { hardware_random: path = "" } }) => [
   ...finding(
@@ -272,6 +281,7 @@ const RULES: readonly Rule[] = [
   hardwareRandom,
   ...IDENTITY_RULES,
   shredding,
+  auditStore,
   tlsInProduction,
   tlsFiles,
   clientAuth,

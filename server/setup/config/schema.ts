@@ -107,6 +107,10 @@ const audit = z.strictObject({
       description: "Who is asked to cosign checkpoints, so that nobody can be shown another log.",
       expects: "a list of at most 16 witnesses, each with url and key",
     }),
+  store: key(
+    KIND.oneOf("files", "sqlite"),
+    "Where the audit log's files are kept: in the file system, or in one SQLite database, {security.audit_log_path}.db. A log stays where it is.",
+  ),
   archive_path: key(KIND.path, "Folder that old segments of the audit log are moved to; without it they stay where they are.").optional(),
   archive_after_days: key(KIND.integer(0, 36_500), "How long a segment stays after its last event before it is moved to archive_path."),
   max_streams: key(KIND.integer(1, 10_000), "Streams of the audit log that may be open at once; one caller may have an eighth of them."),

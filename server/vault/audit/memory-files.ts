@@ -11,13 +11,15 @@ export function memoryFiles(): FileLayer {
     open(path): LogFile {
       const file = files.get(path) ?? { bytes: Buffer.alloc(0), size: 0 };
       files.set(path, file);
+      const makeRoom = (end: number): void => {
+        if (end <= file.bytes.length) return;
+        const grown = Buffer.alloc(Math.max(end, file.bytes.length * 2));
+        file.bytes.copy(grown);
+        file.bytes = grown;
+      };
       const write = (bytes: Buffer, position: number): void => {
         const end = position + bytes.length;
-        if (end > file.bytes.length) {
-          const grown = Buffer.alloc(Math.max(end, file.bytes.length * 2));
-          file.bytes.copy(grown);
-          file.bytes = grown;
-        }
+        makeRoom(end);
         bytes.copy(file.bytes, position);
         file.size = Math.max(file.size, end);
       };
@@ -27,6 +29,7 @@ export function memoryFiles(): FileLayer {
           file.bytes.copy(target, 0, Math.min(position, file.size), Math.min(position + target.length, file.size)),
         write,
         truncate(size) {
+          makeRoom(size);
           if (size < file.size) file.bytes.fill(0, size);
           file.size = size;
         },
