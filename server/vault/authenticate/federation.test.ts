@@ -122,6 +122,25 @@ test("what was used is forgotten once the token has run out", async () => {
   assert.equal(count(), 4);
 });
 
+test("one subject's tokens take a share of what is remembered, and no room of anybody else; once they have run out it is let in again", async () => {
+  const used = () => vault.vault.documents.list<{ readonly expiresAt: number; readonly subject: string }>("used-token");
+  const before = new Set(used().map(({ id }) => id));
+  await enter(token({ sub: "greedy" }));
+  const like = used().find(({ id }) => !before.has(id))?.value;
+  assert.ok(like !== undefined);
+  const names = Array.from({ length: 253 }, (_, n) => ({ kind: "used-token" as const, id: `n${n}` }));
+  await vault.vault.documents.record("Test", names, () => names.map((name) => ({ ...name, value: like })));
+  const outcomes = await Promise.all([1, 2, 3, 4].map(() => vault.codeOf(enter(token({ sub: "greedy" })))));
+  assert.deepEqual(outcomes.sort(), ["OK", "OK", "QUOTA_EXCEEDED", "QUOTA_EXCEEDED"]);
+  await vault.reopen();
+  await refused(enter(token({ sub: "greedy" })), "QUOTA_EXCEEDED");
+  await enter(token({ sub: "modest" }));
+  vault.now += 900_001;
+  await enter(token({ sub: "greedy" }));
+  vault.now += 3_600_000;
+  while (used().some(({ value }) => value.expiresAt <= vault.now)) await enter(token());
+});
+
 test("a token is remembered as long as it is good, also where its end lies within a second or the clock is set back", async () => {
   const whole = Math.ceil(vault.now / 1000) * 1000;
   vault.now = whole;

@@ -35,6 +35,8 @@ export interface FederatedLoginsOptions {
 
 /** Tokens that began a session and have not run out. */
 const MOST_USED = 65_536;
+/** Of one subject: nobody whom a provider gives tokens to without end takes everybody else's room. */
+const MOST_USED_EACH = 256;
 /** Those that have run out and are removed with each login. */
 const SWEPT_AT_ONCE = 8;
 /** Remembered beyond its end: a clock that is set back, or more leeway after a restart, makes no token new. */
@@ -43,6 +45,8 @@ const REMEMBERED_AFTER_MS = 300_000;
 interface UsedToken {
   /** When it may be forgotten, milliseconds since the epoch. */
   readonly expiresAt: number;
+  /** Digest of whom it was of; those of older versions have none. */
+  readonly subject?: string;
 }
 
 /** What the providers of the configuration give; undefined when it is nothing any more. */
@@ -71,7 +75,8 @@ export class FederatedLogins {
   /**
    * Begins a session.
    *
-   * @throws {HsmError} UNAUTHENTICATED for a token that is not good, or was used; QUOTA_EXCEEDED, to whoever has a good one
+   * @throws {HsmError} UNAUTHENTICATED for a token that is not good, or was used; QUOTA_EXCEEDED, to whoever has a good one,
+   *   when too many are remembered, of everybody or of this subject
    */
   async login(token: string, bindAddress: boolean, peer: Peer): Promise<LoggedIn> {
     const { documents, sessions, verify, now } = this.#options;
@@ -80,6 +85,7 @@ export class FederatedLogins {
     const { issuer, subject: sub, claims, expiresAt } = identity;
     const subject = { kind: "oidc", name: federatedName(issuer, sub) } as const;
     const used: DocumentName = { kind: "used-token", id: fingerprint(token, issuer, claims) };
+    const whose = hash("sha256", subject.name, "base64url");
     const over = documents
       .list<UsedToken>("used-token")
       .filter(({ id, value }) => value.expiresAt <= now() && id !== used.id)
@@ -89,8 +95,17 @@ export class FederatedLogins {
       // Looked at under its lock: one token shown twice at once begins one session.
       if (documents.get("used-token", used.id) !== undefined) throw notAuthenticated();
       if (documents.count("used-token") - over.length >= MOST_USED) throw new HsmError("QUOTA_EXCEEDED", "too many tokens are remembered");
+      const own = documents.list<UsedToken>("used-token").filter(({ value }) => value.subject === whose && value.expiresAt > now());
+      if (own.length >= MOST_USED_EACH)
+        throw new HsmError(
+          "QUOTA_EXCEEDED",
+          `${MOST_USED_EACH} tokens of this subject began sessions and have not run out; refresh those`,
+          {
+            retryAfterSeconds: Math.ceil((Math.min(...own.map(({ value }) => value.expiresAt)) - now()) / 1000),
+          },
+        );
       return [
-        { ...used, value: { expiresAt: expiresAt + REMEMBERED_AFTER_MS } satisfies UsedToken },
+        { ...used, value: { expiresAt: expiresAt + REMEMBERED_AFTER_MS, subject: whose } satisfies UsedToken },
         ...over.map((name) => ({ ...name, value: undefined })),
       ];
     };
@@ -101,7 +116,8 @@ export class FederatedLogins {
       bindAddress,
       mfaAt: null,
       federated: { issuer, claims: saidOfBearer(claims) },
-      also: { about: [used, ...over], plan },
+      // Those of one subject at once meet at a name of their own, so that each is counted.
+      also: { about: [used, { kind: "used-token", id: `of.${whose}` }, ...over], plan },
     });
     return { subject, ...begun };
   }

@@ -415,6 +415,9 @@ test("a namespace admits as many sessions as it says itself, those that reach al
   assert.equal(await begin("operator", ["*"]), "OK");
   await own.reopen();
   assert.equal(await begin("one", ["default"]), "QUOTA_EXCEEDED");
+  // Who reaches others besides is not let in with less: which one is full is said.
+  const { secretId } = await own.ask(createSecretId, { name: "one" });
+  await assert.rejects(own.over(loginService, { roleId: "one", secretId }), { code: "QUOTA_EXCEEDED", detail: /in namespace default,/ });
   await limit(0);
   assert.equal(await begin("one", ["default"]), "OK");
   // Of two numbers, the configuration's and the namespace's own, the smaller counts.

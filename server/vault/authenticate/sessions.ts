@@ -477,7 +477,7 @@ export class Sessions {
       if (limit === undefined) continue;
       const names = (other: SessionRecord): boolean => this.#behind(other)?.namespaces.includes(namespace) === true;
       if (this.inNamespace(namespace) + begun.filter(names).length >= limit)
-        throw new HsmError("QUOTA_EXCEEDED", `${limit} sessions are open in ${namespace}, which is as many as there may be`);
+        throw new HsmError("QUOTA_EXCEEDED", `${limit} sessions are open in namespace ${namespace}, which is as many as there may be`);
     }
   }
 
