@@ -85,3 +85,35 @@ test("a grant that is over gives nobody anything, so it keeps nobody's name", as
   vault.now += 60_000;
   assert.equal(await vault.codeOf(vault.ask(createUser, FRESH)), "OK");
 });
+
+test("names of which nothing is left are forgotten with later removals, and no others", async () => {
+  const vault = await ClockedVault.open();
+  const bound = { id: "b", members: ["user:kept"], roles: ["KeyUser"], namespaces: ["default"] };
+  await vault.askAs(admin, setPolicy, { document: JSON.stringify({ format: 1, bindings: [bound] }), expectedVersion: 0 });
+  for (const name of ["kept", "one", "two", "three", "last"]) {
+    await vault.ask(createUser, { ...FRESH, name });
+    await vault.ask(deleteUser, { name });
+  }
+  const names = vault.vault.documents.list("retired-name").map(({ id }) => id);
+  assert.deepEqual(names.sort(), ["user.kept", "user.last"]);
+  assert.equal(await vault.codeOf(vault.ask(createUser, { ...FRESH, name: "kept" })), "OBJECT_EXISTS");
+});
+
+test("what those confined to a namespace remove takes that namespace's share, and no room of anybody else", async () => {
+  const vault = await ClockedVault.open();
+  const names = Array.from({ length: 1024 }, (_, n) => ({ kind: "retired-name" as const, id: `user.n${n}` }));
+  const members = names.map(({ id }) => `user:${id.slice("user.".length)}`);
+  const group = {
+    groups: { "*/left": { members } },
+    bindings: [{ id: "b", members: ["group:*/left"], roles: ["KeyUser"], namespaces: ["*"] }],
+  };
+  await vault.askAs(admin, setPolicy, { document: JSON.stringify({ format: 1, ...group }), expectedVersion: 0 });
+  await vault.vault.documents.record("Test", names, () => names.map((name) => ({ ...name, value: { retiredAt: 0, share: ["default"] } })));
+  await vault.ask(createUser, FRESH);
+  for (const by of ["one", "two"])
+    await assert.rejects(vault.askAs(person(by, ["Administrator"], ["default"]), deleteUser, { name: "ann" }), {
+      code: "QUOTA_EXCEEDED",
+      detail: /of namespace default are remembered/,
+    });
+  await vault.askAs(admin, deleteUser, { name: "ann" });
+});

@@ -92,7 +92,7 @@ export class ServiceAccounts {
         this.#sessions.requireWithin(by, subject(name), before);
         return undefined;
       },
-      this.#retired.retiring(subject(name)),
+      this.#retired.retiring(by, subject(name)),
     );
   }
 

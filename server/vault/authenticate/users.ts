@@ -170,7 +170,7 @@ export class Users {
   /** @throws {HsmError} OBJECT_NOT_FOUND; PERMISSION_DENIED */
   async remove(by: Principal, name: string): Promise<Change> {
     const forgiving = this.#options.lockouts.forgiving(name);
-    const retiring = this.#options.retired.retiring({ kind: "user", name });
+    const retiring = this.#options.retired.retiring(by, { kind: "user", name });
     return this.#options.sessions.changeSubject<UserRecord>(
       { kind: "user", name },
       (before) => {
