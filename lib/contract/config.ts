@@ -295,6 +295,8 @@ export interface VaultConfig {
     /** Folder that old segments are moved to. */
     readonly archivePath?: string;
     readonly archiveAfterDays: number;
+    /** Archived segments whose last event is older are deleted; never when left out. */
+    readonly retentionDays?: number;
   };
   readonly unseal: UnsealConfig;
   readonly minPassphraseLength: number;

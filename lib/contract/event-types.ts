@@ -175,6 +175,8 @@ const SUCCESSES: Readonly<Record<string, EventType>> = {
   OpenVault: "system.startup",
   CloseVault: "system.shutdown",
   RecordConfiguration: "configuration.changed",
+  ArchiveAuditLog: "audit.updated",
+  PurgeAuditLog: "audit.updated",
   RaiseAlert: "alert.firing",
   ResolveAlert: "alert.resolved",
   EndReusedSession: "session.reused",

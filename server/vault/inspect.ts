@@ -172,6 +172,7 @@ async function main(): Promise<number> {
     verified: problems.length === 0,
     events: report.log.events,
     events_not_read: report.log.unread,
+    events_deleted: report.log.purged,
     head: report.log.head,
     records: report.records,
     macs_checked: hierarchy !== undefined,
@@ -264,6 +265,7 @@ function describe(result: {
   verified: boolean;
   events: number;
   events_not_read: number;
+  events_deleted: number;
   head: string;
   records: number;
   macs_checked: boolean;
@@ -277,9 +279,16 @@ function describe(result: {
     ...result.problems.map((problem) => `BROKEN  ${problem}`),
     `${result.verified ? "Verified" : "Not verified"}: ${result.events} events, ${result.records} records (${how}).`,
     `Checkpoints: ${result.checkpoints} agree with it${result.signatures_checked ? "" : " (signatures not checked; give --key)"}.`,
-    ...(result.events_not_read === 0
+    ...(result.events_deleted === 0
       ? []
-      : [`Not read: ${result.events_not_read} events in an archive that is not here (--archive); the audit key leads across them.`]),
+      : [
+          `Deleted: events 1 to ${result.events_deleted}, for their age (audit.retention_days), as the log says; the audit key leads across them.`,
+        ]),
+    ...(result.events_not_read === result.events_deleted
+      ? []
+      : [
+          `Not read: ${result.events_not_read - result.events_deleted} events in an archive that is not here (--archive); the audit key leads across them.`,
+        ]),
     `Last event's hash: ${result.head}`,
     `Root of the tree: ${result.root}`,
     "",

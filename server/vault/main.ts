@@ -36,6 +36,7 @@ import { indexSegments } from "./audit/indexer.ts";
 import { openLogFiles } from "./audit/log-place.ts";
 import { memoryFiles } from "./audit/memory-files.ts";
 import { AuditProofs } from "./audit/proofs.ts";
+import { purgeSegments } from "./audit/purge.ts";
 import { readEvents } from "./audit/read.ts";
 import { Witnesses } from "./audit/witnesses.ts";
 import { AuditStreams } from "./audit/streams.ts";
@@ -577,7 +578,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     let under: Promise<unknown> | undefined;
     const wanted = (): boolean => monitor.parts?.vault === vault;
     const make = (): void => {
-      const { path, archivePath: archiveFolder, archiveAfterDays } = config.audit;
+      const { path, archivePath: archiveFolder, archiveAfterDays, retentionDays } = config.audit;
       const common = { path, macKey: vault.hierarchy.auditMacKey, log: vault.log, wanted };
       under ??= indexSegments({ files, ...common })
         .then(() =>
@@ -585,7 +586,12 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
             ? 0
             : archiveSegments({ files: plainFiles, ...common, archiveFolder, before: now() - archiveAfterDays * DAY_MS, now }),
         )
-        .then((moved) => moved > 0 && log.info("segments of the audit log were moved to the archive", { moved }))
+        .then((moved) => {
+          if (moved > 0) log.info("segments of the audit log were moved to the archive", { moved });
+          if (archiveFolder === undefined || retentionDays === undefined || monitor.phase !== "open") return 0;
+          return purgeSegments({ files: plainFiles, ...common, archiveFolder, before: now() - retentionDays * DAY_MS, now });
+        })
+        .then((purged) => purged > 0 && log.info("segments of the audit log were deleted for their age", { purged }))
         .catch((error: unknown) => log.error("the audit log could not be indexed or archived", {}, error))
         .finally(() => (under = undefined));
     };

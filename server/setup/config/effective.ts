@@ -247,6 +247,7 @@ function vault(config: ConfigTree, base: PathBase): VaultConfig {
       maxStreams: audit.max_streams,
       ...(audit.archive_path === undefined ? {} : { archivePath: absolutePath(audit.archive_path, base) }),
       archiveAfterDays: audit.archive_after_days,
+      ...(audit.retention_days === undefined ? {} : { retentionDays: audit.retention_days }),
     },
     unseal: unsealing(config, base),
     minPassphraseLength: security.min_password_length,

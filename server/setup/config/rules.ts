@@ -239,6 +239,22 @@ const shredding: Rule = ({ storage: { backend, shred_iterations } }) =>
     "write 0, or storage.backend: filesystem",
   );
 
+/** Only what is in the archive is ever deleted. */
+const auditRetention: Rule = ({ audit: { retention_days: days, archive_path, archive_after_days } }) => [
+  ...finding(
+    days !== undefined && archive_path === undefined,
+    "audit.retention_days",
+    "only segments in an archive are deleted, and there is none",
+    "name audit.archive_path",
+  ),
+  ...finding(
+    days !== undefined && days < archive_after_days,
+    "audit.retention_days",
+    "it is less than audit.archive_after_days",
+    "keep events at least until they are archived",
+  ),
+];
+
 /** A log in memory is in no database. */
 const auditStore: Rule = ({ storage: { backend }, audit: { store } }) =>
   finding(
@@ -282,6 +298,7 @@ const RULES: readonly Rule[] = [
   ...IDENTITY_RULES,
   shredding,
   auditStore,
+  auditRetention,
   tlsInProduction,
   tlsFiles,
   clientAuth,

@@ -113,6 +113,10 @@ const audit = z.strictObject({
   ),
   archive_path: key(KIND.path, "Folder that old segments of the audit log are moved to; without it they stay where they are.").optional(),
   archive_after_days: key(KIND.integer(0, 36_500), "How long a segment stays after its last event before it is moved to archive_path."),
+  retention_days: key(
+    KIND.integer(1, 36_500),
+    "Segments in archive_path whose last event is older are deleted, at least archive_after_days; without it they are kept for ever.",
+  ).optional(),
   max_streams: key(KIND.integer(1, 10_000), "Streams of the audit log that may be open at once; one caller may have an eighth of them."),
 });
 

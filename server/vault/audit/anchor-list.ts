@@ -54,7 +54,7 @@ export function writeAnchorList(files: FileLayer, segmentPath: string, list: Anc
 }
 
 /** The list of a segment, or undefined when there is none that is whole, genuine and about this segment. */
-export function readAnchorList(files: FileLayer, segment: SegmentName, macKey: KeyObject): AnchorList | undefined {
+export function readAnchorList(files: FileLayer, segment: Omit<SegmentName, "purged">, macKey: KeyObject): AnchorList | undefined {
   const bytes = contentOf(files, pathOf(segment.path));
   if (bytes === undefined || bytes.length < MAC_CHARACTERS + 1) return undefined;
   const text = bytes.subarray(0, bytes.length - MAC_CHARACTERS - 1);

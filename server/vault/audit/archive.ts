@@ -16,7 +16,7 @@ import { readAnchorList } from "./anchor-list.ts";
 import { ARCHIVED, archivePath, unpacked, wholeFile } from "./archived-files.ts";
 import type { EventFields } from "./event.ts";
 import type { FileLayer } from "./file-layer.ts";
-import { LineCursor } from "./line-cursor.ts";
+import { LineCursor, type LineCursorOptions } from "./line-cursor.ts";
 import { SegmentIndex } from "./segment-index.ts";
 import { listSegments, type SegmentName } from "./segments.ts";
 
@@ -52,7 +52,7 @@ export async function archiveSegments(options: ArchiveOptions): Promise<number> 
     // Segments end in order; what has no list or index yet gets it soon.
     if (list === undefined || list.lastSequence + 1 !== next.firstSequence || index === undefined || index.latest >= options.before)
       return moved;
-    await prove(options, segment, list.lastSequence, list.lastHash);
+    await proveSegment(options, segment, list.lastSequence, list.lastHash);
     await move(options, segment);
     moved += 1;
   }
@@ -60,7 +60,12 @@ export async function archiveSegments(options: ArchiveOptions): Promise<number> 
 }
 
 /** Every line of the segment is the vault's, and the last is the one its list names. */
-async function prove({ files, path, macKey }: ArchiveOptions, segment: SegmentName, last: number, lastHash: string): Promise<void> {
+export async function proveSegment(
+  { files, path, macKey }: LineCursorOptions,
+  segment: SegmentName,
+  last: number,
+  lastHash: string,
+): Promise<void> {
   const cursor = new LineCursor({ files, path, macKey }, segment.firstSequence - 1);
   try {
     for (let seen = segment.firstSequence - 1; seen < last;) {
@@ -112,7 +117,8 @@ function holds(packed: Buffer, bytes: Buffer): boolean {
   }
 }
 
-async function writeWhole(files: FileLayer, path: string, bytes: Buffer): Promise<void> {
+/** Writes a file that is only this, durably. */
+export async function writeWhole(files: FileLayer, path: string, bytes: Buffer): Promise<void> {
   const file = files.open(path, "append");
   try {
     await file.writeDurable(bytes, 0);

@@ -11,6 +11,8 @@ import { HsmError } from "@keystead/contract/errors";
 import type { FileLayer, LogFile } from "./file-layer.ts";
 
 export const ARCHIVED = ".archived";
+/** In the place of a segment that was deleted for its age (purge.ts). */
+export const PURGED = ".purged";
 const SEGMENT = /\.\d{16}$/;
 /** Segments that are kept unpacked. */
 const KEPT = 2;
@@ -67,14 +69,19 @@ export function withArchive(files: FileLayer, archiveFolder: string | undefined)
       const names = files.list(folder);
       const there = new Set(names);
       for (const name of names) {
-        const segment = name.slice(0, -ARCHIVED.length);
-        if (name.endsWith(ARCHIVED) && SEGMENT.test(segment) && !there.has(segment)) names.push(segment);
+        const mark = [ARCHIVED, PURGED].find((end) => name.endsWith(end));
+        const segment = name.slice(0, -(mark?.length ?? 0));
+        if (mark === undefined || !SEGMENT.test(segment) || there.has(segment)) continue;
+        there.add(segment);
+        names.push(segment);
       }
       return names;
     },
     open(path, mode) {
       if (mode !== "read" || !SEGMENT.test(path)) return files.open(path, mode);
       const names = files.list(dirname(path));
+      if (!names.includes(basename(path)) && names.includes(`${basename(path)}${PURGED}`))
+        throw new HsmError("AUDIT_UNAVAILABLE", `the segment ${basename(path)} of the audit log was deleted for its age`);
       const moved = !names.includes(basename(path)) && names.includes(`${basename(path)}${ARCHIVED}`);
       return moved ? readOnly(fromArchive(path)) : files.open(path, mode);
     },

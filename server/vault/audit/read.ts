@@ -56,7 +56,7 @@ export async function readEvents(options: ReadOptions): Promise<{ events: Parsed
     const following = newestFirst ? nextFirst : order[index + 1]?.firstSequence;
     nextFirst = segment.firstSequence;
     const end = following === undefined || following === Infinity ? undefined : following;
-    if (segment.firstSequence > last || (end !== undefined && end <= first)) continue;
+    if (segment.purged || segment.firstSequence > last || (end !== undefined && end <= first)) continue;
     if (search.spent) {
       // The next search begins with this segment.
       const looked = newestFirst ? Math.min((end ?? Infinity) - 1, last) + 1 : Math.max(segment.firstSequence, first) - 1;

@@ -16,17 +16,20 @@ const READ_BYTES = 1024 * 1024;
 export interface SegmentName {
   readonly path: string;
   readonly firstSequence: number;
+  /** Its lines were deleted for their age (purge.ts). */
+  readonly purged: boolean;
 }
 
 /** The segments of a log, oldest first. */
 export function listSegments(files: FileLayer, logPath: string): SegmentName[] {
   const folder = dirname(logPath);
   const prefix = `${basename(logPath)}.`;
-  return files
-    .list(folder)
+  const names = files.list(folder);
+  const marks = new Set(names.filter((name) => name.endsWith(".purged")));
+  return names
     .filter((name) => name.startsWith(prefix) && /^\d{16}$/.test(name.slice(prefix.length)))
     .sort()
-    .map((name) => ({ path: join(folder, name), firstSequence: Number(name.slice(prefix.length)) }));
+    .map((name) => ({ path: join(folder, name), firstSequence: Number(name.slice(prefix.length)), purged: marks.has(`${name}.purged`) }));
 }
 
 /** A line and where its segment holds it. */

@@ -11,9 +11,10 @@ import { HsmError } from "@keystead/contract/errors";
 import { eventsInLists, readAnchorList } from "./anchor-list.ts";
 import { CheckpointChecks, type BadCheckpoint, type CheckpointOptions } from "./checkpoint-checks.ts";
 import type { FileLayer, LogFile } from "./file-layer.ts";
-import { GENESIS } from "./event.ts";
+import { GENESIS, parseLine } from "./event.ts";
 import { lineBytes } from "./line-bytes.ts";
 import { LineReader } from "./line-reader.ts";
+import { purgedUpTo } from "./purge.ts";
 import { listSegments } from "./segments.ts";
 
 export interface LogReport {
@@ -21,6 +22,8 @@ export interface LogReport {
   readonly events: number;
   /** Events of segments in an archive that is not here: followed by their lists, not read. */
   readonly unread: number;
+  /** Events that were deleted for their age, counted among those not read. */
+  readonly purged: number;
   /** Hash of the last event that verifies. */
   readonly head: string;
   /** Root of the tree over them, base64. */
@@ -63,6 +66,14 @@ export interface VerifyOptions extends CheckpointOptions {
 
 const PAUSE_EVENTS = 500;
 
+const PURGE = '"action":"PurgeAuditLog"';
+
+/** What a genuine line says is gone. */
+function goneBy(line: Buffer): number {
+  const event = parseLine(line.toString("utf8", 0, line.length - 1))?.event;
+  return event?.action === "PurgeAuditLog" ? purgedUpTo(event.request) : 0;
+}
+
 /** A segment to read; undefined when it is in an archive that is not here. */
 function opened(files: FileLayer, path: string): LogFile | undefined {
   try {
@@ -79,6 +90,9 @@ export async function verifyLog(options: VerifyOptions): Promise<LogReport> {
   const upTo = options.upTo ?? Infinity;
   let tree = start?.tree.copy() ?? new Frontier();
   let unread = 0;
+  let purged = 0;
+  /** Last event that the log itself says is gone. */
+  let saidGone = 0;
   const trusted = tree.size;
   const checks = new CheckpointChecks(options, trusted);
   const reader = new LineReader(macKey, trusted, start?.head ?? GENESIS);
@@ -91,6 +105,7 @@ export async function verifyLog(options: VerifyOptions): Promise<LogReport> {
       root: tree.root().toString("base64"),
       authenticated: macKey !== undefined,
       unread,
+      purged,
       anchors: reader.anchors,
       bad,
       ...told,
@@ -118,6 +133,7 @@ export async function verifyLog(options: VerifyOptions): Promise<LogReport> {
         reader.head = list.lastHash;
         tree = list.tree.copy();
         unread += list.lastSequence - list.firstSequence + 1;
+        if (segment.purged) purged = list.lastSequence;
         checks.skip(reader.sequence);
         continue;
       }
@@ -131,6 +147,7 @@ export async function verifyLog(options: VerifyOptions): Promise<LogReport> {
           const wrong = reader.take(bytes.subarray(0, -1));
           if (wrong !== undefined) return report(wrong);
           tree.append(leafHash(reader.entry));
+          if (purged > saidGone && bytes.includes(PURGE)) saidGone = Math.max(saidGone, goneBy(bytes));
           if (unread === 0) options.onEvent?.(reader.head);
           checks.at(reader.sequence, tree, segment.firstSequence, digest);
           if (reader.sequence % PAUSE_EVENTS === 0) await options.pause?.(reader.sequence);
@@ -140,6 +157,11 @@ export async function verifyLog(options: VerifyOptions): Promise<LogReport> {
       }
     }
     if (upTo !== Infinity && reader.sequence < upTo) return report("the log ends here");
+    if (purged > saidGone) {
+      const told = report("");
+      const bad = { sequence: saidGone + 1, reason: "it was deleted, and no event of the log says so" };
+      return { ...told, bad, firstBad: Math.min(told.firstBad ?? Infinity, bad.sequence) };
+    }
     const listed = upTo === Infinity && macKey !== undefined ? eventsInLists(files, path, macKey) : 0;
     return report(listed > reader.sequence ? `missing; an anchor list knows of ${listed} events` : undefined);
   } finally {
