@@ -8,7 +8,7 @@ import fc from "fast-check";
 import { HsmError } from "@keystead/contract/errors";
 import type { EvidencedVerdict } from "@keystead/crypto/public/approval-evidence";
 import { subjectText, type Verdict } from "@keystead/crypto/public/approval-statement";
-import { begun, expired, fetched, isClosed, lost, performed, withdrawn, withVerdict, type Approval } from "./approval.ts";
+import { begun, expired, fetched, isClosed, listingOf, lost, performed, withdrawn, withVerdict, type Approval } from "./approval.ts";
 import { enough, meets } from "./verdicts.ts";
 
 const PERSONS = ["ann", "ben", "cem", "dee"] as const;
@@ -214,4 +214,13 @@ test("seen elsewhere, not here: a quorum of zero or of nonsense is met by nobody
   const met = (quorum: number): boolean => meets(approval, { quorum, roles: ["Approver"] }, "approve", () => true);
   assert.deepEqual([1, PERSONS.length, PERSONS.length + 1].map(met), [true, true, false]);
   for (const quorum of [0, -1, 0.5, NaN, Infinity, undefined as never]) assert.equal(met(quorum), false, String(quorum));
+});
+
+test("what a listing needs is read beside the subject, and of documents without it from the subject", () => {
+  const old = pending(1, 1);
+  assert.deepEqual(listingOf(old), { namespace: "default", roles: ["Approver", "Boss"] });
+  assert.equal(listingOf(old), listingOf(old));
+  const listing = { namespace: "retail", roles: ["Approver"] };
+  assert.equal(listingOf({ ...old, subject: "nothing that anybody could read", listing }), listing);
+  assert.deepEqual(listingOf(withdrawn({ ...old, listing }, START)), listing);
 });

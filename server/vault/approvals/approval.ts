@@ -9,6 +9,7 @@
  * being performed, and from `executing`, of which nobody knows after a crash whether it was done, nothing is ever repeated.
  */
 import type { EvidencedVerdict } from "@keystead/crypto/public/approval-evidence";
+import { parseSubject, type ApprovalSubject } from "@keystead/crypto/public/approval-statement";
 import { HsmError } from "@keystead/contract/errors";
 import type { Vouched } from "../claims.ts";
 
@@ -38,12 +39,36 @@ export interface StoredRequester {
   readonly vouched?: Vouched;
 }
 
+/** Where a request belongs, and whose roles it asks for. */
+export interface Listing {
+  readonly namespace: string;
+  readonly roles: readonly string[];
+}
+
+export const listingFrom = ({ namespace, rules, override }: Pick<ApprovalSubject, "namespace" | "rules" | "override">): Listing => ({
+  namespace,
+  roles: [...new Set([...rules, ...(override === null ? [] : [override])].flatMap(({ roles }) => roles))],
+});
+
+/** Read once of each document without one. */
+const read = new WeakMap<Approval, Listing>();
+
+export function listingOf(approval: Approval): Listing {
+  const known = approval.listing ?? read.get(approval);
+  if (known !== undefined) return known;
+  const listing = listingFrom(parseSubject(approval.subject));
+  read.set(approval, listing);
+  return listing;
+}
+
 /** The document. Its material is the exact message while the request waits, and the result afterwards, if one is kept. */
 export interface Approval {
   readonly state: ApprovalState;
   /** Canonical text of the subject: what is asked for, and what verdicts are signed on. */
   readonly subject: string;
   readonly requester: StoredRequester;
+  /** What a listing needs of the subject, which is long; documents of older versions have only the text. */
+  readonly listing?: Listing;
   /** Client address of the request. */
   readonly address: string;
   readonly requestId: string;

@@ -446,6 +446,7 @@ test("seen elsewhere, not here: the server's own duties wait like everybody: a k
   await vault.pass(120_000);
   assert.equal((await vault.ask(getKey, { keyId: "later" })).key?.state, 1);
   const [waiting] = vault.vault.documents.list<Approval>("approval");
+  assert.equal(waiting?.value.listing?.namespace, "default", "a listing reads it without the text");
   assert.equal(waiting?.value.requester.id, "ceremony:lifecycle");
 });
 

@@ -40,6 +40,8 @@ import {
   expired,
   fetched,
   isClosed,
+  listingFrom,
+  listingOf,
   lost,
   performed,
   withdrawn,
@@ -237,6 +239,7 @@ export class Approvals {
       state: "pending",
       subject: subjectText(subject),
       requester,
+      listing: listingFrom(subject),
       address: asked.address,
       requestId: asked.requestId,
       saltBytes,
@@ -427,8 +430,8 @@ export class Approvals {
   list(caller: Caller, namespace: string): KnownApproval[] {
     return this.#options.documents
       .list<Approval>("approval")
+      .filter(({ value }) => namespace === "" || listingOf(value).namespace === namespace)
       .filter(({ value }) => this.#mayRead(caller, value))
-      .filter(({ value }) => namespace === "" || parseSubject(value.subject).namespace === namespace)
       .map(({ id, value }) => ({ id, approval: value }))
       .sort((a, b) => (a.id < b.id ? -1 : 1));
   }
@@ -555,7 +558,7 @@ export class Approvals {
 
   #visible(caller: Caller, id: string, namespace: string): Approval {
     const approval = this.#options.documents.get<Approval>("approval", id)?.value;
-    const there = approval !== undefined && (namespace === "" || parseSubject(approval.subject).namespace === namespace);
+    const there = approval !== undefined && (namespace === "" || listingOf(approval).namespace === namespace);
     if (!there || !this.#mayRead(caller, approval)) throw new HsmError("OBJECT_NOT_FOUND", "there is no such request");
     return approval;
   }
@@ -566,10 +569,9 @@ export class Approvals {
    */
   #mayRead({ principal, address, hidden }: Caller, approval: Approval): boolean {
     if (approval.requester.id === principal.id) return true;
-    const { namespace, rules, override } = parseSubject(approval.subject);
+    const { namespace, roles } = listingOf(approval);
     if (hidden().has(namespace)) return false;
-    const asked = new Set([...rules, ...(override === null ? [] : [override])].flatMap(({ roles }) => roles));
-    if (this.#options.rolesIn(principal, namespace, address).some((role) => asked.has(role))) return true;
+    if (this.#options.rolesIn(principal, namespace, address).some((role) => roles.includes(role))) return true;
     return principal.permissions.has("approval:decide") || principal.permissions.has("audit:view");
   }
 }
