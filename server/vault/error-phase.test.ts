@@ -49,7 +49,14 @@ async function vaultWith(broken: () => boolean) {
     objects: vault.objects,
     provider,
     rsaPkcs1Decryption: false,
-    status: () => ({ phase: monitor.phase, uptimeSeconds: 0, auditSequence: 0, auditCheckpointSize: 0 }),
+    status: () => ({
+      phase: monitor.phase,
+      uptimeSeconds: 0,
+      auditSequence: 0,
+      auditCheckpointSize: 0,
+      auditFirstBadSequence: 0,
+      maintenanceSteps: [],
+    }),
   } as unknown as Context;
   const monitor: Monitor = new Monitor({
     authenticator: undefined as never,

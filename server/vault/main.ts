@@ -60,6 +60,7 @@ import { RetentionLedger } from "./duties/retention-ledger.ts";
 import { verifyEverything } from "./duties/verify-everything.ts";
 import { Measurements } from "./duties/measure.ts";
 import { Alerts } from "./duties/alerts.ts";
+import { Integrity } from "./duties/integrity.ts";
 import { VaultTracer } from "./duties/trace.ts";
 import { Sizes, type SizePaths } from "./duties/sizes.ts";
 import { budgetGate } from "./limits/budget-gate.ts";
@@ -244,6 +245,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
       saturation: () => (peer?.answering ?? 0) / config.limits.maxInFlight,
       disks: () => sizes.refresh().then(() => sizes.facts.disks),
       violations: () => measurements.violations,
+      integrity: () => integrity.state,
       gateway: () => (gatewayFacts === undefined || now() - gatewayFacts.at > FACTS_MS ? undefined : gatewayFacts.facts),
     },
   });
@@ -256,7 +258,11 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
   collect();
   const collecting = setInterval(collect, config.collectionIntervalSeconds * 1000).unref();
   let peer: Peer | undefined;
-  let integrity = "not verified yet";
+  const integrity = new Integrity({
+    log,
+    count: () => measurements.integrityViolation(),
+    stop: (reason) => monitor.stop(reason),
+  });
   let selfTests: SelfTestReport | undefined;
 
   const status = (): StatusFacts => ({
@@ -265,7 +271,9 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     preset: config.preset,
     auditSequence: monitor.parts?.vault.log.sequence ?? 0,
     auditSyncMode: config.audit.syncMode,
-    auditIntegrity: integrity,
+    auditIntegrity: integrity.state,
+    auditFirstBadSequence: integrity.firstBadSequence,
+    maintenanceSteps: integrity.steps,
     auditVerifierKey: monitor.parts?.vault.checkpoints.keyText ?? "",
     auditCheckpointSize: monitor.parts?.vault.checkpoints.latest()?.size ?? 0,
     maintenance: monitor.phase === "maintenance" ? (monitor.maintenance?.detail ?? "") : "",
@@ -365,9 +373,11 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
       auditObserver: measurements.auditObserver,
       onLogStopped: (error) => {
         log.error("the audit log stopped", {}, error);
-        monitor.stop(error);
+        if (error.code === "INTEGRITY_FAILURE") integrity.damaged(error);
+        else monitor.stop(error);
       },
     });
+    integrity.begin();
     if (vault.cutBytes > 0 || vault.replayedLines > 0)
       log.warn("the audit log was mended after an unclean stop", { cutBytes: vault.cutBytes, replayedLines: vault.replayedLines });
     const listings = new ListingCache<ListReply>();
@@ -448,7 +458,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     const notBegun = (error: unknown): void => {
       const known = asHsmError(error);
       log.error("work could not be begun after the configuration was accepted", {}, known);
-      if (known.code === "INTEGRITY_FAILURE" && monitor.parts?.vault === vault) monitor.stop(known);
+      if (known.code === "INTEGRITY_FAILURE" && monitor.parts?.vault === vault) integrity.damaged(known);
     };
     /** What the vault does of its own accord: only with an accepted configuration. */
     const beginWork = async (): Promise<void> => {
@@ -460,7 +470,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
         .catch((error: unknown) => {
           const known = asHsmError(error);
           log.error("the keys could not be counted and filed", {}, known);
-          if (known.code === "INTEGRITY_FAILURE" && monitor.parts?.vault === vault) monitor.stop(known);
+          if (known.code === "INTEGRITY_FAILURE" && monitor.parts?.vault === vault) integrity.damaged(known);
         });
       watchApprovals(vault, approvals);
       if (!vault.rekeying.complete) goOnWithRekey(vault);
@@ -476,7 +486,8 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     indexInBackground(vault);
     verifyInBackground(vault).catch((error: unknown) => {
       log.error("the verification of log and store could not be finished", {}, error);
-      monitor.stop(new HsmError("INTEGRITY_FAILURE", "log and store could not be verified; see the server log", { cause: error }));
+      if (monitor.parts?.vault !== vault) return;
+      integrity.damaged(new HsmError("INTEGRITY_FAILURE", "log and store could not be verified; see the server log", { cause: error }));
     });
   };
   const performAs = <I extends DescMessage>(principal: Principal, operation: Operation<I>, request: MessageShape<I>): Promise<unknown> =>
@@ -510,7 +521,9 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
       ledger = new RetentionLedger(files, join(config.dataDir, "retention-ledger"), vault.hierarchy.auditMacKey);
     } catch (error) {
       log.error("the retention ledger cannot be trusted", {}, error);
-      monitor.stop(asHsmError(error));
+      const known = asHsmError(error);
+      if (known.code === "INTEGRITY_FAILURE") integrity.damaged(known);
+      else monitor.stop(known);
       return;
     }
     ledgers.push(ledger);
@@ -600,7 +613,6 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     make();
   };
   const verifyInBackground = async (vault: OpenVault): Promise<void> => {
-    integrity = "verifying";
     const upTo = vault.log.sequence;
     const mender = vault.tree.mender();
     const report = await verifyEverything({
@@ -617,20 +629,15 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
         onEvent: mender.take,
       },
       pause(events) {
-        if (events !== undefined) integrity = `verifying: ${events} of ${upTo} events`;
+        if (events !== undefined && monitor.parts?.vault === vault) integrity.progress(`verifying: ${events} of ${upTo} events`);
         return new Promise((resolve) => setImmediate(resolve));
       },
     });
     if (monitor.parts?.vault !== vault) return;
     const mended = mender.finish();
     if (mended > 0) log.warn("files of the audit log's tree were made again", { hashes: mended });
-    integrity = report.problems.length === 0 ? "verified" : `broken: ${report.problems[0]}`;
-    for (const problem of report.problems) {
-      measurements.integrityViolation();
-      log.error("integrity violation", { problem });
-    }
-    if (report.problems.length > 0) monitor.stop(new HsmError("INTEGRITY_FAILURE", report.problems[0] as string));
-    else log.info("log and store verified", { events: report.log.events, records: report.records });
+    integrity.ended(report.problems, report.log.firstBad);
+    if (report.problems.length === 0) log.info("log and store verified", { events: report.log.events, records: report.records });
   };
 
   const monitor: Monitor = new Monitor({
@@ -674,9 +681,17 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     ceremonies: phaseCeremonies({
       method() {
         const text = store.header();
-        return text === undefined ? (config.unseal.method === "passphrase" ? "passphrase" : "key") : parseHeader(text).method;
+        if (text === undefined) return config.unseal.method === "passphrase" ? "passphrase" : "key";
+        try {
+          return parseHeader(text).method;
+        } catch (error) {
+          throw integrity.met(error);
+        }
       },
-      open,
+      open: (secret) =>
+        open(secret).catch((error: unknown) => {
+          throw integrity.met(error);
+        }),
       phase: () => monitor.phase,
       rekeying: () => monitor.parts?.vault.rekeying,
       rekeyBegun: () => {
@@ -708,12 +723,9 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
   } catch (error) {
     const known = asHsmError(error);
     log.error("the vault could not be opened", {}, known);
-    integrity = known.detail;
+    integrity.progress(known.detail);
     if (known.code === "SELF_TEST_FAILED") monitor.fail(known);
-    if (known.code === "INTEGRITY_FAILURE") {
-      measurements.integrityViolation();
-      monitor.stop(known);
-    }
+    integrity.met(known);
   }
   if (!memoryLocked) log.warn("private keys are not in locked memory; raise LimitMEMLOCK");
 

@@ -11,6 +11,7 @@ import { recoverLog } from "../../server/vault/audit/recover.ts";
 import type { FileLayer } from "../../server/vault/audit/file-layer.ts";
 import { decodeSecret, readSecret } from "../../server/vault/ceremonies/secret.ts";
 import { verifyEverything, type PassReport } from "../../server/vault/duties/verify-everything.ts";
+import { DAMAGE_STEPS } from "../../server/vault/duties/integrity.ts";
 import { openVault, parseHeader, type Hierarchy } from "../../server/vault/objects/hierarchy.ts";
 import { recordDigest, recordName, writtenIndex, type RecordKey } from "../../server/vault/objects/record.ts";
 import { VaultedRecords } from "../../server/vault/objects/vaulted-records.ts";
@@ -378,6 +379,9 @@ for (const { what, names, tamper } of REAL) {
     assert.equal(status.status, 200, JSON.stringify(status.body));
     assert.equal(status.body.phase, "maintenance");
     assert.match(status.body.audit_integrity, names);
+    // Of damage to records there is no such number.
+    assert.equal(status.body.audit_first_bad_sequence, /event (\d+)/.exec(status.body.audit_integrity)?.[1] ?? "0");
+    assert.deepEqual(status.body.maintenance_steps, DAMAGE_STEPS);
     assert.equal(await readiness(server), 503);
     await server.stop();
     for (const which of ["audit", "store"] as const) {

@@ -26,6 +26,15 @@ function checkpointFacts({ auditVerifierKey, auditCheckpointSize }: Status): [st
   ];
 }
 
+/** What is wrong, where it begins, and what to do about it. */
+function maintenanceFacts({ maintenance, auditFirstBadSequence, maintenanceSteps }: Status): [string, string][] {
+  return [
+    ...(maintenance === "" ? [] : ([["maintenance", maintenance]] as [string, string][])),
+    ...(auditFirstBadSequence === 0n ? [] : ([["first bad event", `${auditFirstBadSequence} of the audit log`]] as [string, string][])),
+    ...maintenanceSteps.map((step, index): [string, string] => [`step ${index + 1}`, step]),
+  ];
+}
+
 /** Only a rekey that is under way is worth a line. */
 function rekeyFacts({ rekey }: Status): [string, string][] {
   if (rekey === undefined || rekey.complete) return [];
@@ -43,7 +52,7 @@ export function status(root: Command, run: Run): void {
         context.facts([
           ["version", now.version],
           ["phase", now.phase],
-          ...(now.maintenance === "" ? [] : ([["maintenance", now.maintenance]] as const)),
+          ...maintenanceFacts(now),
           ["preset", now.preset],
           ["uptime", `${now.uptimeSeconds} s`],
           ["store", now.store],

@@ -15,6 +15,10 @@ export interface Status {
   readonly auditCheckpointSize: bigint;
   /** Why the phase is maintenance; empty otherwise. */
   readonly maintenance: string;
+  /** The lowest sequence number of the audit log that is known to be missing or not to verify; 0 = none. */
+  readonly auditFirstBadSequence: bigint;
+  /** What an operator does about damage of log or store, in order; empty while none is known. */
+  readonly maintenanceSteps: readonly string[];
   readonly store: string;
   readonly isolation: string;
   readonly memoryLocked: boolean;

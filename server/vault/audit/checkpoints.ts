@@ -25,6 +25,7 @@ import {
   type VerifierKey,
 } from "@keystead/crypto/public/tlog/note";
 import type { CheckpointFile, StoredCheckpoint } from "./checkpoint-file.ts";
+import { LogBreak } from "./log-break.ts";
 import type { TreeHead } from "./log-tree.ts";
 import type { HeadWatcher } from "./log.ts";
 
@@ -76,8 +77,7 @@ export class Checkpoints implements HeadWatcher {
     if (latest !== undefined) {
       const { text } = genuineCheckpoint(latest.note, this.key);
       this.#previous = hash("sha512", text, "hex");
-      if (latest.size > sequence)
-        throw new HsmError("INTEGRITY_FAILURE", `audit log: event ${sequence + 1}: missing; a checkpoint speaks of ${latest.size} events`);
+      if (latest.size > sequence) throw new LogBreak(sequence + 1, `missing; a checkpoint speaks of ${latest.size} events`);
     }
   }
 

@@ -9,12 +9,12 @@
  * @see ARCHITECTURE.md "Audit log"
  */
 import { createHash, type KeyObject } from "node:crypto";
-import { HsmError } from "@keystead/contract/errors";
 import { Frontier } from "@keystead/crypto/public/tlog/frontier";
 import { leafHash } from "@keystead/crypto/public/tlog/tree-hash";
 import type { Store } from "../stores/store.ts";
 import type { FileLayer, LogFile } from "./file-layer.ts";
 import { eventHash, GENESIS, macMatches, parseLine, type ParsedLine } from "./event.ts";
+import { LogBreak } from "./log-break.ts";
 import { readAnchorList, writeAnchorList, type AnchorList } from "./anchor-list.ts";
 import type { TreeStart } from "./log-tree.ts";
 import { SegmentWriter, listSegments, readLines, type SegmentName } from "./segments.ts";
@@ -42,9 +42,9 @@ export interface RecoverOptions {
   readonly macKey: KeyObject;
 }
 
-const broken = (sequence: number, reason: string): HsmError => new HsmError("INTEGRITY_FAILURE", `audit log: event ${sequence}: ${reason}`);
+const broken = (sequence: number, reason: string): LogBreak => new LogBreak(sequence, reason);
 
-/** @throws {HsmError} INTEGRITY_FAILURE naming the first event that is missing or does not verify */
+/** @throws {LogBreak} naming the first event that is missing or does not verify */
 export function recoverLog(options: RecoverOptions): RecoveredLog {
   const { files, path, store, macKey } = options;
   const segments = listSegments(files, path);

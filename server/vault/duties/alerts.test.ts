@@ -97,6 +97,7 @@ async function watched() {
       saturation: () => seen.saturation,
       disks: () => Promise.resolve(seen.disks),
       violations: () => seen.violations,
+      integrity: () => "broken: audit log: event 7: the line does not verify",
       gateway: () => seen.gateway,
     },
   });
@@ -175,6 +176,7 @@ test("a restart forgets no alert and fires none twice", async () => {
       saturation: () => 0,
       disks: () => Promise.resolve(seen.disks),
       violations: () => 0,
+      integrity: () => "broken: audit log: event 7: the line does not verify",
       gateway: () => undefined,
     },
   });
@@ -195,7 +197,7 @@ test("damage is told of at once, in maintenance too, where no document is change
   await alerts.look();
   assert.deepEqual(await events(), ["alert.firing alert.integrity"]);
   assert.equal(vault.vault.documents.count("alert"), 0);
-  assert.ok(vault.lines.some((line) => line.includes('"level":"error"') && line.includes("an alert fires") && line.includes("integrity")));
+  assert.ok(vault.lines.some((line) => line.includes('"level":"error"') && line.includes("an alert fires") && line.includes("event 7")));
 });
 
 test("what cannot be recorded is recorded later, once", async () => {

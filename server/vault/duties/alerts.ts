@@ -21,6 +21,8 @@ export interface AlertSources {
   readonly saturation: () => number;
   readonly disks: () => Promise<readonly Disk[]>;
   readonly violations: () => number;
+  /** What log and store are known to be, in words. */
+  readonly integrity: () => string;
   /** What the gateway said last; undefined when it has not for a while. */
   readonly gateway: () => GatewayFacts | undefined;
 }
@@ -164,7 +166,7 @@ export class Alerts {
     for (const { disk, size, free } of await sources.disks())
       if (size > 0) add("disk", config.diskFree, free / size, `${free} of ${size} bytes are free`, disk);
     // Not to be switched off, and over with the next start that finds nothing.
-    readings.push({ alert: "integrity", subject: "", value: sources.violations(), threshold: 0.5, detail: "see the server log" });
+    readings.push({ alert: "integrity", subject: "", value: sources.violations(), threshold: 0.5, detail: sources.integrity() });
     if (config.keySeconds > 0) readings.push(...(await this.#keysNearTheirEnd(now)));
     return readings;
   }

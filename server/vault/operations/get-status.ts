@@ -13,13 +13,16 @@ const selfTestsMessage = ({ passed, time, durationUs, results }: SelfTestReport)
 
 /** How the server is. */
 export const getStatus = handler(operation, async (_invocation, context) => {
-  const { uptimeSeconds, auditSequence, auditCheckpointSize, selfTests, rekey, ...facts } = context.status();
+  const { uptimeSeconds, auditSequence, auditCheckpointSize, auditFirstBadSequence, maintenanceSteps, selfTests, rekey, ...facts } =
+    context.status();
   return {
     reply: {
       version: VERSION,
       uptimeSeconds: BigInt(Math.floor(uptimeSeconds)),
       auditSequence: BigInt(auditSequence),
       auditCheckpointSize: BigInt(auditCheckpointSize),
+      auditFirstBadSequence: BigInt(auditFirstBadSequence),
+      maintenanceSteps: [...maintenanceSteps],
       ...facts,
       ...(rekey === undefined ? {} : { rekey: { ...rekey, recordsRenewed: BigInt(rekey.recordsRenewed), records: BigInt(rekey.records) } }),
       ...(selfTests === undefined ? {} : { selfTests: selfTestsMessage(selfTests) }),

@@ -75,6 +75,10 @@ export interface StatusFacts {
   readonly auditCheckpointSize: number;
   /** Why the phase is maintenance; empty otherwise. */
   readonly maintenance: string;
+  /** The lowest sequence number of the log that does not verify; 0 = none is known. */
+  readonly auditFirstBadSequence: number;
+  /** What an operator does about damage, in order. */
+  readonly maintenanceSteps: readonly string[];
   readonly store: string;
   readonly isolation: string;
   readonly memoryLocked: boolean;
