@@ -157,6 +157,8 @@ let broker: Promise<KafkaBroker> | undefined;
 after(async () => (await broker)?.end());
 
 const always = (): boolean => true;
+/** Kinds whose receivers have a word for "not this event"; what the others refuse is in tests of their own. */
+const REFUSING: ReadonlySet<SinkKind> = new Set<SinkKind>(["webhook", "otlpLogs"]);
 const skipped = (kind: SinkKind): string | false => (kind === "kafka" ? KAFKA_MISSING : false);
 
 for (const kind of SINK_KINDS) {
@@ -193,15 +195,16 @@ for (const kind of SINK_KINDS) {
     assert.deepEqual((await receiver.received()).slice(-3), [1, 2, 3]);
   });
 
-  test(`${kind}: an event that is refused stops the batch there, and what follows it can be delivered`, { skip }, async (t) => {
-    const { receiver, sink } = await opened(t);
-    if (receiver.refuse === undefined) return t.skip("its protocol refuses no single event");
-    receiver.refuse(3);
-    const { delivered, failure } = await sink.deliver(sinkEvents(1, 5), always);
-    assert.deepEqual([delivered, failure?.kind], [2, "refused"]);
-    assert.deepEqual(await sink.deliver(sinkEvents(4, 5), always), { delivered: 2 });
-    assert.deepEqual(await receiver.received(), [1, 2, 4, 5]);
-  });
+  if (REFUSING.has(kind))
+    test(`${kind}: an event that is refused stops the batch there, and what follows it can be delivered`, { skip }, async (t) => {
+      const { receiver, sink } = await opened(t);
+      assert.ok(receiver.refuse !== undefined);
+      receiver.refuse(3);
+      const { delivered, failure } = await sink.deliver(sinkEvents(1, 5), always);
+      assert.deepEqual([delivered, failure?.kind], [2, "refused"]);
+      assert.deepEqual(await sink.deliver(sinkEvents(4, 5), always), { delivered: 2 });
+      assert.deepEqual(await receiver.received(), [1, 2, 4, 5]);
+    });
 
   test(`${kind}: when time is up no further event is begun, and what was delivered is counted`, { skip }, async (t) => {
     const { receiver, sink } = await opened(t);
