@@ -35,9 +35,6 @@ const NEEDS: readonly Need[] = [
   { command: "asc", npm: "assemblyscript@0.28.20" },
 ];
 
-/** Rust's target for policy scripts: only a Rust that rustup looks after can be given it. */
-const RUST_TARGET = "wasm32-unknown-unknown";
-
 const found = (command: string, path: string): boolean => path.split(delimiter).some((folder) => existsSync(join(folder, command)));
 
 /** A broker for tests, from Maven Central: too large for a package of the system, and none of those has it. */
@@ -70,7 +67,6 @@ export function installTestNeeds(root: string): { path: string } {
     });
   }
   takeKafka(join(root, ".keystead/kafka"), path);
-  if (found("rustup", path)) spawnSync("rustup", ["target", "add", RUST_TARGET], { stdio: "ignore" });
   const still = NEEDS.filter(({ command }) => !found(command, path)).map(({ command }) => command);
   if (canHaveKafka(path) && !existsSync(join(root, ".keystead/kafka/libs"))) still.push("Apache Kafka");
   if (still.length > 0) {

@@ -50,7 +50,8 @@ const LANGUAGES: readonly Language[] = [
     file: "policy.rs",
     command: "rustc",
     present: () => existsSync(answers("rustc", "--print", "target-libdir", "--target", "wasm32-unknown-unknown")),
-    installable: answers("rustup", "--version") !== "",
+    // Its target comes from Rust's own server and from none of the package registries, so no test run fetches it.
+    installable: false,
   },
   {
     name: "AssemblyScript",
