@@ -12,12 +12,12 @@ import { mkdirSync } from "node:fs";
 import { secureHeapUsed } from "node:crypto";
 import { Socket } from "node:net";
 import { availableParallelism } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { create, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
 import { decodeFacts, type GatewayFacts } from "@keystead/channel/gateway-facts";
 import { Inlet } from "@keystead/channel/inlet";
 import { noTraffic, Peer } from "@keystead/channel/peer";
-import type { RetentionFile, TagClass, VaultConfig } from "@keystead/contract/config";
+import type { VaultConfig } from "@keystead/contract/config";
 import { HsmError, asHsmError } from "@keystead/contract/errors";
 import { CreateNamespaceRequestSchema } from "@keystead/contract/generated/hsm/hsm_pb";
 import { createLogger } from "@keystead/contract/logging";
@@ -29,14 +29,11 @@ import { requireStrength, type StrengthRules } from "@keystead/crypto/password-s
 import { runSelfTests, type SelfTestReport } from "@keystead/crypto/self-tests/run";
 import type { Approvals } from "./approvals/approvals.ts";
 import { approvalSettings, openApprovals, settingsOf } from "./approvals/open-approvals.ts";
-import { archiveSegments } from "./audit/archive.ts";
 import { withArchive } from "./audit/archived-files.ts";
 import { ANY_EVENT } from "./audit/audit-filter.ts";
-import { indexSegments } from "./audit/indexer.ts";
 import { openLogFiles } from "./audit/log-place.ts";
 import { memoryFiles } from "./audit/memory-files.ts";
 import { AuditProofs } from "./audit/proofs.ts";
-import { purgeSegments } from "./audit/purge.ts";
 import { readEvents } from "./audit/read.ts";
 import { Witnesses } from "./audit/witnesses.ts";
 import { AuditStreams } from "./audit/streams.ts";
@@ -52,6 +49,7 @@ import { configuredStanding, openPolicy } from "./authorize/policy-service.ts";
 import { phaseCeremonies } from "./ceremonies/phase-changes.ts";
 import { configuredSecret, type PassedDescriptors } from "./ceremonies/secret.ts";
 import { unseal, type OpenVault } from "./ceremonies/unseal.ts";
+import { keepAuditSegments } from "./duties/audit-segments.ts";
 import { keepMixing, mixHardware } from "./duties/hardware-random.ts";
 import { takeDueSteps, type Perform } from "./duties/lifecycle.ts";
 import { endDueNamespaces } from "./duties/namespaces.ts";
@@ -70,37 +68,32 @@ import { sessionLimits } from "./limits/session-limits.ts";
 import { RateLimits } from "./limits/rate-limits.ts";
 import { Monitor } from "./monitor.ts";
 import { parseHeader, recordMacKeysOf, type UnsealSecret } from "./objects/hierarchy.ts";
-import { retentionTags, type RetentionClasses, type RetentionRules } from "./objects/retention.ts";
+import { retentionTags } from "./objects/retention.ts";
+import { retentionRules } from "./objects/retention-settings.ts";
 import type { PolicyControl } from "./operations/policy-control.ts";
 import { ListingCache, type ListReply } from "./operations/listing-cache.ts";
+import { closedContext, type AlwaysThere, type OpenRooms } from "./operations/open-alone.ts";
 import type { Context, StatusFacts } from "./operations/handler.ts";
 import { ConnectorLine } from "./outside/connector-line.ts";
 import { SoftwareProvider } from "./providers/software.ts";
 import { ScriptRunner } from "./scripts/runner.ts";
 import { ScriptGate } from "./scripts/script-gate.ts";
-import { filesystemStore } from "./stores/filesystem.ts";
 import { DeliveryLine } from "./sinks/delivery-line.ts";
 import { Sinks } from "./sinks/sinks.ts";
 import { StandingFiles } from "./sinks/standing.ts";
 import { lockFolder } from "./stores/lock.ts";
-import { memoryStore } from "./stores/memory.ts";
-import { sqliteStore } from "./stores/sqlite.ts";
-import { storeFiles } from "./stores/store-files.ts";
-import type { Store } from "./stores/store.ts";
+import { openStore } from "./stores/open-store.ts";
 import { Trust } from "./trust.ts";
 import { refuseLinks, requireWalls } from "./walls.ts";
 
-/** How long records of the filesystem store may be in its journal alone. */
-const SETTLE_MS = 500;
 /** How long what the gateway said of itself counts. */
 const FACTS_MS = 60_000;
 /** What a crash may lose of last uses and counts. */
 const RECORD_USES_MS = 60_000;
 const MOST_EVENTS_OF_MAKING = 256;
 
-const DAY_MS = 86_400_000;
 /** How often it is looked whether a segment of the audit log has ended. */
-const INDEX_MS = 10_000;
+const KEEP_SEGMENTS_MS = 10_000;
 
 /** Who takes the steps of keys' lives that are due: it may do what a KeyAdmin may. */
 const LIFECYCLE = ceremonyPrincipal("lifecycle", ["KeyAdmin"]);
@@ -125,23 +118,6 @@ interface StartMessage {
   /** Descriptor of the hardware random source in this process, when there is one. */
   readonly hardwareRandom?: number;
 }
-
-/** What handlers find in an open vault alone. */
-const OPEN_ALONE = [
-  "approvals",
-  "auditStreams",
-  "budgets",
-  "configuration",
-  "documents",
-  "identity",
-  "listings",
-  "objects",
-  "policy",
-  "proofs",
-  "sinks",
-] as const;
-type OpenRooms = Pick<Context, (typeof OPEN_ALONE)[number]>;
-type AlwaysThere = Omit<Context, (typeof OPEN_ALONE)[number]>;
 
 process.title = "keystead [vault]";
 // SQLite makes its files readable to everybody otherwise.
@@ -205,6 +181,8 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     now,
   });
   const limits = new RateLimits(config.limits.rates);
+  const retention = retentionRules(config.lifecycle);
+  const retainedTags = retentionTags(retention);
   const approvalsConfigured = approvalSettings(config.approvals);
   const scripts = config.scripts.enabled
     ? new ScriptRunner({
@@ -369,7 +347,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
       cacheSizeBytes: config.storage.cacheSizeBytes,
       now,
       newKeysStaged: config.approvals.newKeysStaged,
-      retention: retentionRules(config.lifecycle),
+      retention,
       auditObserver: measurements.auditObserver,
       onLogStopped: (error) => {
         log.error("the audit log stopped", {}, error);
@@ -483,7 +461,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
       log.warn("in maintenance", { reason: awaited.detail });
     }
     log.info("unsealed", { vaultId: vault.hierarchy.vaultId, created: vault.created, events: vault.log.sequence });
-    indexInBackground(vault);
+    keepSegments(vault);
     verifyInBackground(vault).catch((error: unknown) => {
       log.error("the verification of log and store could not be finished", {}, error);
       if (monitor.parts?.vault !== vault) return;
@@ -511,7 +489,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
   let duties: NodeJS.Timeout | undefined;
   let onDuty: Promise<unknown> | undefined;
   let recording: NodeJS.Timeout | undefined;
-  let indexing: NodeJS.Timeout | undefined;
+  let keeping: NodeJS.Timeout | undefined;
   const ledgers: RetentionLedger[] = [];
   let onRecord: Promise<unknown> | undefined;
   const beginDuties = (vault: OpenVault): void => {
@@ -557,7 +535,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
   const closeParts = (stopping = false): Promise<void> => {
     clearInterval(duties);
     clearInterval(recording);
-    clearInterval(indexing);
+    clearInterval(keeping);
     clearInterval(waiting?.timer);
     const performing = waiting?.approvals.close();
     const alertsClosed = alerts.close();
@@ -586,31 +564,26 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     });
     return closing;
   };
-  /** Makes what searches of the audit log are quick by, whenever a segment has ended, and moves old segments away. */
-  const indexInBackground = (vault: OpenVault): void => {
+  /** Looks after the segments of the audit log that have ended, from now on. */
+  const keepSegments = (vault: OpenVault): void => {
     let under: Promise<unknown> | undefined;
-    const wanted = (): boolean => monitor.parts?.vault === vault;
-    const make = (): void => {
-      const { path, archivePath: archiveFolder, archiveAfterDays, retentionDays } = config.audit;
-      const common = { path, macKey: vault.hierarchy.auditMacKey, log: vault.log, wanted };
-      under ??= indexSegments({ files, ...common })
-        .then(() =>
-          archiveFolder === undefined || monitor.phase !== "open"
-            ? 0
-            : archiveSegments({ files: plainFiles, ...common, archiveFolder, before: now() - archiveAfterDays * DAY_MS, now }),
-        )
-        .then((moved) => {
-          if (moved > 0) log.info("segments of the audit log were moved to the archive", { moved });
-          if (archiveFolder === undefined || retentionDays === undefined || monitor.phase !== "open") return 0;
-          return purgeSegments({ files: plainFiles, ...common, archiveFolder, before: now() - retentionDays * DAY_MS, now });
-        })
-        .then((purged) => purged > 0 && log.info("segments of the audit log were deleted for their age", { purged }))
-        .catch((error: unknown) => log.error("the audit log could not be indexed or archived", {}, error))
-        .finally(() => (under = undefined));
+    const keep = (): void => {
+      under ??= keepAuditSegments({
+        config: config.audit,
+        files,
+        plainFiles,
+        macKey: vault.hierarchy.auditMacKey,
+        auditLog: vault.log,
+        wanted: () => monitor.parts?.vault === vault,
+        // Nothing is moved or deleted while log or store cannot be trusted.
+        trusted: () => monitor.phase === "open",
+        now,
+        log,
+      }).finally(() => (under = undefined));
     };
-    clearInterval(indexing);
-    indexing = setInterval(make, INDEX_MS).unref();
-    make();
+    clearInterval(keeping);
+    keeping = setInterval(keep, KEEP_SEGMENTS_MS).unref();
+    keep();
   };
   const verifyInBackground = async (vault: OpenVault): Promise<void> => {
     const upTo = vault.log.sequence;
@@ -646,11 +619,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     limits,
     gates: [
       namespaceGate(() => monitor.parts?.vault.objects, limits),
-      authorizer.tags(() => [
-        ...(monitor.parts?.context.approvals.tagRules ?? []),
-        ...scriptGate.tagRules(),
-        ...retentionTags(retentionRules(config.lifecycle)),
-      ]),
+      authorizer.tags(() => [...(monitor.parts?.context.approvals.tagRules ?? []), ...scriptGate.tagRules(), ...retainedTags]),
       authorizer.approvals,
       scriptGate.gate,
       (asked) => monitor.parts?.context.approvals.gate(asked),
@@ -776,21 +745,6 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
   process.send?.({ kind: "ready", phase: monitor.phase });
 }
 
-/** What configuration and retention file say together; for the same tag the file counts. */
-function retentionRules({ retention, retentionFile }: VaultConfig["lifecycle"]): RetentionRules {
-  const milliseconds = (classes: readonly TagClass[]) => classes.map(({ tag, keepSeconds }) => [tag, keepSeconds * 1000] as const);
-  const classes = ({ defaultSeconds, tags }: Pick<RetentionFile, "defaultSeconds" | "tags">): RetentionClasses => ({
-    ...(defaultSeconds === undefined ? {} : { keep: defaultSeconds * 1000 }),
-    tags: new Map(milliseconds(tags)),
-  });
-  const { overrides = [], namespaces = {}, ...general } = retentionFile ?? { tags: [] };
-  return {
-    ...classes({ ...general, tags: [...retention, ...general.tags] }),
-    overrides: overrides.map(({ keepSeconds, ...which }) => ({ ...which, keep: keepSeconds * 1000 })),
-    namespaces: new Map(Object.entries(namespaces).map(([name, own]) => [name, classes(own)])),
-  };
-}
-
 /** What the configuration gives to certificates and to callers without a login: it holds whether or not they are here. */
 const standingOf = ({ auth }: VaultConfig): ReturnType<typeof configuredStanding> =>
   configuredStanding([
@@ -798,40 +752,12 @@ const standingOf = ({ auth }: VaultConfig): ReturnType<typeof configuredStanding
     ...(auth.developmentPrincipal === undefined ? [] : [{ id: auth.developmentPrincipal, roles: ["Administrator"], namespaces: ["*"] }]),
   ]);
 
-/** What handlers see of a vault that is closed: whoever asks for a room is told so. */
-function closedContext(always: AlwaysThere): Context {
-  const refusal = {
-    get(): never {
-      throw new HsmError("VAULT_SEALED", "the vault is sealed");
-    },
-  };
-  return Object.defineProperties({ ...always }, Object.fromEntries(OPEN_ALONE.map((name) => [name, refusal]))) as Context;
-}
-
 /** Where what grows lies. */
 const sizePaths = ({ dataDir, storage, audit }: VaultConfig): SizePaths => ({
   database: storage.backend === "sqlite" ? storage.sqlitePath : undefined,
   dataDir,
   auditPath: audit.path,
 });
-
-function openStore({ dataDir, storage }: VaultConfig, onTrouble: (error: unknown) => void): Store {
-  switch (storage.backend) {
-    case "memory":
-      return memoryStore();
-    case "sqlite":
-      mkdirSync(dirname(storage.sqlitePath), { recursive: true, mode: 0o700 });
-      return sqliteStore({ path: storage.sqlitePath, wal: storage.wal, syncMode: storage.syncMode });
-    case "filesystem":
-      return filesystemStore({
-        folder: dataDir,
-        durable: storage.syncMode === "full",
-        settleAfterMs: SETTLE_MS,
-        onTrouble,
-        files: storeFiles(storage.shredIterations),
-      });
-  }
-}
 
 /** Quotas, metrics and duties need to know all keys; nobody waits for it who does not ask. */
 async function countInBackground({ objects }: OpenVault): Promise<void> {
