@@ -24,7 +24,8 @@ const usedUp = (): HsmError => new HsmError("PERMISSION_DENIED", "the grant that
 
 export class CountedUses {
   readonly #ledger: UseLedger;
-  readonly #found = new Set<string>();
+  /** Made with the first: most requests rest on no such grant. */
+  #found: Set<string> | undefined;
   readonly #items: CountedUses[] = [];
   #taken: string[] = [];
   #ended = false;
@@ -35,7 +36,7 @@ export class CountedUses {
 
   /** The decision rests on this grant. */
   rests(id: string): void {
-    this.#found.add(id);
+    (this.#found ??= new Set()).add(id);
   }
 
   /** The uses of one item of a batch, which are durable with all the others. */
@@ -47,7 +48,7 @@ export class CountedUses {
 
   /** Takes what the decision rests on; all or nothing. @throws {HsmError} PERMISSION_DENIED */
   take(): void {
-    if (this.#found.size === 0) return;
+    if (this.#found === undefined) return;
     // An item of a batch that has been answered already.
     if (this.#ended) throw usedUp();
     for (const id of this.#found) {
@@ -65,8 +66,8 @@ export class CountedUses {
    * @throws {HsmError} PERMISSION_DENIED when one of the grants was taken back meanwhile
    */
   change(): undefined | Promise<Change> {
+    if (!this.#tookAny()) return undefined;
     const uses = this.#sum();
-    if (uses.size === 0) return undefined;
     return this.#ledger.spend(uses).then((change) => whenDurable(change, () => this.end()));
   }
 
@@ -80,6 +81,10 @@ export class CountedUses {
   #giveBack(): void {
     for (const id of this.#taken) this.#ledger.giveBack(id, 1);
     this.#taken = [];
+  }
+
+  #tookAny(): boolean {
+    return this.#taken.length > 0 || this.#items.some((item) => item.#tookAny());
   }
 
   #sum(into = new Map<string, number>()): Map<string, number> {
