@@ -16,6 +16,7 @@ import { LogTree } from "./audit/log-tree.ts";
 import { recoverLog } from "./audit/recover.ts";
 import { TreeFiles } from "./audit/tree-files.ts";
 import { memoryStore } from "./stores/memory.ts";
+import { sampleEvent } from "./audit/testing/sample-event.ts";
 
 const { privateKey } = generateKeyPairSync("ed25519");
 const KEY = verifierKeyText(verifierKey("example.test/log", NOTE_ED25519, createPublicKey(privateKey)));
@@ -24,19 +25,7 @@ const PATH = join(folder, "made/audit");
 const notes: string[] = [];
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-const event = (request: number): EventFields => ({
-  action: "Sign",
-  authentication: "token",
-  decision: "allow",
-  key: "k",
-  namespace: "ns",
-  outcome: "OK",
-  payload: "",
-  principal: "p",
-  request: String(request),
-  time: "2026-01-01T00:00:00.000Z",
-  version: 1,
-});
+const event = (request: number): EventFields => sampleEvent(String(request));
 
 before(async () => {
   const macKey = createSecretKey(randomBytes(32));

@@ -1,73 +1,19 @@
 import assert from "node:assert/strict";
-import { createSecretKey, randomBytes } from "node:crypto";
 import { test } from "node:test";
 import { memoryStore } from "../stores/memory.ts";
-import type { Store } from "../stores/store.ts";
-import { archiveSegments } from "./archive.ts";
 import { archivePath, withArchive } from "./archived-files.ts";
-import { CrashingDisk } from "./crashing-files.ts";
-import type { EventFields } from "./event.ts";
 import type { FileLayer } from "./file-layer.ts";
-import { indexSegments } from "./indexer.ts";
-import { AuditLog } from "./log.ts";
-import { recoverLog } from "./recover.ts";
 import { listSegments, readLines } from "./segments.ts";
 import { verifyLog } from "./verify.ts";
+import { ARCHIVE, KEY, PATH, archive, opener, written } from "./testing/aged-log.ts";
 
-const KEY = createSecretKey(randomBytes(32));
-const PATH = "/audit/audit.log";
-const ARCHIVE = "/archive";
-const DAY = 86_400_000;
-const START = Date.parse("2026-01-01T00:00:00.000Z");
-
-const event = (request: string, day: number): EventFields => ({
-  action: "Sign",
-  authentication: "token",
-  decision: "allow",
-  key: "k",
-  namespace: "ns",
-  outcome: "OK",
-  payload: "",
-  principal: "p",
-  request,
-  time: new Date(START + day * DAY).toISOString(),
-  version: 1,
-});
-
-function open(disk: CrashingDisk, store: Store, archive: string | undefined = ARCHIVE): { log: AuditLog; files: FileLayer } {
-  const files = withArchive(disk.files, archive);
-  const recovered = recoverLog({ files, path: PATH, store, macKey: KEY });
-  return { files, log: new AuditLog(recovered, { files, path: PATH, store, macKey: KEY, syncMode: "full", segmentBytes: 2500 }) };
-}
-
-/** A log of forty days, an event each. */
-async function written(): Promise<{ disk: CrashingDisk; store: Store }> {
-  const disk = new CrashingDisk();
-  const store = memoryStore();
-  const { log, files } = open(disk, store);
-  for (let day = 0; day < 40; day += 1) await log.append(event(`r${day}`, day));
-  await indexSegments({ files, path: PATH, macKey: KEY, log, wanted: () => true });
-  await log.close();
-  return { disk, store };
-}
-
-const archive = (disk: CrashingDisk, log: AuditLog, day: number): Promise<number> =>
-  archiveSegments({
-    files: disk.files,
-    path: PATH,
-    archiveFolder: ARCHIVE,
-    macKey: KEY,
-    log,
-    before: START + day * DAY,
-    now: () => START + 41 * DAY,
-    wanted: () => true,
-  });
+const open = opener(2500);
 
 const linesOf = (files: FileLayer): string[] =>
   listSegments(files, PATH).flatMap(({ path }) => [...readLines(files.open(path, "read"))].map(({ line }) => line));
 
 test("old segments move to the archive, each recorded, and every reader goes on as if they were there", async () => {
-  const { disk, store } = await written();
+  const { disk, store } = await written(open);
   const before = linesOf(disk.files);
   const { log, files } = open(disk, store);
   const moved = await archive(disk, log, 20);
@@ -94,7 +40,7 @@ test("old segments move to the archive, each recorded, and every reader goes on 
 });
 
 test("without the archive the log is followed by the lists, under the audit key alone, and says how much was not read", async () => {
-  const { disk, store } = await written();
+  const { disk, store } = await written(open);
   const { log } = open(disk, store);
   const moved = await archive(disk, log, 20);
   await log.close();
@@ -116,7 +62,7 @@ test("without the archive the log is followed by the lists, under the audit key 
 });
 
 test("a changed archive is found, and a segment that was changed before is not archived", async () => {
-  const { disk, store } = await written();
+  const { disk, store } = await written(open);
   const [first] = listSegments(disk.files, PATH);
   const changed = disk.copy((path, bytes) => (path === first?.path ? Buffer.from(bytes.toString("utf8").replace('"r1"', '"rX"')) : bytes));
   const { log } = open(changed, store);
@@ -135,7 +81,7 @@ test("a changed archive is found, and a segment that was changed before is not a
 });
 
 test("after a crash at any step of archiving, with anything unsynced lost, every event is still there, once", async () => {
-  const { disk, store } = await written();
+  const { disk, store } = await written(open);
   const expected = linesOf(disk.files);
   for (let last = 0; ; last += 1) {
     let finished = false;

@@ -18,25 +18,14 @@ import { recoverLog } from "./recover.ts";
 import { listSegments, readLines } from "./segments.ts";
 import { TreeFiles } from "./tree-files.ts";
 import { verifyLog, type LogReport } from "./verify.ts";
+import { sampleEvent } from "./testing/sample-event.ts";
 
 const KEY = createSecretKey(randomBytes(32));
 const SIGNING = generateKeyPairSync("ed25519").privateKey;
 const PATH = "/audit/log";
 const NAME = "example.test/log";
 
-const event = (request: number): EventFields => ({
-  action: "Sign",
-  authentication: "token",
-  decision: "allow",
-  key: "k",
-  namespace: "ns",
-  outcome: "OK",
-  payload: "",
-  principal: "p",
-  request: String(request),
-  time: "2026-01-01T00:00:00.000Z",
-  version: 1,
-});
+const event = (request: number): EventFields => sampleEvent(String(request));
 
 interface Opened {
   readonly log: AuditLog;

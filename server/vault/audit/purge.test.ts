@@ -1,83 +1,23 @@
 /** Deleting what is old from the archive: proven, recorded, crossed by everybody, and found when nobody recorded it. */
 import assert from "node:assert/strict";
-import { createSecretKey, randomBytes } from "node:crypto";
 import { test } from "node:test";
 import { memoryStore } from "../stores/memory.ts";
 import type { Store } from "../stores/store.ts";
-import { archiveSegments } from "./archive.ts";
 import { ANY_EVENT } from "./audit-filter.ts";
 import { archivePath, ARCHIVED, PURGED, withArchive } from "./archived-files.ts";
 import { CrashingDisk } from "./crashing-files.ts";
-import type { EventFields } from "./event.ts";
 import type { FileLayer } from "./file-layer.ts";
 import { indexSegments } from "./indexer.ts";
 import { AuditLog } from "./log.ts";
 import { purgeSegments } from "./purge.ts";
 import { readEvents } from "./read.ts";
-import { recoverLog } from "./recover.ts";
 import { listSegments, readLines } from "./segments.ts";
 import { verifyLog } from "./verify.ts";
+import { ARCHIVE, KEY, PATH, archive, keeping, opener, written } from "./testing/aged-log.ts";
 
-const KEY = createSecretKey(randomBytes(32));
-const PATH = "/audit/audit.log";
-const ARCHIVE = "/archive";
-const DAY = 86_400_000;
-const START = Date.parse("2026-01-01T00:00:00.000Z");
+const open = opener(1500);
 
-const event = (request: string, day: number): EventFields => ({
-  action: "Sign",
-  authentication: "token",
-  decision: "allow",
-  key: "k",
-  namespace: "ns",
-  outcome: "OK",
-  payload: "",
-  principal: "p",
-  request,
-  time: new Date(START + day * DAY).toISOString(),
-  version: 1,
-});
-
-function open(disk: CrashingDisk, store: Store, archive: string | undefined = ARCHIVE): { log: AuditLog; files: FileLayer } {
-  const files = withArchive(disk.files, archive);
-  const recovered = recoverLog({ files, path: PATH, store, macKey: KEY });
-  return { files, log: new AuditLog(recovered, { files, path: PATH, store, macKey: KEY, syncMode: "full", segmentBytes: 1500 }) };
-}
-
-/** A log of forty days, an event each. */
-async function written(): Promise<{ disk: CrashingDisk; store: Store }> {
-  const disk = new CrashingDisk();
-  const store = memoryStore();
-  const { log, files } = open(disk, store);
-  for (let day = 0; day < 40; day += 1) await log.append(event(`r${day}`, day));
-  await indexSegments({ files, path: PATH, macKey: KEY, log, wanted: () => true });
-  await log.close();
-  return { disk, store };
-}
-
-const archive = (disk: CrashingDisk, log: AuditLog, day: number): Promise<number> =>
-  archiveSegments({
-    files: disk.files,
-    path: PATH,
-    archiveFolder: ARCHIVE,
-    macKey: KEY,
-    log,
-    before: START + day * DAY,
-    now: () => START + 41 * DAY,
-    wanted: () => true,
-  });
-
-const purge = (disk: CrashingDisk, log: AuditLog, day: number): Promise<number> =>
-  purgeSegments({
-    files: disk.files,
-    path: PATH,
-    archiveFolder: ARCHIVE,
-    macKey: KEY,
-    log,
-    before: START + day * DAY,
-    now: () => START + 41 * DAY,
-    wanted: () => true,
-  });
+const purge = (disk: CrashingDisk, log: AuditLog, day: number): Promise<number> => purgeSegments(keeping(disk, log, day));
 
 /** Every line that is still somewhere. */
 const linesOf = (files: FileLayer): string[] =>
@@ -87,7 +27,7 @@ const linesOf = (files: FileLayer): string[] =>
 
 /** The log with its first twenty days in the archive. */
 async function archived(): Promise<{ disk: CrashingDisk; store: Store; moved: number }> {
-  const { disk, store } = await written();
+  const { disk, store } = await written(open);
   const { log } = open(disk, store);
   const moved = await archive(disk, log, 20);
   assert.ok(moved >= 3);
