@@ -8,7 +8,7 @@ import { test, type TestContext } from "node:test";
 import { HsmError } from "@keystead/contract/errors";
 import { FRAME, FrameReader, HEADER_BYTES, MalformedFrame, PROTOCOL_VERSION, writeHeader, type Frame } from "./frame.ts";
 import { Inlet } from "./inlet.ts";
-import { Peer, type Answer, type IncomingCall, type PeerOptions } from "./peer.ts";
+import { noTraffic, Peer, type Answer, type IncomingCall, type PeerOptions } from "./peer.ts";
 
 /** Two ends of a socket of this machine. */
 async function sockets(t: TestContext): Promise<[Socket, Socket]> {
@@ -374,6 +374,22 @@ test("draining answers what is in flight, refuses what comes after, and loses no
   answerer.destroy();
   for (const [index, reply] of (await inFlight).entries()) assert.ok(reply.equals(Buffer.alloc(200_000, index + 1)));
 });
+
+for (const [says, polite] of [
+  ["said that it goes away", true],
+  ["said nothing", false],
+] as const)
+  test(`an other side that ${says} and leaves bytes unread ${polite ? "is no fault" : "is one"}`, async (t) => {
+    const traffic = noTraffic();
+    const { hand, end } = await raw(t, { traffic });
+    hand.pause();
+    hand.write(frame(FRAME.hello, PROTOCOL_VERSION, 0));
+    if (polite) hand.write(frame(FRAME.goaway, 0, 0));
+    hand.write(frame(FRAME.request, 1, 1, Buffer.alloc(1_000_000)));
+    while (traffic.framesSent < 2) await new Promise((resolve) => setImmediate(resolve));
+    hand.destroy();
+    assert.equal(((await end) as NodeJS.ErrnoException | undefined)?.code, polite ? undefined : "ECONNRESET");
+  });
 
 test("draining an idle peer and an ended peer both finish", async (t) => {
   const { caller, answerer } = await pair(t, echo);

@@ -106,6 +106,8 @@ export class Peer {
   #paused = false;
   #ended = false;
   #draining = false;
+  /** The other side said that it goes away: it may exit with bytes of ours unread, which the socket then calls a reset. */
+  #left = false;
   #sweep: NodeJS.Timeout | undefined;
   #idleWaiters: (() => void)[] = [];
   readonly #deliver = (frame: Frame): void => this.#frame(frame);
@@ -121,7 +123,7 @@ export class Peer {
     if (options.inlet === undefined) socket.on("data", (chunk: Buffer) => this.#receive(() => this.#reader.push(chunk, this.#deliver)));
     else options.inlet.onFilled = (bytes) => this.#receive(() => this.#reader.filled(bytes, this.#deliver));
     socket.on("drain", () => this.#resumeIfRoom());
-    socket.on("error", (error) => this.#end(error));
+    socket.on("error", (error) => this.#end(this.#left ? undefined : error));
     socket.on("close", () => this.#end(undefined));
     if (options.speaksFirst) this.#greet();
   }
@@ -321,6 +323,7 @@ export class Peer {
         return;
       }
       case FRAME.goaway:
+        this.#left = true;
         return;
       default:
         throw new MalformedFrame("greeted twice");
