@@ -256,11 +256,11 @@ export class Monitor {
       const about: Circumstances = { principal: now, requestId, address, deadline: Infinity, cancelled: () => call.cancelled };
       await this.#decide(operation, request, { principal: now, operation, namespace: request.namespace, keyId: request.keyId, address });
       const page = stream.page(this.#hidden(operation, request, about));
-      if (page.complete) streams.end(now.id, requestId);
+      if (page.complete) streams.end(now.id, requestId, stream);
       return encodeReply(operation.method.output, { reply: streamAnswer(page) });
     } catch (thrown) {
       const error = asHsmError(thrown);
-      streams.end(first.id, requestId);
+      streams.end(first.id, requestId, stream);
       if (error.code === "UNAUTHENTICATED" || error.code === "PERMISSION_DENIED")
         await this.#record(operation, draft, error.code, principal, requestId);
       else if (error.code === "INTEGRITY_FAILURE" || error.code === "INTERNAL")

@@ -70,6 +70,7 @@ function follow(door: Door, init: Parameters<typeof create<typeof StreamAuditLog
   sockets.push(client);
   const metadata = new Metadata();
   if (door.token !== undefined) metadata.set("authorization", `Bearer ${door.token}`);
+  for (const [name, value] of Object.entries(door.headers ?? {})) metadata.set(name, value);
   const call: ClientReadableStream<StreamAuditLogResponse> = client.makeServerStreamRequest(
     "/hsm.HsmService/StreamAuditLog",
     (value: Uint8Array) => Buffer.from(value),
@@ -224,6 +225,35 @@ test("one caller has no more than its share of streams, and a place is free agai
     assert.ok(which === "refused" || which === "ended 8", which);
   }
   for (const stream of streams) stream.cancel();
+});
+
+test("a stream takes the place of the caller's other one of the same request id, and lives on when that one ends", async () => {
+  const door = { ...admin, headers: { "x-request-id": "the-same" } };
+  const first = follow(door, { action: "Sign" });
+  await first.until(opened);
+  const second = follow(door, { action: "Sign" });
+  await second.until(opened);
+  assert.deepEqual(await first.ended, { code: 1, detail: "the stream has ended: another one of this caller has its request id" });
+  await sign();
+  await second.until((answers) => eventsOf(answers).length === 1);
+  // The former connection's end is noticed at whatever time.
+  second.cancel();
+  const third = follow(door, { action: "Sign" });
+  await third.until(opened);
+  await second.ended;
+  for (let count = 1; count <= 3; count += 1) {
+    await sign();
+    await third.until((answers) => eventsOf(answers).length >= count);
+  }
+  third.cancel();
+  // Somebody else's has another place.
+  const mine = follow(door, { action: "Sign" });
+  await mine.until(opened);
+  const theirs = follow({ ...(await tokenDoor({ roles: ["Auditor"], namespaces: ["*"], sub: "other" })), headers: door.headers }, {});
+  await theirs.until(opened);
+  await sign();
+  await Promise.all([mine, theirs].map((stream) => stream.until((answers) => eventsOf(answers).length > 0)));
+  for (const stream of [mine, theirs]) stream.cancel();
 });
 
 /** Server-Sent Events, as text, until `enough` of it came. */

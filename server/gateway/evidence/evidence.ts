@@ -4,6 +4,7 @@
  * Malformed credentials are not dropped: a bearer token that cannot be one is passed on as a token that will fail, so
  * that a wrong credential is never treated as no credential.
  */
+import { randomUUID } from "node:crypto";
 import { MAX_TOKEN_BYTES, type Evidence } from "@keystead/channel/call";
 import type { Exchange } from "../transports/exchange.ts";
 
@@ -14,17 +15,14 @@ const TOKEN = /^[\x21-\x7e]*$/;
 /** Stands for a credential that was sent and cannot be passed on; no key verifies it. */
 const UNUSABLE = "unusable";
 
-const prefix = Math.floor(Math.random() * 0xffffffff)
-  .toString(16)
-  .padStart(8, "0");
-let counter = 0;
-
-/** The caller's request id when it is well-formed, otherwise a new one that is unique on this server. */
+/**
+ * The caller's request id when it is well-formed, otherwise a new one, which nobody can guess: everybody may have the hashes of
+ * events (GetAuditEntries), and what else an event says can be guessed sometimes.
+ */
 export function requestIdOf(exchange: Exchange): string {
   const given = exchange.header("x-request-id");
   if (given !== undefined && REQUEST_ID.test(given)) return given;
-  counter += 1;
-  return `${prefix}-${Date.now().toString(36)}-${counter.toString(36)}`;
+  return randomUUID();
 }
 
 /** @param trace instead of the caller's own */

@@ -67,7 +67,7 @@ export class AuditStreams {
     const { log, most, now } = this.#options;
     const each = this.#options.mostEach ?? Math.max(1, Math.floor(most / 8));
     const name = nameOf(wish.principal, wish.requestId);
-    this.end(wish.principal, wish.requestId);
+    this.#drop(name, taken());
     for (const [other, stream] of this.#streams) if (stream.asked + FORGET_MS < now()) this.#drop(other);
     let own = 0;
     for (const stream of this.#streams.values()) if (stream.wish.principal === wish.principal) own += 1;
@@ -81,10 +81,10 @@ export class AuditStreams {
     try {
       await stream.ready(0);
       const page = stream.page(hidden);
-      if (page.complete) this.#drop(name);
+      if (page.complete) this.end(wish.principal, wish.requestId, stream);
       return page;
     } catch (error) {
-      this.#drop(name);
+      this.end(wish.principal, wish.requestId, stream);
       throw error;
     }
   }
@@ -94,8 +94,10 @@ export class AuditStreams {
     return this.#streams.get(nameOf(principal, requestId));
   }
 
-  end(principal: string, requestId: string): void {
-    this.#drop(nameOf(principal, requestId));
+  /** Ends a stream. @param only this one, and not another that took its place */
+  end(principal: string, requestId: string, only?: AuditStream): void {
+    const name = nameOf(principal, requestId);
+    if (only === undefined || this.#streams.get(name) === only) this.#drop(name);
   }
 
   /** Ends all of them. */
@@ -103,11 +105,14 @@ export class AuditStreams {
     for (const name of this.#streams.keys()) this.#drop(name);
   }
 
-  #drop(name: string): void {
-    this.#streams.get(name)?.end();
+  #drop(name: string, why?: HsmError): void {
+    this.#streams.get(name)?.end(why);
     this.#streams.delete(name);
   }
 }
+
+/** Not one that clients take for a reason to come again: two of them would take each other's place without end. */
+const taken = (): HsmError => new HsmError("CANCELLED", "the stream has ended: another one of this caller has its request id");
 
 /** A request id has no space. */
 const nameOf = (principal: string, requestId: string): string => `${requestId} ${principal}`;
@@ -119,6 +124,8 @@ export class AuditStream {
   readonly #now: () => number;
   #held: readonly FollowedLine[] = [];
   #busy = false;
+  /** Why it has ended, where that is not for want of a log. */
+  #why: HsmError | undefined;
   /** When somebody last asked for more, in milliseconds. */
   asked: number;
 
@@ -133,7 +140,8 @@ export class AuditStream {
   /**
    * Waits until there is something to look at, at most so long.
    *
-   * @throws {HsmError} VAULT_SEALED the log was closed, or the stream was ended; what following throws
+   * @throws {HsmError} CANCELLED another one took its place; VAULT_SEALED the log was closed, or the stream was ended; what
+   *   following throws
    */
   async ready(waitMs: number): Promise<void> {
     this.asked = this.#now() + waitMs;
@@ -142,7 +150,8 @@ export class AuditStream {
     this.#busy = true;
     try {
       const lines = await this.#follower.next({ lines: PULL_LINES, waitMs });
-      if (lines === undefined) throw new HsmError("VAULT_SEALED", "the stream has ended: the vault is sealed", { retryAfterSeconds: 5 });
+      if (lines === undefined)
+        throw this.#why ?? new HsmError("VAULT_SEALED", "the stream has ended: the vault is sealed", { retryAfterSeconds: 5 });
       this.#held = lines.filter(({ sequence }) => sequence <= this.#upTo);
     } finally {
       this.#busy = false;
@@ -161,7 +170,8 @@ export class AuditStream {
     return { events, sequence, complete: sequence >= this.#upTo };
   }
 
-  end(): void {
+  end(why?: HsmError): void {
+    this.#why = why;
     this.#held = [];
     this.#follower.cancel();
   }

@@ -11,6 +11,12 @@ import type { Operation } from "@keystead/contract/operation";
 import { STREAM_WAIT_MS, type Desk, type Forwarded } from "../../forward.ts";
 import type { Exchange } from "../../transports/exchange.ts";
 
+/**
+ * Who opened the newest stream of each request id. A client that comes again with the same one is sometimes here before the end
+ * of its former connection was noticed: the end of that must not end what took its place.
+ */
+const newest = new Map<string, object>();
+
 /** Whether an operation's answer is a stream. */
 export const isStream = ({ method }: Operation): boolean => method.methodKind === "server_streaming";
 
@@ -23,7 +29,18 @@ export async function* eventStream(desk: Desk, exchange: Exchange, { deadlineMs,
     gone = true;
     cancel?.();
   });
-  let reply = await desk.forward(exchange, { ...opening, deadlineMs: undefined });
+  const { requestId } = opening;
+  const opener = {};
+  newest.set(requestId, opener);
+  const isNewest = (): boolean => (newest.get(requestId) ?? opener) === opener;
+  const leave = (): void => void (isNewest() && newest.delete(requestId));
+  let reply: Buffer;
+  try {
+    reply = await desk.forward(exchange, { ...opening, deadlineMs: undefined });
+  } catch (error) {
+    leave();
+    throw error;
+  }
   const stop = Promise.withResolvers<never>();
   stop.promise.catch(() => undefined);
   const stopping = (): void => stop.reject(new HsmError("PROVIDER_UNAVAILABLE", "the server is stopping", { retryAfterSeconds: 1 }));
@@ -41,11 +58,12 @@ export async function* eventStream(desk: Desk, exchange: Exchange, { deadlineMs,
       }
       if (complete || gone) return;
       if (performance.now() >= until) throw new HsmError("DEADLINE_EXCEEDED", "the deadline of the stream has passed");
-      reply = await Promise.race([desk.streamOn(exchange, opening.requestId, "more", (stopAsking) => (cancel = stopAsking)), stop.promise]);
+      reply = await Promise.race([desk.streamOn(exchange, requestId, "more", (stopAsking) => (cancel = stopAsking)), stop.promise]);
     }
   } finally {
     desk.stopping.removeEventListener("abort", stopping);
-    if (!finished) desk.streamOn(exchange, opening.requestId, "end").catch(() => undefined);
+    if (!finished && isNewest()) desk.streamOn(exchange, requestId, "end").catch(() => undefined);
+    leave();
   }
 }
 
