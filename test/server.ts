@@ -16,6 +16,7 @@ import { Agent, request, type RequestOptions } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { create, fromBinary, toBinary, type DescMethodUnary, type MessageInitShape, type MessageShape } from "@bufbuild/protobuf";
+import { ENVIRONMENT } from "./environment.ts";
 
 export const ROOT = join(import.meta.dirname, "..");
 export const KEYSTEAD = join(ROOT, "keystead.cjs");
@@ -179,7 +180,7 @@ export function spawnServer({
   ];
   const child = spawn(words[0] as string, words.slice(1), {
     cwd: tmpdir(),
-    env: { PATH: process.env["PATH"], HOME: tmpdir(), ...env },
+    env: { ...ENVIRONMENT, HOME: tmpdir(), ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   return { child, dataDir };

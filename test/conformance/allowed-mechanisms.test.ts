@@ -11,6 +11,7 @@ import { setAttributes } from "@keystead/contract/operations/set-attributes";
 import { sign } from "@keystead/contract/operations/sign";
 import { served } from "./served.ts";
 import { SURFACES, ask } from "./surfaces.ts";
+import { ENVIRONMENT } from "../environment.ts";
 
 const here = served();
 const data = Buffer.from("x");
@@ -43,7 +44,7 @@ test("by the command", () => {
     spawnSync(process.execPath, [join(ROOT, "clients/cli/main.ts"), ...line], {
       encoding: "utf8",
       env: {
-        PATH: process.env["PATH"],
+        ...ENVIRONMENT,
         KEYSTEAD_ENDPOINT: door.origin,
         KEYSTEAD_CA: join(server.data, "credentials/ca.pem"),
         KEYSTEAD_CLIENT_CERT: join(server.data, "credentials/admin.pem"),

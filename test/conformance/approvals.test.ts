@@ -13,6 +13,7 @@ import { operationByName } from "@keystead/contract/operations/register";
 import { ROOT, newFolder, serve, type RunningServer } from "./running-server.ts";
 import { SURFACES, ask, hangUp, http, overRest, type Answer, type Door, type Reply, type Surface } from "./surfaces.ts";
 import { mint } from "./tokens.ts";
+import { ENVIRONMENT } from "../environment.ts";
 
 const folder = newFolder();
 const PEOPLE = ["bob", "carol", "dave"] as const;
@@ -86,7 +87,7 @@ async function keystead(name: string, ...args: readonly string[]): Promise<{ exi
     [join(ROOT, "keystead.cjs"), ...args, "--endpoint", server.api, "--ca", join(folder, "ca.pem"), "--token", "env:TOKEN"],
     {
       cwd: folder,
-      env: { PATH: process.env["PATH"], HOME: folder, TOKEN: tokens.get(name) },
+      env: { ...ENVIRONMENT, HOME: folder, TOKEN: tokens.get(name) },
       stdio: ["ignore", "pipe", "pipe"],
     },
   );

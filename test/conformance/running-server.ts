@@ -7,6 +7,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { ENVIRONMENT } from "../environment.ts";
 
 export const ROOT = join(import.meta.dirname, "../..");
 const READY_MS = 30_000;
@@ -93,7 +94,7 @@ function begin({ folder = newFolder(), preset = "development", config, args = []
     ],
     {
       cwd: folder,
-      env: { PATH: process.env["PATH"], HOME: folder, ...env },
+      env: { ...ENVIRONMENT, HOME: folder, ...env },
       stdio: ["ignore", "pipe", "pipe"],
     },
   );

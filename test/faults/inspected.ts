@@ -4,6 +4,7 @@ import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { ChainedEvent } from "../../server/vault/audit/event.ts";
 import { KEYSTEAD } from "../server.ts";
+import { ENVIRONMENT } from "../environment.ts";
 
 export interface LoggedEvent {
   readonly event: ChainedEvent;
@@ -59,7 +60,7 @@ export async function inspect(
   env: Readonly<Record<string, string>> = {},
 ): Promise<Inspection> {
   const child = spawn(process.execPath, [KEYSTEAD, what, "verify", "--data-dir", dataDir, "--json", ...words], {
-    env: { PATH: process.env["PATH"], ...env },
+    env: { ...ENVIRONMENT, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let said = "";

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { KEYSTEAD, newFolder, startServer, until, type TestServer } from "../server.ts";
 import { inspect } from "./inspected.ts";
+import { ENVIRONMENT } from "../environment.ts";
 
 const KEYS = "/api/v1/namespaces/default/keys";
 
@@ -15,7 +16,7 @@ function rekey(server: TestServer, ...words: string[]): { status: number | null;
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     [KEYSTEAD, "--endpoint", endpoint, "--ca", ca, "--client-cert", cert, "--client-key", key, "rekey", ...words],
-    { encoding: "utf8", env: { PATH: process.env["PATH"] } },
+    { encoding: "utf8", env: ENVIRONMENT },
   );
   return { status, said: stdout + stderr };
 }

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { KEYSTEAD, newFolder, startServer, type TestServer } from "../server.ts";
 import { inspect } from "./inspected.ts";
+import { ENVIRONMENT } from "../environment.ts";
 
 /** A secret in every spelling somebody could have written it down in. */
 function spellings(secret: Buffer): Buffer[] {
@@ -48,7 +49,7 @@ function text(url: string): Promise<string> {
 /** Runs the command line; what it prints. */
 async function keystead(words: readonly string[], dataDir: string): Promise<string> {
   const child = spawn(process.execPath, [KEYSTEAD, ...words], {
-    env: { PATH: process.env["PATH"], HOME: dataDir, KEYSTEAD_DATA: dataDir },
+    env: { ...ENVIRONMENT, HOME: dataDir, KEYSTEAD_DATA: dataDir },
     cwd: dataDir,
     stdio: ["ignore", "pipe", "pipe"],
   });

@@ -15,6 +15,7 @@ import { tmpdir } from "node:os";
 import { delimiter, dirname, join, relative } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { ENVIRONMENT } from "../environment.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const PAPERS = globSync("{*.md,docs/**/*.md}", { cwd: ROOT }).sort(
@@ -71,7 +72,7 @@ const folder = mkdtempSync(join(tmpdir(), "keystead-tour-"));
 chmodSync(folder, 0o755);
 symlinkSync(join(ROOT, "keystead.cjs"), join(folder, "keystead.cjs"));
 const path = [dirname(process.execPath), process.env["PATH"] ?? ""].join(delimiter);
-const env = { PATH: path, HOME: folder, LANG: "C.UTF-8" };
+const env = { ...ENVIRONMENT, PATH: path, HOME: folder, LANG: "C.UTF-8" };
 const moved = new Map<number, number>();
 let server: ChildProcess | undefined;
 let said = "";
