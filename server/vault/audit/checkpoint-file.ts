@@ -128,6 +128,8 @@ export class CheckpointFile {
       .then(async () => {
         if (this.#closed) return;
         const position = this.#end;
+        // What a write that failed left behind may be longer than this line, and would stand after it.
+        if (this.#file.size() > position) this.#file.truncate(position);
         await this.#file.writeDurable(line, position);
         this.#end = position + line.length;
         this.#keep(size, isNote, { position, bytes: line.length });

@@ -271,6 +271,15 @@ test("a log that is shorter than its last checkpoint, or has another's checkpoin
   assert.throws(() => new Checkpoints({ origin: NAME, privateKey, events: 1, seconds: 1 }, file, 1200, () => undefined), {
     code: "INTEGRITY_FAILURE",
   });
+  // What stands beside the note is not signed: it hides no event.
+  const shrunk = disk.copy((path, bytes) =>
+    path.endsWith(".checkpoints") ? Buffer.from(bytes.toString("utf8").replace('"size":1200,', '"size":1199,')) : bytes,
+  );
+  const other = new CheckpointFile(shrunk.files, PATH);
+  assert.throws(() => new Checkpoints({ origin: NAME, privateKey: SIGNING, events: 1, seconds: 1 }, other, 1199, () => undefined), {
+    code: "INTEGRITY_FAILURE",
+    detail: /does not verify/,
+  });
   // Another origin is another name of the same key.
   assert.equal(
     new Checkpoints({ origin: "other", privateKey: SIGNING, events: 1, seconds: 1 }, file, 1200, () => undefined).key.name,
@@ -293,6 +302,20 @@ test("a torn line at the end of the checkpoint file is cut; cosignatures stand w
   assert.deepEqual(again.covering(1)?.cosignatures, ["\u2014 w AAAA", "\u2014 v AAAA"]);
   assert.ok(cosignedNote(again.covering(size) as never).endsWith("\u2014 w AAAA\n\u2014 v AAAA\n"));
   assert.deepEqual([again.latest()?.size, again.covering(2001), again.list(size + 1, 1)[0]?.size], [2000, undefined, before[1]?.size]);
+});
+
+test("what a failed write left behind stands behind no line of the checkpoint file", async () => {
+  const disk = new CrashingDisk();
+  const file = new CheckpointFile(disk.files, PATH);
+  await file.add(10, "ten\n");
+  disk.before = (step) => {
+    if (step === "sync") throw Object.assign(new Error("no room"), { code: "ENOSPC" });
+  };
+  await assert.rejects(file.add(20, `${"long ".repeat(40)}\n`), { code: "ENOSPC" });
+  disk.before = () => undefined;
+  await file.cosign(10, "\u2014 w AAAA");
+  const again = new CheckpointFile(disk.files, PATH);
+  assert.deepEqual([...again.all()], [{ size: 10, note: "ten\n", cosignatures: ["\u2014 w AAAA"] }]);
 });
 
 test("a line of the checkpoint file that no crash leaves is damage, and nothing behind it is cut", async () => {

@@ -75,7 +75,7 @@ export class Checkpoints implements HeadWatcher {
     const latest = file.latest();
     this.#covered = latest?.size ?? 0;
     if (latest !== undefined) {
-      const { text } = genuineCheckpoint(latest.note, this.key);
+      const { text } = genuineCheckpoint(latest, this.key);
       this.#previous = hash("sha512", text, "hex");
       if (latest.size > sequence) throw new LogBreak(sequence + 1, `missing; a checkpoint speaks of ${latest.size} events`);
     }
@@ -172,16 +172,22 @@ export class Checkpoints implements HeadWatcher {
   }
 }
 
-/** A checkpoint of the log, by its signature. @throws {HsmError} INTEGRITY_FAILURE when it is none */
-export function genuineCheckpoint(note: string, key: VerifierKey): { text: string; size: number; root: Buffer } {
+/** A checkpoint of the log, by its signature; what stands beside the note must be what it says. @throws {HsmError} INTEGRITY_FAILURE */
+export function genuineCheckpoint(
+  { note, size }: Pick<StoredCheckpoint, "note" | "size">,
+  key: VerifierKey,
+): { text: string; root: Buffer } {
   try {
     const parsed = parseNote(note);
     const checkpoint = parseCheckpoint(parsed.text);
     // The origin may have been another one then; the key is the same.
     const own = checkpoint.origin === key.name ? key : verifierKey(checkpoint.origin, NOTE_ED25519, key.publicKey);
-    if (isSignedBy(parsed, own)) return { text: parsed.text, size: checkpoint.size, root: checkpoint.root };
+    if (checkpoint.size === size && isSignedBy(parsed, own)) return { text: parsed.text, root: checkpoint.root };
   } catch (cause) {
-    throw new HsmError("INTEGRITY_FAILURE", "a checkpoint of the audit log does not verify", { cause });
+    throw doesNotVerify(cause);
   }
-  throw new HsmError("INTEGRITY_FAILURE", "a checkpoint of the audit log does not verify");
+  throw doesNotVerify();
 }
+
+const doesNotVerify = (cause?: unknown): HsmError =>
+  new HsmError("INTEGRITY_FAILURE", "a checkpoint of the audit log does not verify", cause === undefined ? {} : { cause });

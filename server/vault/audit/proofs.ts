@@ -1,18 +1,18 @@
 /**
  * What the log proves to others: checkpoints, inclusion, consistency, and its tree as files.
  *
- * It speaks only of what the latest checkpoint covers, in hashes alone. Every proof is made of the tree's files, which are a
- * cache, and is checked against signed roots before it leaves.
+ * It speaks only of what the latest checkpoint covers, in hashes alone. All of it is made of the tree's files, which are a cache,
+ * and is checked against a signed root before it leaves: proofs, entries and tiles alike.
  */
 import { HsmError } from "@keystead/contract/errors";
 import { parseCheckpoint } from "@keystead/crypto/public/tlog/checkpoint";
 import { parseNote } from "@keystead/crypto/public/tlog/note";
 import { consistencyProof, inclusionProof, provesConsistency, provesInclusion, treeRoot } from "@keystead/crypto/public/tlog/proof";
 import { receiptText } from "@keystead/crypto/public/tlog/receipt";
-import { hasTile, parseTilePath, TILE_LEVELS, TILE_WIDTH } from "@keystead/crypto/public/tlog/tiles";
-import { HASH_BYTES, leafHash } from "@keystead/crypto/public/tlog/tree-hash";
+import { hasTile, parseTilePath, TILE_HEIGHT, TILE_LEVELS, TILE_WIDTH, type Tile } from "@keystead/crypto/public/tlog/tiles";
+import { HASH_BYTES, leafHash, nodeHash } from "@keystead/crypto/public/tlog/tree-hash";
 import { cosignedNote, type StoredCheckpoint } from "./checkpoint-file.ts";
-import type { Checkpoints } from "./checkpoints.ts";
+import { genuineCheckpoint, type Checkpoints } from "./checkpoints.ts";
 import { beingMade, type TreeFiles } from "./tree-files.ts";
 
 /** A checkpoint as others see it. */
@@ -52,6 +52,8 @@ const absent = (detail: string): HsmError => new HsmError("OBJECT_NOT_FOUND", de
 export class AuditProofs {
   readonly #checkpoints: Checkpoints;
   readonly #tree: TreeFiles;
+  /** The last whose signature was looked at, and was right. */
+  #signed: StoredCheckpoint | undefined;
 
   constructor(checkpoints: Checkpoints, tree: TreeFiles) {
     this.#checkpoints = checkpoints;
@@ -63,10 +65,18 @@ export class AuditProofs {
     return this.#checkpoints.keyText;
   }
 
-  /** The first checkpoint with at least `size` events; the latest for 0. @throws {HsmError} OBJECT_NOT_FOUND */
+  /**
+   * The first checkpoint with at least `size` events; the latest for 0.
+   *
+   * @throws {HsmError} OBJECT_NOT_FOUND; INTEGRITY_FAILURE the file has one that we did not sign
+   */
   checkpoint(size: number): ShownCheckpoint {
     const stored = size === 0 ? this.#checkpoints.latest() : this.#checkpoints.covering(size);
     if (stored === undefined) throw absent(size === 0 ? "there is no checkpoint yet" : `no checkpoint has ${size} events yet`);
+    if (stored.note !== this.#signed?.note || stored.size !== this.#signed.size) {
+      genuineCheckpoint(stored, this.#checkpoints.key);
+      this.#signed = stored;
+    }
     return shown(stored);
   }
 
@@ -114,19 +124,29 @@ export class AuditProofs {
     return { oldSize, size: newSize, oldRoot, root, proof };
   }
 
-  /** Hashes of up to `limit` events from a sequence number on. @throws {HsmError} OBJECT_NOT_FOUND none of them is covered */
+  /**
+   * Hashes of up to `limit` events from a sequence number on.
+   *
+   * @throws {HsmError} OBJECT_NOT_FOUND none of them is covered; otherwise as {@link event}
+   */
   entries(fromSequence: number, limit: number): Buffer[] {
-    const { size } = this.checkpoint(0);
-    if (fromSequence > size) throw absent(`no checkpoint covers event ${fromSequence} yet`);
-    const count = Math.min(limit, size - fromSequence + 1);
-    const bytes = this.#tree.hashes("entries", fromSequence - 1, count);
-    return Array.from({ length: count }, (_, at) => bytes.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES));
+    const latest = this.checkpoint(0);
+    if (fromSequence > latest.size) throw absent(`no checkpoint covers event ${fromSequence} yet`);
+    const first = fromSequence - 1;
+    const end = Math.min(first + limit, latest.size);
+    const found: Buffer[] = [];
+    for (let index = Math.floor(first / TILE_WIDTH); index * TILE_WIDTH < end; index += 1) {
+      const from = index * TILE_WIDTH;
+      const hashes = hashesIn(this.#proven({ level: "entries", index, width: Math.min(TILE_WIDTH, latest.size - from) }, latest));
+      found.push(...hashes.slice(Math.max(0, first - from), end - from));
+    }
+    return found;
   }
 
   /**
    * A file of the tlog-tiles layout.
    *
-   * @throws {HsmError} OBJECT_NOT_FOUND a path that there is not, or not yet
+   * @throws {HsmError} OBJECT_NOT_FOUND a path that there is not, or not yet; otherwise as {@link event}
    */
   tile(path: string): TileContent {
     const latest = this.checkpoint(0);
@@ -135,10 +155,38 @@ export class AuditProofs {
     const tile = parseTilePath(path);
     if (tile === undefined || (tile.level !== "entries" && tile.level >= TILE_LEVELS) || !hasTile(tile, latest.size))
       throw absent("the log has no such tile");
-    const hashes = this.#tree.hashes(tile.level, tile.index * TILE_WIDTH, tile.width);
+    const hashes = this.#proven(tile, latest);
     const content = tile.level === "entries" ? bundle(hashes) : hashes;
     return { content, contentType: "application/octet-stream", immutable: true };
   }
+
+  /** A tile whose hashes lead to a checkpoint's root, by the complete subtrees that it falls into. */
+  #proven({ level, index, width }: Tile, { size, root }: ShownCheckpoint): Buffer {
+    const { nodes } = this.#tree;
+    const bytes = this.#tree.hashes(level, index * TILE_WIDTH, width);
+    const hashes = level === "entries" ? hashesIn(bytes).map(leafHash) : hashesIn(bytes);
+    const base = level === "entries" ? 0 : level * TILE_HEIGHT;
+    for (let at = 0; at < width;) {
+      let span = TILE_WIDTH;
+      while (at + span > width) span /= 2;
+      const height = base + Math.log2(span);
+      const place = (index * TILE_WIDTH + at) / span;
+      const proof = inclusionProof(place, size, nodes, height);
+      if (!provesInclusion(subtreeRoot(hashes.slice(at, at + span)), place, Math.ceil(size / 2 ** height), root, proof)) throw beingMade();
+      at += span;
+    }
+    return bytes;
+  }
+}
+
+const hashesIn = (bytes: Buffer): Buffer[] =>
+  Array.from({ length: bytes.length / HASH_BYTES }, (_, at) => bytes.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES));
+
+/** The root over as many hashes as a power of two. */
+function subtreeRoot(hashes: readonly Buffer[]): Buffer {
+  let row = hashes;
+  while (row.length > 1) row = row.flatMap((left, at) => (at % 2 === 0 ? [nodeHash(left, row[at + 1] as Buffer)] : []));
+  return row[0] as Buffer;
 }
 
 function shown(stored: StoredCheckpoint): ShownCheckpoint {

@@ -64,6 +64,7 @@ function stage(answer: (question: FetchQuestion, text: string) => Partial<FetchA
       assert.deepEqual([question.url, question.conflict], ["https://witness.test/x/add-checkpoint", true]);
       return { maxAgeSeconds: undefined, ...answer(question, text) };
     },
+    now: () => NOW * 1000,
     onTrouble: (name, error) => done(`${name}: ${String((error as { detail?: string }).detail)}`),
   });
   return {
@@ -80,9 +81,10 @@ function stage(answer: (question: FetchQuestion, text: string) => Partial<FetchA
   };
 }
 
-const signed = (text: string, privateKey = own.privateKey, key = witness): Buffer => {
+const NOW = 1_700_000_000;
+const signed = (text: string, privateKey = own.privateKey, key = witness, seconds = NOW): Buffer => {
   const note = text.slice(text.indexOf("\n\n") + 2);
-  return Buffer.from(`${cosignatureLine(parseNote(note).text, key, privateKey, 1_700_000_000)}\n`, "utf8");
+  return Buffer.from(`${cosignatureLine(parseNote(note).text, key, privateKey, seconds)}\n`, "utf8");
 };
 
 test("a witness is asked from what it saw last, as the specification writes it, and its line is kept", async () => {
@@ -114,6 +116,9 @@ test("what a witness's key did not sign is not kept, and one that knows another 
     [(text) => ({ body: signed(text, stranger.privateKey) }), /not signed by its key/],
     [(text) => ({ body: signed(text, own.privateKey, verifierKey("other", NOTE_COSIGNATURE, own.publicKey)) }), /not signed by its key/],
     [() => ({ body: signed(`old 0\n\n${noteOf(4)}`) }), /not signed by its key/],
+    [(text) => ({ body: signed(text, own.privateKey, witness, NOW + 90_000) }), /more than a day/],
+    [(text) => ({ body: signed(text, own.privateKey, witness, 0) }), /more than a day/],
+    [(text) => ({ body: signed(text, own.privateKey, witness, Number.MAX_SAFE_INTEGER) }), /not signed by its key/],
     [() => ({ body: Buffer.from("hello\n") }), /no signature/],
     [() => ({ conflict: true, body: Buffer.from("0\n") }), /knows another log/],
     [() => ({ conflict: true, body: Buffer.from("6\n") }), /knows another log/],

@@ -33,10 +33,14 @@ export interface WitnessesOptions {
   readonly log: () => WitnessedLog | undefined;
   readonly fetch: (question: FetchQuestion) => Promise<FetchAnswer>;
   readonly onTrouble: (witness: string, error: unknown) => void;
+  /** Milliseconds since the epoch; the system's clock when left out. */
+  readonly now?: () => number;
 }
 
 const TIMEOUT_MS = 10_000;
 const MAX_BYTES = 16 * 1024;
+/** A witness signs when it is asked: a time so far from now is a wrong clock, or a lie, and proves nothing to anybody. */
+const CLOCKS_APART_SECONDS = 86_400;
 
 interface Witness {
   readonly url: string;
@@ -101,10 +105,14 @@ export class Witnesses {
       return false;
     }
     const signed = parseNote(note);
-    const line = parseSignatureLines(text).find((one) => cosignedAt(signed.text, one, key) !== undefined);
-    if (line === undefined) throw new HsmError("INTEGRITY_FAILURE", "the witness's answer is not signed by its key");
+    const found = parseSignatureLines(text)
+      .map(({ line, ...parts }) => ({ line, seconds: cosignedAt(signed.text, { line, ...parts }, key) }))
+      .find(({ seconds }) => seconds !== undefined);
+    if (found?.seconds === undefined) throw new HsmError("INTEGRITY_FAILURE", "the witness's answer is not signed by its key");
+    if (Math.abs(found.seconds - (this.#options.now ?? Date.now)() / 1000) > CLOCKS_APART_SECONDS)
+      throw new HsmError("INTEGRITY_FAILURE", "the time that the witness signed is more than a day from ours");
     witness.seen = size;
-    await checkpoints.cosign(size, line.line);
+    await checkpoints.cosign(size, found.line);
     return true;
   }
 }

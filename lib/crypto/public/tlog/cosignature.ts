@@ -7,6 +7,8 @@ import { sign, type KeyObject } from "node:crypto";
 import { NOTE_COSIGNATURE, signatureLine, verifies, type NoteSignature, type VerifierKey } from "./note.ts";
 
 const TIME_BYTES = 8;
+/** The end of the year 9999: later times have no date that everybody can write. */
+const LAST_SECONDS = 253_402_300_799;
 
 const signedBytes = (seconds: number, text: string): Buffer => Buffer.from(`cosignature/v1\ntime ${seconds}\n${text}`, "utf8");
 
@@ -21,6 +23,6 @@ export function cosignatureLine(text: string, key: VerifierKey, privateKey: KeyO
 export function cosignedAt(text: string, line: NoteSignature, key: VerifierKey): number | undefined {
   if (key.type !== NOTE_COSIGNATURE || line.name !== key.name || line.id !== key.id || line.signature.length < TIME_BYTES) return undefined;
   const seconds = Number(line.signature.readBigUInt64BE());
-  if (!Number.isSafeInteger(seconds)) return undefined;
+  if (seconds > LAST_SECONDS) return undefined;
   return verifies(signedBytes(seconds, text), key.publicKey, line.signature.subarray(TIME_BYTES)) ? seconds : undefined;
 }

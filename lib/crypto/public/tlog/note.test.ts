@@ -134,6 +134,15 @@ test("a cosignature says when a witness saw a checkpoint, and holds for that one
   later[7] = (later[7] as number) + 1;
   assert.equal(cosignedAt(text, { ...line, signature: later }, witness), undefined);
   assert.equal(cosignedAt(text, { ...line, signature: line.signature.subarray(0, 7) }, witness), undefined);
+  // One with a time that is no date says nothing, though the key signed it.
+  for (const [seconds, holds] of [
+    [253_402_300_799, true],
+    [253_402_300_800, false],
+    [Number.MAX_SAFE_INTEGER, false],
+  ] as const) {
+    const [far] = parseSignatureLines(`${cosignatureLine(text, witness, privateKey, seconds)}\n`);
+    assert.equal(cosignedAt(text, far as never, witness), holds ? seconds : undefined);
+  }
   // The same key as a log's is another key.
   assert.equal(cosignedAt(text, line, verifierKey("witness.test/w1", NOTE_ED25519, publicKey)), undefined);
   assert.ok(!isSignedBy({ text, signatures: [line] }, witness));

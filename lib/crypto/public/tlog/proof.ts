@@ -21,17 +21,21 @@ export function treeRoot(size: number, read: NodeReader): Buffer {
 /**
  * The proof that the leaf `index` is in the tree of `size` leaves, lowest hash first.
  *
- * @throws {RangeError} unless 0 <= index < size
+ * @param height another than 0: that the complete subtree `index` of 2^height leaves is in it. {@link provesInclusion} checks its
+ *   root as a leaf of the tree of `size` / 2^height leaves, rounded up, which splits where this one does
+ * @throws {RangeError} unless 0 <= index, and the subtree is within the tree
  */
-export function inclusionProof(index: number, size: number, read: NodeReader): Buffer[] {
-  if (!isSize(index) || !isSize(size) || index >= size) throw new RangeError("the leaf is not in the tree");
+export function inclusionProof(index: number, size: number, read: NodeReader, height = 0): Buffer[] {
+  const width = 2 ** height;
+  const leaf = index * width;
+  if (!isSize(leaf) || !isSize(size) || leaf + width > size) throw new RangeError("the leaf is not in the tree");
   const proof: Buffer[] = [];
   let from = 0;
   let to = size;
   const siblings: [number, number][] = [];
-  while (to - from > 1) {
+  while (to - from > width) {
     const middle = from + splitOf(to - from);
-    if (index < middle) {
+    if (leaf < middle) {
       siblings.push([middle, to]);
       to = middle;
     } else {
