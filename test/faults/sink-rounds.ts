@@ -5,7 +5,7 @@
  * without a gap, in its order; and what came twice came with the same id.
  */
 import assert from "node:assert/strict";
-import { once } from "node:events";
+import { EventEmitter, once } from "node:events";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -50,6 +50,7 @@ export async function sinkRounds({ rounds, random, say, receivers = [] }: SinkRo
   const dataDir = join(folder, "data");
   const files = join(folder, "files");
   const hooked: Got[] = [];
+  const delivered = new EventEmitter();
   const receiver = createServer(async (asked, reply) => {
     const body = JSON.parse(Buffer.concat(await asked.toArray()).toString()) as {
       id: string;
@@ -57,6 +58,7 @@ export async function sinkRounds({ rounds, random, say, receivers = [] }: SinkRo
     };
     const { sequence, request } = body.data.event;
     hooked.push({ id: body.id, sequence, request });
+    delivered.emit("one");
     // Some answers never arrive: what they were about comes again.
     if (random.below(200) === 0) asked.socket.destroy();
     else reply.writeHead(204).end();
@@ -106,16 +108,29 @@ export async function sinkRounds({ rounds, random, say, receivers = [] }: SinkRo
       let stopped = false;
       let wake = (): void => undefined;
       const enough = new Promise<void>((resolve) => (wake = resolve));
+      // Requests are answered many times faster than events are delivered one by one: from then on one follows each delivery.
+      const waiting: (() => void)[] = [];
+      const follow = (): void => waiting.shift()?.();
+      delivered.on("one", follow);
       const load = Array.from({ length: IN_FLIGHT }, async () => {
-        while (!stopped && (await one())) if (acknowledged.size >= target) wake();
+        while (!stopped && (await one())) {
+          if (acknowledged.size < target || stopped) continue;
+          wake();
+          await new Promise<void>((resolve) => waiting.push(resolve));
+        }
       });
       await Promise.race([enough, Promise.all(load)]);
       // In the midst of delivering, so that something is always lost with it.
       const some = random.below(150);
-      await until("deliveries", () => hooked.length > hookedBefore + some && filed().length > filedBefore);
+      await until("deliveries", () => hooked.length > hookedBefore + some && filed().length > filedBefore, 120_000);
+      // All of them at once: the kill meets requests under way.
+      delivered.off("one", follow);
+      for (const go of waiting.splice(0)) go();
+      await new Promise((resolve) => setImmediate(resolve));
       for (const part of victim === "both" ? (["vault", "connector"] as const) : [victim])
         if (part === "all" || server.pids()[part] !== undefined) server.kill(part);
       stopped = true;
+      for (const go of waiting.splice(0)) go();
       await Promise.all(load);
       if (victim === "all") {
         await server.ended;
