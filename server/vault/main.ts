@@ -61,6 +61,7 @@ import { Alerts } from "./duties/alerts.ts";
 import { Integrity } from "./duties/integrity.ts";
 import { VaultTracer } from "./duties/trace.ts";
 import { Sizes, type SizePaths } from "./duties/sizes.ts";
+import { earlyMessages } from "./early-messages.ts";
 import { budgetGate } from "./limits/budget-gate.ts";
 import { Budgets } from "./limits/budgets.ts";
 import { concealed, namespaceGate } from "./limits/namespace-gate.ts";
@@ -142,6 +143,7 @@ process.on("message", function begin(message: StartMessage) {
 });
 
 async function start({ config, recorded, speaksFirst, ownUsers, descriptors, hardwareRandom }: StartMessage): Promise<void> {
+  const takeFromLauncher = earlyMessages(process);
   const log = createLogger({ part: "vault", version: VERSION, level: config.logLevel, write: (line) => process.stdout.write(line) });
   process.on("uncaughtException", (error) => {
     log.error("uncaught; the vault stops", {}, error);
@@ -729,7 +731,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     // Written before the pipe closes: exit waits for nothing.
     process.stdout.write("", () => process.exit(0));
   };
-  process.on("message", (message: { kind: string; part?: string }, handle: unknown) => {
+  takeFromLauncher((message, handle) => {
     if (message.kind === "drain") return void stop();
     if (message.kind !== "join" || !isPipe(handle)) return destroyHandle(handle);
     if (message.part === "scripts") return scripts === undefined ? destroyHandle(handle) : scripts.join(handle);

@@ -50,7 +50,9 @@ const failed = (reason: string): Delivered => ({ delivered: 0, failure: { kind: 
 export class DeliveryLine {
   readonly #options: DeliveryLineOptions;
   #peer: Peer | undefined;
-  #waiting: (() => void)[] = [];
+  /** Everybody waits for the same process together. */
+  #joining: Promise<Peer | undefined> | undefined;
+  #arrived: (() => void) | undefined;
   readonly #joinedTold: (() => void)[] = [];
 
   constructor(options: DeliveryLineOptions) {
@@ -69,7 +71,7 @@ export class DeliveryLine {
     });
     this.#peer = peer;
     before?.destroy();
-    for (const wake of this.#waiting.splice(0)) wake();
+    this.#arrived?.();
     for (const tell of this.#joinedTold) tell();
   }
 
@@ -139,15 +141,23 @@ export class DeliveryLine {
     return failed(error instanceof HsmError && error.code !== "INTERNAL" ? error.detail : "the events could not be handed over");
   }
 
-  async #joined(): Promise<Peer | undefined> {
-    this.#options.want();
+  #joined(): Promise<Peer | undefined> {
+    return (this.#joining ??= this.#join().finally(() => (this.#joining = undefined)));
+  }
+
+  async #join(): Promise<Peer | undefined> {
+    const { want, end, waitMs = WAIT_MS } = this.#options;
+    want();
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, this.#options.waitMs ?? WAIT_MS);
-      this.#waiting.push(() => {
+      const timer = setTimeout(resolve, waitMs);
+      this.#arrived = () => {
         clearTimeout(timer);
         resolve();
-      });
+      };
     });
+    this.#arrived = undefined;
+    // One that runs without a line to us would do so for ever: the launcher sees nothing wrong with it.
+    if (this.#peer === undefined) end();
     return this.#peer;
   }
 }
