@@ -1,5 +1,8 @@
-/** Real receivers for {@link sinkRounds}: rsyslog, NATS with JetStream, and Kafka where it is installed. */
+/** Receivers for {@link sinkRounds}: real ones of syslog, NATS with JetStream, and Kafka where it is installed; one of OTLP. */
+import { once } from "node:events";
 import { rmSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { KAFKA_MISSING, KafkaBroker } from "@keystead/connector/deliver/testing/kafka-broker";
 import { NatsServer } from "@keystead/connector/deliver/testing/nats-server";
 import { Rsyslog } from "@keystead/connector/deliver/testing/rsyslog";
@@ -46,7 +49,34 @@ const RECEIVERS: Readonly<Record<string, () => Promise<Receiver>>> = {
       end: () => server.end(),
     };
   },
+  async otlp() {
+    const lines: string[] = [];
+    const server = createServer(async (asked, reply) => {
+      const { resourceLogs } = JSON.parse(Buffer.concat(await asked.toArray()).toString()) as LogsRequest;
+      for (const { scopeLogs } of resourceLogs)
+        for (const { logRecords } of scopeLogs) lines.push(...logRecords.map(({ body }) => body.stringValue));
+      reply.writeHead(200, { "content-type": "application/json" }).end("{}");
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    return {
+      name: "otlp",
+      target: { otlp_logs: { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1/logs` } },
+      lines: () => Promise.resolve(lines),
+      async end() {
+        server.closeAllConnections();
+        server.close();
+        await once(server, "close");
+      },
+    };
+  },
 };
+
+/** ExportLogsServiceRequest as JSON, as far as it is read here. */
+interface LogsRequest {
+  readonly resourceLogs: readonly {
+    readonly scopeLogs: readonly { readonly logRecords: readonly { readonly body: { readonly stringValue: string } }[] }[];
+  }[];
+}
 
 /** Begins one of each kind. */
 export async function receiversOfEachKind(): Promise<Receiver[]> {
