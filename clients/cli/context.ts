@@ -1,10 +1,13 @@
 /** What a command's body works with: the shell, the options every command has, the server, and the two ways to print. */
+import { appendFileSync } from "node:fs";
+import { resolve } from "node:path";
 import type { Keystead, KeysteadOptions } from "@keystead/client/client";
 import type { GlobalOptions } from "./global-options.ts";
 import { jsonText } from "./json-text.ts";
 import { resolveSettings } from "./settings.ts";
 import { write, type Shell } from "./shell.ts";
 import { sessionPath, sessionTokens } from "./stored-session.ts";
+import { usageError } from "./usage-error.ts";
 import { colours, renderFacts, renderTable } from "./table.ts";
 
 export interface Context {
@@ -20,9 +23,23 @@ export interface Context {
   note(text: string): Promise<void>;
 }
 
+/** Where `--audit-receipts` writes; a file that cannot be written to is found out before anything is asked. */
+function receiptsTo({ auditReceipts }: GlobalOptions, { cwd }: Shell): Pick<KeysteadOptions, "onReceipt"> {
+  if (auditReceipts === undefined) return {};
+  const append = (line: string): void => {
+    try {
+      appendFileSync(resolve(cwd, auditReceipts), line);
+    } catch (cause) {
+      throw usageError(`--audit-receipts: cannot write ${auditReceipts} (${(cause as NodeJS.ErrnoException).code})`);
+    }
+  };
+  append("");
+  return { onReceipt: ({ sequence, eventHash, operation }) => append(`${sequence} ${eventHash} ${operation}\n`) };
+}
+
 /** The settings, with the stored session's token where no other was given. */
 function withSession(options: GlobalOptions, shell: Shell): KeysteadOptions {
-  const settings = resolveSettings(options, shell);
+  const settings = { ...resolveSettings(options, shell), ...receiptsTo(options, shell) };
   if (settings.token !== undefined) return settings;
   const tokenProvider = sessionTokens(sessionPath(options, shell), settings, (other) => shell.createClient(other));
   return tokenProvider === undefined ? settings : { ...settings, tokenProvider };

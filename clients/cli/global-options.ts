@@ -12,6 +12,7 @@ export interface GlobalOptions {
   readonly json?: boolean;
   readonly timeout?: string;
   readonly requestId?: string;
+  readonly auditReceipts?: string;
 }
 
 /** Declares them on the root command; commander accepts them at any place on the line. */
@@ -26,5 +27,6 @@ export function addGlobalOptions(root: Command): Command {
     .option("--namespace <name>", "namespace of the keys (KEYSTEAD_NAMESPACE)")
     .option("--json", "print one JSON document for programs")
     .option("--timeout <duration>", "longest time per request, such as 30s or 500ms (KEYSTEAD_TIMEOUT)")
-    .option("--request-id <id>", "id to find the requests in the audit log (KEYSTEAD_REQUEST_ID)");
+    .option("--request-id <id>", "id to find the requests in the audit log (KEYSTEAD_REQUEST_ID)")
+    .option("--audit-receipts <file>", "append where each request's event stands in the audit log: number, hash, operation");
 }

@@ -11,6 +11,7 @@
  */
 import { randomUUID } from "node:crypto";
 import type { DescMethodServerStreaming, DescMethodUnary, Message } from "@bufbuild/protobuf";
+import { HsmError } from "@keystead/contract/errors";
 import type { Operation } from "@keystead/contract/operation";
 import { OPERATIONS } from "@keystead/contract/operations/register";
 import type { ErrorDetail } from "@keystead/contract/generated/hsm/hsm_pb";
@@ -29,6 +30,7 @@ import { POLICY_OPERATIONS, type PolicyOperations } from "./areas/policy.ts";
 import { SIGNATURE_OPERATIONS, type SignatureOperations } from "./areas/signatures.ts";
 import { TRANSFER_OPERATIONS, type TransferOperations } from "./areas/transfer.ts";
 import { VAULT_OPERATIONS, type VaultOperations } from "./areas/vault.ts";
+import { readReceipt, RECEIPT_HEADER, type AuditReceipt } from "./audit-receipt.ts";
 import { openConnection, type ConnectionOptions } from "./connection.ts";
 import { followAudit, type AuditStreamAnswer } from "./follow-audit.ts";
 import { messageFrom, plainFrom } from "./plain-message.ts";
@@ -49,6 +51,11 @@ export interface KeysteadOptions extends ConnectionOptions {
   readonly requestId?: string | undefined;
   /** Asked before every call for the `traceparent` (W3C Trace Context) of the caller's own span; undefined = none. */
   readonly traceparent?: (() => string | undefined) | undefined;
+  /**
+   * Told of every call where its event stands in the audit log, before the call resolves, of refused ones too; without it
+   * nobody is asked. A call that was not recorded, such as one that nobody could be found behind, has no place to tell.
+   */
+  readonly onReceipt?: ((receipt: AuditReceipt) => void) | undefined;
 }
 
 /** What is asked for, area by area; a batch is put together from several. */
@@ -131,8 +138,14 @@ export function createKeystead(options: KeysteadOptions): Keystead {
     return {
       "x-request-id": requestId,
       ...(trace === undefined ? {} : { traceparent: trace }),
+      ...(options.onReceipt === undefined ? {} : { [RECEIPT_HEADER]: "request" }),
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
     };
+  }
+
+  function receipt(operation: string, requestId: string, header: string | null | undefined): void {
+    const found = options.onReceipt === undefined ? undefined : readReceipt(header, { operation, requestId });
+    if (found !== undefined) options.onReceipt?.(found);
   }
 
   function messageOf(row: Operation, request: object): Message {
@@ -152,7 +165,11 @@ export function createKeystead(options: KeysteadOptions): Keystead {
       deadline,
       async () => connection.transport.unary(method, undefined, Math.max(1, deadline - Date.now()), await headers(requestId), message),
       (thrown) => remoteError(thrown, options.endpoint),
-    );
+    ).catch((error: unknown) => {
+      receipt(name, requestId, error instanceof HsmError ? error.receipt : undefined);
+      throw error;
+    });
+    receipt(name, requestId, answer.header.get(RECEIPT_HEADER));
     return plainFrom(row.method.output, answer.message as Message);
   }
 
@@ -174,15 +191,17 @@ export function createKeystead(options: KeysteadOptions): Keystead {
           const row = rows.get("StreamAuditLog") as Operation;
           const method = row.method as DescMethodServerStreaming;
           const message = messageOf(row, asked);
+          const requestId = options.requestId ?? randomUUID();
           const answer = await connection.transport.stream(
             method,
             signal,
             undefined,
-            await headers(options.requestId ?? randomUUID()),
+            await headers(requestId),
             (async function* one() {
               yield message;
             })(),
           );
+          receipt(row.name, requestId, answer.header.get(RECEIPT_HEADER));
           for await (const reply of answer.message) yield plainFrom(method.output, reply as Message) as unknown as AuditStreamAnswer;
         },
         asError: (thrown) => remoteError(thrown, options.endpoint),

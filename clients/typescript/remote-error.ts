@@ -7,6 +7,7 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { ERRORS, HsmError, type ErrorCode } from "@keystead/contract/errors";
 import { ErrorDetailSchema, type ErrorDetail } from "@keystead/contract/generated/hsm/hsm_pb";
+import { RECEIPT_HEADER } from "./audit-receipt.ts";
 
 /** The code for a failure that carries no ErrorDetail. */
 const BY_GRPC_CODE: Readonly<Partial<Record<Code, ErrorCode>>> = Object.freeze({
@@ -32,7 +33,9 @@ const isCode = (name: string): name is ErrorCode => Object.hasOwn(ERRORS, name);
 
 /** The error behind an ErrorDetail; a code this version does not know becomes INTERNAL and says so. */
 export function errorFromDetail(detail: ErrorDetail, cause?: unknown): HsmError {
+  const receipt = cause instanceof ConnectError ? cause.metadata.get(RECEIPT_HEADER) : null;
   const retry = {
+    ...(receipt === null ? {} : { receipt }),
     ...(detail.retryAfterSeconds > 0 ? { retryAfterSeconds: detail.retryAfterSeconds } : {}),
     ...(detail.approvalId === "" ? {} : { approvalId: detail.approvalId }),
   };

@@ -204,22 +204,24 @@ test("malformed bytes in the reader's own room are refused as in a chunk", () =>
   assert.throws(() => reader.filled(HEADER_BYTES, () => assert.fail()), MalformedFrame);
 });
 
-test("every code survives the failure frame, with its detail, its retry time and its approval", () => {
+test("every code survives the failure frame, with its detail, its retry time, its approval and its receipt", () => {
   fc.assert(
     fc.property(
       fc.constantFrom(...ERROR_CODES),
       fc.string({ unit: "grapheme", maxLength: 300 }),
       fc.option(fc.integer({ min: 1, max: 86_400 }), { nil: undefined }),
       fc.option(fc.uuid(), { nil: undefined }),
-      (code, detail, retryAfterSeconds, approvalId) => {
+      fc.option(fc.constant(`4711 ${"0f".repeat(32)}`), { nil: undefined }),
+      (code, detail, retryAfterSeconds, approvalId, receipt) => {
         const options = {
           ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
           ...(approvalId === undefined ? {} : { approvalId }),
+          ...(receipt === undefined ? {} : { receipt }),
         };
         const back = decodeFailure(encodeFailure(new HsmError(code, detail, options)));
         assert.deepEqual(
-          [back.code, back.detail, back.retryAfterSeconds, back.approvalId],
-          [code, detail.toWellFormed(), retryAfterSeconds, approvalId],
+          [back.code, back.detail, back.retryAfterSeconds, back.approvalId, back.receipt],
+          [code, detail.toWellFormed(), retryAfterSeconds, approvalId, receipt],
         );
       },
     ),
@@ -229,15 +231,17 @@ test("every code survives the failure frame, with its detail, its retry time and
 test("a failure's cause never crosses, and a long detail is cut", () => {
   const payload = encodeFailure(new HsmError("INTERNAL", "x".repeat(10_000), { cause: new Error("the secret") }));
   assert.equal(payload.includes("the secret"), false);
-  assert.equal(payload.length, 7 + 4096);
+  assert.equal(payload.length, 8 + 4096);
   assert.equal(decodeFailure(payload).cause, undefined);
 });
 
 test("a failure that names no code, or is cut short, is malformed", () => {
-  const unknown = Buffer.alloc(7);
+  const unknown = Buffer.alloc(8);
   unknown.writeUInt16BE(ERROR_CODES.length, 0);
   const short = Buffer.alloc(9);
   short.writeUInt8(3, 6);
-  for (const payload of [Buffer.alloc(0), Buffer.alloc(6), unknown, short, Buffer.alloc(7, 0xff)])
+  const receipt = Buffer.alloc(9);
+  receipt.writeUInt8(2, 7);
+  for (const payload of [Buffer.alloc(0), Buffer.alloc(7), unknown, short, receipt, Buffer.alloc(8, 0xff)])
     assert.throws(() => decodeFailure(payload), MalformedFrame);
 });

@@ -292,6 +292,8 @@ export interface ErrorOptions {
   readonly retryAfterSeconds?: number;
   /** Of APPROVAL_REQUIRED: which pending request this is about. */
   readonly approvalId?: string;
+  /** Where the refusal's event stands in the audit log, `<sequence> <hash>`; only for whoever asked for it. */
+  readonly receipt?: string;
 }
 
 /**
@@ -306,6 +308,7 @@ export class HsmError extends Error {
   readonly detail: string;
   readonly retryAfterSeconds: number | undefined;
   readonly approvalId: string | undefined;
+  readonly receipt: string | undefined;
 
   constructor(code: ErrorCode, detail: string, options: ErrorOptions = {}) {
     super(`${code}: ${detail}`, options.cause === undefined ? undefined : { cause: options.cause });
@@ -313,6 +316,7 @@ export class HsmError extends Error {
     this.detail = detail;
     this.retryAfterSeconds = options.retryAfterSeconds;
     this.approvalId = options.approvalId;
+    this.receipt = options.receipt;
   }
 
   /** This code's row of the table. */

@@ -3,7 +3,7 @@
  */
 import { encodeCall, RECEIPT_BYTES, receiptOf, type Evidence } from "@keystead/channel/call";
 import { wipePayload, type Payload } from "@keystead/channel/payload";
-import { asHsmError, type HsmError } from "@keystead/contract/errors";
+import { asHsmError, HsmError } from "@keystead/contract/errors";
 import type { Operation } from "@keystead/contract/operation";
 import { STREAM_ON } from "@keystead/contract/operations/register";
 import type { Admission } from "./admission.ts";
@@ -96,6 +96,9 @@ function forwarding(link: VaultLink, admission: Admission): (exchange: Exchange,
       const receipt = receiptOf(reply);
       if (receipt !== undefined) exchange.alsoAnswer("x-audit-receipt", receipt);
       return reply.subarray(RECEIPT_BYTES);
+    } catch (error) {
+      if (error instanceof HsmError && error.receipt !== undefined) exchange.alsoAnswer("x-audit-receipt", error.receipt);
+      throw error;
     } finally {
       admission.leave();
     }

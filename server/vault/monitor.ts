@@ -25,6 +25,7 @@ import { streamAuditLog } from "@keystead/contract/operations/stream-audit-log";
 import type { Permission } from "@keystead/contract/permissions";
 import { wipe } from "@keystead/crypto/wipe";
 import type { EventScript } from "./audit/event.ts";
+import type { Receipt } from "./audit/log.ts";
 import { ANONYMOUS, notAuthenticated, peerOf, type Authenticator } from "./authenticate/authenticate.ts";
 import type { Principal } from "./authenticate/principal.ts";
 import type { Peer } from "./authenticate/sessions.ts";
@@ -213,6 +214,10 @@ export class Monitor {
     try {
       const reply = await this.#perform(operation, () => parseMessage(operation, body), about, draft, started);
       return evidence.receipt === true ? [encodeReceipt(draft.receipt), ...piecesOf(reply)] : reply;
+    } catch (error) {
+      // Who is a stranger, or one still, learns nothing of how many events there are.
+      const stranger = operation.anonymous === true || asHsmError(error).code === "UNAUTHENTICATED";
+      throw evidence.receipt === true && !stranger ? withReceipt(error, draft.receipt) : error;
     } finally {
       limits.leave(counted);
     }
@@ -631,6 +636,17 @@ export class Monitor {
     const event = eventOf(operation, draft, outcome, principal, requestId, result);
     draft.receipt = await log.append(event, result?.change?.writes ?? [], patient);
   }
+}
+
+/** What the caller gets, with where the refusal's event stands. */
+function withReceipt(thrown: unknown, receipt: Receipt | undefined): HsmError {
+  const { code, detail, cause, retryAfterSeconds, approvalId } = asHsmError(thrown);
+  return new HsmError(code, detail, {
+    cause,
+    ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
+    ...(approvalId === undefined ? {} : { approvalId }),
+    ...(receipt === undefined ? {} : { receipt: `${receipt.sequence} ${receipt.hash}` }),
+  });
 }
 
 /** How long to wait for more, in milliseconds, or that nobody listens any more. @throws {HsmError} INVALID_REQUEST */

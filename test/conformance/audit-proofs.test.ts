@@ -10,7 +10,9 @@ import { get, request } from "node:https";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
+import type { AuditReceipt } from "@keystead/client/audit-receipt";
 import { createKeystead, type Keystead } from "@keystead/client/client";
+import { HsmError } from "@keystead/client/names";
 import { checkReceipt, parseCheckpoint, parseNote, parseVerifierKey, provesConsistency } from "@keystead/client/audit-proofs";
 import { ROOT, serve, type RunningServer } from "./running-server.ts";
 
@@ -169,6 +171,91 @@ test("an answer says where its event stands when that was asked for, on every su
     const { events } = await keystead.getAuditLog({ order: "newest_first", pageToken: String(Number(sequence) + 1), pageSize: 1 });
     assert.deepEqual([events[0]?.action, events[0]?.hash], ["GetStatus", hash]);
   }
+});
+
+test("a refusal says where its event stands to whoever is known, and nothing to a stranger", async () => {
+  const answered = (headers: object, credentials: object): Promise<{ status: number; receipt: string | undefined }> =>
+    new Promise((resolve, reject) => {
+      get(`${server.api}/api/v1/keys/nothing`, { ca: credential("ca.pem"), headers: { ...headers }, ...credentials }, (response) => {
+        response.resume();
+        const receipt = response.headers["x-audit-receipt"] as string | undefined;
+        response.once("end", () => resolve({ status: response.statusCode ?? 0, receipt }));
+      }).once("error", reject);
+    });
+  const admin = { cert: credential("admin.pem"), key: credential("admin-key.pem") };
+  const wanted = { "x-audit-receipt": "request" };
+  assert.deepEqual(await answered({}, admin), { status: 404, receipt: undefined });
+  assert.deepEqual(await answered(wanted, {}), { status: 401, receipt: undefined });
+  const { status, receipt = "" } = await answered(wanted, admin);
+  assert.equal(status, 404);
+  const [sequence, hash] = receipt.split(" ");
+  const { events } = await keystead.getAuditLog({ order: "newest_first", pageToken: String(Number(sequence) + 1), pageSize: 1 });
+  assert.deepEqual([events[0]?.action, events[0]?.outcome, events[0]?.hash], ["GetKey", "OBJECT_NOT_FOUND", hash]);
+});
+
+test("the client tells where each call's event stands, of refusals too, by both protocols, and only when it is to", async () => {
+  for (const protocol of ["connect", "grpc"] as const) {
+    const receipts: AuditReceipt[] = [];
+    const client = createKeystead({
+      endpoint: server.api,
+      protocol,
+      ca: credential("ca.pem"),
+      cert: credential("admin.pem"),
+      key: credential("admin-key.pem"),
+      requestId: `client-${protocol}`,
+      onReceipt: (receipt) => receipts.push(receipt),
+    });
+    await client.generateRandom({ sizeBytes: 8 });
+    const refused = await client.getKey({ keyId: "nothing" }).catch((error: unknown) => error as HsmError);
+    assert.ok(refused instanceof HsmError);
+    for await (const _ of client.streamAuditLog({ after: 0n, untilNow: true, action: "Nothing" })) assert.fail();
+    client.close();
+    const { events } = await keystead.getAuditLog({ requestId: `client-${protocol}` });
+    assert.deepEqual(
+      receipts,
+      events.map(({ action, sequence, hash }) => ({ operation: action, requestId: `client-${protocol}`, sequence, eventHash: hash })),
+    );
+    assert.deepEqual(
+      receipts.map(({ operation }) => operation),
+      ["GenerateRandom", "GetKey", "StreamAuditLog"],
+    );
+    assert.equal(refused.receipt, `${receipts[1]?.sequence} ${receipts[1]?.eventHash}`);
+  }
+  const plain = await keystead.getKey({ keyId: "nothing" }).catch((error: unknown) => error as HsmError);
+  assert.equal((plain as HsmError).receipt, undefined);
+});
+
+test("a command line writes down where its events stand, and a proof can be held to that", async () => {
+  const path = join(folder, "receipts");
+  const cli = (...args: string[]) =>
+    spawnSync(
+      process.execPath,
+      [join(ROOT, "keystead.cjs"), ...args, "--profile", join(server.data, "credentials", "profile.json"), "--endpoint", server.api],
+      {
+        encoding: "utf8",
+      },
+    );
+  const made = cli("random", "8", "--audit-receipts", path);
+  assert.equal(made.status, 0, made.stderr);
+  assert.notEqual(cli("keys", "show", "nothing", "--audit-receipts", path).status, 0);
+  const lines = readFileSync(path, "utf8").split("\n");
+  assert.deepEqual(
+    lines.map((line) => line.split(" ")[2]),
+    ["GenerateRandom", "GetKey", undefined],
+  );
+  const [sequence = "", hash = ""] = (lines[0] as string).split(" ");
+  await covered(Number(sequence));
+  const proven = cli("audit", "prove", sequence, "--hash", hash);
+  assert.equal(proven.status, 0, proven.stderr);
+  const other = cli(
+    "audit",
+    "prove",
+    sequence,
+    "--hash",
+    hash.replace(/^./, (digit) => (digit === "0" ? "1" : "0")),
+  );
+  assert.match(other.stderr, /another one.*INTEGRITY_FAILURE/);
+  assert.notEqual(cli("random", "8", "--audit-receipts", join(folder, "no", "folder")).status, 0);
 });
 
 const noGo = spawnSync("which", ["go"]).status !== 0 && "there is no Go";

@@ -38,18 +38,22 @@ function checkpoint(parent: Command, run: Run): void {
 }
 
 function prove(parent: Command, run: Run): void {
-  leaf<{ readonly out?: string; readonly size?: number }>(parent, run, {
+  leaf<{ readonly out?: string; readonly size?: number; readonly hash?: string }>(parent, run, {
     usage: "prove <sequence>",
     summary: "Get a receipt: the proof that an event is in the audit log",
     notes: "The receipt can be checked with `keystead audit receipt verify` and the log's public key, without any server.",
-    examples: ["keystead audit prove 4711 --out 4711.tlog-proof", "keystead audit prove 4711 --size 5000"],
+    examples: ["keystead audit prove 4711 --out 4711.tlog-proof", "keystead audit prove 4711 --hash $(cut -d' ' -f2 receipts) --size 5000"],
     options: (command) =>
       command
         .option("--out <file>", "write the receipt to a file")
+        .option("--hash <hex>", "which event it must be, as `--audit-receipts` wrote it")
         .option("--size <events>", "against the checkpoint of so many events; without it the first that covers the event", sizeOf),
-    body: async (context, { out, size }, [sequence = ""]) => {
+    body: async (context, { out, size, hash: wanted }, [sequence = ""]) => {
+      if (wanted !== undefined && !/^[0-9a-f]{64}$/.test(wanted)) throw usageError("--hash: 64 hexadecimal digits are wanted");
       const proven = await (await context.connect()).proveAuditEvent({ sequence: sequenceOf(sequence), size });
-      checkReceipt(proven.receipt, [parseVerifierKey(proven.verifierKey)]);
+      const { entry } = checkReceipt(proven.receipt, [parseVerifierKey(proven.verifierKey)]);
+      if (wanted !== undefined && hex(entry) !== wanted)
+        throw new HsmError("INTEGRITY_FAILURE", `event ${sequence} of the log is another one: its hash is ${hex(entry)}`);
       if (out !== undefined) writeFileSync(resolve(context.shell.cwd, out), proven.receipt);
       await context.print(proven, () => (out === undefined ? proven.receipt : ""));
     },
