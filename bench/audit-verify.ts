@@ -7,7 +7,6 @@ import { createHash, createSecretKey, generateKeyPairSync, hash, randomBytes } f
 import { checkpointText } from "@keystead/crypto/public/tlog/checkpoint";
 import { Frontier } from "@keystead/crypto/public/tlog/frontier";
 import { NOTE_ED25519, signNote, verifierKey } from "@keystead/crypto/public/tlog/note";
-import { leafHash } from "@keystead/crypto/public/tlog/tree-hash";
 import { PreparedHmac } from "@keystead/crypto/prepared-hmac";
 import { GENESIS, sealEvent } from "@keystead/vault/audit/event";
 import { memoryFiles } from "@keystead/vault/audit/memory-files";
@@ -69,7 +68,7 @@ async function measure(rounds: number): Promise<number> {
     file.write(line, position);
     position += line.length;
     head = sealed.hash;
-    tree.append(leafHash(Buffer.from(head, "hex")));
+    tree.add(Buffer.from(head, "hex"));
     digest.update(line);
     if (sequence % CHECKPOINT_EVENTS !== 0) continue;
     const text = checkpointText({

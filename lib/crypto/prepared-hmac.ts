@@ -12,6 +12,9 @@ import { secretBuffer, wipe } from "./wipe.ts";
 
 const BLOCK_BYTES = 64;
 const DIGEST_BYTES = 32;
+/** The length is said although there is no other: Node then looks for no warning to give. */
+const AS_BYTES = { outputEncoding: "latin1", outputLength: DIGEST_BYTES } as const;
+const AS_HEX = { outputEncoding: "hex", outputLength: DIGEST_BYTES } as const;
 
 export class PreparedHmac {
   readonly #inner = secretBuffer(BLOCK_BYTES + DIGEST_BYTES);
@@ -37,8 +40,8 @@ export class PreparedHmac {
    */
   macHex(message: string): string {
     this.#inner.write(message, BLOCK_BYTES, "hex");
-    this.#outer.write(hash("sha256", this.#inner, "hex"), BLOCK_BYTES, "hex");
-    return hash("sha256", this.#outer, "hex");
+    this.#outer.write(hash("sha256", this.#inner, AS_BYTES), BLOCK_BYTES, "latin1");
+    return hash("sha256", this.#outer, AS_HEX);
   }
 
   /** Zeroes the key; MACs computed afterwards are worthless. */

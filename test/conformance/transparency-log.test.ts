@@ -21,7 +21,7 @@ import {
 } from "@keystead/crypto/public/tlog/note";
 import { consistencyProof, inclusionProof } from "@keystead/crypto/public/tlog/proof";
 import { levelWidth, tiledNodes, tilePath, TILE_WIDTH } from "@keystead/crypto/public/tlog/tiles";
-import { leafHash } from "@keystead/crypto/public/tlog/tree-hash";
+import { fromHashText } from "@keystead/crypto/public/tlog/tree-hash";
 
 const folder = mkdtempSync(join(tmpdir(), "keystead-judge-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -61,8 +61,8 @@ test(
     const levels: Buffer[][] = [[], []];
     const frontier = new Frontier();
     for (const entry of entries) {
-      frontier.append(leafHash(entry), (level, hash) => {
-        if (level % 8 === 0) (levels[level / 8] as Buffer[]).push(hash);
+      frontier.add(entry, (level, hash) => {
+        if (level % 8 === 0) (levels[level / 8] as Buffer[]).push(fromHashText(hash));
       });
     }
     for (const [level, hashes] of levels.entries()) {

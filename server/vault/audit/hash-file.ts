@@ -4,7 +4,7 @@
  * It is a cache. What it says can be made again from the log at any time, nobody waits for its disk, and whoever reads it
  * checks what was read. Hashes are written 256 at a time; the last ones are in memory until then.
  */
-import { HASH_BYTES } from "@keystead/crypto/public/tlog/tree-hash";
+import { HASH_BYTES, type HashText } from "@keystead/crypto/public/tlog/tree-hash";
 import type { FileLayer, LogFile } from "./file-layer.ts";
 
 /** Hashes that are written together. */
@@ -33,8 +33,9 @@ export class HashFile {
   }
 
   /** Adds the next hash. A disk that takes nothing leaves a hole, which {@link mend} fills later. */
-  append(hash: Buffer): void {
-    hash.copy(this.#rest, this.#restCount * HASH_BYTES);
+  append(hash: Uint8Array | HashText): void {
+    if (typeof hash === "string") this.#rest.write(hash, this.#restCount * HASH_BYTES, "latin1");
+    else this.#rest.set(hash, this.#restCount * HASH_BYTES);
     this.#restCount += 1;
     if ((this.#written + this.#restCount) % PIECE === 0) this.flush();
   }

@@ -6,7 +6,7 @@
  */
 import { createHash, type Hash } from "node:crypto";
 import { Frontier } from "@keystead/crypto/public/tlog/frontier";
-import { leafHash } from "@keystead/crypto/public/tlog/tree-hash";
+import { HASH_BYTES } from "@keystead/crypto/public/tlog/tree-hash";
 import type { TreeFiles } from "./tree-files.ts";
 
 /** Where the tree stands when a log is opened. */
@@ -37,6 +37,7 @@ interface Waiting {
 export class LogTree {
   readonly #frontier: Frontier;
   readonly #files: TreeFiles | undefined;
+  readonly #entry = Buffer.alloc(HASH_BYTES);
   #segmentDigest: Hash;
   #waiting: Waiting[] = [];
   #woken = false;
@@ -98,8 +99,8 @@ export class LogTree {
   }
 
   #take(hash: string): void {
-    const entry = Buffer.from(hash, "hex");
-    this.#files?.add(entry);
-    this.#frontier.append(leafHash(entry), this.#files?.completed);
+    this.#entry.write(hash, "hex");
+    this.#files?.add(this.#entry);
+    this.#frontier.add(this.#entry, this.#files?.completed);
   }
 }

@@ -10,7 +10,6 @@
  */
 import { createHash, type KeyObject } from "node:crypto";
 import { Frontier } from "@keystead/crypto/public/tlog/frontier";
-import { leafHash } from "@keystead/crypto/public/tlog/tree-hash";
 import type { Store } from "../stores/store.ts";
 import type { FileLayer, LogFile } from "./file-layer.ts";
 import { eventHash, GENESIS, macMatches, parseLine, type ParsedLine } from "./event.ts";
@@ -146,7 +145,7 @@ function listFromSegment(files: FileLayer, segment: SegmentName, before: Frontie
       sequence += 1;
       if (end === -1) throw broken(sequence, "the line is cut off");
       last = line;
-      tree.append(leafHash(Buffer.from(eventHash(line), "hex")));
+      tree.add(Buffer.from(eventHash(line), "hex"));
       if (line.includes('"records":[')) anchorAll(genuine(line), anchors);
     }
     if (last === "") throw broken(segment.firstSequence, "the segment is empty");

@@ -9,7 +9,7 @@ import { HsmError } from "@keystead/contract/errors";
 import { Frontier, type Completed } from "@keystead/crypto/public/tlog/frontier";
 import { inclusionProof, provesInclusion, type NodeReader } from "@keystead/crypto/public/tlog/proof";
 import { levelWidth, tiledNodes, TILE_HEIGHT, TILE_LEVELS, TILE_WIDTH } from "@keystead/crypto/public/tlog/tiles";
-import { HASH_BYTES, leafHash } from "@keystead/crypto/public/tlog/tree-hash";
+import { fromHashText, HASH_BYTES, leafHash } from "@keystead/crypto/public/tlog/tree-hash";
 import type { FileLayer } from "./file-layer.ts";
 import { HashFile } from "./hash-file.ts";
 
@@ -44,7 +44,7 @@ export class TreeFiles {
   }
 
   /** Adds an event by its hash; its leaf and nodes come by {@link completed}. */
-  add(entry: Buffer): void {
+  add(entry: Uint8Array): void {
     this.#entries.append(entry);
   }
 
@@ -88,13 +88,13 @@ export class TreeFiles {
       pieces.set(file, { first: first + hashes.length, hashes: [] });
     };
     const completed: Completed = (level, hash) => {
-      if (level % TILE_HEIGHT === 0) take(this.#levels[level / TILE_HEIGHT], hash);
+      if (level % TILE_HEIGHT === 0) take(this.#levels[level / TILE_HEIGHT], fromHashText(hash));
     };
     return {
       take: (entry) => {
         const bytes = Buffer.from(entry, "hex");
         take(this.#entries, bytes);
-        frontier.append(leafHash(bytes), completed);
+        frontier.add(bytes, completed);
       },
       finish: () => {
         for (const [file, piece] of pieces) mend(file, piece);

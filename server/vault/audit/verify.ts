@@ -6,7 +6,6 @@
  */
 import { createHash, type KeyObject } from "node:crypto";
 import { Frontier } from "@keystead/crypto/public/tlog/frontier";
-import { leafHash } from "@keystead/crypto/public/tlog/tree-hash";
 import { HsmError } from "@keystead/contract/errors";
 import { eventsInLists, readAnchorList } from "./anchor-list.ts";
 import { CheckpointChecks, type BadCheckpoint, type CheckpointOptions } from "./checkpoint-checks.ts";
@@ -146,7 +145,7 @@ export async function verifyLog(options: VerifyOptions): Promise<LogReport> {
           if (skip-- > 0) continue;
           const wrong = reader.take(bytes.subarray(0, -1));
           if (wrong !== undefined) return report(wrong);
-          tree.append(leafHash(reader.entry));
+          tree.add(reader.entry);
           if (purged > saidGone && bytes.includes(PURGE)) saidGone = Math.max(saidGone, goneBy(bytes));
           if (unread === 0) options.onEvent?.(reader.head);
           checks.at(reader.sequence, tree, segment.firstSequence, digest);

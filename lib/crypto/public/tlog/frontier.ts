@@ -4,14 +4,14 @@
  *
  * @see RFC 6962 §2.1
  */
-import { emptyRoot, HASH_BYTES, nodeHash } from "./tree-hash.ts";
+import { emptyRoot, fromHashText, HASH_BYTES, leafText, nodeText, toHashText, type HashText } from "./tree-hash.ts";
 
 /** Told of a complete subtree of 2^level leaves when its last leaf is added, from the leaf itself (level 0) upwards. */
-export type Completed = (level: number, hash: Buffer) => void;
+export type Completed = (level: number, hash: HashText) => void;
 
 export class Frontier {
   #size: number;
-  readonly #hashes: Buffer[];
+  readonly #hashes: HashText[];
 
   /**
    * @param size leaves so far
@@ -23,7 +23,7 @@ export class Frontier {
     if (hashes.length !== bitsOf(size) || hashes.some(({ length }) => length !== HASH_BYTES))
       throw new RangeError(`a tree of ${size} leaves has a frontier of ${bitsOf(size)} hashes of 32 bytes`);
     this.#size = size;
-    this.#hashes = hashes.map((hash) => Buffer.from(hash));
+    this.#hashes = hashes.map(toHashText);
   }
 
   /** Leaves so far. */
@@ -33,21 +33,30 @@ export class Frontier {
 
   /** Roots of the complete subtrees, largest first. */
   get hashes(): readonly Buffer[] {
-    return [...this.#hashes];
+    return this.#hashes.map(fromHashText);
   }
 
   /** A frontier of its own that begins where this one is. */
   copy(): Frontier {
-    return new Frontier(this.#size, this.#hashes);
+    return new Frontier(this.#size, this.hashes);
   }
 
   /** Adds a leaf by its hash (tree-hash.ts). */
-  append(leaf: Buffer, completed?: Completed): void {
+  append(leaf: Uint8Array, completed?: Completed): void {
+    this.#append(toHashText(leaf), completed);
+  }
+
+  /** Adds an entry. */
+  add(entry: Uint8Array, completed?: Completed): void {
+    this.#append(leafText(entry), completed);
+  }
+
+  #append(leaf: HashText, completed?: Completed): void {
     let hash = leaf;
     let level = 0;
     completed?.(0, hash);
     for (let rest = this.#size; rest % 2 === 1; rest = Math.floor(rest / 2)) {
-      hash = nodeHash(this.#hashes.pop() as Buffer, hash);
+      hash = nodeText(this.#hashes.pop() as HashText, hash);
       level += 1;
       completed?.(level, hash);
     }
@@ -59,8 +68,8 @@ export class Frontier {
   root(): Buffer {
     let root = this.#hashes.at(-1);
     if (root === undefined) return emptyRoot();
-    for (let at = this.#hashes.length - 2; at >= 0; at -= 1) root = nodeHash(this.#hashes[at] as Buffer, root);
-    return root;
+    for (let at = this.#hashes.length - 2; at >= 0; at -= 1) root = nodeText(this.#hashes[at] as HashText, root);
+    return fromHashText(root);
   }
 }
 
