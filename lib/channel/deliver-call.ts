@@ -41,7 +41,7 @@ export interface DeliverCall extends SinkName {
 /** Why an event did not arrive. `refused`: this event, by a receiver that works; `unavailable`: any event would have failed. */
 export interface DeliveryFailure {
   readonly kind: "refused" | "unavailable";
-  /** For people; at most 200 characters, and never a secret. */
+  /** For people; at most 200 characters of printable ASCII once it is read, and never a secret. */
   readonly reason: string;
   /** The receiver said when to try again. */
   readonly retryAfterMs?: number;
@@ -92,6 +92,9 @@ export const encodeDeliveryAnswer = (answer: DeliverAnswer | OpenSinkAnswer): Bu
   return bytes;
 };
 
+/** Words of others, which people read on terminals: printable ASCII of a bounded length. */
+const plain = (text: string): string => text.replace(/[^\x20-\x7e]/g, "?").slice(0, REASON_CHARACTERS);
+
 /** The process that delivers is believed no more than this. @throws {MalformedFrame} */
 export function decodeDeliverAnswer(bytes: Buffer, events: number): DeliverAnswer {
   const answer = object(bytes);
@@ -102,14 +105,14 @@ export function decodeDeliverAnswer(bytes: Buffer, events: number): DeliverAnswe
   const { kind, reason, retryAfterMs } = (failure ?? {}) as Readonly<Record<string, unknown>>;
   if ((kind !== "refused" && kind !== "unavailable") || typeof reason !== "string") throw new MalformedFrame("no reason");
   const later = typeof retryAfterMs === "number" && retryAfterMs >= 0 ? { retryAfterMs } : {};
-  return { delivered: delivered as number, failure: { kind, reason: reason.slice(0, REASON_CHARACTERS), ...later } };
+  return { delivered: delivered as number, failure: { kind, reason: plain(reason), ...later } };
 }
 
 /** @throws {MalformedFrame} */
 export function decodeOpenSinkAnswer(bytes: Buffer): OpenSinkAnswer {
   const answer = object(bytes);
   if (answer["open"] === true) return { open: true };
-  if (typeof answer["refused"] === "string") return { refused: answer["refused"].slice(0, REASON_CHARACTERS) };
+  if (typeof answer["refused"] === "string") return { refused: plain(answer["refused"]) };
   throw new MalformedFrame("an answer that is none");
 }
 

@@ -221,7 +221,8 @@ function run({
         node: process.execPath,
         main: join(ROOT, `server/${part}/main.ts`),
         flags,
-        env: {},
+        // A name that nobody resolves holds one of them for as long as the resolver is patient, and files wait for them too.
+        env: part === "connector" ? { UV_THREADPOOL_SIZE: "64" } : {},
         user: ownUsers ? USERS[part] : undefined,
         descriptors: [],
         onLine: (line) => log.write(line),

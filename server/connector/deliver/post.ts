@@ -9,7 +9,7 @@
 import { Agent as PlainAgent, request as requestPlain, type IncomingMessage } from "node:http";
 import { Agent as TlsAgent, request as requestTls } from "node:https";
 import { isIP, type LookupFunction } from "node:net";
-import { judgedAddresses } from "../dial.ts";
+import { judgedAddresses, unavailable } from "../dial.ts";
 import { UnusableTarget, type Surroundings } from "./sink.ts";
 
 /** Of an answer's body; a longer one costs the connection. */
@@ -89,6 +89,12 @@ export function poster(text: string, surroundings: Surroundings): Poster {
       };
       const reply = await new Promise<IncomingMessage>((done, failed) => {
         const sent = url.protocol === "https:" ? requestTls(url, options, done) : requestPlain(url, options, done);
+        // Nobody asked for another protocol; without somebody who hears of it, neither an answer nor an error would ever come.
+        sent.on("upgrade", (_answer, socket) => {
+          socket.destroy();
+          failed(unavailable("the receiver answered with status 101"));
+        });
+        sent.on("close", () => failed(unavailable("the receiver closed the connection")));
         sent.on("error", failed).end(body);
       });
       const later = retryAfterMs(reply, now());

@@ -27,6 +27,8 @@ export class SyslogStream {
   readonly #mayDial: MayDial;
   /** Dialled ahead and watched while nobody waits for it. */
   #next: Promise<Socket> | undefined;
+  /** What is being sent over. */
+  #used: Socket | undefined;
   #closed = false;
 
   constructor(to: Destination, mayDial: MayDial) {
@@ -42,7 +44,9 @@ export class SyslogStream {
   async send(messages: readonly Buffer[], timeoutMs: number): Promise<void> {
     const signal = AbortSignal.timeout(timeoutMs);
     const socket = await this.#connection(signal);
+    this.#used = socket;
     try {
+      if (this.#closed) throw unavailable("the sink was closed");
       await handedOver(socket, octetCounted(messages), signal);
     } finally {
       socket.destroy();
@@ -52,6 +56,7 @@ export class SyslogStream {
 
   close(): void {
     this.#closed = true;
+    this.#used?.destroy();
     const next = this.#next;
     this.#next = undefined;
     void next?.then(

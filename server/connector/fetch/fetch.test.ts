@@ -120,6 +120,14 @@ test("a server that does not answer is waited for no longer than was asked", asy
   await assert.rejects(asking([origin])(question(origin, { timeoutMs: 50 })), unavailable(/no answer in time|ABORT/));
 });
 
+test("a server that changes to another protocol fails at once", async (t) => {
+  const origin = await serve(
+    t,
+    (asked) => void asked.socket.write("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n"),
+  );
+  await assert.rejects(asking([origin])(question(origin, { timeoutMs: 600_000 })), unavailable(/closed the connection/));
+});
+
 test("a failure is the answer to the same question for a moment, and several leave the server alone until one attempt succeeds", async (t) => {
   let now = 0;
   let asked = 0;

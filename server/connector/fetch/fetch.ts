@@ -112,7 +112,10 @@ async function ask(question: FetchQuestion, url: URL, options: FetchOptions): Pr
       url.protocol === "https:"
         ? requestTls(url, { ...asked, ca: [...options.authorities], minVersion: "TLSv1.2", rejectUnauthorized: true }, done)
         : requestPlain(url, asked, done);
-    sent.once("error", failed).end(post?.body);
+    // One that changes to another protocol gives neither an answer nor an error.
+    sent.on("upgrade", (_answer, socket) => void socket.destroy());
+    sent.on("close", () => failed(unavailable(`${url.origin} closed the connection`)));
+    sent.on("error", failed).end(post?.body);
   });
   try {
     if (!options.mayDial(reply.socket.remoteAddress ?? "")) throw unavailable(`${url.origin} is at an address that may not be dialled`);

@@ -140,6 +140,11 @@ export class Exporter {
         url.protocol === "https:"
           ? requestTls(url, { ...asked, minVersion: "TLSv1.2", ...(authorities === undefined ? {} : { ca: [...authorities] }) }, answered)
           : requestPlain(url, asked, answered);
+      // Nobody asked for another protocol, and it would be neither an answer nor an error.
+      sent.on("upgrade", (_answer, socket) => {
+        socket.destroy();
+        reject(new Error("the collector answered with status 101"));
+      });
       sent.once("error", reject);
       sent.end(body);
     });

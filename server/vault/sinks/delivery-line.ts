@@ -39,10 +39,10 @@ export interface Openable extends Omit<OpenSinkCall, "secrets"> {
 }
 
 const WAIT_MS = 5_000;
-/** How long a process goes on beginning events of one attempt. */
-const BUDGET_MS = 5_000;
-/** An answer that is later than the process may be, by its own promises. */
-const GRACE_MS = 5_000;
+/** How long a process goes on beginning events of one attempt: what has arrived is known when it answers, and comes again after a crash. */
+const BUDGET_MS = 1_000;
+/** An answer that is later than the process may be, by its own promises, on a machine that is busy. */
+const GRACE_MS = 15_000;
 const MOST_IN_FLIGHT = 256;
 
 const failed = (reason: string): Delivered => ({ delivered: 0, failure: { kind: "unavailable", reason } });
