@@ -34,6 +34,8 @@ export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Words in front of the command, such as strace's. */
   readonly under?: readonly string[];
+  /** How long a part may take to be ready; a minute when left out. */
+  readonly readyMs?: number;
 }
 
 export interface LogRecord {
@@ -229,7 +231,7 @@ export async function startServer(options: StartOptions = {}): Promise<TestServe
         if (found === undefined && over) throw new Error(`the server ended:\n${said.slice(-4000)}`);
         return found;
       },
-      READY_MS,
+      options.readyMs ?? READY_MS,
     ).catch((error: unknown) => {
       throw new Error(`${(error as Error).message}\n${said.slice(-4000)}`, { cause: error });
     });

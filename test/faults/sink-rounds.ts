@@ -82,6 +82,8 @@ export async function sinkRounds({ rounds, random, say, receivers = [] }: SinkRo
   const start = (): Promise<TestServer> =>
     startServer({
       dataDir,
+      // A hundred starts, one of which may meet a machine that has other work.
+      readyMs: 600_000,
       flags: ["connector.allowed_addresses=[127.0.0.1]", `sinks.files_dir=${files}`, ...ca].flatMap((one) => ["--set", one]),
     });
 
