@@ -3,7 +3,7 @@
  *
  *     npm test                    everything
  *     npm test -- lib/crypto      only files whose path contains a word; skips the checks
- *     npm run test:soak           the long ones too (files ending in .soak.ts)
+ *     npm run test:soak           the long ones too: files ending in .soak.ts, and what other files leave out unless KEYSTEAD_SOAK=true
  *     npm run coverage            with a coverage summary
  */
 import { spawnSync } from "node:child_process";
@@ -50,5 +50,5 @@ step(
   "tests",
   process.execPath,
   ["--disable-warning=ExperimentalWarning", "--test", "--test-concurrency=2", "--test-timeout=600000", ...coverage, ...files],
-  { PATH: path, ...compiled },
+  { PATH: path, ...compiled, ...(flags.includes("--soak") ? { KEYSTEAD_SOAK: "true" } : {}) },
 );

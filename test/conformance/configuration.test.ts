@@ -21,12 +21,12 @@ after(hangUp);
 
 const portOf = (address: string | undefined): number => Number(String(address).split(":").at(-1));
 
-/** The administrator's door, by certificate. */
-const adminOf = (server: RunningServer): Door => ({
+/** The administrator's door, by certificate; of another server's making when it is named. */
+const adminOf = (server: RunningServer, { credential }: Pick<RunningServer, "credential"> = server): Door => ({
   origin: server.api,
-  ca: server.credential("ca.pem"),
-  cert: server.credential("admin.pem"),
-  key: server.credential("admin-key.pem"),
+  ca: credential("ca.pem"),
+  cert: credential("admin.pem"),
+  key: credential("admin-key.pem"),
 });
 
 const post = (door: Door, path: string, body: object = {}): Promise<Answer> => overRest(door, "POST", path, JSON.stringify(body));
@@ -42,8 +42,23 @@ async function serving(context: TestContext, options: ServeOptions = {}): Promis
   return server;
 }
 
+/** What development made on its first start, kept after its server ended. */
+let made: Promise<{ readonly data: string; credential(name: string): string }> | undefined;
+after(async () => {
+  if (made !== undefined) rmSync(join((await made).data, ".."), { recursive: true, force: true });
+});
+function developmentMade(): NonNullable<typeof made> {
+  made ??= (async () => {
+    const folder = newFolder();
+    const { data, credential, stop } = await serve({ folder });
+    assert.equal(await stop(), 0);
+    return { data, credential };
+  })();
+  return made;
+}
+
 /** A local authority with a server and an administrator's certificate, as development makes them, for presets that make none. */
-function copied(from: RunningServer): { folder: string; args: string[] } {
+function copied(from: Awaited<ReturnType<typeof developmentMade>>): { folder: string; args: string[] } {
   const folder = newFolder();
   cpSync(join(from.data, "tls"), join(folder, "tls"), { recursive: true });
   mkdirSync(join(folder, "unseal"));
@@ -95,8 +110,8 @@ for (const preset of ["development", "test"] as const) {
 }
 
 test("config/production.yaml starts with certificates and a master key, demands client certificates, and its plain port answers health alone", async (context) => {
-  const donor = await serving(context);
-  const { folder, args } = copied(donor);
+  const development = await developmentMade();
+  const { folder, args } = copied(development);
   context.after(() => rmSync(folder, { recursive: true, force: true }));
   const bindings = JSON.stringify([{ common_name: "admin", principal: "admin", roles: ["Administrator"], namespaces: ["*"] }]);
   const server = await serve({
@@ -115,7 +130,7 @@ test("config/production.yaml starts with certificates and a master key, demands 
     ],
   });
   context.after(async () => assert.equal(await server.stop(), 0));
-  const admin: Door = { ...adminOf(donor), origin: server.api };
+  const admin = adminOf(server, development);
   assert.equal((await get(admin, "/api/v1/status")).reply["preset"], "production");
   assert.equal((await post(admin, "/api/v1/keys", { key_id: "k", algorithm: "Ed25519" })).status, 201);
   assert.deepEqual(Object.keys(server.addresses).sort(), ["api", "grpc", "health", "metrics"]);
@@ -161,10 +176,10 @@ function handshake(port: number, { ca, cert, key }: { ca: string; cert?: string;
 
 // ---- limits, listeners ----
 
-test("server.body_bytes, crypto.rsa_pkcs1_decryption, metrics.*, namespaces.*, development.principal, security.* and storage.* have their effect together", async (context) => {
+test("server.body_bytes, server.client_auth, crypto.rsa_pkcs1_decryption, metrics.*, namespaces.*, development.principal, security.* and storage.* have their effect together", async (context) => {
   const server = await serving(context, {
     config: {
-      server: { body_bytes: 4096 },
+      server: { body_bytes: 4096, client_auth: "optional" },
       crypto: { rsa_pkcs1_decryption: true },
       metrics: { histogram_buckets: [0.5, 2] },
       development: { principal: "somebody" },
@@ -180,6 +195,8 @@ test("server.body_bytes, crypto.rsa_pkcs1_decryption, metrics.*, namespaces.*, d
   });
   const admin = adminOf(server);
   const plain: Door = { origin: `http://${server.addresses["health"]}` };
+
+  assert.equal(await handshake(portOf(server.addresses["api"]), { ca: server.credential("ca.pem") }), "answered");
 
   assert.equal((await post(admin, "/api/v1/hash", { algorithm: "SHA-256", data: Buffer.alloc(2900).toString("base64") })).status, 200);
   assert.deepEqual(
@@ -254,23 +271,23 @@ test("with a cache of its usual size every key that is used again is found open"
   assert.match(await metricsOf(server), /^hsm_key_cache_misses_total 0$/m);
 });
 
-for (const [name, what] of [
-  ["server.api_enabled", "api"],
-  ["server.grpc_enabled", "grpc"],
-  ["server.health_enabled", "health"],
-  ["metrics.enabled", "metrics"],
+for (const [names, left] of [
+  [
+    ["server.api_enabled", "server.health_enabled"],
+    ["grpc", "metrics"],
+  ],
+  [
+    ["server.grpc_enabled", "metrics.enabled"],
+    ["api", "health"],
+  ],
 ] as const) {
-  test(`${name}: false leaves that listener out, and the others answer`, async (context) => {
-    const server = await serving(context, { preset: "test", args: ["--set", `${name}=false`] });
-    assert.deepEqual(
-      Object.keys(server.addresses).sort(),
-      ["api", "grpc", "health", "metrics"].filter((listener) => listener !== what),
-    );
-    const port = ["grpc", "api"].find((listener) => listener !== what);
-    assert.equal(
-      (await get({ ...adminOf(server), origin: `https://localhost:${portOf(server.addresses[port ?? ""])}` }, "/api/v1/status")).status,
-      200,
-    );
+  test(`${names.join(" and ")}: false leave those listeners out, and the others answer`, async (context) => {
+    const server = await serving(context, { preset: "test", args: names.flatMap((name) => ["--set", `${name}=false`]) });
+    assert.deepEqual(Object.keys(server.addresses).sort(), left);
+    const origin = `https://localhost:${portOf(server.addresses[left[0]])}`;
+    assert.equal((await get({ ...adminOf(server), origin }, "/api/v1/status")).status, 200);
+    const plain: Door = { origin: `http://${server.addresses[left[1]]}` };
+    assert.equal((await http(plain, "GET", left[1] === "metrics" ? "/metrics" : "/health/live")).status, 200);
   });
 }
 
@@ -312,9 +329,6 @@ test("client certificates are required, optional or not asked for, per listener"
   const origin = `https://localhost:${grpc}`;
   assert.equal((await get({ origin, ca, cert, key }, "/api/v1/status")).status, 401);
   assert.equal((await get({ origin, ca, token: await mint(server.credential("token-key.pem")) }, "/api/v1/status")).status, 200);
-
-  const optional = await serving(context, { config: { server: { client_auth: "optional" } } });
-  assert.equal(await handshake(portOf(optional.addresses["api"]), { ca: optional.credential("ca.pem") }), "answered");
 });
 
 test("server.max_connections closes what is beyond it", async (context) => {
@@ -356,10 +370,10 @@ test("server.timeout_seconds ends a request that takes longer, and server.max_in
 // ---- who is who ----
 
 test("auth.certificates binds by common name, fingerprint and SAN, to principal, roles and namespaces", async (context) => {
-  const donor = await serving(context);
-  const { folder, args } = copied(donor);
+  const development = await developmentMade();
+  const { folder, args } = copied(development);
   context.after(() => rmSync(folder, { recursive: true, force: true }));
-  const authority = { cert: donor.credential("ca.pem"), key: readFileSync(join(donor.data, "tls/ca-key.pem"), "utf8") };
+  const authority = { cert: development.credential("ca.pem"), key: readFileSync(join(development.data, "tls/ca-key.pem"), "utf8") };
   const byName = issue("/CN=reader", authority);
   const byPrint = issue("/CN=whatever", authority);
   const unbound = issue("/CN=nobody", authority);
@@ -517,8 +531,6 @@ test("logging.format, output, file_path, level and rotation: pretty for people, 
   context.after(() => rmSync(folder, { recursive: true, force: true }));
   const pretty = await loggedRun(folder, "--log-format", "pretty");
   assert.match(pretty.stdout, /^\d\d:\d\d:\d\d\.\d{3} INFO +vault +unsealed/m);
-  const json = await loggedRun(folder, "--log-format", "json");
-  for (const line of json.stdout.trim().split("\n")) assert.ok(typeof (JSON.parse(line) as { message: string }).message === "string");
 
   const file = join(folder, "log/own.log");
   const rotating = [
@@ -536,9 +548,18 @@ test("logging.format, output, file_path, level and rotation: pretty for people, 
   assert.equal((await loggedRun(folder, ...rotating)).stdout, "", "output: file says nothing on the console");
   assert.match(readFileSync(file, "utf8"), /"message":"unsealed"/);
   assert.equal(statSync(file).mode & 0o007, 0, "others cannot read the log");
-  for (let round = 0; round < 7; round += 1) await loggedRun(folder, ...rotating);
+  const full = `${"-".repeat(4095)}\n`;
+  for (const [name, text] of [
+    [file, full],
+    [`${file}.1`, "the one before\n"],
+    [`${file}.2`, "the oldest\n"],
+  ] as const)
+    writeFileSync(name, text);
+  await loggedRun(folder, ...rotating);
   assert.deepEqual(readdirSync(join(folder, "log")).sort(), ["own.log", "own.log.1", "own.log.2"], "max_backup_files");
-  for (const name of readdirSync(join(folder, "log"))) assert.ok(statSync(join(folder, "log", name)).size <= 4096, name);
+  assert.deepEqual([readFileSync(`${file}.1`, "utf8"), readFileSync(`${file}.2`, "utf8")], [full, "the one before\n"]);
+  assert.match(readFileSync(file, "utf8"), /"message":"unsealed"/);
+  assert.ok(statSync(file).size <= 4096);
 
   const both = await loggedRun(
     folder,
@@ -549,6 +570,7 @@ test("logging.format, output, file_path, level and rotation: pretty for people, 
     "--set",
     `logging.file_path=${join(folder, "log/both.log")}`,
   );
+  for (const line of both.stdout.trim().split("\n")) assert.ok(typeof (JSON.parse(line) as { message: string }).message === "string");
   assert.ok(both.stdout.includes("unsealed") && readFileSync(join(folder, "log/both.log"), "utf8").includes("unsealed"));
   const quiet = await loggedRun(folder, "--log-level", "error");
   assert.equal(quiet.stdout, "", "nothing below the level, of any process");
@@ -580,13 +602,11 @@ test("the same root secret opens the vault as raw bytes, hex and base64, from a 
   const folder = secretsFolder(context, {
     raw: secret,
     hex: `hex:${secret.toString("hex")}\n`,
-    base64: `base64:${secret.toString("base64")}`,
     other: randomBytes(32),
   });
   assert.equal(await phaseOf(folder, ["--master-key", `file:${join(folder, "raw")}`]), "open");
   assert.equal(await phaseOf(folder, ["--master-key", `file:${join(folder, "hex")}`]), "open");
-  assert.equal(await phaseOf(folder, ["--master-key", `file:${join(folder, "base64")}`]), "open");
-  assert.equal(await phaseOf(folder, ["--master-key", "env:ROOT_SECRET"], { ROOT_SECRET: `hex:${secret.toString("hex")}` }), "open");
+  assert.equal(await phaseOf(folder, ["--master-key", "env:ROOT_SECRET"], { ROOT_SECRET: `base64:${secret.toString("base64")}` }), "open");
   assert.equal(await phaseOf(folder, ["--master-key", `file:${join(folder, "other")}`]), "sealed");
 });
 
@@ -645,20 +665,24 @@ test("unseal.method: none starts sealed; `keystead unseal` opens, `keystead seal
   assert.equal(keystead("sign", "k", "x").status, 0);
 });
 
-for (const mode of ["full", "normal", "none"] as const) {
-  test(`storage.sync_mode ${mode} is reported, and what was made is there after a restart in order`, async (context) => {
-    const folder = secretsFolder(context, {});
-    const first = await serve({ folder, args: ["--sync-mode", mode] });
-    assert.equal((await get(adminOf(first), "/api/v1/status")).reply["audit_sync_mode"], mode);
-    assert.equal((await post(adminOf(first), "/api/v1/keys", { key_id: "k", algorithm: "Ed25519" })).status, 201);
-    hangUp();
-    assert.equal(await first.stop(), 0);
-    const second = await serving(context, { folder, args: ["--sync-mode", mode] });
-    assert.ok((await post(adminOf(second), "/api/v1/keys/k/sign", { data: "" })).ok);
-    const verified = await second.record(({ message }) => message === "log and store verified");
-    assert.equal(verified.level, "info");
-  });
-}
+test("storage.sync_mode full, normal and none are reported, and what was made is there after restarts in order, in each of them", async (context) => {
+  const folder = secretsFolder(context, {});
+  const made: string[] = [];
+  for (const mode of ["full", "normal", "none", "full"] as const) {
+    const server = await serve({ folder, args: ["--sync-mode", mode] });
+    try {
+      assert.equal((await get(adminOf(server), "/api/v1/status")).reply["audit_sync_mode"], mode);
+      const verified = await server.record(({ message }) => message === "log and store verified");
+      assert.equal(verified.level, "info");
+      for (const id of made) assert.ok((await post(adminOf(server), `/api/v1/keys/${id}/sign`, { data: "" })).ok, `${id} in ${mode}`);
+      made.push(`k${made.length}`);
+      assert.equal((await post(adminOf(server), "/api/v1/keys", { key_id: made.at(-1), algorithm: "Ed25519" })).status, 201);
+    } finally {
+      hangUp();
+      assert.equal(await server.stop(), 0);
+    }
+  }
+});
 
 test("storage.backend memory forgets everything, and writes no database", async (context) => {
   const folder = secretsFolder(context, {});
@@ -675,41 +699,36 @@ test("storage.backend memory forgets everything, and writes no database", async 
 });
 
 test("an environment variable overrides the file, and a flag overrides both", async (context) => {
-  const config = { crypto: { rsa_pkcs1_decryption: false }, development: { principal: "from-file" } };
-  const principalOf = async (server: RunningServer): Promise<string> => {
-    const plain: Door = { origin: `http://${server.addresses["health"]}` };
-    await post(plain, "/api/v1/random", { size_bytes: 1 });
-    return (await get(plain, "/api/v1/audit?action=GenerateRandom")).reply["events"][0].principal;
-  };
-  assert.equal(await principalOf(await serving(context, { config })), "from-file");
-  assert.equal(
-    await principalOf(await serving(context, { config, env: { HSM_DEVELOPMENT__PRINCIPAL: "from-environment" } })),
-    "from-environment",
-  );
-  assert.equal(
-    await principalOf(
-      await serving(context, {
-        config,
-        env: { HSM_DEVELOPMENT__PRINCIPAL: "from-environment" },
-        args: ["--set", "development.principal=from-flag"],
-      }),
-    ),
-    "from-flag",
-  );
+  const server = await serving(context, {
+    config: {
+      development: { principal: "from-file" },
+      security: { audit_sync_mode: "full" },
+      namespaces: { described: { description: "from-file" } },
+    },
+    env: { HSM_DEVELOPMENT__PRINCIPAL: "from-environment", HSM_SECURITY__AUDIT_SYNC_MODE: "normal" },
+    args: ["--set", "security.audit_sync_mode=none"],
+  });
+  const plain: Door = { origin: `http://${server.addresses["health"]}` };
+  await post(plain, "/api/v1/random", { size_bytes: 1 });
+  assert.equal((await get(plain, "/api/v1/audit?action=GenerateRandom")).reply["events"][0].principal, "from-environment");
+  assert.equal((await get(adminOf(server), "/api/v1/status")).reply["audit_sync_mode"], "none", "from the flag");
+  const { reply } = await get(adminOf(server), "/api/v1/namespaces");
+  const described = reply["namespaces"].find(({ namespace }: { namespace: string }) => namespace === "described");
+  assert.equal(described.description, "from-file");
 });
 
-/** The donor's certificates are what this file thinks they are. */
-test("what development makes on first start fits together", async (context) => {
-  const server = await serving(context, { preset: "test" });
-  const profile = JSON.parse(server.credential("profile.json")) as Record<string, string>;
-  const jwks = JSON.parse(readFileSync(join(server.data, "auth/jwks.json"), "utf8")) as { keys: { x: string }[] };
-  const jwk = createPublicKey(createPrivateKey(server.credential("token-key.pem"))).export({ format: "jwk" });
+/** Other tests of this file use what development makes. */
+test("what development makes on first start fits together", async () => {
+  const { data, credential } = await developmentMade();
+  const profile = JSON.parse(credential("profile.json")) as Record<string, string>;
+  const jwks = JSON.parse(readFileSync(join(data, "auth/jwks.json"), "utf8")) as { keys: { x: string }[] };
+  const jwk = createPublicKey(createPrivateKey(credential("token-key.pem"))).export({ format: "jwk" });
   assert.equal(jwks.keys[0]?.x, jwk.x);
-  assert.ok(new X509Certificate(server.credential("admin.pem")).checkIssued(new X509Certificate(server.credential("ca.pem"))));
+  assert.ok(new X509Certificate(credential("admin.pem")).checkIssued(new X509Certificate(credential("ca.pem"))));
   assert.equal(
     createHash("sha256")
       .update(readFileSync(profile["ca"] ?? ""))
       .digest("hex"),
-    createHash("sha256").update(server.credential("ca.pem")).digest("hex"),
+    createHash("sha256").update(credential("ca.pem")).digest("hex"),
   );
 });

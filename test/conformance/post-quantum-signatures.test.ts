@@ -35,6 +35,7 @@ test("there are fifteen of them", () => assert.equal(NAMES.length, 15));
 
 for (const [index, algorithm] of NAMES.entries()) {
   const noble = nobleOf(algorithm);
+  const isSlow = /^SLH-DSA-.*s$/.test(algorithm);
   const { publicKey: publicKeyBytes = 0, signature: signatureBytes = 0 } = ALGORITHMS[algorithm].bytes as {
     publicKey?: number;
     signature?: number;
@@ -85,7 +86,9 @@ for (const [index, algorithm] of NAMES.entries()) {
       ["pem", KeyMaterialFormat.PEM, Buffer.from(key.export({ format: "pem", type: "pkcs8" }))],
       ["jwk", KeyMaterialFormat.JWK, Buffer.from(JSON.stringify(key.export({ format: "jwk" })))],
     ];
-    for (const [at, [name, format, keyMaterial]] of forms.entries()) {
+    // The vault signs once with what comes in: a second each with the slow ones, whose forms are read as those of the fast ones are.
+    const tried = isSlow && process.env["KEYSTEAD_SOAK"] !== "true" ? forms.filter(([name]) => name === "raw" || name === "jwk") : forms;
+    for (const [at, [name, format, keyMaterial]] of tried.entries()) {
       const surface = SURFACES[at % SURFACES.length] as Surface;
       const keyId = `form-${algorithm}-${name}`;
       await given(surface, importKey, { keyId, algorithm: algorithmNumber(algorithm), keyMaterial, format });
@@ -101,7 +104,7 @@ for (const [index, algorithm] of NAMES.entries()) {
     }
     const signature = bytesOf((await given("gRPC", sign, { keyId: `form-${algorithm}-raw`, data: MESSAGE }))["signature"]);
     assert.equal(noble.verify(signature, MESSAGE, pair.publicKey), true);
-    if (algorithm.startsWith("SLH") && algorithm.endsWith("s")) return; // noble takes many seconds for one signature
+    if (isSlow) return; // noble takes many seconds for one signature
     const theirs = Buffer.from(noble.sign(MESSAGE, pair.secretKey, { context: CONTEXT }));
     const asked = { keyId: `form-${algorithm}-pkcs8`, data: MESSAGE, signature: theirs, context: CONTEXT };
     assert.equal((await given("REST", verify, asked))["valid"], true);
