@@ -7,7 +7,7 @@ import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { newFolder } from "./recording-shell.ts";
+import { newFolder, runIn } from "./recording-shell.ts";
 
 const COMMAND = join(import.meta.dirname, "../../keystead.cjs");
 const READY_MS = 60_000;
@@ -34,11 +34,18 @@ interface Answer {
   readonly err: string;
 }
 
-/** Runs `keystead` as a person would in `folder`, where ./data is the server's folder. */
-async function keystead(
-  args: readonly string[],
-  { stdin = "", env = {} }: { stdin?: string | Buffer; env?: Record<string, string> } = {},
-): Promise<Answer> {
+interface Given {
+  readonly stdin?: string | Buffer;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Runs a command line in `folder`, where ./data is the server's folder: all of the command but its process, which takes a second to load. */
+async function keystead(args: readonly string[], { stdin = "", env = {} }: Given = {}): Promise<Answer> {
+  return runIn({ client: "real", cwd: folder, stdin, env: { KEYSTEAD_ENDPOINT: "", ...env } }, ...args);
+}
+
+/** The same as a person does, in a process of its own: streams, signals and the exit status are the system's. */
+async function keysteadProcess(args: readonly string[], { stdin = "", env = {} }: Given = {}): Promise<Answer> {
   const child = spawn(process.execPath, [COMMAND, ...args], { cwd: folder, env: { ...process.env, HOME: folder, ...env } });
   const out: Buffer[] = [];
   let err = "";
@@ -104,7 +111,7 @@ after(async () => {
 
 test("a key is made, listed, shown, rotated and destroyed", async () => {
   assert.equal((await json("keys", "create", "ed25519", "--id", "life", "--tag", "team:a", "--description", "a test"))["key_id"], "life");
-  assert.equal((await keystead(["keys", "create", "Ed25519", "--id", "life"])).exit, 6);
+  assert.equal((await keysteadProcess(["keys", "create", "Ed25519", "--id", "life"])).exit, 6);
   const list = (await json("keys", "list", "--tag", "team:a")) as unknown as {
     keys: { key_id: string; algorithm: string }[];
     total: number;
@@ -113,27 +120,30 @@ test("a key is made, listed, shown, rotated and destroyed", async () => {
     list.keys.map((key) => [key.key_id, key.algorithm]),
     [["life", "Ed25519"]],
   );
-  assert.match((await keystead(["keys", "list"])).out.toString(), /^KEY +ALGORITHM[^\n]*\nlife +Ed25519 +active +1/);
+  assert.match((await keysteadProcess(["keys", "list"])).out.toString(), /^KEY +ALGORITHM[^\n]*\nlife +Ed25519 +active +1/);
   assert.equal((await json("keys", "rotate", "life"))["new_key_id"], "life@v2");
   assert.deepEqual(
     ((await json("keys", "show", "life")) as unknown as { versions: { state: string }[] }).versions.map((version) => version.state).sort(),
     ["active", "deactivated"],
   );
-  assert.equal((await keystead(["keys", "delete", "life", "--yes"])).exit, 0);
-  assert.notEqual((await keystead(["sign", "life", "x"])).exit, 0);
-  assert.equal((await keystead(["keys", "show", "nobody"])).exit, 5);
+  assert.equal((await keysteadProcess(["keys", "delete", "life", "--yes"])).exit, 0);
+  assert.notEqual((await keysteadProcess(["sign", "life", "x"])).exit, 0);
+  assert.equal((await keysteadProcess(["keys", "show", "nobody"])).exit, 5);
 });
 
 test("a signature verifies here and with OpenSSL, and a changed file does not", async () => {
   await json("keys", "create", "ECDSA-P256", "--id", "signer");
   const file = Buffer.from("the file that is signed");
   writeFileSync(join(folder, "file"), file);
-  assert.equal((await keystead(["sign", "signer", "--in", "file", "--out", "file.sig"])).exit, 0);
-  assert.equal((await keystead(["verify", "signer", "--in", "file", "--signature-file", "file.sig"])).exit, 0);
-  assert.equal((await keystead(["verify", "signer", "--in", "-", "--signature-file", "file.sig"], { stdin: "another file" })).exit, 1);
-  const pem = (await keystead(["keys", "public", "signer"])).out.toString();
+  assert.equal((await keysteadProcess(["sign", "signer", "--in", "file", "--out", "file.sig"])).exit, 0);
+  assert.equal((await keysteadProcess(["verify", "signer", "--in", "file", "--signature-file", "file.sig"])).exit, 0);
+  assert.equal(
+    (await keysteadProcess(["verify", "signer", "--in", "-", "--signature-file", "file.sig"], { stdin: "another file" })).exit,
+    1,
+  );
+  const pem = (await keysteadProcess(["keys", "public", "signer"])).out.toString();
   assert.ok(checkSignature("sha256", file, createPublicKey(pem), readFileSync(join(folder, "file.sig"))));
-  const raw = await keystead(["sign", "signer", "--in", "file", "--format", "raw", "--out", "-"]);
+  const raw = await keysteadProcess(["sign", "signer", "--in", "file", "--format", "raw", "--out", "-"]);
   assert.ok(checkSignature("sha256", file, { key: createPublicKey(pem), dsaEncoding: "ieee-p1363" }, raw.out));
 });
 
@@ -197,17 +207,20 @@ test("files and small data are encrypted and decrypted, and a changed byte is re
   await json("keys", "create", "AES-256-GCM", "--id", "vaulted");
   const plain = Buffer.alloc(3_000_000, "keystead ");
   writeFileSync(join(folder, "plain"), plain);
-  assert.equal((await keystead(["encrypt", "vaulted", "--in", "plain", "--out", "sealed"])).exit, 0);
-  assert.equal((await keystead(["decrypt", "vaulted", "--in", "sealed", "--out", "back"])).exit, 0);
+  assert.equal((await keysteadProcess(["encrypt", "vaulted", "--in", "plain", "--out", "sealed"])).exit, 0);
+  assert.equal((await keysteadProcess(["decrypt", "vaulted", "--in", "sealed", "--out", "back"])).exit, 0);
   assert.deepEqual(readFileSync(join(folder, "back")), plain);
   const sealed = readFileSync(join(folder, "sealed"));
   for (const at of [60, 1_000_000, sealed.length - 1]) {
     writeFileSync(join(folder, "changed"), sealed.with(at, (sealed[at] ?? 0) ^ 0x40));
-    assert.equal((await keystead(["decrypt", "vaulted", "--in", "changed", "--out", "lost"])).exit, 7, `byte ${at}`);
+    assert.equal((await keysteadProcess(["decrypt", "vaulted", "--in", "changed", "--out", "lost"])).exit, 7, `byte ${at}`);
   }
-  const { out } = await keystead(["encrypt", "vaulted", "--direct", "--associated-data", "v1"], { stdin: "small" });
-  assert.equal((await keystead(["decrypt", "vaulted", "--direct", "--associated-data", "v1"], { stdin: out })).out.toString(), "small");
-  assert.equal((await keystead(["decrypt", "vaulted", "--direct"], { stdin: out })).exit, 7);
+  const { out } = await keysteadProcess(["encrypt", "vaulted", "--direct", "--associated-data", "v1"], { stdin: "small" });
+  assert.equal(
+    (await keysteadProcess(["decrypt", "vaulted", "--direct", "--associated-data", "v1"], { stdin: out })).out.toString(),
+    "small",
+  );
+  assert.equal((await keysteadProcess(["decrypt", "vaulted", "--direct"], { stdin: out })).exit, 7);
 });
 
 test("MACs, digests, random bytes, data keys and batches", async () => {
@@ -302,7 +315,7 @@ test("a minted token is enough, within its role and namespace", async () => {
 });
 
 test("the plaintext listener of the development preset answers too", async () => {
-  const { exit, err } = await keystead(["status", "--endpoint", plaintextGrpc]);
+  const { exit, err } = await keysteadProcess(["status", "--endpoint", plaintextGrpc]);
   assert.equal(exit, 0, err);
 });
 
@@ -330,7 +343,7 @@ test("a sealed vault refuses, says what to do, and opens again with its secret",
 });
 
 test("the configuration that init writes is valid once its files are in place", async () => {
-  assert.equal((await keystead(["init", "--out", "made.yaml", "--folder", "made"])).exit, 0);
+  assert.equal((await keysteadProcess(["init", "--out", "made.yaml", "--folder", "made"])).exit, 0);
   mkdirSync(join(folder, "made/tls"), { recursive: true });
   mkdirSync(join(folder, "made/unseal"), { mode: 0o700 });
   for (const [from, to] of [
@@ -340,7 +353,7 @@ test("the configuration that init writes is valid once its files are in place", 
   ] as const)
     cpSync(join(data, "tls", from), join(folder, "made/tls", to));
   writeFileSync(join(folder, "made/unseal/master.key"), Buffer.alloc(32, 3), { mode: 0o600 });
-  const { exit, err } = await keystead(["config", "validate", "--config", "made.yaml"]);
+  const { exit, err } = await keysteadProcess(["config", "validate", "--config", "made.yaml"]);
   assert.equal(exit, 0, err);
 });
 

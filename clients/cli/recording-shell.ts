@@ -1,4 +1,4 @@
-/** A shell for tests: streams that remember, an empty environment, a folder of its own, and a client made of stand-ins. */
+/** A shell for tests: streams that remember, an empty environment, a folder of its own, and a client made of stand-ins or a real one. */
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -20,8 +20,8 @@ export interface Scene {
   readonly cwd?: string;
   readonly stdin?: string | Uint8Array;
   readonly terminal?: boolean;
-  /** Stand-ins for the client's methods. A method that is missing fails the test when it is called. */
-  readonly client?: { readonly [M in keyof Keystead]?: (...args: never[]) => unknown };
+  /** Stand-ins for the client's methods, or the real ones. A stand-in that is missing fails the test when it is called. */
+  readonly client?: { readonly [M in keyof Keystead]?: (...args: never[]) => unknown } | "real";
 }
 
 export const newFolder = (): string => mkdtempSync(join(tmpdir(), "keystead-cli-"));
@@ -55,6 +55,7 @@ export async function runIn(scene: Scene, ...args: readonly string[]): Promise<R
     env: { KEYSTEAD_ENDPOINT: "http://127.0.0.1:1", ...scene.env },
     createClient: async (options) => {
       connectedWith = options;
+      if (scene.client === "real") return (await import("@keystead/client/client")).createKeystead(options);
       return { close: () => {}, ...scene.client } as unknown as Keystead;
     },
   };
