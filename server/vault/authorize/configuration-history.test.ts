@@ -176,6 +176,43 @@ test("an integrity stop is not lifted by an acceptance, and none is recorded in 
   assert.equal(await signs(), "VAULT_SEALED");
 });
 
+test("the newest versions are kept, and of older ones those that somebody accepted; a gap is where some were removed", async (t) => {
+  const { vault, versions, start, accepts } = await vaultOf(t, false);
+  vault.configurationsKept = 3;
+  const numbers = async (): Promise<number[]> => (await versions()).map(({ version }) => version);
+  for (let level = 2; level <= 5; level += 1) assert.equal(await start(`level ${level}`), "open");
+  assert.deepEqual(await numbers(), [5, 4, 3]);
+  // Somebody has to accept from here on: what somebody accepts stays, and what was accepted last.
+  for (let level = 6; level <= 9; level += 1) assert.equal(await start(`level ${level}`, true), "maintenance");
+  assert.deepEqual(await numbers(), [9, 8, 7, 5]);
+  assert.equal(await accepts(9), "OK");
+  for (let level = 10; level <= 14; level += 1) await start(`level ${level}`, true);
+  assert.deepEqual(await numbers(), [14, 13, 12, 9]);
+  assert.equal(vault.vault.documents.count("configuration"), 4);
+  // It is still known what was accepted last.
+  assert.equal(await start("level 9", true), "open");
+  assert.deepEqual(await numbers(), [15, 14, 13, 9]);
+
+  const gone = (version: number) => askAs(vault.monitor, auditor, getConfigVersion, { version });
+  await assert.rejects(gone(8), { code: "OBJECT_NOT_FOUND", detail: /version 8 of the configuration is not kept any more/ });
+  await assert.rejects(gone(16), { code: "OBJECT_NOT_FOUND", detail: /there is no version 16/ });
+  const removals = (await vault.events("RecordConfiguration"))
+    .flatMap(({ records }) => records ?? [])
+    .filter(({ digest }) => digest === "");
+  assert.deepEqual(
+    removals.map(({ name }) => Number(/v(\d{8})/.exec(name)?.[1])),
+    [1, 2, 3, 4, 6, 5, 7, 8, 10, 11, 12],
+  );
+  // The same gap, where no removal could have left it, is damage.
+  const opening = ConfigurationHistory.open(
+    vault.vault.documents,
+    () => vault.now,
+    () => undefined,
+    4,
+  );
+  await assert.rejects(opening, { code: "INTEGRITY_FAILURE", detail: /version 12 is missing/ });
+});
+
 test("a version or an acceptance that is not what was signed, moved or missing, ends the start", async (t) => {
   const { vault, start } = await vaultOf(t, false);
   await start("debug");

@@ -116,6 +116,8 @@ export class ClockedVault {
   standing: Standing = () => undefined;
   /** The configuration as the next {@link reopen} has it, JSON; without one the vault keeps no history of it. */
   configuration: string | undefined;
+  /** Of which so many are kept whoever accepted them; as many as elsewhere when left out. */
+  configurationsKept: number | undefined;
   vault!: OpenVault;
   monitor!: Monitor;
 
@@ -171,6 +173,7 @@ export class ClockedVault {
         settings = approvalSettings(this.approvalsConfig);
         this.monitor.accepted();
       },
+      this.configurationsKept,
     );
     const awaited = this.configuration === undefined ? undefined : await history.begin(this.configuration);
     if (awaited !== undefined) settings = settingsOf(history.acceptedLast() ?? "{}") ?? settings;
