@@ -53,13 +53,17 @@ export function writeAnchorList(files: FileLayer, segmentPath: string, list: Anc
   }
 }
 
-/** The list of a segment, or undefined when there is none that is whole, genuine and about this segment. */
-export function readAnchorList(files: FileLayer, segment: Omit<SegmentName, "purged">, macKey: KeyObject): AnchorList | undefined {
+/**
+ * The list of a segment, or undefined when there is none that is whole, genuine and about this segment.
+ *
+ * @param macKey undefined: nobody can tell whether it is genuine, and it is taken as it stands
+ */
+export function readAnchorList(files: FileLayer, segment: Omit<SegmentName, "gone">, macKey: KeyObject | undefined): AnchorList | undefined {
   const bytes = contentOf(files, pathOf(segment.path));
   if (bytes === undefined || bytes.length < MAC_CHARACTERS + 1) return undefined;
   const text = bytes.subarray(0, bytes.length - MAC_CHARACTERS - 1);
   const mac = Buffer.from(bytes.toString("latin1", text.length, bytes.length - 1), "hex");
-  if (mac.length !== MAC_CHARACTERS / 2 || !timingSafeEqual(mac, macOf(text, macKey))) return undefined;
+  if (mac.length !== MAC_CHARACTERS / 2 || (macKey !== undefined && !timingSafeEqual(mac, macOf(text, macKey)))) return undefined;
   const [title, span, subtrees, ...lines] = text.toString("utf8").split("\n");
   const [first, last, lastHash] = (span ?? "").split(" ");
   if (title !== TITLE || Number(first) !== segment.firstSequence || lastHash === undefined || subtrees === undefined) return undefined;

@@ -46,6 +46,8 @@ export async function archiveSegments(options: ArchiveOptions): Promise<number> 
   for (const [at, segment] of segments.entries()) {
     const next = segments[at + 1];
     if (next === undefined || !wanted()) return moved;
+    // It stays as it is, for who wants to find out what happened to it.
+    if (segment.gone === "damaged") continue;
     const list = readAnchorList(files, segment, macKey);
     const index = SegmentIndex.open(files, segment, next.firstSequence, macKey);
     index?.close();

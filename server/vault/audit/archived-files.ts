@@ -9,10 +9,9 @@ import { basename, dirname, join } from "node:path";
 import { zstdDecompressSync } from "node:zlib";
 import { HsmError } from "@keystead/contract/errors";
 import type { FileLayer, LogFile } from "./file-layer.ts";
+import { DAMAGED, PURGED } from "./segments.ts";
 
 export const ARCHIVED = ".archived";
-/** In the place of a segment that was deleted for its age (purge.ts). */
-export const PURGED = ".purged";
 const SEGMENT = /\.\d{16}$/;
 /** Segments that are kept unpacked. */
 const KEPT = 2;
@@ -82,6 +81,8 @@ export function withArchive(files: FileLayer, archiveFolder: string | undefined)
       const names = files.list(dirname(path));
       if (!names.includes(basename(path)) && names.includes(`${basename(path)}${PURGED}`))
         throw new HsmError("AUDIT_UNAVAILABLE", `the segment ${basename(path)} of the audit log was deleted for its age`);
+      if (names.includes(`${basename(path)}${DAMAGED}`))
+        throw new HsmError("AUDIT_UNAVAILABLE", `the segment ${basename(path)} of the audit log is damaged and was set aside`);
       const moved = !names.includes(basename(path)) && names.includes(`${basename(path)}${ARCHIVED}`);
       return moved ? readOnly(fromArchive(path)) : files.open(path, mode);
     },

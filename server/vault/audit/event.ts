@@ -56,6 +56,20 @@ export interface EventApproval {
   readonly signature?: string;
 }
 
+/** A segment whose lines do not verify, which others agreed to do without: what its list says of it, and what stands in its place. */
+export interface EventBreak {
+  /** Of the file that stands there; 0 when there is none. */
+  readonly bytes: number;
+  /** Sequence number of the segment's first event. */
+  readonly first: number;
+  /** Hash of its last event, hexadecimal. */
+  readonly hash: string;
+  /** Sequence number of its last event. */
+  readonly last: number;
+  /** Of the file that stands there, hexadecimal; empty when there is none that can be read. */
+  readonly sha256: string;
+}
+
 /** A state and the version it is of. */
 export interface EventStanding {
   readonly state: string;
@@ -71,6 +85,8 @@ export interface EventFields {
   readonly approval?: EventApproval;
   /** certificate, token, development listener, or none. */
   readonly authentication: string;
+  /** Only where a break of the log was acknowledged. */
+  readonly breaks?: readonly EventBreak[];
   /** pending: others must agree first. */
   readonly decision: "allow" | "refuse" | "pending";
   /** Permissions that the request needed beyond its operation's: what was asked for that not everybody may ask for. */
@@ -143,6 +159,14 @@ const scriptsMember = (scripts: readonly EventScript[] | undefined): string =>
 /** The member for the caller's address, where there was a caller. */
 const addressMember = (address: string | undefined): string => (address === undefined ? "" : `"address":${quoted(address)},`);
 
+/** Breaks of the log, in the order of their members. */
+export const breaksText = (breaks: readonly EventBreak[]): string =>
+  `[${breaks.map(({ bytes, first, hash: end, last, sha256 }) => `{"bytes":${bytes},"first":${first},"hash":"${end}","last":${last},"sha256":"${sha256}"}`).join(",")}]`;
+
+/** The member for breaks of the log, where some were acknowledged. */
+const breaksMember = (breaks: readonly EventBreak[] | undefined): string =>
+  breaks === undefined ? "" : `"breaks":${breaksText(breaks)},`;
+
 /** The member for a trace, where there is one; it comes after others. */
 const traceMember = (trace: string | undefined): string => (trace === undefined ? "" : `,"trace":"${trace}"`);
 
@@ -165,7 +189,7 @@ export function canonicalEvent(fields: EventFields, previous: string, sequence: 
     fields.records === undefined
       ? ""
       : `"records":[${fields.records.map((record) => `{"digest":"${record.digest}","name":${quoted(record.name)}}`).join(",")}],`;
-  return `{"action":${quoted(fields.action)},${addressMember(fields.address)}${approvalMember(fields.approval)}"authentication":${quoted(fields.authentication)},"batch":${batch},"decision":"${fields.decision}",${demandsMember(fields.demands)}${items}"key":${quoted(fields.key)},${moved}"namespace":${quoted(fields.namespace)},${otherMember(fields.other)}"outcome":"${fields.outcome}","payload":"${fields.payload}","previous":"${previous}","principal":${quoted(fields.principal)},${records}"request":${quoted(fields.request)}${scriptsMember(fields.scripts)},"sequence":${sequence}${stateMember(fields.state)},"time":"${fields.time}"${traceMember(fields.trace)},"version":${fields.version}}`;
+  return `{"action":${quoted(fields.action)},${addressMember(fields.address)}${approvalMember(fields.approval)}"authentication":${quoted(fields.authentication)},"batch":${batch},${breaksMember(fields.breaks)}"decision":"${fields.decision}",${demandsMember(fields.demands)}${items}"key":${quoted(fields.key)},${moved}"namespace":${quoted(fields.namespace)},${otherMember(fields.other)}"outcome":"${fields.outcome}","payload":"${fields.payload}","previous":"${previous}","principal":${quoted(fields.principal)},${records}"request":${quoted(fields.request)}${scriptsMember(fields.scripts)},"sequence":${sequence}${stateMember(fields.state)},"time":"${fields.time}"${traceMember(fields.trace)},"version":${fields.version}}`;
 }
 
 export interface SealedLine {
@@ -185,9 +209,6 @@ export function sealEvent(fields: EventFields, previous: string, sequence: numbe
 const HEAD = '{"event":';
 const MAC_BYTES = 64;
 const TAIL_BYTES = ',"mac":""}'.length + MAC_BYTES;
-
-/** SHA-256 of the event of a line (without newline), hexadecimal; nothing is verified. */
-export const eventHash = (line: string): string => hash("sha256", line.slice(HEAD.length, line.length - TAIL_BYTES), "hex");
 
 /** A line taken apart, nothing verified yet. */
 export interface ParsedLine {

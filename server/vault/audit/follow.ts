@@ -12,8 +12,9 @@
  * @see ARCHITECTURE.md "Audit log"
  */
 import type { KeyObject } from "node:crypto";
-import { HsmError } from "@keystead/contract/errors";
+import type { HsmError } from "@keystead/contract/errors";
 import type { FileLayer } from "./file-layer.ts";
+import { LogBreak } from "./log-break.ts";
 import { LineCursor } from "./line-cursor.ts";
 import { RecentLines, type FollowedLine, type WrittenBatch } from "./recent-lines.ts";
 
@@ -189,8 +190,9 @@ class LogFollower implements Follower {
     }
     if (this.#read.length === 0)
       // A log that stopped may have acknowledged what only the store holds; the next start brings it into the segment.
-      throw this.#log.stopped() ?? new HsmError("INTEGRITY_FAILURE", `audit log: event ${next}: missing`);
-    this.#readUpTo += this.#read.length;
+      throw this.#log.stopped() ?? new LogBreak(next, "missing");
+    // Lines of a segment that others agreed to do without are not among them.
+    this.#readUpTo = this.#read.at(-1)?.sequence as number;
   }
 
   async #woken(atMostMs: number): Promise<void> {

@@ -27,7 +27,7 @@ export async function indexSegments(options: IndexerOptions): Promise<number> {
   for (const [index, segment] of segments.entries()) {
     const next = segments[index + 1];
     if (next === undefined || !wanted()) return made;
-    if (segment.purged) continue;
+    if (segment.gone !== undefined) continue;
     const known = SegmentIndex.open(files, segment, next.firstSequence, macKey);
     known?.close();
     if (known !== undefined) {

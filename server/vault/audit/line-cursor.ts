@@ -7,11 +7,12 @@
  */
 import { isUtf8 } from "node:buffer";
 import { timingSafeEqual, hash, type KeyObject } from "node:crypto";
-import { HsmError } from "@keystead/contract/errors";
 import { PreparedHmac } from "@keystead/crypto/prepared-hmac";
+import { readAnchorList } from "./anchor-list.ts";
 import type { FileLayer, LogFile } from "./file-layer.ts";
+import { LogBreak } from "./log-break.ts";
 import type { FollowedLine } from "./recent-lines.ts";
-import { listSegments } from "./segments.ts";
+import { listSegments, type SegmentName } from "./segments.ts";
 
 export interface LineCursorOptions {
   readonly files: FileLayer;
@@ -60,7 +61,7 @@ export class LineCursor {
    *
    * @param upTo sequence number of the last line that may be read, at least that of the next one
    * @returns lines in order; none when the files do not have the next one
-   * @throws {HsmError} INTEGRITY_FAILURE naming the line that is missing or not genuine
+   * @throws {LogBreak} naming the line that is missing or not genuine
    */
   async read(upTo: number): Promise<readonly FollowedLine[]> {
     for (;;) {
@@ -89,6 +90,7 @@ export class LineCursor {
     const { files, path } = this.#options;
     const segment = listSegments(files, path).findLast(({ firstSequence }) => firstSequence <= this.#next);
     if (segment === undefined) return false;
+    if (segment.gone === "damaged") return this.#cross(segment) && this.#find();
     const file = files.open(segment.path, "read");
     this.#file = file;
     let position = 0;
@@ -137,7 +139,7 @@ export class LineCursor {
   /** A line that is verified. */
   #line(bytes: Buffer): FollowedLine {
     const sequence = this.#next;
-    const wrong = (reason: string): HsmError => new HsmError("INTEGRITY_FAILURE", `audit log: event ${sequence}: ${reason}`);
+    const wrong = (reason: string): LogBreak => new LogBreak(sequence, reason);
     const line = isUtf8(bytes) ? bytes.toString("utf8") : "";
     const mac = TAIL.exec(line)?.[1];
     if (mac === undefined || !line.startsWith(HEAD)) throw wrong("the line is not an event");
@@ -152,11 +154,21 @@ export class LineCursor {
     return { sequence, line, hash: digest };
   }
 
+  /** Goes on behind a segment that others agreed to do without: its lines are for nobody. */
+  #cross(segment: SegmentName): boolean {
+    const list = readAnchorList(this.#options.files, segment, this.#options.macKey);
+    if (list === undefined) throw new LogBreak(this.#next, "its segment was set aside, and no genuine list leads across it");
+    this.#next = list.lastSequence + 1;
+    this.#previous = list.lastHash;
+    return true;
+  }
+
   /** Goes on in the segment that begins with the next line. @returns false when there is none */
   #nextSegment(): boolean {
     const { files, path } = this.#options;
     const segment = listSegments(files, path).find(({ firstSequence }) => firstSequence === this.#next);
     if (segment === undefined || segment.path === this.#place?.segmentPath) return false;
+    if (segment.gone === "damaged") return this.#cross(segment) && this.#nextSegment();
     this.#closeFile();
     this.#place = { segmentPath: segment.path, position: 0 };
     return true;

@@ -4,14 +4,14 @@ import { test } from "node:test";
 import { memoryStore } from "../stores/memory.ts";
 import type { Store } from "../stores/store.ts";
 import { ANY_EVENT } from "./audit-filter.ts";
-import { archivePath, ARCHIVED, PURGED, withArchive } from "./archived-files.ts";
+import { archivePath, ARCHIVED, withArchive } from "./archived-files.ts";
 import { CrashingDisk } from "./crashing-files.ts";
 import type { FileLayer } from "./file-layer.ts";
 import { indexSegments } from "./indexer.ts";
 import { AuditLog } from "./log.ts";
 import { purgeSegments } from "./purge.ts";
 import { readEvents } from "./read.ts";
-import { listSegments, readLines } from "./segments.ts";
+import { listSegments, PURGED, readLines } from "./segments.ts";
 import { verifyLog } from "./verify.ts";
 import { ARCHIVE, KEY, PATH, archive, keeping, opener, written } from "./testing/aged-log.ts";
 
@@ -22,7 +22,7 @@ const purge = (disk: CrashingDisk, log: AuditLog, day: number): Promise<number> 
 /** Every line that is still somewhere. */
 const linesOf = (files: FileLayer): string[] =>
   listSegments(files, PATH)
-    .filter(({ purged }) => !purged)
+    .filter(({ gone }) => gone === undefined)
     .flatMap(({ path }) => [...readLines(files.open(path, "read"))].map(({ line }) => line));
 
 /** The log with its first twenty days in the archive. */
@@ -45,7 +45,7 @@ test("what is old enough is deleted from the archive, oldest first, recorded wit
   assert.ok(purged >= 1 && purged < moved, `${purged} of ${moved}`);
   assert.equal(await purge(disk, log, 12), 0);
   const segments = listSegments(files, PATH);
-  const gone = (segments.find(({ purged: is }) => !is)?.firstSequence ?? 0) - 1;
+  const gone = (segments.find(({ gone: why }) => why === undefined)?.firstSequence ?? 0) - 1;
   const said = linesOf(files).filter((line) => actionOf(line) === "PurgeAuditLog");
   assert.equal(said.length, purged);
   const { request, payload } = (JSON.parse(said.at(-1) as string) as { event: { request: string; payload: string } }).event;
@@ -53,7 +53,7 @@ test("what is old enough is deleted from the archive, oldest first, recorded wit
   const { event: following } = JSON.parse(before[gone] as string) as { event: { previous: string; sequence: number } };
   assert.deepEqual([following.sequence, following.previous], [gone + 1, payload]);
   assert.deepEqual(linesOf(files).slice(0, before.length - gone), before.slice(gone));
-  for (const { path, purged: is } of segments) if (is) assert.equal(disk.contents.has(archivePath(ARCHIVE, path)), false);
+  for (const { path, gone: why } of segments) if (why === "purged") assert.equal(disk.contents.has(archivePath(ARCHIVE, path)), false);
   const { sequence } = log;
   await log.close();
   const report = await verifyLog({ files, path: PATH, macKey: KEY });
@@ -113,7 +113,7 @@ test("a segment that somebody deletes and marks is missed: no event says that it
   await purge(disk, log, 7);
   await log.close();
   const files = withArchive(disk.files, ARCHIVE);
-  const next = listSegments(files, PATH).find(({ purged }) => !purged);
+  const next = listSegments(files, PATH).find(({ gone }) => gone === undefined);
   const marked = disk.copy((path, bytes) => (path === archivePath(ARCHIVE, next?.path as string) ? undefined : bytes));
   const mark = marked.files.open(`${next?.path}${PURGED}`, "append");
   mark.write(Buffer.from("keystead purged 1\n"), 0);
@@ -143,7 +143,7 @@ test("after a crash at any step of deleting, with anything unsynced lost, nothin
       const left = living.afterCrash(keep);
       const { log: next, files } = open(left, kept);
       const lines = linesOf(files);
-      const gone = (listSegments(files, PATH).find(({ purged }) => !purged)?.firstSequence ?? 0) - 1;
+      const gone = (listSegments(files, PATH).find(({ gone }) => gone === undefined)?.firstSequence ?? 0) - 1;
       assert.deepEqual(lines.slice(0, whole.length - gone), whole.slice(gone), `step ${last}`);
       const early = await verifyLog({ files, path: PATH, macKey: KEY });
       assert.deepEqual([early.bad, early.purged], [undefined, gone], `step ${last}`);
@@ -152,8 +152,8 @@ test("after a crash at any step of deleting, with anything unsynced lost, nothin
       const report = await verifyLog({ files, path: PATH, macKey: KEY });
       assert.equal(report.bad, undefined, `step ${last}`);
       assert.ok(report.purged > 0 && report.unread === report.purged, `step ${last}`);
-      for (const { path, purged } of listSegments(files, PATH))
-        if (purged)
+      for (const { path, gone: why } of listSegments(files, PATH))
+        if (why === "purged")
           for (const rest of [archivePath(ARCHIVE, path), `${path}${ARCHIVED}`, `${path}.index`])
             assert.equal(left.contents.has(rest), false, `step ${last}: ${rest}`);
     }

@@ -11,10 +11,10 @@ import { basename, dirname } from "node:path";
 import { HsmError } from "@keystead/contract/errors";
 import { readAnchorList } from "./anchor-list.ts";
 import { proveSegment, writeWhole, type ArchiveOptions } from "./archive.ts";
-import { ARCHIVED, archivePath, PURGED, wholeFile, withArchive } from "./archived-files.ts";
+import { ARCHIVED, archivePath, wholeFile, withArchive } from "./archived-files.ts";
 import type { FileLayer } from "./file-layer.ts";
 import { SegmentIndex } from "./segment-index.ts";
-import { listSegments, type SegmentName } from "./segments.ts";
+import { listSegments, PURGED, type SegmentName } from "./segments.ts";
 
 /**
  * @param options `before`: segments whose last event is older are deleted
@@ -31,8 +31,8 @@ export async function purgeSegments(options: ArchiveOptions): Promise<number> {
   for (const [at, segment] of segments.entries()) {
     const next = segments[at + 1];
     if (next === undefined || !wanted()) return purged;
-    if (segment.purged) {
-      removeRest(files, segment, archiveFolder);
+    if (segment.gone !== undefined) {
+      if (segment.gone === "purged") removeRest(files, segment, archiveFolder);
       continue;
     }
     // One that is still here, or an archive that is not: for later.

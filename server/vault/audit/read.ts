@@ -6,10 +6,10 @@
  * last. Work is bounded: a search that has read so much gives what it has and says how far it looked.
  */
 import type { KeyObject } from "node:crypto";
-import { HsmError } from "@keystead/contract/errors";
 import { shows, type AuditFilter, type Hidden } from "./audit-filter.ts";
 import { macMatches, parseLine, type ParsedLine } from "./event.ts";
 import type { FileLayer, LogFile } from "./file-layer.ts";
+import { LogBreak } from "./log-break.ts";
 import { SegmentIndex, valuesWanted, type IndexedLine } from "./segment-index.ts";
 import { listSegments, readLines, type SegmentName } from "./segments.ts";
 
@@ -56,7 +56,7 @@ export async function readEvents(options: ReadOptions): Promise<{ events: Parsed
     const following = newestFirst ? nextFirst : order[index + 1]?.firstSequence;
     nextFirst = segment.firstSequence;
     const end = following === undefined || following === Infinity ? undefined : following;
-    if (segment.purged || segment.firstSequence > last || (end !== undefined && end <= first)) continue;
+    if (segment.gone !== undefined || segment.firstSequence > last || (end !== undefined && end <= first)) continue;
     if (search.spent) {
       // The next search begins with this segment.
       const looked = newestFirst ? Math.min((end ?? Infinity) - 1, last) + 1 : Math.max(segment.firstSequence, first) - 1;
@@ -174,11 +174,11 @@ class Search {
     return Number.isNaN(time) || (time >= since && time < until);
   }
 
-  /** A line that is asked for, once it is proven. @throws {HsmError} INTEGRITY_FAILURE */
+  /** A line that is asked for, once it is proven. @throws {LogBreak} */
   #shown(line: string, sequence: number, named = false): ParsedLine | undefined {
     const { filter, hidden, macKey } = this.#options;
     const parsed = parseLine(line);
-    const wrong = (): HsmError => new HsmError("INTEGRITY_FAILURE", `audit log: event ${sequence}: the line does not verify`);
+    const wrong = (): LogBreak => new LogBreak(sequence, "the line does not verify");
     if (parsed === undefined || parsed.event.sequence !== sequence) throw wrong();
     const shown = shows(filter, hidden, parsed.event);
     // A line that an index names is proven also when it does not say what the index says: it may have been changed.

@@ -12,11 +12,11 @@ import { createHash, type KeyObject } from "node:crypto";
 import { Frontier } from "@keystead/crypto/public/tlog/frontier";
 import type { Store } from "../stores/store.ts";
 import type { FileLayer, LogFile } from "./file-layer.ts";
-import { eventHash, GENESIS, macMatches, parseLine, type ParsedLine } from "./event.ts";
+import { GENESIS, macMatches, parseLine, type ParsedLine } from "./event.ts";
 import { LogBreak } from "./log-break.ts";
 import { readAnchorList, writeAnchorList, type AnchorList } from "./anchor-list.ts";
 import type { TreeStart } from "./log-tree.ts";
-import { SegmentWriter, listSegments, readLines, type SegmentName } from "./segments.ts";
+import { SegmentWriter, listSegments, readLines, segmentPath, type SegmentName } from "./segments.ts";
 
 export interface RecoveredLog {
   readonly sequence: number;
@@ -29,10 +29,15 @@ export interface RecoveredLog {
   /** Time of that segment's first event, in milliseconds since 1970; undefined when it has none. */
   readonly segmentSince: number | undefined;
   readonly tree: TreeStart;
+  /** A segment is missing that its list leads across. */
+  readonly lost: boolean;
   /** What was mended, for the operator's log. */
   readonly cutBytes: number;
   readonly replayedLines: number;
 }
+
+/** What there is before a segment. */
+type Before = Pick<AnchorList, "lastSequence" | "lastHash" | "tree">;
 
 export interface RecoverOptions {
   readonly files: FileLayer;
@@ -48,13 +53,23 @@ export function recoverLog(options: RecoverOptions): RecoveredLog {
   const { files, path, store, macKey } = options;
   const segments = listSegments(files, path);
   const anchors = new Map<string, string>();
-  let before: Pick<AnchorList, "lastSequence" | "lastHash" | "tree"> = { lastSequence: 0, lastHash: GENESIS, tree: new Frontier() };
+  let before: Before = { lastSequence: 0, lastHash: GENESIS, tree: new Frontier() };
+  let lost = false;
   for (const [index, segment] of segments.entries()) {
+    // The lists of segments that are missing lead across them; what becomes of such a log is not decided here.
+    while (segment.firstSequence > before.lastSequence + 1) {
+      const first = before.lastSequence + 1;
+      const list = readAnchorList(files, { path: segmentPath(path, first), firstSequence: first }, macKey);
+      if (list === undefined || list.lastSequence < first) throw broken(first, "the segment with it is missing");
+      merge(list.anchors, anchors);
+      before = list;
+      lost = true;
+    }
     if (segment.firstSequence !== before.lastSequence + 1) throw broken(before.lastSequence + 1, "the segment with it is missing");
     const next = segments[index + 1];
     if (next === undefined) break;
-    const list = listOf(files, segment, next.firstSequence, before.tree, macKey);
-    for (const [name, digest] of list.anchors) anchors.set(name, digest);
+    const list = listOf(files, segment, next.firstSequence, before, macKey);
+    merge(list.anchors, anchors);
     before = list;
   }
   const outbox = store.outbox();
@@ -83,7 +98,7 @@ export function recoverLog(options: RecoverOptions): RecoveredLog {
     if (tail.sequence > store.durableSequence()) store.setDurableSequence(tail.sequence);
     merge(segmentAnchors, anchors);
     const { sequence, hash, cutBytes } = tail;
-    return { sequence, hash, anchors, segmentAnchors, segment, segmentSince, tree, cutBytes, replayedLines: 0 };
+    return { sequence, hash, anchors, segmentAnchors, segment, segmentSince, tree, lost, cutBytes, replayedLines: 0 };
   }
   const writer = segment ?? SegmentWriter.create(files, path, 1);
   let { sequence, hash } = tail;
@@ -102,7 +117,7 @@ export function recoverLog(options: RecoverOptions): RecoveredLog {
   store.setDurableSequence(sequence);
   merge(segmentAnchors, anchors);
   const { cutBytes } = tail;
-  return { sequence, hash, anchors, segmentAnchors, segment: writer, segmentSince, tree, cutBytes, replayedLines: missing.length };
+  return { sequence, hash, anchors, segmentAnchors, segment: writer, segmentSince, tree, lost, cutBytes, replayedLines: missing.length };
 }
 
 function merge(from: ReadonlyMap<string, string>, into: Map<string, string>): void {
@@ -110,7 +125,7 @@ function merge(from: ReadonlyMap<string, string>, into: Map<string, string>): vo
 }
 
 /** The list of a finished segment: the one beside it, or one made anew, which is then left beside it. */
-function listOf(files: FileLayer, segment: SegmentName, nextSequence: number, before: Frontier, macKey: KeyObject): AnchorList {
+function listOf(files: FileLayer, segment: SegmentName, nextSequence: number, before: Before, macKey: KeyObject): AnchorList {
   const known = readAnchorList(files, segment, macKey);
   // One that ends early was made before the segment went on.
   if (known !== undefined && known.lastSequence + 1 === nextSequence) return known;
@@ -127,29 +142,30 @@ function anchorAll(parsed: ParsedLine, anchors: Map<string, string>): void {
   for (const record of parsed.event.records ?? []) anchors.set(record.name, record.digest);
 }
 
-/** Only the lines that anchor records, and the last, are verified here; the background pass verifies the rest. */
-function listFromSegment(files: FileLayer, segment: SegmentName, before: Frontier, macKey: KeyObject): AnchorList {
+/**
+ * Every line must continue the one before, and the last be genuine, so that all of them are what the vault wrote: the tree of
+ * the list is what checkpoints are signed over.
+ */
+function listFromSegment(files: FileLayer, segment: SegmentName, before: Before, macKey: KeyObject): AnchorList {
   const file = files.open(segment.path, "read");
   const anchors = new Map<string, string>();
-  const tree = before.copy();
+  const tree = before.tree.copy();
   let sequence = segment.firstSequence - 1;
-  let last = "";
-  const genuine = (line: string): ParsedLine => {
-    const parsed = parseLine(line);
-    if (parsed === undefined || parsed.event.sequence !== sequence || !macMatches(parsed, macKey))
-      throw broken(sequence, "the line does not verify");
-    return parsed;
-  };
+  let last: ParsedLine | undefined;
   try {
     for (const { line, end } of readLines(file)) {
       sequence += 1;
       if (end === -1) throw broken(sequence, "the line is cut off");
-      last = line;
-      tree.add(Buffer.from(eventHash(line), "hex"));
-      if (line.includes('"records":[')) anchorAll(genuine(line), anchors);
+      const parsed = parseLine(line);
+      if (parsed?.event.sequence !== sequence || parsed.event.previous !== (last?.hash ?? before.lastHash))
+        throw broken(sequence, "the line does not verify");
+      last = parsed;
+      tree.add(Buffer.from(parsed.hash, "hex"));
+      anchorAll(parsed, anchors);
     }
-    if (last === "") throw broken(segment.firstSequence, "the segment is empty");
-    return { firstSequence: segment.firstSequence, lastSequence: sequence, lastHash: genuine(last).hash, tree, anchors };
+    if (last === undefined) throw broken(segment.firstSequence, "the segment is empty");
+    if (!macMatches(last, macKey)) throw broken(sequence, "the line does not verify");
+    return { firstSequence: segment.firstSequence, lastSequence: sequence, lastHash: last.hash, tree, anchors };
   } finally {
     file.close();
   }

@@ -12,25 +12,37 @@ import type { FileLayer, LogFile } from "./file-layer.ts";
 export const SEGMENT_BYTES = 16 * 1024 * 1024;
 const ZEROS = Buffer.alloc(128 * 1024);
 const READ_BYTES = 1024 * 1024;
+/** In the place of a segment that was deleted for its age (purge.ts). */
+export const PURGED = ".purged";
+/** Beside a segment whose lines do not verify, or in its place, once others agreed to do without it (set-aside.ts). */
+export const DAMAGED = ".damaged";
 
 export interface SegmentName {
   readonly path: string;
   readonly firstSequence: number;
-  /** Its lines were deleted for their age (purge.ts). */
-  readonly purged: boolean;
+  /** Why its lines are not read: deleted for their age (purge.ts), or damaged and set aside (set-aside.ts). */
+  readonly gone: "purged" | "damaged" | undefined;
 }
 
 /** The segments of a log, oldest first. */
 export function listSegments(files: FileLayer, logPath: string): SegmentName[] {
   const folder = dirname(logPath);
   const prefix = `${basename(logPath)}.`;
-  const names = files.list(folder);
-  const marks = new Set(names.filter((name) => name.endsWith(".purged")));
-  return names
+  const names = new Set(files.list(folder));
+  // Of a damaged segment there need not be a file.
+  const segments = new Set([...names].map((name) => (name.endsWith(DAMAGED) ? name.slice(0, -DAMAGED.length) : name)));
+  return [...segments]
     .filter((name) => name.startsWith(prefix) && /^\d{16}$/.test(name.slice(prefix.length)))
     .sort()
-    .map((name) => ({ path: join(folder, name), firstSequence: Number(name.slice(prefix.length)), purged: marks.has(`${name}.purged`) }));
+    .map((name) => ({
+      path: join(folder, name),
+      firstSequence: Number(name.slice(prefix.length)),
+      gone: names.has(`${name}${PURGED}`) ? "purged" : names.has(`${name}${DAMAGED}`) ? "damaged" : undefined,
+    }));
 }
+
+/** Where the segment lies whose first event has this sequence number. */
+export const segmentPath = (logPath: string, firstSequence: number): string => `${logPath}.${String(firstSequence).padStart(16, "0")}`;
 
 /** A line and where its segment holds it. */
 export interface LocatedLine {
@@ -111,7 +123,7 @@ export class SegmentWriter {
   static create(files: FileLayer, logPath: string, firstSequence: number): SegmentWriter {
     const folder = dirname(logPath);
     files.ensureFolder(folder);
-    const path = `${logPath}.${String(firstSequence).padStart(16, "0")}`;
+    const path = segmentPath(logPath, firstSequence);
     const file = files.open(path, "append");
     files.syncFolder(folder);
     return new SegmentWriter(files, logPath, path, file, 0, Buffer.alloc(0));
