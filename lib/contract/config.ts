@@ -290,6 +290,8 @@ export interface VaultConfig {
     readonly segmentSeconds: number;
     /** Who is asked to cosign checkpoints: submission prefix and verifier key. */
     readonly witnesses: readonly { readonly url: string; readonly key: string }[];
+    /** Who must approve before the vault goes on without a damaged part of the log, besides who asks. */
+    readonly breakApprovals: number;
     /** Streams of the log that may be open at once. */
     readonly maxStreams: number;
     /** Folder that old segments are moved to. */

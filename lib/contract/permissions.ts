@@ -60,6 +60,8 @@ export const PERMISSIONS = Object.freeze([
   "audit:view",
   // Checkpoints, proofs and hashes of the audit log: they say that there are events, and of none what it is.
   "audit:prove",
+  // Going on without a damaged part of the audit log, once others agree.
+  "audit:acknowledge",
   // Lets one principal hand one operation on one key to another: never more than it holds itself.
   "key:delegate",
   "policy:view",

@@ -69,6 +69,7 @@ export function eventOf(
     ...(draft.address === "" ? {} : { address: draft.address }),
     ...(draft.approval === undefined ? {} : { approval: draft.approval }),
     authentication: principal.method,
+    ...(result?.breaks === undefined ? {} : { breaks: result.breaks }),
     decision: draft.decision,
     ...draft.demands,
     key: draft.keyId,

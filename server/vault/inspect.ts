@@ -11,7 +11,7 @@
  * says which. Checkpoints beside the log are compared with it, and their signatures checked where the key is known: by --key
  * (the verifier key, or a file with it) or by the unseal secret. With --checkpoint the log must continue that checkpoint,
  * which somebody kept elsewhere; events before it are believed, and may be gone. Ends with 0 when everything verifies, 10 when something does not (naming the first event or every
- * record), 2 for wrong arguments.
+ * record), 12 when everything verifies but for segments that administrators agreed to do without (`AcknowledgeAuditBreak`), 2 for wrong arguments.
  */
 import { createPublicKey, type KeyObject } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
@@ -37,6 +37,9 @@ import { filesystemReader } from "./stores/filesystem.ts";
 import { sqliteReader } from "./stores/sqlite.ts";
 
 process.title = "keystead [inspect]";
+
+/** The exit status of a log that is whole but for what administrators agreed to do without: neither whole nor broken. */
+const WHOLE_BUT = 12;
 
 interface Options {
   readonly what: "audit" | "store" | "namespaces";
@@ -168,8 +171,10 @@ async function main(): Promise<number> {
     problems.push(`audit log: event ${report.log.events + 1}: missing; the store knows of ${durable} events`);
   const ends = options.what === "namespaces" ? endsInLog(files, options.log, options.namespace) : [];
   if (options.what === "namespaces") problems.push(...shreddingProblems(ends, attestedEnds(ledgerOf(options), options.namespace)));
+  const { setAside } = report.log;
   const result = {
-    verified: problems.length === 0,
+    verified: problems.length === 0 && setAside.length === 0,
+    set_aside: setAside.map(({ first, last }) => ({ first, last })),
     events: report.log.events,
     events_not_read: report.log.unread,
     events_deleted: report.log.purged,
@@ -190,7 +195,7 @@ async function main(): Promise<number> {
   process.stdout.write(options.json ? `${JSON.stringify(result)}\n` : `${told.join("")}${describe(result)}`);
   store?.close();
   plainFiles.close();
-  return problems.length === 0 ? 0 : 10;
+  return problems.length > 0 ? 10 : setAside.length > 0 ? WHOLE_BUT : 0;
 }
 
 /** The retention ledger's text; empty when there is none. */
@@ -263,6 +268,7 @@ function continuing(files: FileLayer, path: string, file: string, evidence: Chec
 
 function describe(result: {
   verified: boolean;
+  set_aside: readonly { readonly first: number; readonly last: number }[];
   events: number;
   events_not_read: number;
   events_deleted: number;
@@ -274,25 +280,42 @@ function describe(result: {
   signatures_checked: boolean;
   problems: readonly string[];
 }): string {
+  const lost = result.set_aside.reduce((total, { first, last }) => total + last - first + 1, 0);
+  const elsewhere = result.events_not_read - result.events_deleted - lost;
   const how = result.macs_checked ? "chain and MACs" : "the chain only; give the unseal secret to check MACs too";
   return [
     ...result.problems.map((problem) => `BROKEN  ${problem}`),
-    `${result.verified ? "Verified" : "Not verified"}: ${result.events} events, ${result.records} records (${how}).`,
+    ...result.set_aside.map(
+      ({ first, last }) => `SET ASIDE  events ${first} to ${last}: damaged; administrators agreed to go on without them`,
+    ),
+    `${verdict(result)}: ${result.events} events, ${result.records} records (${how}).`,
     `Checkpoints: ${result.checkpoints} agree with it${result.signatures_checked ? "" : " (signatures not checked; give --key)"}.`,
     ...(result.events_deleted === 0
       ? []
       : [
           `Deleted: events 1 to ${result.events_deleted}, for their age (audit.retention_days), as the log says; the audit key leads across them.`,
         ]),
-    ...(result.events_not_read === result.events_deleted
+    ...(elsewhere === 0
       ? []
-      : [
-          `Not read: ${result.events_not_read - result.events_deleted} events in an archive that is not here (--archive); the audit key leads across them.`,
-        ]),
+      : [`Not read: ${elsewhere} events in an archive that is not here (--archive); the audit key leads across them.`]),
     `Last event's hash: ${result.head}`,
     `Root of the tree: ${result.root}`,
     "",
   ].join("\n");
+}
+
+/** In one word, nearly. */
+function verdict({
+  verified,
+  problems,
+  set_aside,
+}: {
+  verified: boolean;
+  problems: readonly string[];
+  set_aside: readonly unknown[];
+}): string {
+  if (problems.length > 0) return "Not verified";
+  return verified ? "Verified" : `Whole but for ${set_aside.length} segment(s)`;
 }
 
 main().then(

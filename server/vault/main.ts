@@ -33,6 +33,7 @@ import { withArchive } from "./audit/archived-files.ts";
 import { ANY_EVENT } from "./audit/audit-filter.ts";
 import { openLogFiles } from "./audit/log-place.ts";
 import { memoryFiles } from "./audit/memory-files.ts";
+import type { SegmentBreak } from "./audit/verify.ts";
 import { AuditProofs } from "./audit/proofs.ts";
 import { readEvents } from "./audit/read.ts";
 import { Witnesses } from "./audit/witnesses.ts";
@@ -49,13 +50,15 @@ import { configuredStanding, openPolicy } from "./authorize/policy-service.ts";
 import { phaseCeremonies } from "./ceremonies/phase-changes.ts";
 import { configuredSecret, type PassedDescriptors } from "./ceremonies/secret.ts";
 import { unseal, type OpenVault } from "./ceremonies/unseal.ts";
+import { AuditBreaks } from "./duties/audit-breaks.ts";
 import { keepAuditSegments } from "./duties/audit-segments.ts";
 import { keepMixing, mixHardware } from "./duties/hardware-random.ts";
 import { takeDueSteps, type Perform } from "./duties/lifecycle.ts";
 import { endDueNamespaces } from "./duties/namespaces.ts";
 import { finishRekey } from "./duties/rekey.ts";
 import { RetentionLedger } from "./duties/retention-ledger.ts";
-import { verifyEverything } from "./duties/verify-everything.ts";
+import { verifyVault } from "./duties/verification.ts";
+import type { PassReport } from "./duties/verify-everything.ts";
 import { Measurements } from "./duties/measure.ts";
 import { Alerts } from "./duties/alerts.ts";
 import { Integrity } from "./duties/integrity.ts";
@@ -68,7 +71,7 @@ import { concealed, namespaceGate } from "./limits/namespace-gate.ts";
 import { sessionLimits } from "./limits/session-limits.ts";
 import { RateLimits } from "./limits/rate-limits.ts";
 import { Monitor } from "./monitor.ts";
-import { parseHeader, recordMacKeysOf, type UnsealSecret } from "./objects/hierarchy.ts";
+import { parseHeader, type UnsealSecret } from "./objects/hierarchy.ts";
 import { retentionTags } from "./objects/retention.ts";
 import { retentionRules } from "./objects/retention-settings.ts";
 import type { PolicyControl } from "./operations/policy-control.ts";
@@ -242,7 +245,22 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     log,
     count: () => measurements.integrityViolation(),
     stop: (reason) => monitor.stop(reason),
+    remember: () => breaks.remember(),
   });
+  const breaks = new AuditBreaks({
+    files: plainFiles,
+    path: config.audit.path,
+    archiveFolder: config.audit.archivePath,
+    approvals: config.audit.breakApprovals,
+    acknowledged(segments) {
+      integrity.acknowledged(segments);
+      monitor.accepted("auditBreak");
+      log.warn("the vault goes on without damaged segments of the audit log", { segments });
+      lifted?.();
+    },
+  });
+  /** Begins the work of the open vault, if nothing is waited for any more. */
+  let lifted: (() => void) | undefined;
   let selfTests: SelfTestReport | undefined;
 
   const status = (): StatusFacts => ({
@@ -366,13 +384,15 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     let policy: PolicyControl;
     let configuration: ConfigurationHistory;
     let awaited: HsmError | undefined;
+    let damage: { readonly report: PassReport; readonly segments: readonly SegmentBreak[] } | undefined;
     let approvalsInForce = approvalsConfigured;
     try {
+      // Where damage was found before, nothing is begun before all of it is known.
+      if (breaks.remembered || vault.lost) damage = await examined(vault);
       configuration = await ConfigurationHistory.open(vault.documents, now, () => {
         approvalsInForce = approvalsConfigured;
-        monitor.accepted();
-        // After the acceptance is recorded and answered.
-        setImmediate(() => void beginWork().catch(notBegun));
+        monitor.accepted("configuration");
+        lifted?.();
       });
       awaited = await configuration.begin(recorded);
       if (awaited !== undefined) approvalsInForce = settingsOf(configuration.acceptedLast() ?? "{}") ?? approvalsConfigured;
@@ -418,6 +438,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     const proofs = new AuditProofs(vault.checkpoints, vault.tree);
     vault.checkpoints.onMade(() => witnesses.made());
     const rooms: OpenRooms = {
+      auditBreak: breaks,
       auditStreams,
       objects,
       documents,
@@ -430,7 +451,8 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
       proofs,
       sinks,
     };
-    monitor.open({ vault, context: contextOf(vault, rooms) }, awaited);
+    const waitsFor = judged(damage);
+    monitor.open({ vault, context: contextOf(vault, rooms) }, { configuration: awaited, auditBreak: waitsFor });
     scriptGate.open(vault);
     alerts.open(vault, () => monitor.parts?.vault === vault && monitor.phase === "open");
     measurements.watch({ vault, listings, approvals, budgets, sessions: identity.sessions });
@@ -457,13 +479,16 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
       sinks?.start();
       log.info("working");
     };
-    if (awaited === undefined) await beginWork();
+    // After what was agreed to is recorded and answered.
+    lifted = () => void setImmediate(() => void beginWork().catch(notBegun));
+    if (awaited === undefined && waitsFor === undefined) await beginWork();
     else {
       watchApprovals(vault, approvals);
-      log.warn("in maintenance", { reason: awaited.detail });
+      log.warn("in maintenance", { reason: (waitsFor ?? awaited)?.detail });
     }
     log.info("unsealed", { vaultId: vault.hierarchy.vaultId, created: vault.created, events: vault.log.sequence });
     keepSegments(vault);
+    if (damage !== undefined) return;
     verifyInBackground(vault).catch((error: unknown) => {
       log.error("the verification of log and store could not be finished", {}, error);
       if (monitor.parts?.vault !== vault) return;
@@ -587,32 +612,34 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     keeping = setInterval(keep, KEEP_SEGMENTS_MS).unref();
     keep();
   };
+  const verification = { files, auditPath: config.audit.path, store, progress: (state: string) => integrity.progress(state), log };
   const verifyInBackground = async (vault: OpenVault): Promise<void> => {
-    const upTo = vault.log.sequence;
-    const mender = vault.tree.mender();
-    const report = await verifyEverything({
-      files,
-      auditPath: config.audit.path,
-      store,
-      auditMacKey: vault.hierarchy.auditMacKey,
-      recordMacKeys: () => recordMacKeysOf(vault.hierarchy),
-      upTo,
-      anchors: vault.log.anchors(),
-      evidence: {
-        checkpoints: vault.checkpoints.all(),
-        checkpointKey: vault.checkpoints.key.publicKey,
-        onEvent: mender.take,
-      },
-      pause(events) {
-        if (events !== undefined && monitor.parts?.vault === vault) integrity.progress(`verifying: ${events} of ${upTo} events`);
-        return new Promise((resolve) => setImmediate(resolve));
-      },
-    });
-    if (monitor.parts?.vault !== vault) return;
-    const mended = mender.finish();
-    if (mended > 0) log.warn("files of the audit log's tree were made again", { hashes: mended });
-    integrity.ended(report.problems, report.log.firstBad);
+    const report = await verifyVault(vault, { ...verification, wanted: () => monitor.parts?.vault === vault });
+    if (report === undefined) return;
+    integrity.ended(report.problems, report.log.firstBad, report.log.setAside.length);
     if (report.problems.length === 0) log.info("log and store verified", { events: report.log.events, records: report.records });
+  };
+  /** Looks at everything before a vault opens in which damage was found. */
+  const examined = async (vault: OpenVault): Promise<{ report: PassReport; segments: readonly SegmentBreak[] }> => {
+    log.warn("damage was found before: log and store are verified before the vault opens");
+    const segments: SegmentBreak[] = [];
+    const report = await verifyVault(vault, { ...verification, wanted: () => true, onBreak: (found) => segments.push(found) });
+    return { report: report as PassReport, segments };
+  };
+  /** What follows from it. @returns why the vault waits for others, when that is all */
+  const judged = (damage: Awaited<ReturnType<typeof examined>> | undefined): HsmError | undefined => {
+    if (damage === undefined) return undefined;
+    const { report, segments } = damage;
+    const [first] = segments;
+    const told = segments.map(({ sequence, reason }) => `audit log: event ${sequence}: ${reason}`);
+    if (report.problems.length === 0 && first !== undefined) {
+      integrity.waits(told, first.sequence);
+      return breaks.waitsFor(segments);
+    }
+    integrity.ended([...told, ...report.problems], first?.sequence ?? report.log.firstBad, report.log.setAside.length);
+    if (report.problems.length === 0) breaks.forget();
+    else breaks.drop();
+    return undefined;
   };
 
   const monitor: Monitor = new Monitor({
@@ -623,6 +650,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
       namespaceGate(() => monitor.parts?.vault.objects, limits),
       authorizer.tags(() => [...(monitor.parts?.context.approvals.tagRules ?? []), ...scriptGate.tagRules(), ...retainedTags]),
       authorizer.approvals,
+      breaks.gate,
       scriptGate.gate,
       (asked) => monitor.parts?.context.approvals.gate(asked),
       // The last: what others still have to agree to has used nothing yet.

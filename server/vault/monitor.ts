@@ -70,6 +70,14 @@ export interface OpenParts {
   readonly context: Context;
 }
 
+/** What somebody has to agree to before the vault works. */
+export interface Awaited {
+  /** To the configuration of this start. */
+  readonly configuration?: HsmError | undefined;
+  /** To going on without a damaged part of the audit log. */
+  readonly auditBreak?: HsmError | undefined;
+}
+
 export interface MonitorOptions {
   readonly authenticator: Authenticator;
   readonly authorizer: Authorizer;
@@ -112,7 +120,7 @@ export class Monitor {
   #parts: OpenParts | undefined;
   #maintenance: HsmError | undefined;
   /** Why nothing is done until somebody agrees; unlike {@link #maintenance} it can be lifted. */
-  #awaited: HsmError | undefined;
+  #awaited: Awaited = {};
   #fault: HsmError | undefined;
   /** Operations that have begun and are not answered yet. */
   #underWay = 0;
@@ -129,7 +137,8 @@ export class Monitor {
 
   /** Why the phase is maintenance; a stop hides what else is waited for. */
   get maintenance(): HsmError | undefined {
-    return this.#maintenance ?? (this.#parts === undefined ? undefined : this.#awaited);
+    const { auditBreak, configuration } = this.#awaited;
+    return this.#maintenance ?? (this.#parts === undefined ? undefined : (auditBreak ?? configuration));
   }
 
   /** Whether an operation is possible now, as far as the phase says. */
@@ -147,21 +156,21 @@ export class Monitor {
   }
 
   /** The vault is open from now on. @param awaited why it is in maintenance until {@link accepted} */
-  open(parts: OpenParts, awaited?: HsmError): void {
+  open(parts: OpenParts, awaited: Awaited = {}): void {
     this.#parts = parts;
     this.#awaited = awaited;
   }
 
   /** What {@link open} waited for has happened. A stop stays a stop. */
-  accepted(): void {
-    this.#awaited = undefined;
+  accepted(what: keyof Awaited): void {
+    this.#awaited = { ...this.#awaited, [what]: undefined };
   }
 
   /** The vault is sealed from now on. */
   close(): void {
     this.#parts = undefined;
     this.#maintenance = undefined;
-    this.#awaited = undefined;
+    this.#awaited = {};
   }
 
   /** Stops every operation until the vault is started again: the log or the store cannot be trusted. */

@@ -8,8 +8,8 @@
 
 PATH is the log's without what follows the last dot. KEY is NAME+ID+BASE64. The file of the audit key has its 64
 hexadecimal digits; without it MACs are not checked. PROOF is a file of hashes in base64, one a line. `serve` answers
-requests that are lines of JSON (serve.py). Ends with 0 when everything verifies, 10 when something does not, 2 for
-wrong arguments.
+requests that are lines of JSON (serve.py). Ends with 0 when everything verifies, 10 when something does not, 12 when
+everything does but for damaged segments that were acknowledged, 2 for wrong arguments.
 """
 
 import argparse
@@ -64,7 +64,7 @@ def _log(args):
         return 10
     report = verify_log(files, key, args.public_key, args.witness, continues)
     print(json.dumps(report.result()) if args.json else "\n".join(report.lines()))
-    return 10 if report.problems else 0
+    return 10 if report.problems else 12 if report.set_aside else 0
 
 
 def _proof(args):

@@ -12,6 +12,7 @@ class Report:
     macs_checked: bool = False
     signatures_checked: bool = False
     first_bad_sequence: int | None = None
+    set_aside: list = field(default_factory=list)
     problems: list = field(default_factory=list)
     notes: list = field(default_factory=list)
 
@@ -31,7 +32,8 @@ class Report:
     def result(self):
         """As JSON has it."""
         return {
-            "verified": not self.problems,
+            "verified": not self.problems and not self.set_aside,
+            "set_aside": [{"first": first, "last": last} for first, last in self.set_aside],
             "first": self.first,
             "events": self.events,
             "head": self.head,
@@ -50,10 +52,11 @@ class Report:
             what.insert(1, "MACs")
         if self.signatures_checked:
             what.append("signatures")
-        verdict = "Not verified" if self.problems else "Verified"
+        verdict = "Not verified" if self.problems else "Whole but for what was set aside" if self.set_aside else "Verified"
         return [
             *(f"BROKEN  {problem}" for problem in self.problems),
             *(f"note    {note}" for note in self.notes),
+            *(f"SET ASIDE  events {first} to {last}: damaged, and acknowledged" for first, last in self.set_aside),
             f"{verdict}: {self.events} events, {self.checkpoints} checkpoints ({', '.join(what)}).",
             *([f"First bad event: {self.first_bad_sequence}"] if self.first_bad_sequence is not None else []),
             f"Last event's hash: {self.head}",

@@ -5,6 +5,7 @@ import hashlib
 from anchor_list import AnchorList, SegmentFacts
 from checkpoint_file import Kept, read_checkpoints
 from events import BadEvent, Chain, events_of_segment
+from gone_segments import GoneSegments
 from log_files import anchor_names, segment_names
 from merkle import Tree, complete_root, leaf_hash
 from report import Report
@@ -18,13 +19,16 @@ def verify_log(files, audit_key=None, public_key=None, witnesses=(), continues=N
     events before it may be gone.
     """
     report = Report(macs_checked=audit_key is not None, signatures_checked=public_key is not None)
-    segments = segment_names(files)
+    gone = GoneSegments(files)
+    there = dict(segment_names(files))
+    segments = sorted((name, there.get(name)) for name in {*there, *gone.names()})
     kept = read_checkpoints(files.read("checkpoints") or b"", public_key, witnesses, report)
     report.checkpoints = len(kept)
     if not segments:
         report.bad_event(1, "missing: there is no segment")
         return report
     walk = Walk(files, segments, kept, audit_key, report, continues)
+    walk.gone = gone
     walk.run()
     walk.check_checkpoints()
     walk.check_tree_files()
@@ -52,13 +56,20 @@ class Walk:
         self._begin(chain, self.segments[0][0])
         try:
             for index, (name, ending) in enumerate(self.segments):
-                self._segment(chain, name, self.files.read(ending) or b"", index == len(self.segments) - 1)
+                is_last = index == len(self.segments) - 1
+                if self.gone.mark(name) is not None:
+                    self._cross(chain, name, None if is_last else self.segments[index + 1][0])
+                else:
+                    self._segment(chain, name, self.files.read(ending) or b"", is_last)
+            if (unsaid := self.gone.unsaid()) is not None:
+                self.report.bad_event(*unsaid)
         except BadEvent as error:
             self.bad = error
             self.report.bad_event(error.sequence, error.reason)
         known = max((one.last for one in self.lists.values() if one.genuine), default=0)
         if self.bad is None and known >= chain.next:
             self.report.bad_event(chain.next, f"missing: an anchor list knows of {known} events")
+        self.report.set_aside = self.gone.set_aside()
         self.report.events = chain.next - self.report.first
         self.report.head = chain.previous or "0" * 64
 
@@ -109,6 +120,7 @@ class Walk:
     def _segment(self, chain, name, data, is_last):
         facts, digest, hashed = SegmentFacts(name), hashlib.sha512(), 0
         for event in events_of_segment(name, data, chain):
+            self.gone.hear(event)
             if self.tree is not None:
                 self.tree.add(event.entry)
             self.entries.append(event.entry)
@@ -131,13 +143,28 @@ class Walk:
         if (otherwise := facts.differs(anchors, subtrees)) is not None:
             self._said(anchors.genuine, f"anchor list {name}: {otherwise}")
 
+    def _cross(self, chain, name, following):
+        """Goes on behind a segment that is gone, by what its list says."""
+        anchors = self.lists.get(name)
+        if name != chain.next:
+            raise BadEvent(chain.next, f"missing: the next segment begins at {name}")
+        if anchors is None or anchors.last + 1 != following:
+            raise BadEvent(chain.next, "its segment is gone, and no genuine list leads across it")
+        chain.begin_at(anchors.last + 1, anchors.head)
+        self.tree = Tree(anchors.last, [bytes.fromhex(node) for node in anchors.subtrees])
+        cached = (self.files.read("tree.entries") or b"")[(anchors.first - 1) * 32 : anchors.last * 32]
+        missing = anchors.last - anchors.first + 1 - len(cached) // 32
+        self.entries.extend(cached[at * 32 : at * 32 + 32] for at in range(len(cached) // 32))
+        self.entries.extend([bytes(32)] * missing)
+        self.gone.crossed.append((self.gone.mark(name), anchors))
+
     def check_checkpoints(self):
         """Roots and digests of every checkpoint; which events one that does not hold speaks of."""
         good, last = self.report.first - 1, self.report.first + self.report.events - 1
         for one in self.kept:
             checkpoint = one.checkpoint
-            if checkpoint.size < self.report.first:
-                continue  # Of events that are elsewhere.
+            if checkpoint.size < self.report.first or self.gone.inside(checkpoint.size):
+                continue  # Of events that are elsewhere, or gone.
             if checkpoint.size > last:
                 if self.bad is None:
                     self.report.bad_event(last + 1, f"missing: a checkpoint speaks of {checkpoint.size} events")

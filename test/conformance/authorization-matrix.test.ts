@@ -64,7 +64,9 @@ const CLOSED: Readonly<Record<string, string>> = {
 const PERMITTED = "SIGNING_REFUSED";
 /** What is done in the maintenance that waits for an acceptance, and in no other. */
 const LEADS_OUT = new Set(
-  "AcceptConfig ApproveRequest DenyRequest OverrideApproval CancelRequest Login CompleteLogin RefreshSession Logout WhoAmI".split(" "),
+  "AcceptConfig AcknowledgeAuditBreak ApproveRequest DenyRequest OverrideApproval CancelRequest Login CompleteLogin RefreshSession Logout WhoAmI".split(
+    " ",
+  ),
 );
 
 /** What the monitor says to one cell. */

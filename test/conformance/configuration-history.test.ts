@@ -3,11 +3,9 @@
  * shows, compares and accepts it.
  */
 import assert from "node:assert/strict";
-import { generateKeyPairSync } from "node:crypto";
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { createKeystead } from "@keystead/client/client";
 import { acceptConfig } from "@keystead/contract/operations/accept-config";
 import { createUser } from "@keystead/contract/operations/create-user";
 import { listUsers } from "@keystead/contract/operations/list-users";
@@ -15,41 +13,23 @@ import { login } from "@keystead/contract/operations/login";
 import { logout } from "@keystead/contract/operations/logout";
 import { setPassword } from "@keystead/contract/operations/set-password";
 import { whoAmI } from "@keystead/contract/operations/who-am-i";
-import { runIn } from "../../clients/cli/recording-shell.ts";
+import { administratorRuns, approverKeys, doorOf, personRuns } from "./people.ts";
 import { newFolder, serve, type RunningServer } from "./running-server.ts";
 import { ask, hangUp, http, overRest, type Answer, type Door, type Surface } from "./surfaces.ts";
-import { mint } from "./tokens.ts";
 
 const folder = newFolder();
 after(() => rmSync(folder, { recursive: true, force: true }));
 const configOf = (more: object): object => ({ security: { require_accepted_config: true }, ...more });
 
-const doorOf = (server: RunningServer): Door => ({
-  origin: server.api,
-  ca: server.credential("ca.pem"),
-  cert: server.credential("admin.pem"),
-  key: server.credential("admin-key.pem"),
-});
 const signed = (server: RunningServer): Promise<Answer> =>
   overRest(doorOf(server), "POST", "/api/v1/keys/k/sign", JSON.stringify({ data: "aGVsbG8=" }));
 const readiness = async (server: RunningServer): Promise<number> =>
   (await http({ origin: `http://${server.addresses["health"]}` }, "GET", "/health/ready")).status;
 
-/** A command line, in this process, by the administrator's certificate. */
-async function keystead(server: RunningServer, ...args: string[]): Promise<{ exit: number; out: string; err: string }> {
-  const { ca, cert, key } = doorOf(server) as { ca: string; cert: string; key: string };
-  const client = createKeystead({ endpoint: server.api, ca, cert, key });
-  const { exit, out, err } = await runIn({ client, cwd: folder }, ...args);
-  return { exit, out: out.toString("utf8"), err };
-}
-
-/** The same as somebody with a token and these roles, whose approver key lies in `<name>.pem`. */
-async function keysteadAs(name: string, role: string, server: RunningServer, ...args: string[]): Promise<{ exit: number; out: string }> {
-  const token = await mint(server.credential("token-key.pem"), { sub: name, roles: [role] });
-  const client = createKeystead({ endpoint: server.api, ca: server.credential("ca.pem"), token });
-  const { exit, out, err } = await runIn({ client, cwd: folder }, ...args);
-  return { exit, out: `${out.toString("utf8")}${err}` };
-}
+const keystead = (server: RunningServer, ...args: string[]) => administratorRuns(server, folder, ...args);
+/** The same as somebody whose approver key lies in `<name>.pem`. */
+const keysteadAs = (name: string, role: string, server: RunningServer, ...args: string[]) =>
+  personRuns(name, role, server, folder, ...args);
 
 /** Starts the server on the same data, does something with it, and ends it. */
 async function during(config: object, does: (server: RunningServer) => Promise<void>, at = folder): Promise<void> {
@@ -102,7 +82,7 @@ test("who is a local user alone logs in, by REST and gRPC, and accepts", async (
   t.after(() => rmSync(own, { recursive: true, force: true }));
   const words = (text: string): Buffer => Buffer.from(text);
   const here = (server: RunningServer, token?: string): Door => {
-    const { origin, ca } = doorOf(server) as { origin: string; ca: string };
+    const { origin, ca } = doorOf(server);
     return { origin, ca, ...(token === undefined ? {} : { token }) };
   };
   const enter = async (server: RunningServer, surface: Surface, password: string): Promise<string> => {
@@ -152,14 +132,8 @@ test("of secrets the history holds where they are, and not what they are", async
 test("what others must agree to, they agree to in maintenance; and the configuration that waits has no say in who they are", async (t) => {
   const own = newFolder();
   t.after(() => rmSync(own, { recursive: true, force: true }));
-  const publicKeys = new Map<string, string>();
-  for (const name of ["bob", "carol", "mallory"]) {
-    const { privateKey, publicKey } = generateKeyPairSync("ed25519");
-    writeFileSync(join(folder, `${name}.pem`), privateKey.export({ format: "pem", type: "pkcs8" }), { mode: 0o600 });
-    publicKeys.set(name, publicKey.export({ format: "der", type: "spki" }).toString("base64"));
-  }
-  const keysOf = (...names: string[]): object[] =>
-    names.map((name) => ({ principal: `jwt:keystead-local:${name}`, public_key: publicKeys.get(name) }));
+  const known = approverKeys(folder, "bob", "carol", "mallory");
+  const keysOf = (...names: string[]) => names.map((name) => known.get(name));
   const accepted = {
     approvals: {
       rules: [

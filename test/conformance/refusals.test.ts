@@ -256,6 +256,8 @@ const VALID: Readonly<Record<string, (namespace: string) => object>> = {
   ProveAuditConsistency: () => ({ oldSize: 1n }),
   GetAuditEntries: () => ({ fromSequence: 1n }),
   GetAuditTile: () => ({ path: "checkpoint" }),
+  GetAuditBreak: () => ({}),
+  AcknowledgeAuditBreak: () => ({ digest: "0".repeat(64), reason: "none" }),
   GetPolicy: () => ({}),
   // The same again is answered as it was.
   SetPolicy: () => ({ document: '{"format":1}' }),

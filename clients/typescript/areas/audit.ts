@@ -154,6 +154,33 @@ export interface GetAuditTileResponse {
   readonly immutable: boolean;
 }
 
+/** A segment of the log whose lines do not verify, while all that is behind it does. */
+export interface DamagedSegment {
+  readonly name: string;
+  readonly firstSequence: bigint;
+  readonly lastSequence: bigint;
+  /** Hash of its last event, hexadecimal. */
+  readonly lastHash: string;
+  readonly firstBadSequence: bigint;
+  readonly reason: string;
+  /** Length of the file as it is now; 0 when there is none. */
+  readonly bytes: bigint;
+  /** Of that file, hexadecimal; empty when it cannot be read. */
+  readonly sha256: string;
+}
+
+export interface GetAuditBreakResponse {
+  readonly integrity: string;
+  /** 0 = none is known. */
+  readonly firstBadSequence: bigint;
+  /** Names the break that can be acknowledged; empty while there is none. */
+  readonly digest: string;
+  readonly segments: readonly DamagedSegment[];
+  /** How many others must approve an acknowledgement. */
+  readonly approvals: number;
+  readonly steps: readonly string[];
+}
+
 export interface AuditOperations {
   getAuditLog(request?: GetAuditLogRequest): Promise<GetAuditLogResponse>;
   getAuditCheckpoint(request?: { readonly size?: number | bigint | undefined }): Promise<GetAuditCheckpointResponse>;
@@ -165,6 +192,12 @@ export interface AuditOperations {
     readonly limit?: number | undefined;
   }): Promise<GetAuditEntriesResponse>;
   getAuditTile(request: { readonly path: string }): Promise<GetAuditTileResponse>;
+  getAuditBreak(): Promise<GetAuditBreakResponse>;
+  /** Waits for others' approval: throws APPROVAL_REQUIRED with its id. */
+  acknowledgeAuditBreak(request: {
+    readonly digest: string;
+    readonly reason: string;
+  }): Promise<{ readonly segments: readonly DamagedSegment[] }>;
 }
 
 export const AUDIT_OPERATIONS: Ways<AuditOperations> = {
@@ -175,4 +208,6 @@ export const AUDIT_OPERATIONS: Ways<AuditOperations> = {
   proveAuditConsistency: "ProveAuditConsistency",
   getAuditEntries: "GetAuditEntries",
   getAuditTile: "GetAuditTile",
+  getAuditBreak: "GetAuditBreak",
+  acknowledgeAuditBreak: "AcknowledgeAuditBreak",
 };

@@ -4,6 +4,8 @@
 import type { Operation } from "../operation.ts";
 import { getAuditTile } from "./get-audit-tile.ts";
 import { getAuditEntries } from "./get-audit-entries.ts";
+import { acknowledgeAuditBreak } from "./acknowledge-audit-break.ts";
+import { getAuditBreak } from "./get-audit-break.ts";
 import { proveAuditConsistency } from "./prove-audit-consistency.ts";
 import { proveAuditEvent } from "./prove-audit-event.ts";
 import { listAuditCheckpoints } from "./list-audit-checkpoints.ts";
@@ -277,6 +279,8 @@ export const OPERATIONS: readonly Operation[] = Object.freeze([
   listAuditCheckpoints,
   proveAuditEvent,
   proveAuditConsistency,
+  getAuditBreak,
+  acknowledgeAuditBreak,
   getAuditEntries,
   getAuditTile,
 ] as unknown as Operation[]);

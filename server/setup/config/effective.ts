@@ -244,6 +244,7 @@ function vault(config: ConfigTree, base: PathBase): VaultConfig {
       checkpointSeconds: audit.checkpoint_seconds,
       segmentSeconds: audit.segment_seconds,
       witnesses: audit.witnesses,
+      breakApprovals: audit.break_approvals,
       maxStreams: audit.max_streams,
       ...(audit.archive_path === undefined ? {} : { archivePath: absolutePath(audit.archive_path, base) }),
       archiveAfterDays: audit.archive_after_days,

@@ -384,6 +384,7 @@ const ROWS: readonly Row[] = [
   row("audit.archive_path", "/archive", (c) => c.vault.audit.archivePath, "/archive"),
   row("audit.archive_after_days", "7", (c) => c.vault.audit.archiveAfterDays, 7),
   row("audit.retention_days", "365", (c) => c.vault.audit.retentionDays, 365, ["audit.archive_path=/archive"]),
+  row("audit.break_approvals", "3", (c) => c.vault.audit.breakApprovals, 3),
   row("audit.max_streams", "3", (c) => c.vault.audit.maxStreams, 3),
   row("metrics.histogram_buckets", "0.5,2", (c) => c.vault.histogramBuckets, [0.5, 2]),
   row("alerts.enabled", "false", (c) => c.vault.alerts.enabled, false),

@@ -86,6 +86,7 @@ const BASE: Tree = {
     witnesses: [],
     store: "files",
     archive_after_days: 90,
+    break_approvals: 2,
     max_streams: 64,
   },
   sinks: { enabled: true },

@@ -117,6 +117,10 @@ const audit = z.strictObject({
     KIND.integer(1, 36_500),
     "Segments in archive_path whose last event is older are deleted, at least archive_after_days; without it they are kept for ever.",
   ).optional(),
+  break_approvals: key(
+    KIND.integer(1, 10),
+    "How many administrators must approve before the vault goes on without a damaged part of the audit log, besides the one who asks.",
+  ),
   max_streams: key(KIND.integer(1, 10_000), "Streams of the audit log that may be open at once; one caller may have an eighth of them."),
 });
 

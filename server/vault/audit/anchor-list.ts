@@ -58,7 +58,11 @@ export function writeAnchorList(files: FileLayer, segmentPath: string, list: Anc
  *
  * @param macKey undefined: nobody can tell whether it is genuine, and it is taken as it stands
  */
-export function readAnchorList(files: FileLayer, segment: Omit<SegmentName, "gone">, macKey: KeyObject | undefined): AnchorList | undefined {
+export function readAnchorList(
+  files: FileLayer,
+  segment: Omit<SegmentName, "gone">,
+  macKey: KeyObject | undefined,
+): AnchorList | undefined {
   const bytes = contentOf(files, pathOf(segment.path));
   if (bytes === undefined || bytes.length < MAC_CHARACTERS + 1) return undefined;
   const text = bytes.subarray(0, bytes.length - MAC_CHARACTERS - 1);

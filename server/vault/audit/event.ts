@@ -164,8 +164,7 @@ export const breaksText = (breaks: readonly EventBreak[]): string =>
   `[${breaks.map(({ bytes, first, hash: end, last, sha256 }) => `{"bytes":${bytes},"first":${first},"hash":"${end}","last":${last},"sha256":"${sha256}"}`).join(",")}]`;
 
 /** The member for breaks of the log, where some were acknowledged. */
-const breaksMember = (breaks: readonly EventBreak[] | undefined): string =>
-  breaks === undefined ? "" : `"breaks":${breaksText(breaks)},`;
+const breaksMember = (breaks: readonly EventBreak[] | undefined): string => (breaks === undefined ? "" : `"breaks":${breaksText(breaks)},`);
 
 /** The member for a trace, where there is one; it comes after others. */
 const traceMember = (trace: string | undefined): string => (trace === undefined ? "" : `,"trace":"${trace}"`);

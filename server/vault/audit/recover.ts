@@ -127,8 +127,8 @@ function merge(from: ReadonlyMap<string, string>, into: Map<string, string>): vo
 /** The list of a finished segment: the one beside it, or one made anew, which is then left beside it. */
 function listOf(files: FileLayer, segment: SegmentName, nextSequence: number, before: Before, macKey: KeyObject): AnchorList {
   const known = readAnchorList(files, segment, macKey);
-  // One that ends early was made before the segment went on.
-  if (known !== undefined && known.lastSequence + 1 === nextSequence) return known;
+  // One that ends early was made before the segment went on, or the next segment is missing; of what is gone there is no other.
+  if (known !== undefined && (segment.gone !== undefined || known.lastSequence + 1 === nextSequence)) return known;
   const made = listFromSegment(files, segment, before, macKey);
   try {
     writeAnchorList(files, segment.path, made, macKey);

@@ -145,6 +145,15 @@ test("what was set aside and recorded verifies, is counted, and is left out by s
   await log.close();
 });
 
+test("a segment that is missing behind one that was set aside is crossed as well", async () => {
+  const { disk, store, breaks } = await acknowledged();
+  const behind = segmentsOf(disk).find(({ firstSequence }) => firstSequence === (breaks.at(-1)?.last ?? 0) + 1);
+  const without = disk.copy((path, bytes) => (path === behind?.path ? undefined : bytes));
+  const { files } = open(without, store);
+  const { report, breaks: found } = await examined(files);
+  assert.deepEqual([report.bad, found.map(({ first }) => first)], [undefined, [behind?.firstSequence]]);
+});
+
 test("a mark that no event speaks of, or another event does, is found", async () => {
   const { disk, store, breaks } = await acknowledged(false);
   const { log, files } = open(disk, store);

@@ -181,8 +181,8 @@ export async function verifyLog(options: VerifyOptions): Promise<LogReport> {
     if (onBreak === undefined || nextFirst === undefined || segment.firstSequence <= trusted) return false;
     const list = readAnchorList(files, segment, macKey);
     if (list === undefined || list.lastSequence + 1 > nextFirst) return false;
-    const { path: segmentPath, firstSequence: first } = segment;
-    onBreak({ path: segmentPath, first, last: list.lastSequence, hash: list.lastHash, sequence: reader.sequence + 1, reason });
+    const { path: damaged, firstSequence: first } = segment;
+    onBreak({ path: damaged, first, last: list.lastSequence, hash: list.lastHash, sequence: reader.sequence + 1, reason });
     cross(list);
     return true;
   };
@@ -201,7 +201,8 @@ export async function verifyLog(options: VerifyOptions): Promise<LogReport> {
         if (!broke(missing, firstSequence, "the segment with it is missing")) break;
       }
       const skip = reader.sequence + 1 - firstSequence;
-      if (skip < 0 || (skip > 0 && reader.sequence !== trusted)) return report(`the segment that should start here starts at ${firstSequence}`);
+      if (skip < 0 || (skip > 0 && reader.sequence !== trusted))
+        return report(`the segment that should start here starts at ${firstSequence}`);
       const nextFirst = segments[at + 1]?.firstSequence;
       const file = opened(files, segment.path);
       if (file === undefined) {
@@ -210,7 +211,8 @@ export async function verifyLog(options: VerifyOptions): Promise<LogReport> {
         if (known === undefined) return report(notRead(segment));
         cross(known);
         if (segment.gone === "purged") purged = known.lastSequence;
-        if (segment.gone === "damaged") setAside.push({ path: segment.path, first: firstSequence, last: known.lastSequence, hash: known.lastHash });
+        if (segment.gone === "damaged")
+          setAside.push({ path: segment.path, first: firstSequence, last: known.lastSequence, hash: known.lastHash });
         continue;
       }
       let wrong: string | undefined;

@@ -89,6 +89,8 @@ const TABLE: Readonly<Record<string, string>> = {
   ProveAuditConsistency: "A N O K U S R",
   GetAuditEntries: "A N O K U S R",
   GetAuditTile: "A N O K U S R",
+  GetAuditBreak: "A N O K U S R",
+  AcknowledgeAuditBreak: "A",
   GetPolicy: "A R",
   SetPolicy: "A",
   ListPolicyVersions: "A R",

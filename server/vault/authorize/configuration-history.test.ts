@@ -169,7 +169,7 @@ test("an integrity stop is not lifted by an acceptance, and none is recorded in 
   await start("debug");
   vault.monitor.stop(new HsmError("INTEGRITY_FAILURE", "the log is broken"));
   assert.equal(await accepts(2), "INTEGRITY_FAILURE");
-  vault.monitor.accepted();
+  vault.monitor.accepted("configuration");
   assert.equal(await signs(), "INTEGRITY_FAILURE");
   await vault.reopen();
   assert.equal(vault.monitor.phase, "maintenance");

@@ -39,6 +39,8 @@ export interface OpenVault {
   readonly note: (ceremony: string, action: string, request: string, writes?: readonly RecordWrite[]) => Promise<void>;
   /** True when this ceremony made the vault. */
   readonly created: boolean;
+  /** A segment of the log is missing that its list leads across. */
+  readonly lost: boolean;
   /** What recovery mended. */
   readonly cutBytes: number;
   readonly replayedLines: number;
@@ -154,6 +156,7 @@ export async function unseal(secret: UnsealSecret, options: UnsealOptions): Prom
     rekeying,
     note: (ceremony, action, request, writes = []) => recordAs(ceremony)(action, writes, request),
     created: known === undefined,
+    lost: recovered.lost,
     cutBytes: recovered.cutBytes,
     replayedLines: recovered.replayedLines,
   };

@@ -2,14 +2,15 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { HsmError } from "@keystead/contract/errors";
 import { LogBreak } from "../audit/log-break.ts";
-import { DAMAGE_STEPS, Integrity } from "./integrity.ts";
+import { BREAK_STEPS, DAMAGE_STEPS, Integrity } from "./integrity.ts";
 
 function watched() {
-  const seen = { counted: 0, stops: [] as string[], told: [] as (readonly [string, Record<string, unknown>])[] };
+  const seen = { counted: 0, remembered: 0, stops: [] as string[], told: [] as (readonly [string, Record<string, unknown>])[] };
   const integrity = new Integrity({
     log: { error: (message, fields) => void seen.told.push([message, { ...fields }]) },
     count: () => (seen.counted += 1),
     stop: ({ code, detail }) => void seen.stops.push(`${code} ${detail}`),
+    remember: () => (seen.remembered += 1),
   });
   const known = () => [integrity.state, integrity.firstBadSequence, integrity.steps.length];
   return { seen, integrity, known };
@@ -23,7 +24,7 @@ test("while nothing is found, it says how far the verification is, and nothing s
   assert.deepEqual(known(), ["verifying: 500 of 900 events", 0, 0]);
   integrity.ended([], undefined);
   assert.deepEqual(known(), ["verified", 0, 0]);
-  assert.deepEqual(seen, { counted: 0, stops: [], told: [] });
+  assert.deepEqual(seen, { counted: 0, remembered: 0, stops: [], told: [] });
 });
 
 test("each finding is counted and told, and the vault stops for the first of them, with what to do about it", () => {
@@ -47,6 +48,24 @@ test("what was found is not talked over by a verification that ends well, and en
   assert.deepEqual(known(), ["broken: the retention ledger does not verify at line 3", 0, DAMAGE_STEPS.length]);
   integrity.begin();
   assert.deepEqual(known(), ["verifying", 0, 0]);
+});
+
+test("what others can agree to do without is told with the way there, stops nothing, and is gone when they did", () => {
+  const { seen, integrity, known } = watched();
+  integrity.begin();
+  integrity.waits(["audit log: event 7: the MAC is wrong"], 7);
+  assert.deepEqual(known(), ["broken: audit log: event 7: the MAC is wrong", 7, BREAK_STEPS.length]);
+  assert.deepEqual([seen.counted, seen.remembered, seen.stops], [1, 1, []]);
+  assert.deepEqual(seen.told.at(-1), ["the vault waits for administrators", { firstBadSequence: 7, steps: BREAK_STEPS.join(" ") }]);
+  integrity.acknowledged(1);
+  assert.deepEqual(known().slice(1), [0, 0]);
+  assert.match(integrity.state, /^verified, but for 1 damaged/);
+  integrity.begin();
+  integrity.ended([], undefined, 2);
+  assert.match(integrity.state, /^verified, but for 2 damaged/);
+  // Worse is found afterwards.
+  integrity.damaged(new LogBreak(4, "missing"));
+  assert.deepEqual([integrity.steps, seen.stops.length], [DAMAGE_STEPS, 1]);
 });
 
 test("of several breaks the lowest sequence number is said", () => {

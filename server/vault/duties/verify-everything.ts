@@ -22,7 +22,7 @@ export interface PassOptions {
   /** Digests the log anchors, live; undefined = those of the log as verified here. */
   readonly anchors: ReadonlyMap<string, string> | undefined;
   /** Checkpoints to compare with the log, the key they are signed by, and who is told of events. */
-  readonly evidence?: Pick<VerifyOptions, "checkpoints" | "checkpointKey" | "firstIsFirst" | "onEvent">;
+  readonly evidence?: Pick<VerifyOptions, "checkpoints" | "checkpointKey" | "firstIsFirst" | "onEvent" | "onBreak">;
   readonly pause: (events?: number) => Promise<void>;
 }
 

@@ -11,7 +11,7 @@ import type { Operation } from "@keystead/contract/operation";
 import type { ListReply, ListingCache } from "./listing-cache.ts";
 import type { SelfTestReport } from "@keystead/crypto/self-tests/run";
 import type { AuditFilter, Hidden } from "../audit/audit-filter.ts";
-import type { EventApproval, EventItem } from "../audit/event.ts";
+import type { EventApproval, EventBreak, EventItem } from "../audit/event.ts";
 import type { AuditStreams } from "../audit/streams.ts";
 import type { AuditProofs } from "../audit/proofs.ts";
 import type { Approvals } from "../approvals/approvals.ts";
@@ -23,6 +23,7 @@ import type { Change } from "../objects/change.ts";
 import type { RekeyProgress } from "../ceremonies/rekey.ts";
 import type { Budgets } from "../limits/budgets.ts";
 import type { Documents } from "../objects/documents.ts";
+import type { AuditBreakControl } from "./audit-break-control.ts";
 import type { ConfigurationControl } from "./configuration-control.ts";
 import type { PolicyControl } from "./policy-control.ts";
 import type { SinkControl } from "./sink-control.ts";
@@ -94,6 +95,8 @@ export interface Context {
   readonly documents: Documents;
   /** What the audit log proves about itself. */
   readonly proofs: AuditProofs;
+  /** What is damaged of it. */
+  readonly auditBreak: AuditBreakControl;
   readonly budgets: Budgets;
   readonly approvals: Approvals;
   /** Local users, service accounts and sessions. */
@@ -173,6 +176,8 @@ export interface Result<O extends DescMessage> {
   /** The pending request that it was about, with the proof of what was said. */
   readonly approval?: EventApproval;
   readonly items?: readonly EventItem[];
+  /** Damaged segments that the log goes on without, for the audit event. */
+  readonly breaks?: readonly EventBreak[];
   /** Who the caller turned out to be, for the audit event, when they came without a credential. */
   readonly actor?: { readonly id: string; readonly method: string };
   /** It ends the session it came with, and succeeds nevertheless. */

@@ -6,6 +6,7 @@ import type { Context } from "./handler.ts";
 
 const OPEN_ALONE = [
   "approvals",
+  "auditBreak",
   "auditStreams",
   "budgets",
   "configuration",

@@ -5,6 +5,8 @@
 import type { Handler } from "./handler.ts";
 import { getAuditTile } from "./get-audit-tile.ts";
 import { getAuditEntries } from "./get-audit-entries.ts";
+import { acknowledgeAuditBreak } from "./acknowledge-audit-break.ts";
+import { getAuditBreak } from "./get-audit-break.ts";
 import { proveAuditConsistency } from "./prove-audit-consistency.ts";
 import { proveAuditEvent } from "./prove-audit-event.ts";
 import { listAuditCheckpoints } from "./list-audit-checkpoints.ts";
@@ -271,6 +273,8 @@ const LINES = [
   listAuditCheckpoints,
   proveAuditEvent,
   proveAuditConsistency,
+  getAuditBreak,
+  acknowledgeAuditBreak,
   getAuditEntries,
   getAuditTile,
 ] as unknown as readonly Handler[];

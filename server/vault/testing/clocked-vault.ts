@@ -9,6 +9,7 @@ import { encodeCall, LISTENER } from "@keystead/channel/call";
 import type { IncomingCall } from "@keystead/channel/peer";
 import { CreateNamespaceRequestSchema } from "@keystead/contract/generated/hsm/hsm_pb";
 import type { ApprovalsConfig } from "@keystead/contract/config";
+import { HsmError } from "@keystead/contract/errors";
 import { createLogger, type Logger } from "@keystead/contract/logging";
 import type { Operation } from "@keystead/contract/operation";
 import { createNamespace } from "@keystead/contract/operations/create-namespace";
@@ -171,7 +172,7 @@ export class ClockedVault {
       () => this.now,
       () => {
         settings = approvalSettings(this.approvalsConfig);
-        this.monitor.accepted();
+        this.monitor.accepted("configuration");
       },
       this.configurationsKept,
     );
@@ -207,6 +208,11 @@ export class ClockedVault {
         standing: (id) => this.standing(id),
         now: () => this.now,
       }),
+      auditBreak: {
+        approvals: 2,
+        found: () => undefined,
+        acknowledge: () => Promise.reject(new HsmError("INVALID_REQUEST", "no damage of the audit log waits to be acknowledged")),
+      },
       auditStreams: new AuditStreams({ log: vault.log, most: 8, now: () => this.now }),
       budgets: this.budgets,
       objects: vault.objects,
@@ -254,7 +260,7 @@ export class ClockedVault {
       ceremonies: new Map(),
       closedContext: context,
     });
-    this.monitor.open({ vault, context }, awaited);
+    this.monitor.open({ vault, context }, { configuration: awaited });
     for (const { namespace } of await vault.objects.namespaces()) await vault.objects.takeCensus(namespace);
   }
 

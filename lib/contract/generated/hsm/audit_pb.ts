@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file hsm/audit.proto.
  */
 export const file_hsm_audit: GenFile = /*@__PURE__*/
-  fileDesc("Cg9oc20vYXVkaXQucHJvdG8SA2hzbSJRCg9BdWRpdENoZWNrcG9pbnQSDAoEc2l6ZRgBIAEoBBIMCgRyb290GAIgASgMEgwKBG5vdGUYAyABKAkSFAoMY29zaWduYXR1cmVzGAQgASgNIikKGUdldEF1ZGl0Q2hlY2twb2ludFJlcXVlc3QSDAoEc2l6ZRgBIAEoBCJcChpHZXRBdWRpdENoZWNrcG9pbnRSZXNwb25zZRIoCgpjaGVja3BvaW50GAEgASgLMhQuaHNtLkF1ZGl0Q2hlY2twb2ludBIUCgx2ZXJpZmllcl9rZXkYAiABKAkiagobTGlzdEF1ZGl0Q2hlY2twb2ludHNSZXF1ZXN0EhEKCWZyb21fc2l6ZRgBIAEoBBIbCglwYWdlX3NpemUYAiABKA1CCLpIBSoDGOgHEhsKCnBhZ2VfdG9rZW4YAyABKAlCB7pIBHICGBAieAocTGlzdEF1ZGl0Q2hlY2twb2ludHNSZXNwb25zZRIpCgtjaGVja3BvaW50cxgBIAMoCzIULmhzbS5BdWRpdENoZWNrcG9pbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEhQKDHZlcmlmaWVyX2tleRgDIAEoCSI4ChZQcm92ZUF1ZGl0RXZlbnRSZXF1ZXN0EhAKCHNlcXVlbmNlGAEgASgEEgwKBHNpemUYAiABKAQinwEKF1Byb3ZlQXVkaXRFdmVudFJlc3BvbnNlEhAKCHNlcXVlbmNlGAEgASgEEhIKCmV2ZW50X2hhc2gYAiABKAwSDQoFcHJvb2YYAyADKAwSKAoKY2hlY2twb2ludBgEIAEoCzIULmhzbS5BdWRpdENoZWNrcG9pbnQSDwoHcmVjZWlwdBgFIAEoCRIUCgx2ZXJpZmllcl9rZXkYBiABKAkiPgocUHJvdmVBdWRpdENvbnNpc3RlbmN5UmVxdWVzdBIQCghvbGRfc2l6ZRgBIAEoBBIMCgRzaXplGAIgASgEIm4KHVByb3ZlQXVkaXRDb25zaXN0ZW5jeVJlc3BvbnNlEhAKCG9sZF9zaXplGAEgASgEEgwKBHNpemUYAiABKAQSEAoIb2xkX3Jvb3QYAyABKAwSDAoEcm9vdBgEIAEoDBINCgVwcm9vZhgFIAMoDCJIChZHZXRBdWRpdEVudHJpZXNSZXF1ZXN0EhUKDWZyb21fc2VxdWVuY2UYASABKAQSFwoFbGltaXQYAiABKA1CCLpIBSoDGOgHIkYKF0dldEF1ZGl0RW50cmllc1Jlc3BvbnNlEhUKDWZyb21fc2VxdWVuY2UYASABKAQSFAoMZXZlbnRfaGFzaGVzGAIgAygMIi4KE0dldEF1ZGl0VGlsZVJlcXVlc3QSFwoEcGF0aBgBIAEoCUIJukgGcgQQARhAIlAKFEdldEF1ZGl0VGlsZVJlc3BvbnNlEg8KB2NvbnRlbnQYASABKAwSFAoMY29udGVudF90eXBlGAIgASgJEhEKCWltbXV0YWJsZRgDIAEoCGIGcHJvdG8z", [file_buf_validate_validate]);
+  fileDesc("Cg9oc20vYXVkaXQucHJvdG8SA2hzbSJRCg9BdWRpdENoZWNrcG9pbnQSDAoEc2l6ZRgBIAEoBBIMCgRyb290GAIgASgMEgwKBG5vdGUYAyABKAkSFAoMY29zaWduYXR1cmVzGAQgASgNIikKGUdldEF1ZGl0Q2hlY2twb2ludFJlcXVlc3QSDAoEc2l6ZRgBIAEoBCJcChpHZXRBdWRpdENoZWNrcG9pbnRSZXNwb25zZRIoCgpjaGVja3BvaW50GAEgASgLMhQuaHNtLkF1ZGl0Q2hlY2twb2ludBIUCgx2ZXJpZmllcl9rZXkYAiABKAkiagobTGlzdEF1ZGl0Q2hlY2twb2ludHNSZXF1ZXN0EhEKCWZyb21fc2l6ZRgBIAEoBBIbCglwYWdlX3NpemUYAiABKA1CCLpIBSoDGOgHEhsKCnBhZ2VfdG9rZW4YAyABKAlCB7pIBHICGBAieAocTGlzdEF1ZGl0Q2hlY2twb2ludHNSZXNwb25zZRIpCgtjaGVja3BvaW50cxgBIAMoCzIULmhzbS5BdWRpdENoZWNrcG9pbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEhQKDHZlcmlmaWVyX2tleRgDIAEoCSI4ChZQcm92ZUF1ZGl0RXZlbnRSZXF1ZXN0EhAKCHNlcXVlbmNlGAEgASgEEgwKBHNpemUYAiABKAQinwEKF1Byb3ZlQXVkaXRFdmVudFJlc3BvbnNlEhAKCHNlcXVlbmNlGAEgASgEEhIKCmV2ZW50X2hhc2gYAiABKAwSDQoFcHJvb2YYAyADKAwSKAoKY2hlY2twb2ludBgEIAEoCzIULmhzbS5BdWRpdENoZWNrcG9pbnQSDwoHcmVjZWlwdBgFIAEoCRIUCgx2ZXJpZmllcl9rZXkYBiABKAkiPgocUHJvdmVBdWRpdENvbnNpc3RlbmN5UmVxdWVzdBIQCghvbGRfc2l6ZRgBIAEoBBIMCgRzaXplGAIgASgEIm4KHVByb3ZlQXVkaXRDb25zaXN0ZW5jeVJlc3BvbnNlEhAKCG9sZF9zaXplGAEgASgEEgwKBHNpemUYAiABKAQSEAoIb2xkX3Jvb3QYAyABKAwSDAoEcm9vdBgEIAEoDBINCgVwcm9vZhgFIAMoDCJIChZHZXRBdWRpdEVudHJpZXNSZXF1ZXN0EhUKDWZyb21fc2VxdWVuY2UYASABKAQSFwoFbGltaXQYAiABKA1CCLpIBSoDGOgHIkYKF0dldEF1ZGl0RW50cmllc1Jlc3BvbnNlEhUKDWZyb21fc2VxdWVuY2UYASABKAQSFAoMZXZlbnRfaGFzaGVzGAIgAygMIi4KE0dldEF1ZGl0VGlsZVJlcXVlc3QSFwoEcGF0aBgBIAEoCUIJukgGcgQQARhAIlAKFEdldEF1ZGl0VGlsZVJlc3BvbnNlEg8KB2NvbnRlbnQYASABKAwSFAoMY29udGVudF90eXBlGAIgASgJEhEKCWltbXV0YWJsZRgDIAEoCCIWChRHZXRBdWRpdEJyZWFrUmVxdWVzdCKfAQoVR2V0QXVkaXRCcmVha1Jlc3BvbnNlEhEKCWludGVncml0eRgBIAEoCRIaChJmaXJzdF9iYWRfc2VxdWVuY2UYAiABKAQSDgoGZGlnZXN0GAMgASgJEiUKCHNlZ21lbnRzGAQgAygLMhMuaHNtLkRhbWFnZWRTZWdtZW50EhEKCWFwcHJvdmFscxgFIAEoDRINCgVzdGVwcxgGIAMoCSKrAQoORGFtYWdlZFNlZ21lbnQSDAoEbmFtZRgBIAEoCRIWCg5maXJzdF9zZXF1ZW5jZRgCIAEoBBIVCg1sYXN0X3NlcXVlbmNlGAMgASgEEhEKCWxhc3RfaGFzaBgEIAEoCRIaChJmaXJzdF9iYWRfc2VxdWVuY2UYBSABKAQSDgoGcmVhc29uGAYgASgJEg0KBWJ5dGVzGAcgASgEEg4KBnNoYTI1NhgIIAEoCSJjChxBY2tub3dsZWRnZUF1ZGl0QnJlYWtSZXF1ZXN0EicKBmRpZ2VzdBgBIAEoCUIXukgUchIYQDIOXlswLTlhLWZdezY0fSQSGgoGcmVhc29uGAIgASgJQgq6SAdyBRABGOgHIkYKHUFja25vd2xlZGdlQXVkaXRCcmVha1Jlc3BvbnNlEiUKCHNlZ21lbnRzGAEgAygLMhMuaHNtLkRhbWFnZWRTZWdtZW50YgZwcm90bzM", [file_buf_validate_validate]);
 
 /**
  * A signed statement about the whole log so far.
@@ -396,4 +396,180 @@ export type GetAuditTileResponse = Message<"hsm.GetAuditTileResponse"> & {
  */
 export const GetAuditTileResponseSchema: GenMessage<GetAuditTileResponse> = /*@__PURE__*/
   messageDesc(file_hsm_audit, 12);
+
+/**
+ * @generated from message hsm.GetAuditBreakRequest
+ */
+export type GetAuditBreakRequest = Message<"hsm.GetAuditBreakRequest"> & {
+};
+
+/**
+ * Describes the message hsm.GetAuditBreakRequest.
+ * Use `create(GetAuditBreakRequestSchema)` to create a new message.
+ */
+export const GetAuditBreakRequestSchema: GenMessage<GetAuditBreakRequest> = /*@__PURE__*/
+  messageDesc(file_hsm_audit, 13);
+
+/**
+ * @generated from message hsm.GetAuditBreakResponse
+ */
+export type GetAuditBreakResponse = Message<"hsm.GetAuditBreakResponse"> & {
+  /**
+   * What is known of the soundness of log and store, in words.
+   *
+   * @generated from field: string integrity = 1;
+   */
+  integrity: string;
+
+  /**
+   * The lowest sequence number that does not verify; 0 = none is known.
+   *
+   * @generated from field: uint64 first_bad_sequence = 2;
+   */
+  firstBadSequence: bigint;
+
+  /**
+   * Names the break that can be acknowledged; empty while there is none.
+   *
+   * @generated from field: string digest = 3;
+   */
+  digest: string;
+
+  /**
+   * The damaged segments, all of them.
+   *
+   * @generated from field: repeated hsm.DamagedSegment segments = 4;
+   */
+  segments: DamagedSegment[];
+
+  /**
+   * How many others must approve an acknowledgement.
+   *
+   * @generated from field: uint32 approvals = 5;
+   */
+  approvals: number;
+
+  /**
+   * What to do about damage, in order; empty while none is known.
+   *
+   * @generated from field: repeated string steps = 6;
+   */
+  steps: string[];
+};
+
+/**
+ * Describes the message hsm.GetAuditBreakResponse.
+ * Use `create(GetAuditBreakResponseSchema)` to create a new message.
+ */
+export const GetAuditBreakResponseSchema: GenMessage<GetAuditBreakResponse> = /*@__PURE__*/
+  messageDesc(file_hsm_audit, 14);
+
+/**
+ * A segment of the audit log whose lines do not verify, while all that is behind it does.
+ *
+ * @generated from message hsm.DamagedSegment
+ */
+export type DamagedSegment = Message<"hsm.DamagedSegment"> & {
+  /**
+   * The file's name.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Sequence numbers of its first and last event.
+   *
+   * @generated from field: uint64 first_sequence = 2;
+   */
+  firstSequence: bigint;
+
+  /**
+   * @generated from field: uint64 last_sequence = 3;
+   */
+  lastSequence: bigint;
+
+  /**
+   * Hash of its last event, hexadecimal, which the next event names.
+   *
+   * @generated from field: string last_hash = 4;
+   */
+  lastHash: string;
+
+  /**
+   * The first event that does not verify, and why.
+   *
+   * @generated from field: uint64 first_bad_sequence = 5;
+   */
+  firstBadSequence: bigint;
+
+  /**
+   * @generated from field: string reason = 6;
+   */
+  reason: string;
+
+  /**
+   * Of the file as it is now: its length, 0 when there is none, and its SHA-256, hexadecimal, empty when it cannot be read.
+   *
+   * @generated from field: uint64 bytes = 7;
+   */
+  bytes: bigint;
+
+  /**
+   * @generated from field: string sha256 = 8;
+   */
+  sha256: string;
+};
+
+/**
+ * Describes the message hsm.DamagedSegment.
+ * Use `create(DamagedSegmentSchema)` to create a new message.
+ */
+export const DamagedSegmentSchema: GenMessage<DamagedSegment> = /*@__PURE__*/
+  messageDesc(file_hsm_audit, 15);
+
+/**
+ * @generated from message hsm.AcknowledgeAuditBreakRequest
+ */
+export type AcknowledgeAuditBreakRequest = Message<"hsm.AcknowledgeAuditBreakRequest"> & {
+  /**
+   * The break, as GetAuditBreak names it.
+   *
+   * @generated from field: string digest = 1;
+   */
+  digest: string;
+
+  /**
+   * Why the vault goes on without these events; for those who approve, and for the record.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message hsm.AcknowledgeAuditBreakRequest.
+ * Use `create(AcknowledgeAuditBreakRequestSchema)` to create a new message.
+ */
+export const AcknowledgeAuditBreakRequestSchema: GenMessage<AcknowledgeAuditBreakRequest> = /*@__PURE__*/
+  messageDesc(file_hsm_audit, 16);
+
+/**
+ * @generated from message hsm.AcknowledgeAuditBreakResponse
+ */
+export type AcknowledgeAuditBreakResponse = Message<"hsm.AcknowledgeAuditBreakResponse"> & {
+  /**
+   * Segments that nobody reads from now on.
+   *
+   * @generated from field: repeated hsm.DamagedSegment segments = 1;
+   */
+  segments: DamagedSegment[];
+};
+
+/**
+ * Describes the message hsm.AcknowledgeAuditBreakResponse.
+ * Use `create(AcknowledgeAuditBreakResponseSchema)` to create a new message.
+ */
+export const AcknowledgeAuditBreakResponseSchema: GenMessage<AcknowledgeAuditBreakResponse> = /*@__PURE__*/
+  messageDesc(file_hsm_audit, 17);
 
