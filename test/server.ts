@@ -20,7 +20,8 @@ import { ENVIRONMENT } from "./environment.ts";
 
 export const ROOT = join(import.meta.dirname, "..");
 export const KEYSTEAD = join(ROOT, "keystead.cjs");
-const READY_MS = 60_000;
+/** Longer than a loaded machine takes; a server that ends instead is noticed at once. */
+const READY_MS = 180_000;
 const ANY_PORTS = ["--port", "0", "--api-port", "0", "--health-port", "0", "--metrics-port", "0"];
 
 export type Part = "launcher" | "vault" | "gateway" | "connector" | "scripts";
@@ -101,7 +102,7 @@ export function newFolder(): string {
 export async function until<T>(
   what: string,
   holds: () => T | undefined | false | Promise<T | undefined | false>,
-  limitMs = 30_000,
+  limitMs = 120_000,
 ): Promise<T> {
   const deadline = performance.now() + limitMs;
   for (;;) {

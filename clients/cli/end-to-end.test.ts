@@ -10,7 +10,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { newFolder, runIn } from "./recording-shell.ts";
 
 const COMMAND = join(import.meta.dirname, "../../keystead.cjs");
-const READY_MS = 60_000;
+const READY_MS = 180_000;
 const folder = newFolder();
 // Started by root, the vault has a user of its own, which must get through.
 chmodSync(folder, 0o755);

@@ -84,7 +84,7 @@ async function metricsOf(server: RunningServer): Promise<string> {
 
 /** Repeats a question until the answer fits: for effects that come with a timer of the server's. */
 async function eventually<T>(question: () => Promise<T>, fits: (answer: T) => boolean): Promise<T> {
-  const deadline = Date.now() + 15_000;
+  const deadline = Date.now() + 120_000;
   for (;;) {
     const answer = await question();
     if (fits(answer)) return answer;

@@ -10,7 +10,8 @@ import { join } from "node:path";
 import { ENVIRONMENT } from "../environment.ts";
 
 export const ROOT = join(import.meta.dirname, "../..");
-const READY_MS = 30_000;
+/** Longer than a loaded machine takes; a server that ends instead is noticed at once. */
+const READY_MS = 180_000;
 
 /** Ports of the system's choice, for every preset. */
 const ANY_PORTS = ["--port", "0", "--api-port", "0", "--health-port", "0", "--metrics-port", "0"];

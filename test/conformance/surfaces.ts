@@ -183,7 +183,7 @@ export function overGrpc(door: Door, path: string, bytes: Uint8Array, output?: D
       same,
       Buffer.from(bytes),
       metadata,
-      { deadline: Date.now() + 30_000 },
+      { deadline: Date.now() + 120_000 },
       (error: ServiceError | null, reply?: Buffer) => {
         if (error === null && reply !== undefined)
           return resolve({

@@ -21,7 +21,7 @@ const ROOT = join(import.meta.dirname, "../..");
 const PAPERS = globSync("{*.md,docs/**/*.md}", { cwd: ROOT }).sort(
   (a, b) => Number(b === "README.md") - Number(a === "README.md") || (a < b ? -1 : 1),
 );
-const READY_MS = 60_000;
+const READY_MS = 180_000;
 
 /** The ports of the development preset, and the flags that move them. */
 const PORTS = [
@@ -166,7 +166,7 @@ for (const block of runnable) {
         cwd: folder,
         env,
         encoding: "utf8",
-        timeout: 60_000,
+        timeout: 180_000,
       });
       assert.equal(status, 0, `${script}\n${stdout}${stderr}\n${said.split("\n").slice(-12).join("\n")}`);
       signature = /"signature": ?"([^"]+)"/.exec(stdout)?.[1] ?? signature;
@@ -190,7 +190,7 @@ test("what docs/operate/install.md makes is a production server that starts, kno
     "alice-key.pem",
   ];
   const ask = (...args: readonly string[]) =>
-    spawnSync("node", ["keystead.cjs", ...args, ...client], { cwd: folder, env, encoding: "utf8", timeout: 60_000 });
+    spawnSync("node", ["keystead.cjs", ...args, ...client], { cwd: folder, env, encoding: "utf8", timeout: 180_000 });
   for (const command of [
     ["keys", "create", "Ed25519", "--id", "kept"],
     ["keys", "show", "kept"],
