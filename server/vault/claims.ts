@@ -33,9 +33,9 @@ export function claimTexts(name: string, claims: Claims): readonly string[] {
 /** Whether the claim, should it be an address, is one that the issuer has verified: any other is what its owner wrote there. */
 export const isVerified = (name: string, claims: Claims): boolean => topClaim(name) !== "email" || claims["email_verified"] === true;
 
-/** Whether every condition holds. */
+/** Whether every condition holds; one about an address that nobody verified does not. */
 export const allHold = (conditions: readonly BoundClaim[], claims: Claims): boolean =>
-  conditions.every((condition) => claimFits(condition, claims));
+  conditions.every((condition) => isVerified(condition.claim, claims) && claimFits(condition, claims));
 
 /** Whether one condition holds. */
 export function claimFits(condition: BoundClaim, claims: Claims): boolean {

@@ -12,6 +12,9 @@ import { ROLES } from "./role-names.ts";
 
 export { ROLES };
 
+/** Spelled as a pointer it is the same claim. */
+const isSelfChosen = (claim: string): boolean => SELF_CHOSEN_CLAIMS.includes(topClaim(claim) ?? "");
+
 const roles = z.array(z.enum(ROLES)).meta({ expects: `a list of roles out of ${ROLES.join(", ")}` });
 const clientAuth = KIND.oneOf("required", "optional", "none");
 const syncMode = KIND.oneOf("full", "normal", "none");
@@ -165,8 +168,10 @@ const boundClaim = z
       "What its value must begin with.",
     ).optional(),
   })
-  .refine((entry) => exactlyOne(entry.value, entry.one_of, entry.prefix))
-  .meta({ expects: "an entry with claim, and exactly one of value, one_of and prefix" });
+  .refine((entry) => exactlyOne(entry.value, entry.one_of, entry.prefix) && !isSelfChosen(entry.claim))
+  .meta({
+    expects: `an entry with claim, and exactly one of value, one_of and prefix; the claim is none of ${SELF_CHOSEN_CLAIMS.join(", ")}, which their bearers choose`,
+  });
 const boundClaims = z.array(boundClaim).max(32).meta({ expects: "a list of conditions, each with claim and one of value, one_of, prefix" });
 
 const keySet = z
@@ -184,9 +189,6 @@ const keySet = z
   })
   .refine((entry) => exactlyOne(entry.path, entry.url) && (entry.roles === undefined || (entry.bound_claims ?? []).length > 0))
   .meta({ expects: "an entry with exactly one of path and url, and with bound_claims where it has roles" });
-
-/** Spelled as a pointer it is the same claim. */
-const isSelfChosen = (claim: string): boolean => SELF_CHOSEN_CLAIMS.includes(topClaim(claim) ?? "");
 
 const mapping = z
   .strictObject({

@@ -16,9 +16,9 @@ const rsa = generateKeyPairSync("rsa", { modulusLength: 2048 });
 const KEYS = JSON.stringify({ keys: [{ ...rsa.publicKey.export({ format: "jwk" }), kid: "k", use: "sig" }] });
 
 type Claims = Readonly<Record<string, unknown>>;
-function token(claims: Claims): string {
+function token(claims: Claims, header: object = {}): string {
   const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url");
-  const input = `${part({ alg: "RS256", kid: "k", typ: "JWT" })}.${part({ iat: SECONDS, exp: SECONDS + 3600, ...claims })}`;
+  const input = `${part({ alg: "RS256", kid: "k", typ: "JWT", ...header })}.${part({ iat: SECONDS, exp: SECONDS + 3600, ...claims })}`;
   return `${input}.${signBytes("sha256", Buffer.from(input), rsa.privateKey).toString("base64url")}`;
 }
 
@@ -296,6 +296,35 @@ for (const [name, keySet, claims, others] of WORKLOADS)
     assert.deepEqual([principal.roles, principal.namespaces], [["KeyUser"], new Set(["payments"])]);
     for (const other of others) await refused(show(subject, token({ ...claims, ...other })), JSON.stringify(other));
   });
+
+test("a bound claim by an address holds when the issuer has verified it, whatever else the token has", async () => {
+  const nothing = { leewaySeconds: 60, allowedRoles: [], namespaces: ["*"], requireJti: false };
+  const boundClaims = [{ claim: "email", oneOf: ["a@b.c"] }];
+  const set: JwtKeySet = {
+    ...nothing,
+    issuer: "https://idp.example",
+    audience: "keystead",
+    url: "https://k",
+    boundClaims,
+    roles: ["KeyUser"],
+  };
+  for (const subject of [authenticator({ provider: provider({ boundClaims }) }), authenticator({ keySet: set })]) {
+    await show(subject, token({ ...GOOD, email: "a@b.c", email_verified: true }));
+    for (const verified of [false, "true", 1, undefined])
+      await refused(show(subject, token({ ...GOOD, email: "a@b.c", email_verified: verified })), String(verified));
+  }
+});
+
+test("what an issuer signed for another end lets nobody in: a logout token, a token of another type", async () => {
+  const subject = authenticator({ provider: provider({}) });
+  const typed = (typ: unknown, claims: Claims = GOOD): string => token(claims, { typ });
+  for (const typ of [undefined, "JWT", "jwt", "JOSE", "at+jwt", "application/at+jwt", "AT+JWT"]) await show(subject, typed(typ));
+  for (const typ of ["logout+jwt", "application/logout+jwt", "secevent+jwt", "dpop+jwt", "kb+jwt", "JWE", "", 1, null, ["JWT"]])
+    await refused(show(subject, typed(typ)), String(typ));
+  const events = { "http://schemas.openid.net/event/backchannel-logout": {} };
+  await refused(show(subject, token({ ...GOOD, jti: "1", events })), "events");
+  await refused(show(subject, token({ ...GOOD, jti: "1", events: null })), "events, empty");
+});
 
 test("a condition is never met by a claim that is not there, and never through the prototype", () => {
   const conditions: readonly BoundClaim[] = [

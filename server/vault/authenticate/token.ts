@@ -47,6 +47,8 @@ export interface TokenIdentity {
   readonly claims: Claims;
 }
 
+/** What a token may say that it is, if it says so (RFC 8725 §3.11): an issuer's keys sign other things too, not for us. */
+const TYPES: ReadonlySet<string> = new Set(["jwt", "jose", "at+jwt"]);
 /** Longest life of a token that is accepted, in seconds: a day. */
 const MAX_LIFE_SECONDS = 86_400;
 
@@ -217,6 +219,8 @@ function protectedHeader(token: string): { alg: string; kid: string | undefined 
   }
   if (header === null || typeof header !== "object" || Array.isArray(header) || typeof header["alg"] !== "string" || "crit" in header)
     return undefined;
+  const typ = header["typ"];
+  if (typ !== undefined && (typeof typ !== "string" || !TYPES.has(typ.toLowerCase().replace(/^application\//, "")))) return undefined;
   const kid = header["kid"];
   if (kid !== undefined && typeof kid !== "string") return undefined;
   return { alg: header["alg"], kid };
@@ -229,6 +233,8 @@ function identityOf(payload: JWTPayload, { config, oidc }: LoadedKeySet, now: nu
   const { sub, jti, exp, iat } = payload;
   const isName = (value: unknown): boolean => typeof value === "string" && value !== "" && value.length <= 256;
   if (typeof sub !== "string" || !isName(sub) || typeof exp !== "number") return undefined;
+  // A statement about what happened to somebody (RFC 8417 §2.2; a logout token is one), and nobody's credential.
+  if ("events" in payload) return undefined;
   const jtiNeeded = oidc === undefined && config.requireJti !== false;
   if ((jti !== undefined || jtiNeeded) && !isName(jti)) return undefined;
   if (exp * 1000 > now + (MAX_LIFE_SECONDS + config.leewaySeconds) * 1000) return undefined;

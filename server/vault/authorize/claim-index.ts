@@ -3,8 +3,9 @@
  *
  * The policy's names are looked up in the claims, never the claims' in the policy: what a token brings along costs nothing
  * until a rule asks for it. An address that its issuer has not verified gives nothing and forbids nevertheless, because where
- * a word can be read in two ways each rule reads it so that less is allowed.
+ * a word can be read in two ways each rule reads it so that less is allowed. For the same reason capitals in an address forbid alike.
  */
+import { topClaim } from "@keystead/contract/claim-names";
 import type { ClaimMember } from "@keystead/contract/policy/claim-member";
 import { patternMatches } from "@keystead/contract/policy/members";
 import { claimTexts, isVerified, type Vouched } from "../claims.ts";
@@ -13,6 +14,10 @@ type ByName<T> = Map<string, Map<string, T[]>>;
 
 /** Neither an issuer in one method nor a method can be spelled so that it is the other's: the method has no colon. */
 const source = ({ scheme, issuer }: Pick<Vouched, "scheme" | "issuer">): string => `${scheme}:${issuer}`;
+
+/** What stands under an address in other capitals: who may write their own as they like is forbidden it in each. */
+const sameAddress = <T>(values: ReadonlyMap<string, readonly T[]>, text: string): readonly T[] =>
+  [...values].filter(([value]) => value !== text && value.toLowerCase() === text.toLowerCase()).flatMap(([, made]) => made);
 
 export class ClaimIndex<T> {
   readonly #sources = new Map<string, ByName<T>>();
@@ -32,7 +37,10 @@ export class ClaimIndex<T> {
     const found: T[] = [];
     for (const [name, values] of this.#sources.get(source(vouched)) ?? [])
       if (forbids || isVerified(name, vouched.claims))
-        for (const text of new Set(claimTexts(name, vouched.claims))) for (const one of values.get(text) ?? []) found.push(one);
+        for (const text of new Set(claimTexts(name, vouched.claims))) {
+          for (const one of values.get(text) ?? []) found.push(one);
+          if (forbids && topClaim(name) === "email") found.push(...sameAddress(values, text));
+        }
     return found;
   }
 

@@ -57,6 +57,17 @@ const BOTH: readonly (readonly [why: string, member: string, claims: Claims, exp
   ["an address that was verified", `claim:oidc:${IDP}#email=a@b.c`, { email: "a@b.c", email_verified: true }, "allows denies"],
   ["one that was not gives nothing", `claim:oidc:${IDP}#email=a@b.c`, { email: "a@b.c", email_verified: false }, "denies"],
   ["one of which nothing is said neither", `claim:oidc:${IDP}#email=a@b.c`, { email: "a@b.c" }, "denies"],
+  ["an address in other capitals gives nothing", `claim:oidc:${IDP}#email=a@b.c`, { email: "A@b.C", email_verified: true }, "denies"],
+  ["other texts in capitals are others", GROUPS, { groups: "Ops" }, ""],
+  [
+    "what every object has, said by the token",
+    `claim:oidc:${IDP}#/__proto__/a=b`,
+    JSON.parse('{"__proto__":{"a":"b"}}') as Claims,
+    "allows denies",
+  ],
+  ["and not had from the prototype", `claim:oidc:${IDP}#/__proto__/constructor=b`, {}, ""],
+  ["a look-alike in other letters", GROUPS, { groups: ["\u043eps", "ops\u0301", "\uff4fps", "ops\u200b"] }, ""],
+  ["a very long text", GROUPS, { groups: ["ops".repeat(5000)] }, ""],
   ["and a text is no verification", `claim:oidc:${IDP}#email=a@b.c`, { email: "a@b.c", email_verified: "true" }, "denies"],
 ];
 for (const [why, member, claims, expected] of BOTH)
