@@ -1,6 +1,7 @@
 /** The product's own verification of a log that is in memory, told as the second verifier tells it. */
 import { createSecretKey } from "node:crypto";
 import { parseVerifierKey } from "@keystead/crypto/public/tlog/note";
+import { withArchive } from "../../server/vault/audit/archived-files.ts";
 import { readCheckpointLines } from "../../server/vault/audit/checkpoint-lines.ts";
 import { memoryFiles } from "../../server/vault/audit/memory-files.ts";
 import { verifyLog } from "../../server/vault/audit/verify.ts";
@@ -15,7 +16,7 @@ export async function firstOpinion(
   const files = memoryFiles();
   for (const [ending, bytes] of log) files.open(`${PATH}.${ending}`, "append").write(bytes, 0);
   const report = await verifyLog({
-    files,
+    files: withArchive(files, undefined),
     path: PATH,
     macKey: keys.audit_key === undefined ? undefined : createSecretKey(keys.audit_key, "hex"),
     checkpoints: readCheckpointLines(files, PATH),
@@ -27,7 +28,7 @@ export async function firstOpinion(
     ...(report.badCheckpoint === undefined ? [] : [`checkpoint of ${report.badCheckpoint.size} events: ${report.badCheckpoint.reason}`]),
   ];
   return {
-    verified: problems.length === 0,
+    verified: problems.length === 0 && report.setAside.length === 0,
     events: report.events,
     head: report.head,
     checkpoints: report.checkpoints,

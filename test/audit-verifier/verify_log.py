@@ -58,7 +58,7 @@ class Walk:
             for index, (name, ending) in enumerate(self.segments):
                 is_last = index == len(self.segments) - 1
                 if self.gone.mark(name) is not None:
-                    self._cross(chain, name, None if is_last else self.segments[index + 1][0])
+                    self._cross(chain, name)
                 else:
                     self._segment(chain, name, self.files.read(ending) or b"", is_last)
             if (unsaid := self.gone.unsaid()) is not None:
@@ -143,12 +143,12 @@ class Walk:
         if (otherwise := facts.differs(anchors, subtrees)) is not None:
             self._said(anchors.genuine, f"anchor list {name}: {otherwise}")
 
-    def _cross(self, chain, name, following):
+    def _cross(self, chain, name):
         """Goes on behind a segment that is gone, by what its list says."""
         anchors = self.lists.get(name)
         if name != chain.next:
             raise BadEvent(chain.next, f"missing: the next segment begins at {name}")
-        if anchors is None or anchors.last + 1 != following:
+        if anchors is None:
             raise BadEvent(chain.next, "its segment is gone, and no genuine list leads across it")
         chain.begin_at(anchors.last + 1, anchors.head)
         self.tree = Tree(anchors.last, [bytes.fromhex(node) for node in anchors.subtrees])

@@ -347,6 +347,8 @@ const COMES_TO_NOTHING: Readonly<Record<string, ErrorCode>> = {
   DenyRequest: "OBJECT_NOT_FOUND",
   CancelRequest: "OBJECT_NOT_FOUND",
   OverrideApproval: "OBJECT_NOT_FOUND",
+  // Nothing is damaged.
+  AcknowledgeAuditBreak: "INVALID_REQUEST",
   RegisterApproverKey: "INVALID_REQUEST",
   AdoptPasskey: "INVALID_REQUEST",
   RevokeApproverKey: "OBJECT_NOT_FOUND",
@@ -751,6 +753,7 @@ const SELF = [
   "GetAuditCheckpoint",
   "ListAuditCheckpoints",
   "ProveAuditEvent",
+  "GetAuditBreak",
   "ProveAuditConsistency",
   "GetAuditEntries",
   "GetAuditTile",

@@ -79,7 +79,8 @@ export function withArchive(files: FileLayer, archiveFolder: string | undefined)
     open(path, mode) {
       if (mode !== "read" || !SEGMENT.test(path)) return files.open(path, mode);
       const names = files.list(dirname(path));
-      if (!names.includes(basename(path)) && names.includes(`${basename(path)}${PURGED}`))
+      // Also when there is a file: searches go around what is marked, so whoever verifies must not find it whole.
+      if (names.includes(`${basename(path)}${PURGED}`))
         throw new HsmError("AUDIT_UNAVAILABLE", `the segment ${basename(path)} of the audit log was deleted for its age`);
       if (names.includes(`${basename(path)}${DAMAGED}`))
         throw new HsmError("AUDIT_UNAVAILABLE", `the segment ${basename(path)} of the audit log is damaged and was set aside`);

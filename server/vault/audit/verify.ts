@@ -116,7 +116,7 @@ export async function verifyLog(options: VerifyOptions): Promise<LogReport> {
   const upTo = options.upTo ?? Infinity;
   let tree = start?.tree.copy() ?? new Frontier();
   let unread = 0;
-  let purged = 0;
+  const purged: Pick<SetAside, "first" | "last">[] = [];
   /** Last event that the log itself says is gone. */
   let saidGone = 0;
   /** Damaged segments that were crossed, and what the log itself says of such. */
@@ -134,7 +134,7 @@ export async function verifyLog(options: VerifyOptions): Promise<LogReport> {
       root: tree.root().toString("base64"),
       authenticated: macKey !== undefined,
       unread,
-      purged,
+      purged: purged.at(-1)?.last ?? 0,
       setAside,
       anchors: reader.anchors,
       bad,
@@ -168,7 +168,7 @@ export async function verifyLog(options: VerifyOptions): Promise<LogReport> {
       const wrong = reader.take(bytes.subarray(0, -1));
       if (wrong !== undefined) return wrong;
       tree.add(reader.entry);
-      if (purged > saidGone && bytes.includes(PURGE)) saidGone = Math.max(saidGone, goneBy(bytes));
+      if (purged.length + setAside.length > 0 && bytes.includes(PURGE)) saidGone = Math.max(saidGone, goneBy(bytes));
       if (setAside.length > 0 && bytes.includes(ACKNOWLEDGE)) acknowledged.push(...acknowledgedBy(bytes));
       if (unread === 0) options.onEvent?.(reader.head);
       checks.at(reader.sequence, tree, segment.firstSequence, digest);
@@ -210,7 +210,7 @@ export async function verifyLog(options: VerifyOptions): Promise<LogReport> {
         const known = (macKey === undefined && segment.gone !== "damaged") || skip > 0 ? undefined : readAnchorList(files, segment, macKey);
         if (known === undefined) return report(notRead(segment));
         cross(known);
-        if (segment.gone === "purged") purged = known.lastSequence;
+        if (segment.gone === "purged") purged.push({ first: firstSequence, last: known.lastSequence });
         if (segment.gone === "damaged")
           setAside.push({ path: segment.path, first: firstSequence, last: known.lastSequence, hash: known.lastHash });
         continue;
@@ -227,7 +227,8 @@ export async function verifyLog(options: VerifyOptions): Promise<LogReport> {
       if (wrong !== undefined && !broke(segment, nextFirst, wrong)) return report(wrong);
     }
     if (upTo !== Infinity && reader.sequence < upTo) return report("the log ends here");
-    if (purged > saidGone) return goneUnsaid(saidGone + 1, "it was deleted, and no event of the log says so");
+    const deleted = purged.find(({ last }) => last > saidGone);
+    if (deleted !== undefined) return goneUnsaid(Math.max(deleted.first, saidGone + 1), "it was deleted, and no event of the log says so");
     for (const one of setAside) {
       if (one.last <= saidGone || acknowledged.some((said) => isSame(said, one))) continue;
       const reason = "it is marked as damaged, and no event of the log says so";
