@@ -227,7 +227,8 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
       window: () => measurements.window.take(),
       saturation: () => (peer?.answering ?? 0) / config.limits.maxInFlight,
       disks: () => sizes.refresh().then(() => sizes.facts.disks),
-      violations: () => measurements.violations,
+      // What was acknowledged, or put back, alarms nobody any more.
+      violations: () => (integrity.steps.length === 0 ? 0 : measurements.violations),
       integrity: () => integrity.state,
       gateway: () => (gatewayFacts === undefined || now() - gatewayFacts.at > FACTS_MS ? undefined : gatewayFacts.facts),
     },

@@ -18,7 +18,7 @@ const hasDatabase = (path: string): boolean => systemFiles.list(dirname(path)).i
 function begun(files: FileLayer, path: string): boolean {
   const segments = listSegments(files, path);
   return segments.some((segment) => {
-    if (segment.firstSequence > 1) return true;
+    if (segment.firstSequence > 1 || segment.gone !== undefined) return true;
     const file = files.open(segment.path, "read");
     try {
       return readLines(file).next().done !== true;

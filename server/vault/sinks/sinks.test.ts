@@ -304,3 +304,14 @@ test("an event that a sink is not to see cannot be had by asking for it again", 
     );
   assert.equal((await s.sinks.redeliver("tenant", id, own)).outcome, "delivered");
 });
+
+test("an event of a segment that was set aside is not there to be sent again, and no other is sent in its place", async (t) => {
+  const s = await sunk(t);
+  const id = await s.make();
+  const [asked = 0, behind = 0] = await s.happen(2);
+  const follow = s.vault.vault.log.follow.bind(s.vault.vault.log);
+  // As a follower goes on behind such a segment.
+  t.mock.method(s.vault.vault.log, "follow", (after: number) => follow(after === asked - 1 ? behind - 1 : after));
+  await assert.rejects(s.sinks.redeliver("", id, asked), { code: "OBJECT_NOT_FOUND" });
+  assert.equal((await s.sinks.redeliver("", id, behind)).outcome, "delivered");
+});

@@ -175,7 +175,8 @@ export class Sinks implements SinkControl {
       const [found] =
         sequence < 1 || sequence > this.#options.auditLog.sequence ? [] : ((await follower.next({ lines: 1, waitMs: 0 })) ?? []);
       const event = found === undefined ? undefined : (JSON.parse(found.line) as { event: { namespace: string } }).event;
-      if (found === undefined || event === undefined || !within(value, event))
+      // Of a segment that was set aside there is no event: what is found is one behind it.
+      if (found?.sequence !== sequence || event === undefined || !within(value, event))
         throw new HsmError("OBJECT_NOT_FOUND", `there is no event ${sequence} for this sink`);
       await this.#ending;
       return await this.#feeder(id).attempt(sequence, found.line);
