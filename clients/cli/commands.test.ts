@@ -306,6 +306,23 @@ test("audit tail shows the newest events, oldest of them first", async () => {
   );
 });
 
+test("what a caller is called reaches no terminal as it is: audit follow shows it in one line", async () => {
+  const event = { sequence: 2n ** 40n, time: new Date(0), action: "Sign", keyId: "k", decision: "allow", outcome: "OK", requestId: "r" };
+  let asked: unknown;
+  const client = {
+    streamAuditLog: async function* (request: unknown) {
+      asked = request;
+      yield { ...event, principal: "jwt:i:a\u001b[2Jb\nc\u009b1md\u202ee" };
+    },
+  };
+  const { out, exit } = await runIn({ client }, "audit", "follow", "--after", String(2 ** 40));
+  assert.deepEqual([exit, (asked as { after: bigint }).after], [0, 2n ** 40n]);
+  const text = out.toString();
+  assert.equal(text.split("\n").length, 2);
+  assert.doesNotMatch(text.slice(0, -1), /[\p{Cc}\u202e]/u);
+  assert.match(text, /jwt:i:a.*b.*c.*d.*e {2}Sign/);
+});
+
 test("keys import recognises PEM and wipes the material", async () => {
   const cwd = newFolder();
   writeFileSync(join(cwd, "k.pem"), ["-----BEGIN", "PRIVATE", "KEY-----\n"].join(" "));

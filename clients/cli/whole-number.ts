@@ -5,7 +5,7 @@ import { usageError } from "./usage-error.ts";
 export const wholeNumber =
   (option: string, min: number, max: number) =>
   (text: string): number => {
-    const value = /^[0-9]{1,10}$/.test(text) ? Number(text) : Number.NaN;
+    const value = /^[0-9]{1,16}$/.test(text) ? Number(text) : Number.NaN;
     if (!(value >= min && value <= max)) throw usageError(`${option}: '${text}' is not a whole number from ${min} to ${max}`);
     return value;
   };

@@ -5,6 +5,7 @@ import { eventCells, filterOf, filterOptions, type FilterOptions } from "../audi
 import { leaf, type Run } from "../command-tree.ts";
 import { jsonValue } from "../json-text.ts";
 import { write } from "../shell.ts";
+import { printable } from "../table.ts";
 import { wholeNumber } from "../whole-number.ts";
 
 interface Options extends FilterOptions {
@@ -12,7 +13,8 @@ interface Options extends FilterOptions {
   readonly untilNow?: boolean;
 }
 
-const lineOf = (event: AuditEvent, json: boolean): string => (json ? JSON.stringify(jsonValue(event)) : eventCells(event).join("  "));
+const lineOf = (event: AuditEvent, json: boolean): string =>
+  json ? JSON.stringify(jsonValue(event)) : eventCells(event).map(printable).join("  ");
 
 export function auditFollow(parent: Command, run: Run): void {
   leaf<Options>(parent, run, {
@@ -23,7 +25,11 @@ export function auditFollow(parent: Command, run: Run): void {
     examples: ["keystead audit follow --decision refuse", "keystead audit follow --after 0 --until-now --json > events.jsonl"],
     options: (command) =>
       filterOptions(command)
-        .option("--after <number>", "events after this sequence number; 0 = from the first on", wholeNumber("--after", 0, 9_999_999_999))
+        .option(
+          "--after <number>",
+          "events after this sequence number; 0 = from the first on",
+          wholeNumber("--after", 0, Number.MAX_SAFE_INTEGER),
+        )
         .option("--until-now", "end when everything there is has been shown"),
     body: async (context, options) => {
       const keystead = await context.connect();

@@ -30,6 +30,29 @@ function folder(t: TestContext): string {
   return path;
 }
 
+test("somebody who holds the database's lock for a moment holds a write up, and does not fail it", async (t) => {
+  const logPath = join(folder(t), "audit");
+  const files = sqliteFiles(logPath, systemFiles);
+  t.after(() => files.close());
+  const file = files.open(`${logPath}.${"1".padStart(16, "0")}`, "append");
+  const script = `
+    const { DatabaseSync } = require("node:sqlite");
+    const database = new DatabaseSync(${JSON.stringify(databaseOf(logPath))});
+    database.exec("BEGIN IMMEDIATE");
+    require("node:fs").writeSync(1, "locked\\n");
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
+    database.exec("COMMIT");
+    database.close();`;
+  const holder = spawn(process.execPath, ["-e", script], { stdio: ["ignore", "pipe", "inherit"] });
+  const ended = new Promise<number | null>((resolve) => holder.once("exit", resolve));
+  await new Promise<void>((resolve) => createInterface({ input: holder.stdout }).once("line", () => resolve()));
+  file.writeDurableNow(Buffer.from("kept\n"), 0);
+  const bytes = Buffer.alloc(5);
+  file.read(bytes, 0);
+  assert.equal(bytes.toString(), "kept\n");
+  assert.equal(await ended, 0);
+});
+
 const event = (request: string): EventFields => ({
   action: "Sign",
   authentication: "token",

@@ -80,7 +80,8 @@ export const sqliteFilesReader = (logPath: string, beyond: FileLayer): SqliteFil
 function opened(logPath: string, readOnly: boolean, prepare: (database: DatabaseSync) => void): DatabaseSync {
   let database: DatabaseSync | undefined;
   try {
-    const timeout = readOnly ? 2_000 : 0;
+    // A backup tool may hold the lock for a moment. A write that fails for it would stop the log until the next start.
+    const timeout = 5_000;
     database = new DatabaseSync(databaseOf(logPath), { readOnly, allowExtension: false, defensive: true, timeout, limits: { attach: 0 } });
     prepare(database);
     database.prepare("SELECT id, name, size FROM files LIMIT 1").get();

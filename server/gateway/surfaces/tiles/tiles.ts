@@ -8,7 +8,7 @@ import { HsmError } from "@keystead/contract/errors";
 import { GetAuditTileRequestSchema, GetAuditTileResponseSchema } from "@keystead/contract/generated/hsm/audit_pb";
 import { getAuditTile } from "@keystead/contract/operations/get-audit-tile";
 import { requestIdOf } from "../../evidence/evidence.ts";
-import { refusalOf, type Desk } from "../../forward.ts";
+import type { Desk } from "../../forward.ts";
 import type { Dispatch, Exchange } from "../../transports/exchange.ts";
 import { SAFE_HEADERS, problem } from "../rest/problem.ts";
 
@@ -19,12 +19,8 @@ export function tilesSurface(desk: Desk): Dispatch {
   return (exchange) => {
     const requestId = requestIdOf(exchange);
     answer(desk, exchange, requestId).then(
-      () => desk.measurements.answered("rest", "OK"),
-      (thrown: unknown) => {
-        const error = refusalOf(thrown);
-        desk.measurements.answered("rest", error.code);
-        problem(exchange, requestId, error);
-      },
+      () => desk.requests.answered({ surface: "rest", exchange, requestId }, "OK"),
+      (thrown: unknown) => problem(exchange, requestId, desk.requests.failed({ surface: "rest", exchange, requestId }, thrown)),
     );
   };
 }
