@@ -11,7 +11,7 @@ import { FORMATS } from "./format.ts";
 const SOURCE = "urn:keystead:test";
 const hostile = fc.oneof(
   fc.string({ unit: "binary", maxLength: 60 }),
-  fc.constantFrom("", "|", "\\", "=", "a=b c=d", "\\|", "\r\n", "x\u2028y", '"', "suser=root", "\ud800"),
+  fc.constantFrom("", "|", "\\", "=", "a=b c=d", "\\|", "\r\n", "x\u2028y", '"', "suser=root", "\ud800", "a\u0000b", "\u001b[2J", "\u202egnp.exe"),
 );
 /** Events as the log has them: what it quotes is well-formed. */
 const events = fc
@@ -70,7 +70,10 @@ test("CEF is read back by its rules alone, and what is in a value makes no field
       const { header, extension } = readCef(cef(event));
       assert.equal(header.length, 7);
       assert.deepEqual([header[0], header[4], header[6]], ["CEF:0", event.type, String(CEF_SEVERITY[event.severity])]);
-      const lines = (value: string): string => value.replace(/[\u2028\u2029]/g, "\n");
+      const lines = (value: string): string =>
+        value
+          .replace(/[\u2028\u2029]/g, "\n")
+          .replace(/[^\P{C}\n\r\t\p{Co}\p{Cn}]/gu, (one) => (/[\u0000-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/.test(one) ? "\ufffd" : one));
       for (const [name, value] of [
         ["suser", event.event.principal],
         ["cs1", event.event.namespace],
@@ -81,6 +84,11 @@ test("CEF is read back by its rules alone, and what is in a value makes no field
       assert.equal(extension["cn1"], "7");
     }),
   );
+});
+
+test("nothing in CEF cuts a text off, moves a terminal or turns what follows around", () => {
+  const text = cef(sinkEvent(logLine(7, { principal: "a\u0000b\u001b[2J\u202ec\u0085d\te" })));
+  assert.ok(text.includes("suser=a\ufffdb\ufffd[2J\ufffdc\ufffdd\te "), text);
 });
 
 test("OCSF is one object of its class, whose type is made of class and activity, with the event whole in it", () => {
