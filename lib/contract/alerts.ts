@@ -57,6 +57,20 @@ export const ALERTS = Object.freeze({
     unit: "findings",
     meaning: "the audit log or the key store was changed from outside",
   },
+  delivery: {
+    severity: "warning",
+    bad: "high",
+    held: true,
+    unit: "sinks",
+    meaning: "events do not reach so many sinks: their receivers fail again and again, or refuse too much",
+  },
+  delivery_gap: {
+    severity: "critical",
+    bad: "high",
+    held: false,
+    unit: "events",
+    meaning: "events were gone from the audit log, for their age or by damage, before a sink had them",
+  },
   certificate_expiry: {
     severity: "warning",
     bad: "low",

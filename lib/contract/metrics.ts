@@ -217,7 +217,15 @@ export const METRICS = Object.freeze({
     type: "gauge",
     labels: ["origin"],
     parts: vault,
-    help: "1 while a destination of the connector is left alone because it failed again and again.",
+    help: "1 while a destination is left alone because it failed again and again: an origin that the vault asks, or a sink, by its id.",
+  },
+  hsm_sink_behind_events: { type: "gauge", labels: ["sink"], parts: vault, help: "Events of the log that a sink has not looked at yet." },
+  hsm_sink_set_aside_events: { type: "gauge", labels: ["sink"], parts: vault, help: "Events that a sink's receiver refused for good." },
+  hsm_sink_missed_events_total: {
+    type: "counter",
+    labels: ["sink"],
+    parts: vault,
+    help: "Events that were gone from the log, for their age or by damage, before a sink had them.",
   },
 
   hsm_gateway_requests_total: { type: "counter", labels: ["surface", "code"], parts: gateway, help: "Requests by surface and outcome." },

@@ -37,5 +37,18 @@ export const SINK_SECRETS: Readonly<Record<SinkKind, SinkSecret>> = Object.freez
   otlpLogs: "credential",
 });
 
+/**
+ * Where the credential of a sink is shown, and by what means: as a text that is the same exactly when it is shown to the same
+ * receiver in the same way. A credential that somebody gave for one receiver is for no other.
+ */
+export function credentialPlace({ otlpLogs, syslog, nats, kafka }: SinkTargets): string {
+  return JSON.stringify([
+    otlpLogs?.url,
+    ...(syslog === undefined ? [] : [syslog.host, syslog.port, syslog.transport]),
+    ...(nats === undefined ? [] : [nats.host, nats.port, nats.plaintext]),
+    ...(kafka === undefined ? [] : [kafka.brokers, kafka.sasl, kafka.plaintext]),
+  ]);
+}
+
 /** Kinds that write on the server itself: for those alone who reach everything. */
 export const LOCAL_SINKS: ReadonlySet<SinkKind> = new Set<SinkKind>(["file"]);

@@ -36,6 +36,7 @@ import { memoryFiles } from "./audit/memory-files.ts";
 import type { SegmentBreak } from "./audit/verify.ts";
 import { AuditProofs } from "./audit/proofs.ts";
 import { readEvents } from "./audit/read.ts";
+import { firstKept } from "./audit/segments.ts";
 import { Witnesses } from "./audit/witnesses.ts";
 import { AuditStreams } from "./audit/streams.ts";
 import { Authenticator, ceremonyPrincipal } from "./authenticate/authenticate.ts";
@@ -230,6 +231,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
       // What was acknowledged, or put back, alarms nobody any more.
       violations: () => (integrity.steps.length === 0 ? 0 : measurements.violations),
       integrity: () => integrity.state,
+      sinks: () => (monitor.parts === undefined ? undefined : [...(feeding?.census().values() ?? [])]),
       gateway: () => (gatewayFacts === undefined || now() - gatewayFacts.at > FACTS_MS ? undefined : gatewayFacts.facts),
     },
   });
@@ -431,6 +433,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
           standings: new StandingFiles({ files, folder: config.dataDir, macKey: vault.hierarchy.auditMacKey }),
           line: deliveries,
           log,
+          firstKept: (from) => firstKept(files, config.audit.path, from),
           source: `urn:keystead:${vault.hierarchy.vaultId}`,
           now,
         })
@@ -456,7 +459,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     monitor.open({ vault, context: contextOf(vault, rooms) }, { configuration: awaited, auditBreak: waitsFor });
     scriptGate.open(vault);
     alerts.open(vault, () => monitor.parts?.vault === vault && monitor.phase === "open");
-    measurements.watch({ vault, listings, approvals, budgets, sessions: identity.sessions });
+    measurements.watch({ vault, listings, approvals, budgets, sinks, sessions: identity.sessions });
     const stillHere = (): boolean => monitor.parts?.vault === vault && monitor.phase === "open";
     const notBegun = (error: unknown): void => {
       const known = asHsmError(error);

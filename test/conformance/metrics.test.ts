@@ -22,6 +22,9 @@ const at = served();
 const WITHOUT: Readonly<Partial<Record<MetricName, string>>> = {
   hsm_active_sessions: "nobody signs in",
   hsm_connector_breaker_open: "nothing is dialled",
+  hsm_sink_behind_events: "no sink is there",
+  hsm_sink_set_aside_events: "no sink is there",
+  hsm_sink_missed_events_total: "no sink is there",
 };
 
 async function scrape(accept: string, origin = `http://${at.server.addresses["metrics"]}`): Promise<string> {

@@ -27,7 +27,7 @@ interface RetryOptions {
 }
 
 const SEVERITIES: readonly EventSeverity[] = ["debug", "info", "warning", "error", "critical"];
-const PRESETS: readonly FilterPreset[] = ["security_only", "key_lifecycle", "backup_events", "system_events", "high_severity"];
+const PRESETS: readonly FilterPreset[] = ["security_only", "key_lifecycle", "system_events", "high_severity"];
 
 const filterOptions = (command: Command): Command =>
   command

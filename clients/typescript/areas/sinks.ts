@@ -2,7 +2,7 @@
 import type { Ways } from "../operation-ways.ts";
 
 export type EventSeverity = "debug" | "info" | "warning" | "error" | "critical";
-export type FilterPreset = "security_only" | "key_lifecycle" | "backup_events" | "system_events" | "high_severity";
+export type FilterPreset = "security_only" | "key_lifecycle" | "system_events" | "high_severity";
 export type SinkFormatName = "standard" | "raw" | "cloudevents" | "cloudevents_binary" | "cef" | "ocsf";
 
 export interface WebhookTarget {

@@ -44,6 +44,18 @@ export function listSegments(files: FileLayer, logPath: string): SegmentName[] {
 /** Where the segment lies whose first event has this sequence number. */
 export const segmentPath = (logPath: string, firstSequence: number): string => `${logPath}.${String(firstSequence).padStart(16, "0")}`;
 
+/**
+ * Sequence number of the first event from `from` on that is in no segment that is gone; `from` where nothing is missing.
+ *
+ * @param files with the marks of what is gone (archived-files.ts)
+ */
+export function firstKept(files: FileLayer, logPath: string, from: number): number {
+  const segments = listSegments(files, logPath);
+  const at = segments.findLastIndex(({ firstSequence }) => firstSequence <= from);
+  if (at !== -1 && segments[at]?.gone === undefined) return from;
+  return segments.slice(at + 1).find(({ gone }) => gone === undefined)?.firstSequence ?? from;
+}
+
 /** A line and where its segment holds it. */
 export interface LocatedLine {
   /** Without newline. */

@@ -83,11 +83,20 @@ test("of what the gateway says only names with numbers count, whatever it sends"
   assert.ok(Object.keys(decodeFacts(encodeFacts({ saturation: many, certificates: {} })).saturation).length <= 16);
 });
 
+type Sinks = { state: "delivering" | "waiting" | "blocked"; leftAlone: boolean; missedNow: number }[];
+
 /** A vault that is watched; what is seen, the test says. */
 async function watched() {
   const vault = await ClockedVault.open();
   const window = new OperationWindow();
-  const seen = { saturation: 0, disks: [] as Disk[], violations: 0, gateway: undefined as GatewayFacts | undefined, normal: true };
+  const seen = {
+    saturation: 0,
+    disks: [] as Disk[],
+    violations: 0,
+    gateway: undefined as GatewayFacts | undefined,
+    sinks: [] as Sinks,
+    normal: true,
+  };
   const alerts = new Alerts({
     config: CONFIG,
     log: vault.log,
@@ -98,6 +107,7 @@ async function watched() {
       disks: () => Promise.resolve(seen.disks),
       violations: () => seen.violations,
       integrity: () => "broken: audit log: event 7: the line does not verify",
+      sinks: () => seen.sinks,
       gateway: () => seen.gateway,
     },
   });
@@ -159,6 +169,25 @@ test("latency, failures and refused logins must hold; few operations say nothing
   assert.deepEqual(firing(), ["failed_logins"]);
 });
 
+test("sinks that get nothing for a while are told of, and events that a sink missed at once", async () => {
+  const { vault, seen, alerts, events } = await watched();
+  const look = async (): Promise<void> => {
+    vault.now += 31_000;
+    await alerts.look();
+  };
+  const fine = { state: "delivering", leftAlone: false, missedNow: 0 } as const;
+  seen.sinks = [fine, { state: "waiting", leftAlone: true, missedNow: 0 }, { ...fine, missedNow: 7 }];
+  await look();
+  assert.deepEqual(await events(), ["alert.firing alert.delivery_gap"]);
+  for (const _ of [1, 2, 3]) await look();
+  assert.deepEqual((await events()).slice(1), ["alert.firing alert.delivery"]);
+  const gap = alerts.list().find(({ alert }) => alert === "delivery_gap");
+  assert.deepEqual([gap?.value, gap?.detail], [7, "7 events since the vault was opened"]);
+  seen.sinks = [fine];
+  for (const _ of [1, 2, 3, 4]) await look();
+  assert.deepEqual((await events()).slice(2), ["alert.resolved alert.delivery_gap", "alert.resolved alert.delivery"]);
+});
+
 test("a restart forgets no alert and fires none twice", async () => {
   const { vault, seen, alerts, open, events } = await watched();
   seen.disks = [{ disk: "data", size: 1000, free: 50 }];
@@ -177,6 +206,7 @@ test("a restart forgets no alert and fires none twice", async () => {
       disks: () => Promise.resolve(seen.disks),
       violations: () => 0,
       integrity: () => "broken: audit log: event 7: the line does not verify",
+      sinks: () => [],
       gateway: () => undefined,
     },
   });

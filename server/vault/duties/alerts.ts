@@ -10,8 +10,11 @@ import type { GatewayFacts } from "@keystead/channel/gateway-facts";
 import type { Logger } from "@keystead/contract/logging";
 import type { OpenVault } from "../ceremonies/unseal.ts";
 import { AlertStates, alertId } from "./alert-states.ts";
+import type { FeederState } from "../sinks/feeder.ts";
 import type { Window } from "./operation-window.ts";
 import type { Disk } from "./sizes.ts";
+
+type SinkState = Pick<FeederState, "state" | "leftAlone" | "missedNow">;
 
 /** What is looked at. */
 export interface AlertSources {
@@ -23,6 +26,8 @@ export interface AlertSources {
   readonly violations: () => number;
   /** What log and store are known to be, in words. */
   readonly integrity: () => string;
+  /** How each sink goes; undefined while nobody knows, because the vault is sealed. */
+  readonly sinks: () => readonly SinkState[] | undefined;
   /** What the gateway said last; undefined when it has not for a while. */
   readonly gateway: () => GatewayFacts | undefined;
 }
@@ -167,6 +172,7 @@ export class Alerts {
       if (size > 0) add("disk", config.diskFree, free / size, `${free} of ${size} bytes are free`, disk);
     // Not to be switched off, and over with the next start that finds nothing.
     readings.push({ alert: "integrity", subject: "", value: sources.violations(), threshold: 0.5, detail: sources.integrity() });
+    readings.push(...deliveryReadings(sources.sinks()));
     if (config.keySeconds > 0) readings.push(...(await this.#keysNearTheirEnd(now)));
     return readings;
   }
@@ -188,4 +194,15 @@ export class Alerts {
     }
     return this.#keys === undefined ? [] : [this.#keys];
   }
+}
+
+/** Not to be switched off: who makes a sink wants its events. What was missed is told until the next start. */
+function deliveryReadings(sinks: readonly SinkState[] | undefined): Reading[] {
+  if (sinks === undefined) return [];
+  const stuck = sinks.filter(({ state, leftAlone }) => state === "blocked" || leftAlone).length;
+  const missed = sinks.reduce((sum, { missedNow }) => sum + missedNow, 0);
+  return [
+    { alert: "delivery", subject: "", value: stuck, threshold: 0.5, detail: `${stuck} of ${sinks.length} sinks` },
+    { alert: "delivery_gap", subject: "", value: missed, threshold: 0.5, detail: `${missed} events since the vault was opened` },
+  ];
 }

@@ -21,6 +21,8 @@ import type { RateLimits } from "../limits/rate-limits.ts";
 import type { ListingCache } from "../operations/listing-cache.ts";
 import type { SoftwareProvider } from "../providers/software.ts";
 import type { ScriptGate } from "../scripts/script-gate.ts";
+import type { FeederState } from "../sinks/feeder.ts";
+import type { Sinks } from "../sinks/sinks.ts";
 import type { Alerts } from "./alerts.ts";
 import { OperationWindow } from "./operation-window.ts";
 import type { Sizes } from "./sizes.ts";
@@ -60,6 +62,7 @@ export interface OpenMeasured {
   readonly approvals: Pick<Approvals, "pending" | "counters">;
   readonly budgets: Pick<Budgets, "size" | "counters">;
   readonly sessions: Pick<Sessions, "census">;
+  readonly sinks: Pick<Sinks, "census"> | undefined;
 }
 
 export class Measurements {
@@ -235,7 +238,17 @@ export class Measurements {
       [["vault", "sent"], traffic.bytesSent],
       [["vault", "received"], traffic.bytesReceived],
     ]);
-    registry.observed("hsm_connector_breaker_open", () => [...breakers()].map(([origin, open]) => [[origin], open ? 1 : 0] as const));
+    registry.observed("hsm_connector_breaker_open", () => [
+      ...[...breakers()].map(([origin, open]) => [[origin], open ? 1 : 0] as const),
+      ...this.#sinks(({ leftAlone }) => (leftAlone ? 1 : 0)),
+    ]);
+    registry.observed("hsm_sink_behind_events", () => this.#sinks(({ behind }) => behind));
+    registry.observed("hsm_sink_set_aside_events", () => this.#sinks(({ standing }) => standing.aside.length));
+    registry.observed("hsm_sink_missed_events_total", () => this.#sinks(({ standing }) => standing.missed ?? 0));
+  }
+
+  #sinks(value: (state: FeederState) => number): Sample[] {
+    return [...(this.#open?.sinks?.census() ?? [])].map(([id, state]) => [[id], value(state)] as const);
   }
 
   *#keys(): Generator<Sample> {

@@ -49,6 +49,7 @@ export const sinkMessage = ({
           behind: BigInt(state.behind),
           deadLetters: state.standing.aside.length,
           delivered: BigInt(state.standing.delivered),
+          missed: BigInt(state.standing.missed ?? 0),
           lastError: state.lastError,
           ...lastOf(state.standing.deliveries),
         },

@@ -44,6 +44,7 @@ async function vaultWithSinks(t: TestContext) {
       standings: new StandingFiles({ files: vault.files, folder: "/data", macKey: hierarchy.auditMacKey }),
       line: line as DeliveryLine,
       log: vault.log,
+      firstKept: (from) => from,
       source: "urn:keystead:test",
       now: () => vault.now,
     }));

@@ -5,6 +5,7 @@
  *      arrived          the standing moves on
  *      refused          tried again a few times; then the event is set aside and the next one is tried
  *      unavailable      tried again for as long as it takes, less and less often; nothing is left out
+ *      missed           gone from the log meanwhile, for its age or by damage: said, counted, and what is still there goes on
  *
  * At least once: the standing is made durable behind the deliveries, so that after a crash some of them are repeated, with the
  * same ids. Setting aside and moving on is one durable step. When as many events are set aside as may be, the sink is blocked
@@ -43,6 +44,8 @@ export interface FeederOptions {
   follow(after: number): Follower;
   /** Sequence number of the last event of the log. */
   end(): number;
+  /** Sequence number of the first event from `from` on that the log still has; `from` where nothing is missing. */
+  firstKept(from: number): number;
   readonly line: Pick<DeliveryLine, "deliver">;
   /** The sink as it is to be opened at this time. */
   openable(stored: StoredSink): Openable;
@@ -61,6 +64,10 @@ export interface FeederState {
   readonly standing: SinkStanding;
   readonly behind: number;
   readonly lastError: string;
+  /** After several failures in a row its receiver is tried once in a while. */
+  readonly leftAlone: boolean;
+  /** Events that it missed since this vault was opened. */
+  readonly missedNow: number;
 }
 
 interface Attempt {
@@ -104,6 +111,9 @@ export class Feeder {
   #hurry = new AbortController();
   #failures = 0;
   #lastError = "";
+  #missedNow = 0;
+  /** The log could not be read last time. */
+  #unreadable = false;
   #blocked = false;
   #running: Promise<void> | undefined;
   #saving: Promise<void> | undefined;
@@ -134,6 +144,8 @@ export class Feeder {
       standing: this.#standing,
       behind: Math.max(0, this.#options.end() - this.#standing.position),
       lastError: this.#lastError,
+      leftAlone: (state === "waiting" || state === "blocked") && this.#failures >= BREAK_FAILURES,
+      missedNow: this.#missedNow,
     };
   }
 
@@ -143,8 +155,7 @@ export class Feeder {
     this.#running = this.#run().catch((error: unknown) => {
       this.#lastError = error instanceof HsmError ? error.detail : "delivering stopped; see the server log";
       this.#failures += 1;
-      if (!(error instanceof HsmError) || error.code !== "AUDIT_UNAVAILABLE")
-        this.#options.log.error("a sink's delivery stopped", { sink: this.#options.id }, error);
+      this.#options.log.error("a sink's delivery stopped", { sink: this.#options.id }, error);
     });
   }
 
@@ -189,13 +200,68 @@ export class Feeder {
     return record;
   }
 
+  /** For as long as it takes: a log that cannot be read now, such as an archive that is away, is tried again like a receiver. */
   async #run(): Promise<void> {
+    while (!this.#stopping.signal.aborted && !this.#standing.ended) {
+      try {
+        return await this.#follow();
+      } catch (error) {
+        if (!(error instanceof HsmError) || error.code !== "AUDIT_UNAVAILABLE") throw error;
+        if (await this.#passGap(this.#options.firstKept(this.#standing.position + 1))) continue;
+        this.#unreadable = true;
+        this.#lastError = error.detail;
+        this.#failures += 1;
+        await this.#pause(undefined);
+      }
+    }
+  }
+
+  /**
+   * Goes on behind what is gone: keeping it is the administrator's to decide, and no receiver that is away holds up a deletion.
+   *
+   * A sink of a namespace ends there: the end of its namespace may be among what is gone, and one of its name somebody else's.
+   *
+   * @param next the first event that is there again
+   * @returns false when nothing is missing
+   */
+  async #passGap(next: number): Promise<boolean> {
+    const { id, log, now } = this.#options;
+    const first = this.#standing.position + 1;
+    const last = next - 1;
+    if (last < first) return false;
+    const missed = last - first + 1;
+    this.#missedNow += missed;
+    const detail = "gone from the log, for their age or by damage, before they were delivered";
+    this.#standing = withDelivery(
+      {
+        ...this.#standing,
+        position: last,
+        missed: (this.#standing.missed ?? 0) + missed,
+        ended: this.#stored.namespace !== "",
+      },
+      { time: now(), first, last, delivered: 0, outcome: "missed", detail, durationMs: 0 },
+    );
+    log.error("a sink has missed events: they are gone from the log, for their age or by damage", { sink: id, first, last });
+    this.#dirty = true;
+    await this.#save();
+    return true;
+  }
+
+  async #follow(): Promise<void> {
     const follower = this.#options.follow(this.#standing.position);
     this.#follower = follower;
     try {
       while (!this.#stopping.signal.aborted) {
         const lines = await follower.next({ lines: PULL_LINES });
         if (lines === undefined) return;
+        if (this.#unreadable) {
+          this.#unreadable = false;
+          this.#failures = 0;
+          this.#lastError = "";
+        }
+        // A damaged segment that was given up is gone around by whoever follows.
+        if (lines[0] !== undefined) await this.#passGap(lines[0].sequence);
+        if (this.#standing.ended) return;
         const wanted: Wanted[] = [];
         let last = this.#standing.position;
         let ended = false;

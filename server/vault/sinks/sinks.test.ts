@@ -72,6 +72,7 @@ async function sunk(t: TestContext) {
       standings: new StandingFiles({ files: vault.files, folder: "/data", macKey: vault.vault.hierarchy.auditMacKey }),
       line: line as DeliveryLine,
       log: vault.log,
+      firstKept: (from) => from,
       source: "urn:keystead:test",
       now: () => vault.now,
       breakMs: 5,
@@ -289,6 +290,41 @@ test("a target that the process refuses is not kept, nor two writers of one file
   const hook = await s.make();
   const file = writeTarget(create(SinkTargetSchema, { file: { file: "b.log" } }));
   await assert.rejects(s.sinks.update("", hook, { target: file }), { code: "INVALID_REQUEST" });
+});
+
+test("a credential is shown to the receiver it was given for and to no other, and whoever has none may move", async (t) => {
+  const s = await sunk(t);
+  const url = "https://otel.example/v1/logs";
+  const id = await s.make({}, { otlpLogs: { url, headers: [{ name: "x-a", value: "1" }] } });
+  const target = (otlpLogs: object): object => writeTarget(create(SinkTargetSchema, { otlpLogs })) as object;
+  await assert.rejects(s.sinks.update("", id, { target: target({ url: "https://mine.example/v1/logs" }) }), { code: "INVALID_REQUEST" });
+  await s.settle((await s.sinks.update("", id, { target: target({ url, headers: [] }) })).change);
+  const bare = await s.make({ secrets: [] }, { otlpLogs: { url } });
+  await s.settle((await s.sinks.update("", bare, { target: target({ url: "https://mine.example/v1/logs" }) })).change);
+  const kafka = await s.make({}, { kafka: { brokers: ["k1.example"], topic: "a" } });
+  const moved = (more: object): object =>
+    writeTarget(create(SinkTargetSchema, { kafka: { brokers: ["k1.example"], topic: "a", ...more } })) as object;
+  for (const more of [{ brokers: ["k1.example", "mine.example"] }, { plaintext: true }, { sasl: 3 }])
+    await assert.rejects(s.sinks.update("", kafka, { target: moved(more) }), { code: "INVALID_REQUEST" }, JSON.stringify(more));
+  await s.settle((await s.sinks.update("", kafka, { target: moved({ topic: "b" }) })).change);
+  const hook = await s.make();
+  await s.settle(
+    (await s.sinks.update("", hook, { target: writeTarget(create(SinkTargetSchema, { webhook: { url: "https://y.example/" } })) })).change,
+  );
+});
+
+test("nothing is kept of a sink that was deleted, also when the vault ended before it could forget", async (t) => {
+  const s = await sunk(t);
+  const id = await s.make();
+  await s.happen(2);
+  await until("both", () => s.numbers(id).length === 2);
+  const kept = (): string[] => s.vault.files.list("/data").filter((name) => name.startsWith("sink-standing."));
+  const ended = s.vault.files.open("/data/sink-standing.sink-0123456789abcdef", "append");
+  ended.close();
+  await s.restart(true);
+  assert.deepEqual(kept(), [`sink-standing.${id}`]);
+  await s.settle(await s.sinks.remove("", id));
+  await until("nothing", () => kept().length === 0);
 });
 
 test("an event that a sink is not to see cannot be had by asking for it again", async (t) => {

@@ -7,7 +7,7 @@
 import { readSecretList, secretList } from "@keystead/channel/deliver-call";
 import { HsmError } from "@keystead/contract/errors";
 import type { Logger } from "@keystead/contract/logging";
-import { LOCAL_SINKS, kindOfTarget, readTarget } from "@keystead/contract/sink-target";
+import { LOCAL_SINKS, SINK_SECRETS, credentialPlace, kindOfTarget, readTarget } from "@keystead/contract/sink-target";
 import { fillRandom } from "@keystead/crypto/random";
 import { wipe } from "@keystead/crypto/wipe";
 import { canonicalEvent, GENESIS } from "../audit/event.ts";
@@ -16,8 +16,8 @@ import type { Change } from "../objects/change.ts";
 import type { Document, Documents } from "../objects/documents.ts";
 import type { NewSink, SinkChange, SinkControl, SinkFacts } from "../operations/sink-control.ts";
 import type { DeliveryLine, Openable } from "./delivery-line.ts";
-import { Feeder, within } from "./feeder.ts";
-import { NEW_STANDING, type DeliveryRecord, type StandingFiles } from "./standing.ts";
+import { Feeder, within, type FeederState } from "./feeder.ts";
+import { NEW_STANDING, type DeliveryRecord, type SinkStanding, type StandingFiles } from "./standing.ts";
 import { sinkDocument, type StoredSink } from "./stored-sink.ts";
 
 export interface SinksOptions {
@@ -26,6 +26,8 @@ export interface SinksOptions {
   readonly standings: StandingFiles;
   readonly line: DeliveryLine;
   readonly log: Logger;
+  /** Sequence number of the first event from `from` on that the log still has; `from` where nothing is missing. */
+  readonly firstKept: (from: number) => number;
   /** Who the events are of, a URI. */
   readonly source: string;
   readonly now: () => number;
@@ -37,6 +39,14 @@ export const MOST_SINKS = 256;
 export const MOST_NAMESPACE_SINKS = 16;
 
 const newName = (): string => fillRandom(Buffer.alloc(8)).toString("hex");
+const NOT_FED = (standing: SinkStanding): FeederState => ({
+  state: "disabled",
+  standing,
+  behind: 0,
+  lastError: "",
+  leftAlone: false,
+  missedNow: 0,
+});
 const missing = (id: string): HsmError => new HsmError("OBJECT_NOT_FOUND", `there is no sink ${id}`);
 
 export class Sinks implements SinkControl {
@@ -49,7 +59,9 @@ export class Sinks implements SinkControl {
 
   constructor(options: SinksOptions) {
     this.#options = options;
-    for (const document of options.documents.list<StoredSink>("sink")) this.#take(document);
+    const known = options.documents.list<StoredSink>("sink");
+    options.standings.keepOnly(new Set(known.map(({ id }) => id)));
+    for (const document of known) this.#take(document);
     options.line.onJoin(() => {
       for (const feeder of this.#feeders.values()) feeder.hurry();
     });
@@ -77,17 +89,23 @@ export class Sinks implements SinkControl {
       .sort((one, other) => (`${one.stored.name} ${one.id}` < `${other.stored.name} ${other.id}` ? -1 : 1));
   }
 
+  /** How each goes, by its id. */
+  census(): ReadonlyMap<string, FeederState> {
+    return new Map([...this.#feeders].map(([id, feeder]) => [id, feeder.state]));
+  }
+
   get(namespace: string, id: string): SinkFacts {
     return this.#facts(this.#document(namespace, id));
   }
 
   async create({ from, secrets, ...sink }: NewSink, by: string): Promise<{ id: string; stored: StoredSink; change: Change }> {
-    const { documents, auditLog, now } = this.#options;
+    const { documents, auditLog, now, firstKept } = this.#options;
     const id = `sink-${newName()}`;
     const stored: StoredSink = {
       ...sink,
       revision: 1,
-      after: from === 0 ? auditLog.sequence : Math.min(from - 1, auditLog.sequence),
+      // What is gone already, nobody misses.
+      after: from === 0 ? auditLog.sequence : Math.min(firstKept(from) - 1, auditLog.sequence),
       createdBy: by,
       createdAt: now(),
     };
@@ -116,9 +134,10 @@ export class Sinks implements SinkControl {
         throw new HsmError("INVALID_REQUEST", "target: a sink stays of its kind; make another one");
       await this.#check({ ...before, ...changes }, () => this.#secrets(id, before));
     }
-    return this.#change(namespace, id, (now) => {
+    return this.#change(namespace, id, async (now) => {
       const stored = { ...now, ...changes, revision: now.revision + 1 };
       this.#refuseSharedFile(id, stored);
+      await this.#refuseOtherPlace(id, now, stored);
       return { stored };
     });
   }
@@ -199,7 +218,7 @@ export class Sinks implements SinkControl {
 
   #facts({ id, value, time }: Document<StoredSink>): SinkFacts {
     const standing = NEW_STANDING(value.after);
-    const state = this.#feeders.get(id)?.state ?? { state: "disabled" as const, standing, behind: 0, lastError: "" };
+    const state = this.#feeders.get(id)?.state ?? NOT_FED(standing);
     return { id, stored: value, changedAt: time, state };
   }
 
@@ -220,6 +239,17 @@ export class Sinks implements SinkControl {
     } finally {
       wipe(material);
     }
+  }
+
+  /** Nobody who cannot read a credential has it sent to where they can. */
+  async #refuseOtherPlace(id: string, before: StoredSink, after: StoredSink): Promise<void> {
+    const [from, to] = [readTarget(before.target), readTarget(after.target)];
+    const kind = kindOfTarget(to);
+    if (kind === undefined || SINK_SECRETS[kind] !== "credential" || credentialPlace(from) === credentialPlace(to)) return;
+    const secrets = await this.#secrets(id, before);
+    wipe(...secrets);
+    if (secrets.length > 0)
+      throw new HsmError("INVALID_REQUEST", "target: a sink with a secret stays where that is shown; make another sink for another place");
   }
 
   /** Two writers of one file would write into one another's lines. */
@@ -268,13 +298,14 @@ export class Sinks implements SinkControl {
   }
 
   #take({ id, value }: Document<StoredSink>): void {
-    const { auditLog, standings, line, log, now, breakMs } = this.#options;
+    const { auditLog, standings, line, log, now, firstKept, breakMs } = this.#options;
     const feeder = new Feeder({
       id,
       stored: value,
       file: standings.open(id, `${value.createdAt} ${value.after}`),
       follow: (after) => auditLog.follow(after),
       end: () => auditLog.sequence,
+      firstKept,
       line,
       openable: (stored) => this.#openable(id, stored),
       log,

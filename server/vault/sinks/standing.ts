@@ -20,7 +20,8 @@ export interface DeliveryRecord {
   readonly first: number;
   readonly last: number;
   readonly delivered: number;
-  readonly outcome: "delivered" | "refused" | "unavailable";
+  /** `missed`: no attempt; they are gone from the log. */
+  readonly outcome: "delivered" | "refused" | "unavailable" | "missed";
   /** Empty when it was delivered. */
   readonly detail: string;
   readonly durationMs: number;
@@ -45,7 +46,9 @@ export interface SinkStanding {
   readonly aside: readonly SetAside[];
   /** The last attempts, newest first. */
   readonly deliveries: readonly DeliveryRecord[];
-  /** Its namespace is gone, and it gets nothing more. */
+  /** Events of the log that were gone before they were delivered, also such that it would not have got; left out for none. */
+  readonly missed?: number;
+  /** Its namespace is gone, or may be another by now, and it gets nothing more. */
   readonly ended: boolean;
 }
 
@@ -95,13 +98,17 @@ export class StandingFiles {
     return new StandingFile(files.open(join(folder, `${PREFIX}${sink}`), "append"), `${sink} ${born}`, macKey);
   }
 
-  /** Empties the file of a sink that is not there any more. */
+  /** Removes the file of a sink that is not there any more. */
   forget(sink: string): void {
     const { files, folder } = this.#options;
-    if (!files.list(folder).includes(`${PREFIX}${sink}`)) return;
-    const file = files.open(join(folder, `${PREFIX}${sink}`), "append");
-    file.truncate(0);
-    file.close();
+    if (files.list(folder).includes(`${PREFIX}${sink}`)) files.remove(join(folder, `${PREFIX}${sink}`));
+  }
+
+  /** Removes files of all other sinks: those that ended as the vault did. */
+  keepOnly(sinks: ReadonlySet<string>): void {
+    const { files, folder } = this.#options;
+    for (const name of files.list(folder))
+      if (name.startsWith(PREFIX) && !sinks.has(name.slice(PREFIX.length))) files.remove(join(folder, name));
   }
 }
 
