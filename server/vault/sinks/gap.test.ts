@@ -36,7 +36,7 @@ const stored = (namespace: string): StoredSink => ({
 });
 
 /** The log whose first days are in the archive, and a sink that has nothing of it yet. */
-async function behind(t: TestContext, { namespace = "", withArchive = true, without = (_: number): boolean => false } = {}) {
+async function behind(t: TestContext, { namespace = "", withArchive = true, without = (sequence: number): boolean => sequence < 1 } = {}) {
   const { disk, store } = await written(open);
   const moving = open(disk, store);
   assert.ok((await archive(disk, moving.log, 20)) >= 3);
