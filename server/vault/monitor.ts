@@ -236,7 +236,7 @@ export class Monitor {
    * More of a stream that a recorded request opened. First it is waited for, then its caller is looked at anew, so that
    * nothing is shown by rights that ended meanwhile. A stream that may not go on ends, and that is recorded.
    *
-   * @throws {HsmError} OBJECT_NOT_FOUND the caller has no such stream
+   * @throws {HsmError} PROVIDER_UNAVAILABLE the caller has no such stream any more; another one goes on from where it was
    */
   async #streamOn(decoded: DecodedCall, call: IncomingCall): Promise<Payload> {
     const { authenticator } = this.#options;
@@ -253,7 +253,10 @@ export class Monitor {
         throw error;
       }));
     const stream = streams.find(first.id, requestId);
-    if (stream === undefined) throw new HsmError("OBJECT_NOT_FOUND", "there is no such stream");
+    if (stream === undefined)
+      throw new HsmError("PROVIDER_UNAVAILABLE", "the stream is not open any more; ask on from the last number with another one", {
+        retryAfterSeconds: 1,
+      });
     if (asked === "end") {
       streams.end(first.id, requestId);
       return Buffer.alloc(0);

@@ -1,0 +1,48 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { encodeCall, LISTENER } from "@keystead/channel/call";
+import type { IncomingCall } from "@keystead/channel/peer";
+import { createSecretId } from "@keystead/contract/operations/create-secret-id";
+import { createServiceAccount } from "@keystead/contract/operations/create-service-account";
+import { loginService } from "@keystead/contract/operations/login-service";
+import { STREAM_ON } from "@keystead/contract/operations/register";
+import { streamAuditLog } from "@keystead/contract/operations/stream-audit-log";
+import { ClockedVault } from "../testing/clocked-vault.ts";
+
+test("a stream that nobody asked for in a minute makes room, and whoever comes back is told to go on with another one", async (t) => {
+  const vault = await ClockedVault.open();
+  t.after(async () => {
+    vault.monitor.close();
+    await vault.vault.log.close();
+    vault.vault.objects.close();
+  });
+  const tokenOf = async (name: string): Promise<string> => {
+    await vault.ask(createServiceAccount, { name, roles: ["Auditor"], namespaces: ["*"] });
+    const { secretId } = await vault.ask(createSecretId, { name });
+    return (await vault.over(loginService, { roleId: name, secretId })).tokens?.accessToken ?? "";
+  };
+  const [slow, other] = [await tokenOf("slow"), await tokenOf("other")];
+  const more = async (token: string): Promise<unknown> => {
+    const seen = {
+      listener: LISTENER.tls,
+      address: "192.0.2.1",
+      requestId: "over",
+      trace: "",
+      token,
+      certificate: Buffer.alloc(0),
+    } as const;
+    const payload = encodeCall(seen, Buffer.from(JSON.stringify({ waitMs: 0 })));
+    return vault.monitor.answer({ operation: STREAM_ON, payload, deadline: Infinity, cancelled: false } as IncomingCall);
+  };
+  const gone = { code: "PROVIDER_UNAVAILABLE", detail: /ask on from the last number/ };
+  await assert.rejects(more(slow), gone);
+  await vault.over(streamAuditLog, {}, { token: slow });
+  await more(slow);
+  vault.now += 59_000;
+  await vault.over(streamAuditLog, {}, { token: other });
+  await more(slow);
+  vault.now += 61_000;
+  await vault.over(streamAuditLog, {}, { token: other });
+  await assert.rejects(more(slow), gone);
+  await more(other);
+});
