@@ -48,9 +48,9 @@ export interface SinkControl {
   remove(namespace: string, id: string): Promise<Change>;
   /** Prepares a new secret; the former one counts too for so long. @throws {HsmError} OBJECT_NOT_FOUND */
   rotate(namespace: string, id: string, secret: Uint8Array, overlapMs: number): Promise<{ stored: StoredSink; change: Change }>;
-  /** Delivers an event that tells of nothing. @throws {HsmError} OBJECT_NOT_FOUND */
+  /** Delivers an event that tells of nothing. @throws {HsmError} OBJECT_NOT_FOUND; RATE_LIMITED too many such deliveries wait */
   test(namespace: string, id: string, by: string): Promise<DeliveryRecord>;
-  /** Delivers an event of the log once more. @throws {HsmError} OBJECT_NOT_FOUND, also for events that the sink is not to see */
+  /** Delivers an event of the log once more. @throws {HsmError} as {@link test}; OBJECT_NOT_FOUND also for events that the sink is not to see */
   redeliver(namespace: string, id: string, sequence: number): Promise<DeliveryRecord>;
 }
 

@@ -90,6 +90,8 @@ const BATCH_BYTES = 1024 * 1024;
 const PULL_LINES = 256;
 /** How far behind the deliveries the durable standing may be. */
 const SAVE_MS = 1_000;
+/** Attempts besides the feeding that may wait. */
+const MOST_ASKED = 4;
 /** How long an attempt is waited for when delivering ends. */
 const PATIENCE_MS = 500;
 
@@ -112,6 +114,7 @@ export class Feeder {
   #failures = 0;
   #lastError = "";
   #missedNow = 0;
+  #asked = 0;
   /** The log could not be read last time. */
   #unreadable = false;
   #blocked = false;
@@ -189,9 +192,16 @@ export class Feeder {
     this.start();
   }
 
-  /** One attempt besides the feeding, for tests and repetitions; recorded like any. */
+  /**
+   * One attempt besides the feeding, for tests and repetitions; recorded like any.
+   *
+   * @throws {HsmError} RATE_LIMITED as many wait as may: each is a request that is held in the vault until its receiver has answered
+   */
   async attempt(sequence: number, line: string): Promise<DeliveryRecord> {
-    const { record, answer } = await this.#attempt([{ sequence, line }]);
+    if (this.#asked >= MOST_ASKED)
+      throw new HsmError("RATE_LIMITED", "other deliveries that were asked for wait for this sink's receiver", { retryAfterSeconds: 5 });
+    this.#asked += 1;
+    const { record, answer } = await this.#attempt([{ sequence, line }]).finally(() => (this.#asked -= 1));
     if (answer.delivered === 1 && this.#standing.aside.some((one) => one.sequence === sequence)) {
       this.#standing = { ...this.#standing, aside: this.#standing.aside.filter((one) => one.sequence !== sequence) };
       this.#hurry.abort();

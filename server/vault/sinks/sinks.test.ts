@@ -313,6 +313,25 @@ test("a credential is shown to the receiver it was given for and to no other, an
   );
 });
 
+test("few deliveries that somebody asked for wait for a slow receiver, and more are refused", async (t) => {
+  const s = await sunk(t);
+  const id = await s.make();
+  const answered = Promise.withResolvers<Delivered>();
+  s.state.answer = () => answered.promise;
+  const asked = Array.from({ length: 10 }, () =>
+    s.sinks.test("", id, "cert:admin").then(
+      ({ outcome }) => outcome,
+      ({ code }) => String(code),
+    ),
+  );
+  await until("the first", () => s.state.attempts > 0);
+  answered.resolve({ delivered: 1 });
+  const outcomes = await Promise.all(asked);
+  assert.equal(outcomes.filter((outcome) => outcome === "RATE_LIMITED").length, 6);
+  assert.equal(outcomes.filter((outcome) => outcome === "delivered").length, 4);
+  assert.equal((await s.sinks.test("", id, "cert:admin")).outcome, "delivered");
+});
+
 test("nothing is kept of a sink that was deleted, also when the vault ended before it could forget", async (t) => {
   const s = await sunk(t);
   const id = await s.make();
