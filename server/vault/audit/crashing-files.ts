@@ -6,6 +6,8 @@ import { basename, dirname } from "node:path";
 import type { FileLayer, LogFile } from "./file-layer.ts";
 
 const PAGE_BYTES = 256;
+/** Pages that are compared at once, because most are alike. */
+const STRETCH_BYTES = 256 * PAGE_BYTES;
 
 interface Content {
   now: Buffer;
@@ -84,10 +86,14 @@ export class CrashingDisk {
       if (!nameDurable && !keep()) continue;
       const left = Buffer.alloc(keep() ? now.length : durable.length);
       durable.copy(left);
-      for (let at = 0; at < Math.min(now.length, left.length); at += PAGE_BYTES) {
-        const old = left.subarray(at, at + PAGE_BYTES);
-        const page = now.subarray(at, Math.min(at + PAGE_BYTES, left.length));
-        if (!old.equals(page) && keep()) page.copy(left, at);
+      for (let from = 0; from < Math.min(now.length, left.length); from += STRETCH_BYTES) {
+        const end = Math.min(from + STRETCH_BYTES, now.length, left.length);
+        if (left.compare(now, from, end, from, end) === 0) continue;
+        for (let at = from; at < end; at += PAGE_BYTES) {
+          const old = left.subarray(at, Math.min(at + PAGE_BYTES, left.length));
+          const page = now.subarray(at, Math.min(at + PAGE_BYTES, left.length));
+          if (!old.equals(page) && keep()) page.copy(left, at);
+        }
       }
       disk.contents.set(path, { now: left, durable: Buffer.from(left), nameDurable: true });
     }

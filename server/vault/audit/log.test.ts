@@ -280,7 +280,7 @@ test("a full disk refuses every event and says so; when there is room again the 
   const disk = new CrashingDisk();
   const { log, stopped } = open(disk.files, memoryStore());
   await log.append(event("1"));
-  // Within what is zeroed ahead, and beyond it, when the next zeros ride on the write.
+  // Within what is zeroed ahead, and beyond it; after a failure nothing is, so that the next zeros ride on the write.
   for (const bytes of [10, 600_000]) {
     disk.before = (step) => {
       if (step === "write") throw ioError("ENOSPC");
@@ -289,6 +289,7 @@ test("a full disk refuses every event and says so; when there is room again the 
     const results = await Promise.allSettled([log.append(event(big)), log.append(event("beside"))]);
     for (const result of results) assert.equal((result as PromiseRejectedResult).reason?.code, "AUDIT_UNAVAILABLE", `${bytes} bytes`);
     assert.equal((results[0] as PromiseRejectedResult).reason.detail.includes("ENOSPC"), false);
+    await assert.rejects(log.append(event("again")), { code: "AUDIT_UNAVAILABLE" });
     disk.before = () => undefined;
     await log.append(event("after"));
   }

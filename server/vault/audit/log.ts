@@ -204,7 +204,7 @@ export class AuditLog {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ fields, writes, patient, resolve, reject });
       if (!patient || this.#waiting.length >= COMPANY_EVENTS) this.#hurry?.();
-      void this.#flushAll();
+      if (!this.#flushing) void this.#flushAll();
     });
   }
 
@@ -232,7 +232,6 @@ export class AuditLog {
   }
 
   async #flushAll(): Promise<void> {
-    if (this.#flushing) return;
     this.#flushing = true;
     while (this.#waiting.length > 0) {
       await this.#gather();

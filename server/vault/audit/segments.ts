@@ -10,7 +10,10 @@ import { basename, dirname, join } from "node:path";
 import type { FileLayer, LogFile } from "./file-layer.ts";
 
 export const SEGMENT_BYTES = 16 * 1024 * 1024;
-const ZEROS = Buffer.alloc(128 * 1024);
+/** Zeros that are written at once: so few that nobody waits long for them, so many that they are seldom waited for. */
+const ZEROS = Buffer.alloc(256 * 1024);
+/** A write of so many bytes records the file's size with itself: zeros ahead would cost it more than they save. */
+const LARGE_BYTES = 128 * 1024;
 const READ_BYTES = 1024 * 1024;
 /** In the place of a segment that was deleted for its age (purge.ts). */
 export const PURGED = ".purged";
@@ -178,6 +181,9 @@ export class SegmentWriter {
     const end = this.#tail + lines.length;
     if (end <= this.#zeroedTo) {
       await this.#file.writeDurable(bytes, this.#durable);
+    } else if (bytes.length >= LARGE_BYTES) {
+      await this.#file.writeDurable(bytes, this.#durable);
+      this.#zeroedTo = end;
     } else {
       // The zeros ahead ride on this write: written on their own they would hold up the event loop.
       const withZeros = Buffer.alloc(bytes.length + ZEROS.length);
