@@ -293,7 +293,7 @@ function describe(result: {
     ...(result.events_deleted === 0
       ? []
       : [
-          `Deleted: events 1 to ${result.events_deleted}, for their age (audit.retention_days), as the log says; the audit key leads across them.`,
+          `Deleted: events 1 to ${result.events_deleted}, for their age (audit.retention_days), as the log says; their lists lead across them.`,
         ]),
     ...(elsewhere === 0
       ? []

@@ -9,7 +9,15 @@ export interface Golden {
   readonly path: string;
   readonly files: LogFiles;
   /** What it holds, and the throwaway keys that it is verified by; no public key for versions without checkpoints. */
-  readonly facts: { readonly events: number; readonly head: string; readonly audit_key: string; readonly public_key?: string };
+  readonly facts: {
+    readonly events: number;
+    readonly head: string;
+    readonly audit_key: string;
+    readonly public_key?: string;
+    readonly witnesses?: readonly string[];
+    /** Segments that administrators agreed to do without. */
+    readonly set_aside?: readonly { readonly first: number; readonly last: number }[];
+  };
 }
 
 const LOG = "audit.";

@@ -32,6 +32,8 @@ export interface AnchorList {
 
 const TITLE = "keystead anchors 2";
 const MAC_CHARACTERS = 64;
+/** One text for one list, as everything here. */
+const END = /^[0-9a-f]{64}\n$/;
 const LIST = /^(\d{16})\.anchors$/;
 
 const pathOf = (segmentPath: string): string => `${segmentPath}.anchors`;
@@ -66,8 +68,9 @@ export function readAnchorList(
   const bytes = contentOf(files, pathOf(segment.path));
   if (bytes === undefined || bytes.length < MAC_CHARACTERS + 1) return undefined;
   const text = bytes.subarray(0, bytes.length - MAC_CHARACTERS - 1);
-  const mac = Buffer.from(bytes.toString("latin1", text.length, bytes.length - 1), "hex");
-  if (mac.length !== MAC_CHARACTERS / 2 || (macKey !== undefined && !timingSafeEqual(mac, macOf(text, macKey)))) return undefined;
+  const end = bytes.toString("latin1", text.length);
+  if (!END.test(end)) return undefined;
+  if (macKey !== undefined && !timingSafeEqual(Buffer.from(end.slice(0, MAC_CHARACTERS), "hex"), macOf(text, macKey))) return undefined;
   const [title, span, subtrees, ...lines] = text.toString("utf8").split("\n");
   const [first, last, lastHash] = (span ?? "").split(" ");
   if (title !== TITLE || Number(first) !== segment.firstSequence || lastHash === undefined || subtrees === undefined) return undefined;

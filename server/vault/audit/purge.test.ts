@@ -58,7 +58,8 @@ test("what is old enough is deleted from the archive, oldest first, recorded wit
   await log.close();
   const report = await verifyLog({ files, path: PATH, macKey: KEY });
   assert.deepEqual([report.bad, report.events, report.unread, report.purged], [undefined, sequence, gone, gone]);
-  assert.match((await verifyLog({ files, path: PATH, macKey: undefined })).bad?.reason ?? "", /archive/);
+  // Who has no key takes the lists as they stand; checkpoints behind them say whether they were right.
+  assert.deepEqual((await verifyLog({ files, path: PATH, macKey: undefined })).bad, undefined);
   const { log: later } = open(disk, store);
   assert.equal(later.sequence, sequence);
   const indexed = { files, path: PATH, macKey: KEY, log: later, wanted: () => true };

@@ -207,7 +207,7 @@ export async function verifyLog(options: VerifyOptions): Promise<LogReport> {
       const file = opened(files, segment.path);
       if (file === undefined) {
         // Its list was made under the audit key when the segment was whole: what comes after is chained to it.
-        const known = (macKey === undefined && segment.gone !== "damaged") || skip > 0 ? undefined : readAnchorList(files, segment, macKey);
+        const known = (macKey === undefined && segment.gone === undefined) || skip > 0 ? undefined : readAnchorList(files, segment, macKey);
         if (known === undefined) return report(notRead(segment));
         cross(known);
         if (segment.gone === "purged") purged.push({ first: firstSequence, last: known.lastSequence });
