@@ -8,6 +8,9 @@ import type { LogFile } from "./file-layer.ts";
 
 const READ_BYTES = 1024 * 1024;
 const NEWLINE = 10;
+/** No line of ours is longer. One that is was written by somebody else, whatever comes after it, and must not fill the memory. */
+const MOST_LINE_BYTES = 64 * 1024 * 1024;
+const ZEROS = Buffer.alloc(2 * READ_BYTES);
 
 export interface LineBytes {
   /** With its newline, unless it was cut off. Good until the next line is asked for. */
@@ -31,6 +34,12 @@ export function* lineBytes(file: LogFile): Generator<LineBytes> {
       from = newline + 1;
     }
     rest = bytes.subarray(from);
+    if (rest.length > MOST_LINE_BYTES) {
+      yield { bytes: rest, cutOff: false };
+      return;
+    }
+    // One stands for all: a line that begins with zeros is wrong by the first.
+    if (rest.length <= ZEROS.length && rest.equals(ZEROS.subarray(0, rest.length))) rest = rest.subarray(0, 1);
     if (read < READ_BYTES) {
       if (rest.some((byte) => byte !== 0)) yield { bytes: rest, cutOff: true };
       return;
