@@ -13,7 +13,7 @@ const SINK = {
   retry: {},
   createdBy: "cert:admin",
   createdAt: new Date(0),
-  status: { state: "delivering", position: 7n, behind: 2n, deadLetters: 1, delivered: 5n, lastError: "" },
+  status: { state: "delivering", position: 7n, behind: 2n, deadLetters: 1, delivered: 5n, lastError: "", missed: 0n },
 };
 const DELIVERY = { time: new Date(0), firstSequence: 3n, lastSequence: 5n, delivered: 3, outcome: "delivered", detail: "", durationMs: 12 };
 
@@ -141,6 +141,8 @@ test("update sends only what is named, and rotate-secret its overlap", async () 
 test("list, show and deliveries print what there is; test and redeliver say by their exit status whether it arrived", async () => {
   assert.match((await run({ listSinks: [SINK] }, "sinks", "list")).out, /siem +all +https:\/\/siem\.example\/ +delivering +2 +1/);
   assert.match((await run({ getSink: SINK }, "sinks", "show", SINK.sinkId)).out, /behind +2/);
+  const gap = { ...SINK, status: { ...SINK.status, missed: 4n } };
+  assert.match((await run({ getSink: gap }, "sinks", "show", SINK.sinkId)).out, /missed +4/);
   const aside = { sequence: 4n, eventId: "evt_1", type: "key.created", reason: "status 422", time: new Date(0) };
   const { out } = await run({ listDeliveries: { deliveries: [DELIVERY], deadLetters: [aside] } }, "sinks", "deliveries", SINK.sinkId);
   assert.match(out, /3-5 +3 +delivered +12/);

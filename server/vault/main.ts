@@ -434,6 +434,9 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
           line: deliveries,
           log,
           firstKept: (from) => firstKept(files, config.audit.path, from),
+          onDamage: (error) => {
+            if (monitor.parts?.vault === vault) integrity.damaged(error);
+          },
           source: `urn:keystead:${vault.hierarchy.vaultId}`,
           now,
         })

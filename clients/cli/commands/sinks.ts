@@ -98,6 +98,7 @@ const facts = (context: Context, sink: Sink): string =>
     ["delivered", String(sink.status?.delivered ?? "")],
     ["behind", String(sink.status?.behind ?? "")],
     ["set aside", String(sink.status?.deadLetters ?? "")],
+    ["missed", sink.status?.missed ? String(sink.status.missed) : ""],
     ["last error", sink.status?.lastError ?? ""],
     ["last delivery", dateText(sink.status?.lastDeliveryAt)],
     ["created", `${dateText(sink.createdAt)} by ${sink.createdBy}`],

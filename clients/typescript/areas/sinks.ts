@@ -90,6 +90,8 @@ export interface SinkStatus {
   readonly delivered: bigint;
   readonly lastError: string;
   readonly lastDeliveryAt?: Date;
+  /** Events that were gone from the log before they were delivered. */
+  readonly missed: bigint;
 }
 
 export interface Sink {
@@ -112,7 +114,7 @@ export interface Delivery {
   readonly firstSequence: bigint;
   readonly lastSequence: bigint;
   readonly delivered: number;
-  /** delivered, refused or unavailable. */
+  /** delivered, refused, unavailable, or missed: gone from the log before they were delivered. */
   readonly outcome: string;
   readonly detail: string;
   readonly durationMs: number;

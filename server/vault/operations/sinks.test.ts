@@ -45,6 +45,7 @@ async function vaultWithSinks(t: TestContext) {
       line: line as DeliveryLine,
       log: vault.log,
       firstKept: (from) => from,
+      onDamage: () => undefined,
       source: "urn:keystead:test",
       now: () => vault.now,
     }));

@@ -50,6 +50,8 @@ export interface FeederOptions {
   /** The sink as it is to be opened at this time. */
   openable(stored: StoredSink): Openable;
   readonly log: Logger;
+  /** Told of log or store that does not verify. */
+  readonly onDamage: (error: HsmError) => void;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   /** From 0 to less than 1. */
@@ -157,8 +159,10 @@ export class Feeder {
     if (this.#running !== undefined || !this.#stored.enabled || this.#standing.ended) return;
     this.#running = this.#run().catch((error: unknown) => {
       this.#lastError = error instanceof HsmError ? error.detail : "delivering stopped; see the server log";
-      this.#failures += 1;
+      // Until the next start: whoever looks at alerts is told.
+      this.#failures = Math.max(this.#failures + 1, BREAK_FAILURES);
       this.#options.log.error("a sink's delivery stopped", { sink: this.#options.id }, error);
+      if (error instanceof HsmError && error.code === "INTEGRITY_FAILURE") this.#options.onDamage(error);
     });
   }
 

@@ -43,6 +43,7 @@ async function behind(t: TestContext, { namespace = "", withArchive = true, with
   await moving.log.close();
   const { log, files } = open(disk, store, withArchive ? ARCHIVE : "/nowhere");
   const got: number[] = [];
+  const damage: string[] = [];
   const standings = new StandingFiles({ files: disk.files, folder: "/data", macKey: KEY });
   const feeder = new Feeder({
     id: "sink-1",
@@ -68,6 +69,7 @@ async function behind(t: TestContext, { namespace = "", withArchive = true, with
       },
     },
     openable: () => ({}) as Openable,
+    onDamage: (error) => damage.push(error.detail),
     log: createLogger({ part: "vault", version: "0", level: "error", write: () => undefined }),
     now: () => 1,
     random: () => 0,
@@ -78,7 +80,7 @@ async function behind(t: TestContext, { namespace = "", withArchive = true, with
     assert.ok((await purgeSegments(keeping(disk, log, 12))) >= 1);
     return firstKept(files, PATH, 1);
   };
-  return { disk, log, feeder, got, purge };
+  return { disk, log, feeder, got, damage, purge };
 }
 
 test("what was deleted before it was delivered is recorded, counted and passed over, and everything after it arrives in order", async (t) => {
@@ -113,6 +115,19 @@ test("a piece of the log that others go around is a gap too", async (t) => {
   feeder.start();
   await until("the end of the log", () => feeder.state.behind === 0);
   assert.deepEqual([got[0], got.length, feeder.state.standing.missed], [6, log.sequence - 5, 5]);
+});
+
+test("a line that does not verify ends the feeding, and the vault is told, and whoever looks at alerts", async (t) => {
+  const { disk, feeder, got, damage } = await behind(t);
+  const [path = "", content] =
+    [...disk.contents].findLast(([name, { now }]) => /\.\d{16}$/.test(name) && now.includes('"request":"r30"')) ?? [];
+  assert.ok(content !== undefined, path);
+  content.now[content.now.indexOf('"request":"r30"') + 11] = 0x78;
+  feeder.start();
+  await until("the end", () => damage.length > 0);
+  assert.match(damage[0] ?? "", /event \d+: the line does not verify/);
+  assert.deepEqual([feeder.state.state, feeder.state.leftAlone], ["waiting", true]);
+  assert.ok(got.length < 31);
 });
 
 test("while the archive is away a sink that needs it waits, misses nothing, and goes on when it is back", async (t) => {

@@ -73,6 +73,7 @@ async function sunk(t: TestContext) {
       line: line as DeliveryLine,
       log: vault.log,
       firstKept: (from) => from,
+      onDamage: () => undefined,
       source: "urn:keystead:test",
       now: () => vault.now,
       breakMs: 5,

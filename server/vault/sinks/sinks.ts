@@ -28,6 +28,8 @@ export interface SinksOptions {
   readonly log: Logger;
   /** Sequence number of the first event from `from` on that the log still has; `from` where nothing is missing. */
   readonly firstKept: (from: number) => number;
+  /** Told of log or store that does not verify. */
+  readonly onDamage: (error: HsmError) => void;
   /** Who the events are of, a URI. */
   readonly source: string;
   readonly now: () => number;
@@ -298,7 +300,7 @@ export class Sinks implements SinkControl {
   }
 
   #take({ id, value }: Document<StoredSink>): void {
-    const { auditLog, standings, line, log, now, firstKept, breakMs } = this.#options;
+    const { auditLog, standings, line, log, now, firstKept, onDamage, breakMs } = this.#options;
     const feeder = new Feeder({
       id,
       stored: value,
@@ -309,6 +311,7 @@ export class Sinks implements SinkControl {
       line,
       openable: (stored) => this.#openable(id, stored),
       log,
+      onDamage,
       now,
       random: () => fillRandom(Buffer.alloc(1)).readUInt8(0) / 256,
       ...(breakMs === undefined ? {} : { breakMs }),
