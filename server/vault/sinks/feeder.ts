@@ -175,7 +175,7 @@ export class Feeder {
     await this.#save();
   }
 
-  /** Ends a pause: there is reason to think that the next attempt goes better. */
+  /** Ends a pause, or spares the one after the attempt that is under way: there is reason to think that the next goes better. */
   hurry(): void {
     this.#hurry.abort();
   }
@@ -217,6 +217,7 @@ export class Feeder {
   /** For as long as it takes: a log that cannot be read now, such as an archive that is away, is tried again like a receiver. */
   async #run(): Promise<void> {
     while (!this.#stopping.signal.aborted && !this.#standing.ended) {
+      this.#hurry = new AbortController();
       try {
         return await this.#follow();
       } catch (error) {
@@ -308,6 +309,8 @@ export class Feeder {
     let refusals = 0;
     while (rest.length > 0) {
       if (this.#stopping.signal.aborted) return false;
+      // From here on: what gives reason to hurry while the attempt is under way ends the pause after it.
+      this.#hurry = new AbortController();
       const { answer } = await this.#attempt(batchOf(rest));
       const { delivered, failure } = answer;
       if (delivered > 0) {
@@ -399,7 +402,6 @@ export class Feeder {
   async #pause(askedMs: number | undefined): Promise<void> {
     const { random, breakMs = BREAK_MS } = this.#options;
     const limits = { firstMs: this.#stored.retry.delayMs, lastMs: breakMs, failures: BREAK_FAILURES };
-    this.#hurry = new AbortController();
     const signal = AbortSignal.any([this.#stopping.signal, this.#hurry.signal]);
     await sleep(pauseMs(Math.max(1, this.#failures), limits, random(), askedMs), undefined, { signal, ref: false }).catch(() => undefined);
   }

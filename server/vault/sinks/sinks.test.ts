@@ -51,9 +51,14 @@ async function sunk(t: TestContext) {
   const vault = await ClockedVault.open();
   const got = new Map<string, ChainedEvent[]>();
   const opened: Openable[] = [];
-  const state = { answer: ((events) => ({ delivered: events.length })) as Answer, attempts: 0, refusal: undefined as string | undefined };
+  const state = {
+    answer: ((events) => ({ delivered: events.length })) as Answer,
+    attempts: 0,
+    refusal: undefined as string | undefined,
+    joined: () => undefined as void,
+  };
   const line: Pick<DeliveryLine, "deliver" | "check" | "close" | "onJoin"> = {
-    onJoin: () => undefined,
+    onJoin: (tell) => void (state.joined = tell),
     async deliver(sink, lines) {
       opened.push(sink);
       state.attempts += 1;
@@ -331,6 +336,18 @@ test("few deliveries that somebody asked for wait for a slow receiver, and more 
   assert.equal(outcomes.filter((outcome) => outcome === "RATE_LIMITED").length, 6);
   assert.equal(outcomes.filter((outcome) => outcome === "delivered").length, 4);
   assert.equal((await s.sinks.test("", id, "cert:admin")).outcome, "delivered");
+});
+
+test("a process that comes while an attempt fails with the one before is tried at once", async (t) => {
+  const s = await sunk(t);
+  const id = await s.make();
+  s.state.answer = (events) => {
+    if (s.state.attempts > 1) return { delivered: events.length };
+    s.state.joined();
+    return { delivered: 0, failure: { kind: "unavailable", reason: "the process ended", retryAfterMs: 3_600_000 } };
+  };
+  await s.happen(1);
+  await until("the event", () => s.numbers(id).length === 1);
 });
 
 test("nothing is kept of a sink that was deleted, also when the vault ended before it could forget", async (t) => {
