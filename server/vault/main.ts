@@ -33,7 +33,6 @@ import { withArchive } from "./audit/archived-files.ts";
 import { ANY_EVENT } from "./audit/audit-filter.ts";
 import { openLogFiles } from "./audit/log-place.ts";
 import { memoryFiles } from "./audit/memory-files.ts";
-import type { SegmentBreak } from "./audit/verify.ts";
 import { AuditProofs } from "./audit/proofs.ts";
 import { readEvents } from "./audit/read.ts";
 import { firstKept } from "./audit/segments.ts";
@@ -58,11 +57,10 @@ import { takeDueSteps, type Perform } from "./duties/lifecycle.ts";
 import { endDueNamespaces } from "./duties/namespaces.ts";
 import { finishRekey } from "./duties/rekey.ts";
 import { RetentionLedger } from "./duties/retention-ledger.ts";
-import { verifyVault } from "./duties/verification.ts";
-import type { PassReport } from "./duties/verify-everything.ts";
 import { Measurements } from "./duties/measure.ts";
 import { Alerts } from "./duties/alerts.ts";
 import { Integrity } from "./duties/integrity.ts";
+import { Soundness, type Examination } from "./duties/soundness.ts";
 import { VaultTracer } from "./duties/trace.ts";
 import { Sizes, type SizePaths } from "./duties/sizes.ts";
 import { earlyMessages } from "./early-messages.ts";
@@ -262,6 +260,15 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
       lifted?.();
     },
   });
+  const soundness = new Soundness({
+    files,
+    auditPath: config.audit.path,
+    store,
+    log,
+    integrity,
+    breaks,
+    isOpen: (vault) => monitor.parts?.vault === vault,
+  });
   /** Begins the work of the open vault, if nothing is waited for any more. */
   let lifted: (() => void) | undefined;
   let selfTests: SelfTestReport | undefined;
@@ -387,11 +394,11 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     let policy: PolicyControl;
     let configuration: ConfigurationHistory;
     let awaited: HsmError | undefined;
-    let damage: { readonly report: PassReport; readonly segments: readonly SegmentBreak[] } | undefined;
+    let examination: Examination | undefined;
     let approvalsInForce = approvalsConfigured;
     try {
       // Where damage was found before, nothing is begun before all of it is known.
-      if (breaks.remembered || vault.lost) damage = await examined(vault);
+      examination = await soundness.examine(vault);
       configuration = await ConfigurationHistory.open(vault.documents, now, () => {
         approvalsInForce = approvalsConfigured;
         monitor.accepted("configuration");
@@ -458,7 +465,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
       proofs,
       sinks,
     };
-    const waitsFor = judged(damage);
+    const waitsFor = examination === undefined ? undefined : soundness.judge(examination);
     monitor.open({ vault, context: contextOf(vault, rooms) }, { configuration: awaited, auditBreak: waitsFor });
     scriptGate.open(vault);
     alerts.open(vault, () => monitor.parts?.vault === vault && monitor.phase === "open");
@@ -495,12 +502,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     }
     log.info("unsealed", { vaultId: vault.hierarchy.vaultId, created: vault.created, events: vault.log.sequence });
     keepSegments(vault);
-    if (damage !== undefined) return;
-    verifyInBackground(vault).catch((error: unknown) => {
-      log.error("the verification of log and store could not be finished", {}, error);
-      if (monitor.parts?.vault !== vault) return;
-      integrity.damaged(new HsmError("INTEGRITY_FAILURE", "log and store could not be verified; see the server log", { cause: error }));
-    });
+    if (examination === undefined) void soundness.watch(vault);
   };
   const performAs = <I extends DescMessage>(principal: Principal, operation: Operation<I>, request: MessageShape<I>): Promise<unknown> =>
     monitor.perform(operation, request, {
@@ -619,36 +621,6 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     keeping = setInterval(keep, KEEP_SEGMENTS_MS).unref();
     keep();
   };
-  const verification = { files, auditPath: config.audit.path, store, progress: (state: string) => integrity.progress(state), log };
-  const verifyInBackground = async (vault: OpenVault): Promise<void> => {
-    const report = await verifyVault(vault, { ...verification, wanted: () => monitor.parts?.vault === vault });
-    if (report === undefined) return;
-    integrity.ended(report.problems, report.log.firstBad, report.log.setAside.length);
-    if (report.problems.length === 0) log.info("log and store verified", { events: report.log.events, records: report.records });
-  };
-  /** Looks at everything before a vault opens in which damage was found. */
-  const examined = async (vault: OpenVault): Promise<{ report: PassReport; segments: readonly SegmentBreak[] }> => {
-    log.warn("damage was found before: log and store are verified before the vault opens");
-    const segments: SegmentBreak[] = [];
-    const report = await verifyVault(vault, { ...verification, wanted: () => true, onBreak: (found) => segments.push(found) });
-    return { report: report as PassReport, segments };
-  };
-  /** What follows from it. @returns why the vault waits for others, when that is all */
-  const judged = (damage: Awaited<ReturnType<typeof examined>> | undefined): HsmError | undefined => {
-    if (damage === undefined) return undefined;
-    const { report, segments } = damage;
-    const [first] = segments;
-    const told = segments.map(({ sequence, reason }) => `audit log: event ${sequence}: ${reason}`);
-    if (report.problems.length === 0 && first !== undefined) {
-      integrity.waits(told, first.sequence);
-      return breaks.waitsFor(segments);
-    }
-    integrity.ended([...told, ...report.problems], first?.sequence ?? report.log.firstBad, report.log.setAside.length);
-    if (report.problems.length === 0) breaks.forget();
-    else breaks.drop();
-    return undefined;
-  };
-
   const monitor: Monitor = new Monitor({
     authenticator,
     authorizer,

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { zstdCompressSync } from "node:zlib";
 import { memoryStore } from "../stores/memory.ts";
-import { archivePath, withArchive } from "./archived-files.ts";
+import { archivePath, MAX_ARCHIVED_BYTES, withArchive } from "./archived-files.ts";
 import type { FileLayer } from "./file-layer.ts";
 import { listSegments, readLines } from "./segments.ts";
 import { verifyLog } from "./verify.ts";
@@ -107,5 +108,18 @@ test("after a crash at any step of archiving, with anything unsynced lost, every
       assert.deepEqual([report.bad, report.unread], [undefined, 0], `step ${last}`);
     }
     if (finished) return;
+  }
+});
+
+test("an archive that unpacks to more than any segment, or is larger itself, is unavailable and not unpacked", async () => {
+  const { disk, store } = await written(open);
+  const { log } = open(disk, store);
+  assert.ok((await archive(disk, log, 20)) >= 3);
+  await log.close();
+  const [first] = listSegments(withArchive(disk.files, ARCHIVE), PATH);
+  const target = archivePath(ARCHIVE, first?.path ?? "");
+  for (const content of [zstdCompressSync(Buffer.alloc(MAX_ARCHIVED_BYTES + 1)), Buffer.alloc(MAX_ARCHIVED_BYTES + 1)]) {
+    const bombed = disk.copy((path, bytes) => (path === target ? content : bytes));
+    assert.throws(() => withArchive(bombed.files, ARCHIVE).open(first?.path ?? "", "read"), { code: "AUDIT_UNAVAILABLE" });
   }
 });

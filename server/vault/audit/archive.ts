@@ -13,7 +13,7 @@ import { promisify } from "node:util";
 import { zstdCompress } from "node:zlib";
 import { HsmError } from "@keystead/contract/errors";
 import { readAnchorList } from "./anchor-list.ts";
-import { ARCHIVED, archivePath, unpacked, wholeFile } from "./archived-files.ts";
+import { ARCHIVED, archivePath, MAX_ARCHIVED_BYTES, unpacked, wholeFile } from "./archived-files.ts";
 import type { EventFields } from "./event.ts";
 import type { FileLayer } from "./file-layer.ts";
 import { LineCursor, type LineCursorOptions } from "./line-cursor.ts";
@@ -82,7 +82,8 @@ export async function proveSegment(
 }
 
 async function move({ files, archiveFolder, log, now }: ArchiveOptions, { path }: SegmentName): Promise<void> {
-  const bytes = wholeFile(files, path) as Buffer;
+  // What could not be read again is not moved.
+  const bytes = wholeFile(files, path, MAX_ARCHIVED_BYTES) as Buffer;
   const target = archivePath(archiveFolder, path);
   const known = wholeFile(files, target);
   if (known === undefined || !holds(known, bytes)) {

@@ -15,18 +15,20 @@ export const ARCHIVED = ".archived";
 const SEGMENT = /\.\d{16}$/;
 /** Segments that are kept unpacked. */
 const KEPT = 2;
-/** No segment is larger, whatever its archive says. */
-const MAX_BYTES = 1024 * 1024 * 1024;
+/** No segment is larger, whatever its archive says: it is unpacked at once, while others wait. */
+export const MAX_ARCHIVED_BYTES = 64 * 1024 * 1024;
 
 /** Where the archive keeps a segment. */
 export const archivePath = (archiveFolder: string, segmentPath: string): string => join(archiveFolder, `${basename(segmentPath)}.zst`);
 
-/** The whole of a file; undefined when there is none. */
-export function wholeFile(files: FileLayer, path: string): Buffer | undefined {
+/** The whole of a file; undefined when there is none. @throws {HsmError} AUDIT_UNAVAILABLE it is larger than `most` bytes */
+export function wholeFile(files: FileLayer, path: string, most = Infinity): Buffer | undefined {
   if (!files.list(dirname(path)).includes(basename(path))) return undefined;
   const file = files.open(path, "read");
   try {
-    const bytes = Buffer.alloc(file.size());
+    const size = file.size();
+    if (size > most) throw new HsmError("AUDIT_UNAVAILABLE", `${basename(path)} is larger than what was ever written`);
+    const bytes = Buffer.alloc(size);
     return bytes.subarray(0, file.read(bytes, 0));
   } finally {
     file.close();
@@ -34,7 +36,7 @@ export function wholeFile(files: FileLayer, path: string): Buffer | undefined {
 }
 
 /** What an archived segment holds. @throws when it is no such frame */
-export const unpacked = (bytes: Buffer): Buffer => zstdDecompressSync(bytes, { maxOutputLength: MAX_BYTES });
+export const unpacked = (bytes: Buffer): Buffer => zstdDecompressSync(bytes, { maxOutputLength: MAX_ARCHIVED_BYTES });
 
 /**
  * The files with the archive behind them.
@@ -46,7 +48,7 @@ export function withArchive(files: FileLayer, archiveFolder: string | undefined)
   const fromArchive = (path: string): Buffer => {
     const known = kept.get(path);
     if (known !== undefined) return known;
-    const packed = archiveFolder === undefined ? undefined : wholeFile(files, archivePath(archiveFolder, path));
+    const packed = archiveFolder === undefined ? undefined : wholeFile(files, archivePath(archiveFolder, path), MAX_ARCHIVED_BYTES);
     if (packed === undefined)
       throw new HsmError("AUDIT_UNAVAILABLE", `the segment ${basename(path)} of the audit log is in the archive, which is not here`);
     let bytes: Buffer;
