@@ -114,7 +114,7 @@ test("after a crash at any step of archiving, with anything unsynced lost, every
 test("an archive that unpacks to more than any segment, or is larger itself, is unavailable and not unpacked", async () => {
   const { disk, store } = await written(open);
   const { log } = open(disk, store);
-  assert.ok((await archive(disk, log, 20)) >= 3);
+  assert.ok((await archive(disk, log, 20)) >= 1);
   await log.close();
   const [first] = listSegments(withArchive(disk.files, ARCHIVE), PATH);
   const target = archivePath(ARCHIVE, first?.path ?? "");
