@@ -5,7 +5,7 @@
  * as the vectors (`sealWithNonce`), which is compared here in both directions.
  */
 import { createSecretKey } from "node:crypto";
-import { openWithNonce, sealWithNonce } from "../../lib/crypto/mechanisms/aes-gcm.ts";
+import { openWithNonce, sealWithNonce } from "../../lib/crypto/mechanisms/gcm-nonce.ts";
 import { mechanismFor, mechanisms } from "../../lib/crypto/mechanisms/register.ts";
 import type { Mechanism } from "../../lib/crypto/mechanism.ts";
 import { decryptsTo, hex, wycheproof } from "./wycheproof.ts";

@@ -7,78 +7,14 @@
  *
  * @see NIST SP 800-38D; RFC 5116 §5.1
  */
-import { createCipheriv, createDecipheriv, type KeyObject } from "node:crypto";
 import type { AlgorithmName } from "@keystead/contract/algorithms";
 import type { Cipher, CipherParams, Mechanism } from "../mechanism.ts";
-import { wipe } from "../wipe.ts";
+import { GCM_NONCE_BYTES, GCM_TAG_BYTES, openWithNonce, sealTo, sealWithNonce, type GcmName } from "./gcm-nonce.ts";
 import { gcmWrapper } from "./gcm-wrapper.ts";
 import { nonceFor } from "./nonce.ts";
 import { decryptOnPool, encryptOnPool, type PooledAlgorithm } from "./pooled-cipher.ts";
 import { decryptionFailed, paramInvalid } from "./refusals.ts";
 import { secretKeyMethods } from "./secret-key.ts";
-
-export const GCM_NONCE_BYTES = 12;
-export const GCM_TAG_BYTES = 16;
-export type GcmName = "aes-128-gcm" | "aes-192-gcm" | "aes-256-gcm";
-const OPTIONS = { authTagLength: GCM_TAG_BYTES };
-/** OpenSSL is given so much at once: Node makes a buffer for each result, and one of this size is still in the cache. */
-const PIECE_BYTES = 64 * 1024;
-
-/**
- * `plaintext` sealed under a nonce the caller answers for: ct || tag.
- *
- * Not reachable through a {@link Cipher}. It is for formats that count their nonces (public/sealed-stream.ts).
- *
- * @security a nonce must never be used twice with one key
- * @internal
- */
-export function sealWithNonce(name: GcmName, key: KeyObject, nonce: Uint8Array, plaintext: Uint8Array, additionalData: Uint8Array): Buffer {
-  const sealed = Buffer.allocUnsafeSlow(plaintext.byteLength + GCM_TAG_BYTES);
-  sealTo(sealed, 0, name, key, nonce, plaintext, additionalData);
-  return sealed;
-}
-
-/** Writes ct || tag at `at` of `target`. */
-function sealTo(
-  target: Buffer,
-  at: number,
-  name: GcmName,
-  key: KeyObject,
-  nonce: Uint8Array,
-  plaintext: Uint8Array,
-  additionalData: Uint8Array,
-): void {
-  const cipher = createCipheriv(name, key, nonce, OPTIONS);
-  cipher.setAAD(additionalData);
-  if (plaintext.byteLength <= PIECE_BYTES) target.set(cipher.update(plaintext), at);
-  else
-    for (let from = 0; from < plaintext.byteLength; from += PIECE_BYTES)
-      target.set(cipher.update(plaintext.subarray(from, from + PIECE_BYTES)), at + from);
-  cipher.final();
-  target.set(cipher.getAuthTag(), at + plaintext.byteLength);
-}
-
-/**
- * The plaintext behind ct || tag, on memory of its own; nothing is returned before the tag was checked.
- *
- * @throws {HsmError} DECRYPTION_FAILED
- * @internal
- */
-export function openWithNonce(name: GcmName, key: KeyObject, nonce: Uint8Array, sealed: Uint8Array, additionalData: Uint8Array): Buffer {
-  const bodyBytes = sealed.byteLength - GCM_TAG_BYTES;
-  if (nonce.byteLength !== GCM_NONCE_BYTES || bodyBytes < 0) throw decryptionFailed();
-  const decipher = createDecipheriv(name, key, nonce, OPTIONS);
-  decipher.setAAD(additionalData);
-  decipher.setAuthTag(sealed.subarray(bodyBytes));
-  const plaintext = decipher.update(sealed.subarray(0, bodyBytes));
-  try {
-    decipher.final();
-  } catch {
-    wipe(plaintext);
-    throw decryptionFailed();
-  }
-  return plaintext;
-}
 
 const NO_DATA = new Uint8Array(0);
 

@@ -8,7 +8,7 @@
  */
 import type { KeyObject } from "node:crypto";
 import type { WrapParams, Wrapper } from "../mechanism.ts";
-import { GCM_NONCE_BYTES, GCM_TAG_BYTES, openWithNonce, sealWithNonce, type GcmName } from "./aes-gcm.ts";
+import { GCM_NONCE_BYTES, GCM_TAG_BYTES, openWithNonce, sealWithNonce, type GcmName } from "./gcm-nonce.ts";
 import { nonceFor } from "./nonce.ts";
 import { paramInvalid, unwrapFailed } from "./refusals.ts";
 

@@ -221,7 +221,7 @@ test("closes its source when it refuses, and when the reader stops early", async
 
 test("an empty chunk after a full one is refused even when it is authentic", async () => {
   // Sealed by hand with the same primitives: chunk 0 not last, then an empty last chunk.
-  const { sealWithNonce } = await import("../mechanisms/aes-gcm.ts");
+  const { sealWithNonce } = await import("../mechanisms/gcm-nonce.ts");
   const { createSecretKey, hash, hkdfSync } = await import("node:crypto");
   const header = { salt: randomBytes(32), wrappedKey: WRAPPED };
   const bytes = encodeHeader(header);

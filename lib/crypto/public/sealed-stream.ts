@@ -25,7 +25,7 @@
  */
 import { createSecretKey, hash, hkdfSync, randomFillSync, type KeyObject } from "node:crypto";
 import { HsmError } from "@keystead/contract/errors";
-import { openWithNonce, sealWithNonce } from "../mechanisms/aes-gcm.ts";
+import { openWithNonce, sealWithNonce } from "../mechanisms/gcm-nonce.ts";
 import { decryptionFailed } from "../mechanisms/refusals.ts";
 import { secretBuffer, wipe } from "../wipe.ts";
 

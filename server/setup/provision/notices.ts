@@ -1,7 +1,7 @@
 /** What the operator of a development or test server is told once it is ready. */
 import { dirname } from "node:path";
 import type { EffectiveConfig } from "@keystead/contract/config";
-import type { Profile } from "./provision.ts";
+import type { Profile } from "./profile.ts";
 
 /** An address as it stands in a URL. */
 function origin(host: string, port: number): string {

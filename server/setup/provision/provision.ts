@@ -12,18 +12,8 @@ import { createFile, ensureFolder, readIfPresent, replaceFile } from "./durable-
 import { folderInUse } from "./folder-in-use.ts";
 import { ensureAuthority, ensureLeaf } from "./local-authority.ts";
 import { noticesOf } from "./notices.ts";
+import type { Profile } from "./profile.ts";
 import { ensureTokenKey } from "./token-key.ts";
-
-/** What `credentials/profile.json` says; the command line reads it. Paths are absolute. */
-export interface Profile {
-  readonly endpoint: string;
-  readonly ca: string;
-  readonly cert: string;
-  readonly key: string;
-  readonly tokenKey: string;
-  readonly issuer: string;
-  readonly audience: string;
-}
 
 /** Names the server is reached by on its own machine. */
 function serverNames(): readonly string[] {

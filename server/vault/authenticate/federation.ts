@@ -12,18 +12,13 @@ import type { OidcProvider } from "@keystead/contract/config";
 import { HsmError } from "@keystead/contract/errors";
 import type { Documents, DocumentName, DocumentWrite } from "../objects/documents.ts";
 import { saidOfBearer, type Claims } from "../claims.ts";
+import type { Federated } from "./federated.ts";
 import type { LoggedIn } from "./logins.ts";
 import { notAuthenticated } from "./not-authenticated.ts";
 import { oidcIdentity } from "./oidc.ts";
 import type { Peer, Sessions } from "./sessions.ts";
 import type { TokenIdentity } from "./token.ts";
 import type { Reach } from "./within-reach.ts";
-
-/** What a provider said of somebody. */
-export interface Federated {
-  readonly issuer: string;
-  readonly claims: Claims;
-}
 
 export interface FederatedLoginsOptions {
   readonly documents: Documents;

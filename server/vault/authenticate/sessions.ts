@@ -20,7 +20,7 @@ import { signAccessToken, verifyAccessToken } from "./access-token.ts";
 import { notAuthenticated } from "./not-authenticated.ts";
 import { nameAndSecret, unguessable } from "./pending.ts";
 import type { Principal } from "./principal.ts";
-import type { Federated } from "./federation.ts";
+import type { Federated } from "./federated.ts";
 import {
   isLocal,
   mayKnowOf,

@@ -8,7 +8,7 @@ import type { AlgorithmName, Usage } from "@keystead/contract/algorithms";
 import type { KeyStateName, RevocationReason } from "@keystead/contract/lifecycle";
 
 import type { Gone } from "./shredding.ts";
-import type { Used } from "./uses.ts";
+import type { Used } from "./used.ts";
 
 export type { KeyStateName } from "@keystead/contract/lifecycle";
 

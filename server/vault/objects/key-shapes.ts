@@ -6,7 +6,7 @@ import type { Key } from "@keystead/crypto/composite-key";
 import type { Mechanism } from "@keystead/crypto/mechanism";
 import type { ExportPolicy, KeyAttributes, NamespaceAttributes, RotationRules, VersionAttributes } from "./attributes.ts";
 import type { Change } from "./change.ts";
-import type { Used } from "./uses.ts";
+import type { Used } from "./used.ts";
 
 /** A key opened for one operation. */
 export interface OpenKey {

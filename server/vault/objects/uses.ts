@@ -9,14 +9,7 @@
  * @see KMIP 2.1 §4.64 (Usage Limits)
  */
 import type { KeyAttributes } from "./attributes.ts";
-
-/** Counts of one key. */
-export interface Used {
-  readonly uses: number;
-  readonly bytes: number;
-  /** Milliseconds since the epoch; 0 = never. */
-  readonly lastAt: number;
-}
+import type { Used } from "./used.ts";
 
 const NEVER: Used = Object.freeze({ uses: 0, bytes: 0, lastAt: 0 });
 /** A block is a sixteenth of what the limit allows, at most this: what a crash can lose. */
