@@ -64,7 +64,8 @@ test("every operation can be asked for on the command line, or it is written dow
 
 test("every operation is in the reference page and has a test that names it", () => {
   const page = readFileSync(join(ROOT, "docs/reference/operations.md"), "utf8");
-  const tests = textOf("{server,clients,test}/**/*.test.ts");
+  // The tables that the refusals are made from are tests too.
+  const tests = textOf("{server,clients,test}/**/*.test.ts") + textOf("test/conformance/refusals/*.ts");
   for (const { name } of OPERATIONS) {
     assert.ok(page.includes(name), `${name} is in docs/reference/operations.md`);
     const camel = `${name[0]?.toLowerCase()}${name.slice(1)}`;
