@@ -6,7 +6,7 @@ import { FILES, IMPORTS, PACKAGES } from "./imports.ts";
 /** The file that an import names, relative to the root; undefined when it is of none of our packages. */
 function fileOf({ target, relative }: (typeof IMPORTS)[number]): string | undefined {
   if (relative) return target;
-  const [name] = Object.keys(PACKAGES).filter((each) => target.startsWith(`${each}/`));
+  const name = Object.keys(PACKAGES).find((each) => target.startsWith(`${each}/`));
   return name === undefined ? undefined : `${PACKAGES[name]?.folder}/${target.slice(name.length + 1)}.ts`;
 }
 
