@@ -21,7 +21,16 @@ const event = (action: string, outcome = "OK", more: Partial<TypedEvent> = {}): 
 });
 const made = (kind: string) => ({ records: [{ digest: "ab", name: `ns/${kind}/id/0` }] });
 /** What the vault records of its own accord. */
-const OWN = ["OpenVault", "CloseVault", "RecordConfiguration", "EndReusedSession", "RecordUses", "RaiseAlert", "ResolveAlert"];
+const OWN = [
+  "OpenVault",
+  "CloseVault",
+  "RecordConfiguration",
+  "EndReusedSession",
+  "EndExpiredSession",
+  "RecordUses",
+  "RaiseAlert",
+  "ResolveAlert",
+];
 /** Those that depend on the result. */
 const BY_RESULT: readonly TypedEvent[] = [event("DeriveKey", "OK", made("key")), event("Login", "OK", made("session"))];
 

@@ -45,6 +45,7 @@ export const EVENT_TYPES = Object.freeze({
   "session.created": { severity: "info", meaning: "somebody signed in" },
   "session.continued": { severity: "debug", meaning: "a sign-in goes on, or a session's token was renewed" },
   "session.revoked": { severity: "info", meaning: "a session was ended" },
+  "session.expired": { severity: "info", meaning: "a session's time was over; the request of the event names whose it was" },
   "session.reused": { severity: "warning", meaning: "a spent refresh token came again, and its session was ended" },
   "policy.updated": { severity: "warning", meaning: "the policy, a script or an approver's key is another" },
   "policy.read": { severity: "debug", meaning: "somebody looked at the policy or at scripts" },
@@ -182,6 +183,7 @@ const SUCCESSES: Readonly<Record<string, EventType>> = {
   RaiseAlert: "alert.firing",
   ResolveAlert: "alert.resolved",
   EndReusedSession: "session.reused",
+  EndExpiredSession: "session.expired",
 };
 
 /** What is told of an operation without a row in {@link SUCCESSES}, by the area of its permission. */

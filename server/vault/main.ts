@@ -544,7 +544,8 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     duties = setInterval(() => {
       onDuty ??= takeDueSteps(vault.objects, perform, ledger, log, wanted)
         .then(() => endDueNamespaces(vault, (operation, request) => performAs(NAMESPACE_END, operation, request), ledger, log, wanted))
-        .catch((error: unknown) => log.error("the duties of keys' lives could not be done", {}, error))
+        .then(() => monitor.parts?.context.identity.sessions.endExpired(wanted))
+        .catch((error: unknown) => log.error("the duties of keys' and sessions' lives could not be done", {}, error))
         .finally(() => (onDuty = undefined));
     }, config.lifecycle.intervalSeconds * 1000).unref();
     recording = setInterval(() => {

@@ -244,6 +244,26 @@ test("a refresh token is good once; shown again it ends the session, and so it i
   assert.equal(event?.outcome, "OK");
 });
 
+test("a session whose time is over is told of once, by an event of its own, and no other session is", async () => {
+  const { sessions } = vault.identity;
+  const ended = async (): Promise<string[]> => (await vault.events("EndExpiredSession")).map(({ request }) => request);
+  vault.now += 3_600_000;
+  await sessions.endExpired(() => true);
+  const before = (await ended()).length;
+  await enter();
+  const left = await enter();
+  await vault.over(logout, {}, { token: left.accessToken });
+  assert.equal(await sessions.endExpired(() => true), 0);
+  vault.now += 3_600_000;
+  // A login that comes first does not remove it untold.
+  const later = await enter();
+  assert.equal(await sessions.endExpired(() => false), 0);
+  assert.equal(await sessions.endExpired(() => true), 1);
+  assert.equal(await sessions.endExpired(() => true), 0);
+  assert.deepEqual((await ended()).slice(before), ["service:builder"]);
+  await who(later);
+});
+
 test("a refresh token that is shown twice at once gives tokens at most once, and none that are good", async () => {
   const first = await enter();
   const outcomes = await Promise.allSettled([refresh(first), refresh(first), refresh(first)]);

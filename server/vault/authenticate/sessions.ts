@@ -182,7 +182,8 @@ export class Sessions {
     const tokens = await this.#tokens(id, record, secret);
     const over = this.#documents
       .list<SessionRecord>("session")
-      .filter((other) => !this.#lives(other.id))
+      // What ended by its time is told of before it goes.
+      .filter((other) => this.#now() < other.value.expiresAt && !this.#lives(other.id))
       .slice(0, SWEPT_AT_ONCE);
     const session = (each: string): DocumentName => ({ kind: "session", id: each });
     const whose: DocumentName[] = isLocal(subject) ? [{ kind: subject.kind, id: subject.name }] : [];
@@ -236,6 +237,30 @@ export class Sessions {
       }
       throw error;
     }
+  }
+
+  /**
+   * Removes the sessions whose time is over, each with an event of its own that says whose it was.
+   *
+   * @param wanted asked before each
+   * @returns how many
+   * @throws {HsmError} AUDIT_UNAVAILABLE
+   */
+  async endExpired(wanted: () => boolean): Promise<number> {
+    const expired = this.#documents.list<SessionRecord>("session").filter(({ value }) => this.#now() >= value.expiresAt);
+    let ended = 0;
+    for (const { id, value } of expired) {
+      if (!wanted()) return ended;
+      // What was ended otherwise meanwhile makes no event.
+      await this.#documents.record(
+        "EndExpiredSession",
+        [{ kind: "session", id }],
+        () => [{ kind: "session", id, value: undefined }],
+        principalId(value),
+      );
+      ended += 1;
+    }
+    return ended;
   }
 
   /** The principal behind an access token shown by this peer, or undefined. */
