@@ -45,7 +45,7 @@ const RECEIVERS: Readonly<Record<string, () => Promise<Receiver>>> = {
       name: "kafka",
       target: { kafka: { brokers: [`localhost:${server.port}`], topic } },
       authority: server.authority,
-      lines: () => Promise.resolve(server.records(topic).map(({ value }) => value)),
+      lines: async () => (await server.records(topic)).map(({ value }) => value),
       end: () => server.end(),
     };
   },

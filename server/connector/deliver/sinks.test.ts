@@ -145,7 +145,8 @@ const RECEIVERS: Readonly<Record<SinkKind, (t: TestContext) => Promise<Receiver>
       target: { kafka: { brokers: [`localhost:${server.port}`], topic } },
       secrets: [],
       more: { authorities: [server.authority] },
-      received: () => server.records(topic).map(({ value }) => (JSON.parse(value) as { event: { sequence: number } }).event.sequence),
+      received: async () =>
+        (await server.records(topic)).map(({ value }) => (JSON.parse(value) as { event: { sequence: number } }).event.sequence),
       goAway: () => server.stop(),
       comeBack: () => server.begin(),
     };

@@ -12,6 +12,7 @@ import { addressRule } from "../../fetch/addresses.ts";
 import { KafkaConnection } from "../kafka/connection.ts";
 import { INIT_PRODUCER_ID, METADATA, type Api } from "../kafka/requests.ts";
 import { certified, type Certified } from "./certificates.ts";
+import { KafkaRecords, type ReadRecord } from "./kafka-records.ts";
 import { listening } from "./listening.ts";
 
 /** Where tools/test-needs.ts puts it. */
@@ -41,13 +42,6 @@ export type Listener = keyof typeof LISTENERS;
 const NAMES = Object.keys(LISTENERS) as Listener[];
 
 export const KAFKA_LOGIN = Object.freeze({ name: "keystead", password: "pa:ss=w rd" });
-
-export interface ReadRecord {
-  readonly key: string;
-  readonly value: string;
-  readonly timestamp: number;
-  readonly headers: Readonly<Record<string, string>>;
-}
 
 interface TopicOptions {
   readonly partitions: number;
@@ -93,6 +87,7 @@ export class KafkaBroker {
   readonly #proxy: Server = createServer((client) => this.#carry(client));
   readonly #topics: string[] = [];
   #process: ChildProcess | undefined;
+  #reader: KafkaRecords | undefined;
   #losing = false;
 
   static async start(): Promise<KafkaBroker> {
@@ -132,12 +127,9 @@ export class KafkaBroker {
   }
 
   /** Records of a partition, oldest first. */
-  records(topic: string, partition = 0): ReadRecord[] {
-    const path = `${this.folder}:${LIBRARIES}`;
-    const args = ["-cp", path, "Records", `127.0.0.1:${this.portOf("clear")}`, topic, String(partition)];
-    return JSON.parse(
-      execFileSync("java", [...JVM, ...args], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"], maxBuffer: 2 ** 28 }),
-    ) as ReadRecord[];
+  records(topic: string, partition = 0): Promise<ReadRecord[]> {
+    this.#reader ??= new KafkaRecords(JVM, LIBRARIES, this.folder);
+    return this.#reader.read(`127.0.0.1:${this.portOf("clear")}`, topic, partition);
   }
 
   /** The next answer to a Produce through the listener `behind` is lost, with its connection. */
@@ -173,6 +165,7 @@ export class KafkaBroker {
     const ended = this.#process === undefined ? undefined : once(this.#process, "exit");
     this.#process?.kill("SIGKILL");
     await ended;
+    await this.#reader?.end();
     this.#process = undefined;
     this.#proxy.close();
     rmSync(this.folder, { recursive: true, force: true });
@@ -240,7 +233,6 @@ export class KafkaBroker {
       `${mechanism}=[name="${user}",password="${password}"]`,
     ]);
     java("kafka.tools.StorageTool", "format", "-t", "MkU3OEVBNTcwNTJENDM2Qk", "-c", path, ...scrams);
-    execFileSync("javac", ["-cp", LIBRARIES, "-d", folder, join(import.meta.dirname, "kafka/Records.java")], { stdio: "pipe" });
   }
 
   /** Asks the broker over the connection in the clear. */

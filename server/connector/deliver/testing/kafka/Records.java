@@ -1,4 +1,6 @@
 import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.BufferedReader;
+import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.*;
@@ -6,11 +8,24 @@ import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.StringDeserializer;
 
-/** Prints the records of a partition as JSON: Records HOST:PORT TOPIC PARTITION. */
+/**
+ * For each line HOST:PORT TOPIC PARTITION that it reads, prints the records of that partition as one line of JSON. Every line has
+ * a consumer of its own, which knows nothing of the one before.
+ */
 public class Records {
   public static void main(String[] args) throws Exception {
-    var partition = new TopicPartition(args[1], Integer.parseInt(args[2]));
-    var settings = Map.<String, Object>of("bootstrap.servers", args[0], "check.crcs", "true", "enable.auto.commit", "false");
+    var lines = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+    var json = new ObjectMapper();
+    for (String line; (line = lines.readLine()) != null; ) {
+      var words = line.split(" ");
+      System.out.write((json.writeValueAsString(read(words[0], words[1], Integer.parseInt(words[2]))) + "\n").getBytes(StandardCharsets.UTF_8));
+      System.out.flush();
+    }
+  }
+
+  static List<Map<String, Object>> read(String broker, String topic, int number) {
+    var partition = new TopicPartition(topic, number);
+    var settings = Map.<String, Object>of("bootstrap.servers", broker, "check.crcs", "true", "enable.auto.commit", "false");
     var found = new ArrayList<Map<String, Object>>();
     try (var consumer = new KafkaConsumer<>(settings, new StringDeserializer(), new StringDeserializer())) {
       consumer.assign(List.of(partition));
@@ -24,6 +39,6 @@ public class Records {
         }
       }
     }
-    System.out.println(new ObjectMapper().writeValueAsString(found));
+    return found;
   }
 }
