@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { get } from "node:http";
 import { join } from "node:path";
-import { test, type TestContext } from "node:test";
+import { after, before, test, type TestContext } from "node:test";
 import { newFolder, startInVain, startServer, until, type RestReply, type StartOptions, type TestServer } from "../server.ts";
 import { eventsOf, inspect, segmentsOf } from "./inspected.ts";
 import { noStrace, strace, type SystemCall } from "./strace.ts";
@@ -19,6 +19,16 @@ async function serverFor(t: TestContext, options: StartOptions = {}): Promise<Te
   assert.equal(made.status, 201);
   return server;
 }
+
+/** For the tests that leave it as it was. */
+let running: TestServer;
+before(async () => {
+  running = await startServer();
+  assert.equal((await running.rest("POST", "/api/v1/keys", { key_id: "signer", algorithm: "Ed25519" })).status, 201);
+});
+after(async () => {
+  assert.equal(await running.stop(), 0);
+});
 
 const sign = (server: TestServer, requestId?: string): Promise<RestReply> =>
   server.rest("POST", "/api/v1/keys/signer/sign", { data: DATA }, requestId === undefined ? {} : { "x-request-id": requestId });
@@ -47,8 +57,8 @@ const replyAt = (calls: readonly SystemCall[]): number =>
 test(
   "a Sign: the write to the audit segment, on a descriptor with O_DSYNC, returns before the reply goes to the gateway",
   { skip: NO_STRACE },
-  async (t) => {
-    const server = await serverFor(t);
+  async () => {
+    const server = running;
     await sign(server);
     const vault = server.pids().vault as number;
     const trace = await strace(vault, ["-e", "trace=pwrite64,pwritev,pwritev2,write,writev,sendmsg,sendto,fsync,fdatasync,io_uring_enter"]);
@@ -72,8 +82,8 @@ test(
 test(
   "a GenerateKey: SQLite's sync of the database returns before the reply goes to the gateway, and the line is in what was synced",
   { skip: NO_STRACE },
-  async (t) => {
-    const server = await serverFor(t);
+  async () => {
+    const server = running;
     const trace = await strace(server.pids().vault as number, ["-e", "trace=pwrite64,write,writev,sendmsg,sendto,fsync,fdatasync"]);
     assert.equal(
       (await server.rest("POST", "/api/v1/keys", { key_id: "made", algorithm: "Ed25519" }, { "x-request-id": "durable-change" })).status,
@@ -149,8 +159,8 @@ for (const [signal, how] of [
   });
 }
 
-test("a second vault on the same data folder is refused by name, and the first keeps working", async (t) => {
-  const server = await serverFor(t);
+test("a second vault on the same data folder is refused by name, and the first keeps working", async () => {
+  const server = running;
   const { status, said } = await startInVain({ dataDir: server.dataDir });
   assert.equal(status, 78, said);
   assert.match(said, /another vault is using this data folder/);
