@@ -11,9 +11,11 @@
 const { spawn } = require("node:child_process");
 const { existsSync } = require("node:fs");
 const { constants } = require("node:os");
-const { basename, join } = require("node:path");
+const { basename, join, resolve } = require("node:path");
 
 const ROOT = __dirname;
+/** Where `npm test` lets Node keep compiled code; whoever can write there can write this file too. */
+const COMPILE_CACHE = join(ROOT, ".keystead/compile-cache");
 
 /** The package that carries Node 26, by `process.platform-process.arch`. */
 const NODE_PACKAGES = {
@@ -60,7 +62,10 @@ function nodeBinary() {
   return binary;
 }
 
-/** `part` (a path under the root) with its arguments. Server parts ignore NODE_OPTIONS: it could reopen their walls. */
+/**
+ * `part` (a path under the root) with its arguments. Server parts ignore NODE_OPTIONS, which could reopen their walls, and take
+ * compiled code from no folder but {@link COMPILE_CACHE}: Node runs what lies there in place of the files it was made from.
+ */
 function part(path, args, { flags = [], server = false } = {}) {
   return { argv: [...flags, join(ROOT, path), ...args], server };
 }
@@ -109,7 +114,10 @@ function main() {
   const args = process.argv.slice(2);
   const { argv, server } = dispatch(basename(process.argv[1] || "", ".cjs"), args);
   const env = Object.assign({}, process.env);
-  if (server) delete env.NODE_OPTIONS;
+  if (server) {
+    delete env.NODE_OPTIONS;
+    if (env.NODE_COMPILE_CACHE !== undefined && resolve(env.NODE_COMPILE_CACHE) !== COMPILE_CACHE) delete env.NODE_COMPILE_CACHE;
+  }
   const stdio = ["inherit", "inherit", "inherit"];
   for (const fd of descriptors(args, env)) {
     while (stdio.length < fd) stdio.push("ignore");

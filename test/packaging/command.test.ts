@@ -16,7 +16,7 @@ const copy = join(folder, "copy");
 mkdirSync(copy);
 copyFileSync(join(ROOT, "keystead.cjs"), join(copy, "keystead.cjs"));
 const SAY =
-  'console.log(JSON.stringify({ part: import.meta.filename.slice(import.meta.dirname.lastIndexOf("/copy/") + 6), args: process.argv.slice(2), flags: process.execArgv, options: process.env.NODE_OPTIONS ?? null }));\n';
+  'console.log(JSON.stringify({ part: import.meta.filename.slice(import.meta.dirname.lastIndexOf("/copy/") + 6), args: process.argv.slice(2), flags: process.execArgv, options: process.env.NODE_OPTIONS ?? null, cache: process.env.NODE_COMPILE_CACHE ?? null }));\n';
 for (const part of ["server/launcher/main.ts", "server/setup/main.ts", "server/vault/inspect.ts", "clients/cli/main.ts"]) {
   mkdirSync(join(copy, part, ".."), { recursive: true });
   writeFileSync(join(copy, part), SAY);
@@ -31,10 +31,15 @@ interface Said {
   readonly args: readonly string[];
   readonly flags: readonly string[];
   readonly options: string | null;
+  readonly cache: string | null;
 }
 
 function say(command: string, ...args: readonly string[]): Said {
-  const { stdout, stderr } = spawnSync(process.execPath, [command, ...args], { encoding: "utf8", env });
+  return sayIn(env, command, ...args);
+}
+
+function sayIn(environment: NodeJS.ProcessEnv, command: string, ...args: readonly string[]): Said {
+  const { stdout, stderr } = spawnSync(process.execPath, [command, ...args], { encoding: "utf8", env: environment });
   assert.notEqual(stdout, "", stderr);
   return JSON.parse(stdout) as Said;
 }
@@ -81,6 +86,18 @@ test("the launcher runs under the permission model and no server part inherits N
   assert.equal(options, null);
   assert.equal(say(KEYSTEAD, "server", "--validate").options, null);
   assert.equal(say(KEYSTEAD, "keys").options, "--no-warnings");
+});
+
+test("no server part takes compiled code from a folder outside the installation; a client may", () => {
+  const cachedIn = (cache: string, ...args: readonly string[]): string | null =>
+    sayIn({ ...env, NODE_COMPILE_CACHE: cache }, KEYSTEAD, ...args).cache;
+  const own = join(copy, ".keystead/compile-cache");
+  const others = [join(folder, "anybody"), join(own, "../../data"), join(own, "below"), copy];
+  for (const args of [["server"], ["dev"], ["config", "show"], ["server", "--validate"], ["audit", "verify", "x"], ["store", "verify"]]) {
+    for (const other of others) assert.equal(cachedIn(other, ...args), null, `${args.join(" ")} ${other}`);
+    assert.equal(cachedIn(own, ...args), own, args.join(" "));
+  }
+  assert.equal(cachedIn(others[0] as string, "keys"), others[0]);
 });
 
 test("the exit status of the part is the command's own", () => {
