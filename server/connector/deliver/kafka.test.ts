@@ -168,7 +168,7 @@ test("a broker that does not answer costs its share of the time, and the next on
   await once(silent, "listening");
   t.after(() => silent.close());
   const brokers = [`localhost:${(silent.address() as AddressInfo).port}`, `localhost:${broker.port}`];
-  assert.deepEqual(await deliver(topic, { target: { brokers }, surroundings: { timeoutMs: 8000 } }), { delivered: 3 });
+  assert.deepEqual(await deliver(topic, { target: { brokers }, surroundings: { timeoutMs: 16_000 } }), { delivered: 3 });
 });
 
 test("a name and its password sign in by SCRAM and by PLAIN; without them, or with others, nothing counts", { skip }, async () => {
