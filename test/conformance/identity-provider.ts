@@ -8,7 +8,6 @@ import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { TestContext } from "node:test";
 
 export interface IdentityProvider {
   readonly issuer: string;
@@ -34,9 +33,14 @@ const ACCOUNTS: Readonly<Record<string, object>> = {
   bob: { groups: ["staff"], email: "bob@example.org", email_verified: false },
 };
 
+/** A test, or a file of them: what is given to it is done when that is over. */
+export interface Ending {
+  after(end: () => void): void;
+}
+
 type OnRequest = (asked: import("node:http").IncomingMessage, reply: import("node:http").ServerResponse) => void;
 
-export async function startIdentityProvider(t: TestContext): Promise<IdentityProvider> {
+export async function startIdentityProvider(t: Ending): Promise<IdentityProvider> {
   const { Provider } = await import("oidc-provider");
   const { exportJWK, generateKeyPair } = await import("jose");
   let keyRequests = 0;

@@ -3,14 +3,14 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { test, type TestContext } from "node:test";
+import { after, test } from "node:test";
 import { Algorithm, HsmService } from "@keystead/contract/generated/hsm/hsm_pb";
 import { sign } from "@keystead/contract/operations/sign";
 import { KEYSTEAD, newFolder, startServer, until, type TestServer } from "../server.ts";
-import { startIdentityProvider, type IdentityProvider } from "./identity-provider.ts";
+import { startIdentityProvider, type Ending, type IdentityProvider } from "./identity-provider.ts";
 import { ask, hangUp, type Door } from "./surfaces.ts";
 
-async function serverFor(t: TestContext, idp: IdentityProvider, more: readonly string[] = []): Promise<TestServer> {
+async function serverFor(t: Ending, idp: IdentityProvider, more: readonly string[] = []): Promise<TestServer> {
   const mappings = '[{claim: groups, value: hsm-operators, roles: [Operator], namespaces: ["*"]}]';
   const server = await startServer({
     dataDir: `${newFolder()}/data`,
@@ -21,8 +21,34 @@ async function serverFor(t: TestContext, idp: IdentityProvider, more: readonly s
     ].flatMap((set) => ["--set", set]),
   });
   t.after(() => server.kill("all"));
+  await server.record((line) => line.message === "token keys of an issuer changed");
   return server;
 }
+
+interface Pair {
+  readonly idp: IdentityProvider;
+  readonly server: TestServer;
+}
+
+/** One provider and its server for several tests, from the first that asks to the end of the file. */
+function sharedPair(more: readonly string[]): () => Promise<Pair> {
+  const ends: (() => void)[] = [];
+  const ending: Ending = { after: (end) => void ends.push(end) };
+  let pair: Promise<Pair> | undefined;
+  after(async () => {
+    try {
+      if (pair !== undefined) assert.equal(await (await pair).server.stop(), 0);
+    } finally {
+      for (const end of ends) end();
+    }
+  });
+  return () => (pair ??= startIdentityProvider(ending).then(async (idp) => ({ idp, server: await serverFor(ending, idp, more) })));
+}
+
+/** Asks for the keys again a second after it did. */
+const eager = sharedPair(["auth.jwt.unknown_kid_seconds=1"]);
+/** Not within these tests. */
+const patient = sharedPair(["auth.jwt.unknown_kid_seconds=3600"]);
 
 /** Status of a request with this token alone: over the plain development listener a token must hold too. */
 async function asks(server: TestServer, token: string): Promise<number> {
@@ -32,10 +58,8 @@ async function asks(server: TestServer, token: string): Promise<number> {
   return reply.status;
 }
 
-test("a token of a real provider is let in by its groups, others are not, and keys that are rotated away stop counting", async (t) => {
-  const idp = await startIdentityProvider(t);
-  const server = await serverFor(t, idp, ["auth.jwt.unknown_kid_seconds=1"]);
-  await server.record((line) => line.message === "token keys of an issuer changed");
+test("a token of a real provider is let in by its groups, others are not, and keys that are rotated away stop counting", async () => {
+  const { idp, server } = await eager();
   const alice = await idp.signIn("alice");
   assert.equal(await asks(server, alice), 200);
   assert.equal(await asks(server, await idp.signIn("bob")), 401);
@@ -48,7 +72,6 @@ test("a token of a real provider is let in by its groups, others are not, and ke
   await until("the new key is fetched for its first token", async () => (await asks(server, later)) === 200);
   assert.equal(await asks(server, alice), 401);
   assert.ok(idp.keyRequests() - before <= 3, `${idp.keyRequests() - before} fetches`);
-  assert.equal(await server.stop(), 0);
 });
 
 interface Answer {
@@ -68,10 +91,8 @@ async function post(server: TestServer, path: string, body: object, token?: stri
   return { status: reply.status, body: await reply.json() };
 }
 
-test("a token of a real provider is exchanged for a session, once, by REST and gRPC", async (t) => {
-  const idp = await startIdentityProvider(t);
-  const server = await serverFor(t, idp);
-  await server.record((line) => line.message === "token keys of an issuer changed");
+test("a token of a real provider is exchanged for a session, once, by REST and gRPC", async () => {
+  const { idp, server } = await patient();
   const alice = await idp.signIn("alice");
   const login = (token: string): Promise<Answer> => post(server, "/api/v1/login/oidc", { token });
   const { status, body } = await login(alice);
@@ -94,7 +115,6 @@ test("a token of a real provider is exchanged for a session, once, by REST and g
   const refreshed = await post(server, "/api/v1/sessions/refresh", { refresh_token: body.tokens.refresh_token });
   assert.equal(refreshed.status, 200, JSON.stringify(refreshed.body));
   assert.equal(await asks(server, refreshed.body.tokens.access_token), 200);
-  assert.equal(await server.stop(), 0);
 });
 
 test("a group at a real provider has a role by the policy alone, over REST and gRPC, by its token and by a session", async (t) => {
@@ -104,7 +124,6 @@ test("a group at a real provider has a role by the policy alone, over REST and g
   const provider = `auth.oidc.providers=[{issuer: "${idp.issuer}", client_id: ${idp.clientId}, mappings: ${mappings}}]`;
   const server = await serverFor(t, idp, [provider]);
   t.after(hangUp);
-  await server.record((line) => line.message === "token keys of an issuer changed");
   await server.grpc(HsmService.method.generateKey, { namespace: "default", keyId: "release", algorithm: Algorithm.Ed25519 });
   const session = await post(server, "/api/v1/login/oidc", { token: await idp.signIn("alice") });
   assert.equal(session.status, 200, JSON.stringify(session.body));
@@ -150,10 +169,8 @@ test("a group at a real provider has a role by the policy alone, over REST and g
   assert.equal(await server.stop(), 0);
 });
 
-test("keystead login signs in at a real provider and keeps the session", async (t) => {
-  const idp = await startIdentityProvider(t);
-  const server = await serverFor(t, idp);
-  await server.record((line) => line.message === "token keys of an issuer changed");
+test("keystead login signs in at a real provider and keeps the session", async () => {
+  const { idp, server } = await patient();
   const home = newFolder();
   const { endpoint, ca } = server.profile;
   writeFileSync(join(home, "profile.json"), JSON.stringify({ endpoint, ca }));
@@ -200,13 +217,10 @@ test("keystead login signs in at a real provider and keeps the session", async (
   const by = ["login", "--provider-token", `file:${join(home, "token")}`];
   assert.equal((await keystead(by)).exit, 0);
   assert.equal((await keystead(by)).exit, 3);
-  assert.equal(await server.stop(), 0);
 });
 
 test("tokens with unknown keys are refused without a fetch for each, and a provider that is silent keeps nobody waiting", async (t) => {
-  const idp = await startIdentityProvider(t);
-  const server = await serverFor(t, idp, ["auth.jwt.unknown_kid_seconds=3600"]);
-  await server.record((line) => line.message === "token keys of an issuer changed");
+  const { idp, server } = await patient();
   const alice = await idp.signIn("alice");
   assert.equal(await asks(server, alice), 200);
   const [head, ...rest] = alice.split(".") as [string, string, string];
@@ -222,15 +236,13 @@ test("tokens with unknown keys are refused without a fetch for each, and a provi
   assert.deepEqual([...new Set(statuses)], [401]);
   assert.ok(idp.keyRequests() - before <= 1, `${idp.keyRequests() - before} fetches for 100 tokens`);
   idp.silence(true);
+  t.after(() => idp.silence(false));
   assert.equal(await asks(server, alice), 200);
   assert.equal(await asks(server, unknown(7)), 401);
-  assert.equal(await server.stop(), 0);
 });
 
-test("a connector that is killed is started again and joined; the keys stay in force meanwhile", async (t) => {
-  const idp = await startIdentityProvider(t);
-  const server = await serverFor(t, idp, ["auth.jwt.unknown_kid_seconds=1"]);
-  await server.record((line) => line.message === "token keys of an issuer changed");
+test("a connector that is killed is started again and joined; the keys stay in force meanwhile", async () => {
+  const { idp, server } = await eager();
   const alice = await idp.signIn("alice");
   const pid = server.pids().connector;
   assert.ok(pid !== undefined, "no connector runs");
@@ -245,7 +257,6 @@ test("a connector that is killed is started again and joined; the keys stay in f
   server.kill("vault");
   await server.ready("vault", gone);
   await until("the new vault has keys", async () => (await asks(server, later).catch(() => 0)) === 200);
-  assert.equal(await server.stop(), 0);
 });
 
 test("without anything to fetch no connector runs", async (t) => {
