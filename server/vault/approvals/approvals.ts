@@ -1,24 +1,21 @@
 /**
- * Dual control: holds back what others must agree to, takes their verdicts, and has performed what was agreed.
+ * Dual control: holds back what others must agree to, and takes their verdicts.
  *
  * A request that a rule, the policy or a script demands approval for is kept whole, in the transaction of its event, and its
  * caller gets APPROVAL_REQUIRED with its id. Verdicts are signatures (verdicts.ts); each is a change of the one document,
  * under its lock, recorded with the event of the operation that brought it. The last approval makes the document `approved`,
- * and only this file's {@link Approvals.execute} moves it on, through the monitor like everybody's requests.
+ * and only performing.ts moves it on, through the monitor like everybody's requests.
  *
  * It must never perform a request itself, nor count what verdicts.ts has not judged.
  *
- * Long, because holding, deciding, performing and ending are the life of one document under one lock; its states, rules,
- * verdicts and texts have files of their own.
+ * Long, because holding, deciding and taking back are the life of one document under one lock; its states, rules, verdicts,
+ * texts and performance have files of their own.
  */
 import { hash } from "node:crypto";
-import { fromBinary, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
-import { wipePayload, type Payload } from "@keystead/channel/payload";
+import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import { mayNeedApproval } from "@keystead/contract/approval-scope";
-import { HsmError, asHsmError } from "@keystead/contract/errors";
-import type { Logger } from "@keystead/contract/logging";
+import { HsmError } from "@keystead/contract/errors";
 import type { Operation } from "@keystead/contract/operation";
-import { operationByName } from "@keystead/contract/operations/register";
 import {
   parseSubject,
   subjectText,
@@ -34,33 +31,13 @@ import type { Principal } from "../authenticate/principal.ts";
 import type { TagRule } from "../authorize/tag-gate.ts";
 import type { ApprovalDemand, ApprovedRun, Asked, Held } from "../gate.ts";
 import { joinChanges, type Change } from "../objects/change.ts";
-import type { Documents } from "../objects/documents.ts";
-import {
-  begun,
-  expired,
-  fetched,
-  isClosed,
-  listingFrom,
-  listingOf,
-  lost,
-  performed,
-  withdrawn,
-  withVerdict,
-  type Approval,
-  type StoredRequester,
-} from "./approval.ts";
+import { fetched, isClosed, listingFrom, listingOf, withdrawn, withVerdict, type Approval, type StoredRequester } from "./approval.ts";
 import { requireDemand, type ApprovalRules, type TagsOf } from "./approval-rules.ts";
 import type { ApproverKeys, GivenSignature, RegisteredKey } from "./approver-keys.ts";
+import { Performing, type PerformingOptions } from "./performing.ts";
 import type { Persons } from "./persons.ts";
 import { holdsSecret, messageBytes, readableRequest } from "./subject.ts";
 import { enough, judged, meets } from "./verdicts.ts";
-
-/** Performs a request through the monitor, as its requester. */
-export type PerformApproved = (
-  operation: Operation,
-  message: MessageShape<DescMessage>,
-  about: { readonly principal: Principal; readonly requestId: string; readonly address: string; readonly approved: ApprovedRun },
-) => Promise<Payload>;
 
 /** What the configuration says of dual control. */
 export interface ControlParts {
@@ -70,24 +47,15 @@ export interface ControlParts {
   readonly keys: ApproverKeys;
 }
 
-export interface ApprovalsOptions {
+export interface ApprovalsOptions extends PerformingOptions {
   /** Another after a changed configuration was accepted. */
   readonly inForce: () => ControlParts;
-  readonly documents: Documents;
   readonly vaultId: string;
-  readonly now: () => number;
-  readonly log: Logger;
   readonly tagsOf: TagsOf;
   /** Roles a principal holds in a namespace (empty = about the server), coming from an address. */
   readonly rolesIn: (principal: Principal, namespace: string, address: string) => readonly string[];
   /** Version of the policy in force, for the record. */
   readonly policyVersion: () => string;
-  /** The requester as of now: what the sources of identities say today; undefined = nobody any more. */
-  readonly recall: (requester: StoredRequester) => Principal | undefined;
-  /** Whether the vault does this now; what is approved waits until it does. */
-  readonly possible: (operation: Operation) => boolean;
-  readonly perform: PerformApproved;
-  readonly keepClosedMs: number;
 }
 
 /** A verdict as a request brings it. */
@@ -142,16 +110,13 @@ const iso = (time: number): string => new Date(time).toISOString();
 
 export class Approvals {
   readonly #options: ApprovalsOptions;
-  readonly #running = new Map<string, Promise<void>>();
-  #closed = false;
+  readonly #performing: Performing;
   /** For metrics. */
   readonly counters = { held: 0, overrides: 0 };
 
   constructor(options: ApprovalsOptions) {
     this.#options = options;
-    options.documents.watch("approval", (id, now) => {
-      if ((now?.value as Approval | undefined)?.state === "approved") void this.execute(id);
-    });
+    this.#performing = new Performing(options);
   }
 
   get keys(): ApproverKeys {
@@ -457,97 +422,22 @@ export class Approvals {
 
   /** Performs a request that is approved, once; does nothing when it is being performed. Never throws. */
   execute(id: string): Promise<void> {
-    if (this.#closed) return Promise.resolve();
-    const under = this.#running.get(id);
-    if (under !== undefined) return under;
-    const run = this.#execute(id)
-      .catch((error: unknown) => this.#options.log.error("an approved request could not be performed", { approval: id }, asHsmError(error)))
-      .finally(() => this.#running.delete(id));
-    this.#running.set(id, run);
-    return run;
-  }
-
-  async #execute(id: string): Promise<void> {
-    const { documents, now, perform, possible, recall } = this.#options;
-    const approval = this.#document(id);
-    if (approval.state !== "approved") return;
-    const subject = parseSubject(approval.subject);
-    const operation = operationByName(subject.operation);
-    if (operation !== undefined && !possible(operation)) return;
-    const material = await documents.material("approval", id);
-    try {
-      const salt = Buffer.from(material.subarray(0, approval.saltBytes));
-      // What is not recorded together with its effect is marked first: after a crash nobody could tell whether it was done.
-      if (operation === undefined || marksFirst(operation))
-        await documents.record("BeginApproved", [named(id)], () => [{ ...named(id), value: begun(this.#document(id), now()) }]);
-      if (operation === undefined) throw new HsmError("OPERATION_NOT_SUPPORTED", `${subject.operation} is not built any more`);
-      const message = fromBinary(operation.method.input, material.subarray(approval.saltBytes));
-      const approved: ApprovedRun = {
-        id,
-        digestOf: (bytes) => hash("sha256", Buffer.concat([salt, bytes]), "hex"),
-        close: (outcome, detail, reply) => this.#close(id, operation, outcome, detail, reply),
-      };
-      const reply = await perform(operation, message, {
-        principal: recall(approval.requester) ?? nobody(approval.requester),
-        requestId: approval.requestId,
-        address: approval.address,
-        approved,
-      });
-      wipePayload(reply);
-    } catch (error) {
-      // A refusal is recorded and closed by the monitor; what is left over is tried again or ends with its time.
-      if (error instanceof HsmError && isClosed(this.#document(id))) return;
-      throw error;
-    } finally {
-      wipe(material);
-    }
-  }
-
-  /** The end of a performed request, as part of the change that performs it. */
-  async #close(id: string, operation: Operation, outcome: string, detail: string, reply: Buffer | undefined): Promise<Change> {
-    const { documents, now } = this.#options;
-    const kept = reply === undefined || reply.length === 0 ? undefined : reply;
-    const secret = kept !== undefined && holdsSecret(operation.method.output, fromBinary(operation.method.output, kept));
-    return documents.change([named(id)], () => [
-      {
-        ...named(id),
-        value: performed(this.#document(id), outcome, detail, now(), kept === undefined ? undefined : secret ? "secret" : "open"),
-        material: kept ?? EMPTY,
-      },
-    ]);
+    return this.#performing.execute(id);
   }
 
   /** Goes on with what was approved and is possible, and does nothing else. */
-  async resume(): Promise<void> {
-    for (const { id, value } of this.#options.documents.list<Approval>("approval")) if (value.state === "approved") await this.execute(id);
+  resume(): Promise<void> {
+    return this.#performing.resume();
   }
 
   /** The duty: ends what is over, performs what is approved and was not, forgets what was closed long ago. */
-  async tick(): Promise<void> {
-    const { documents, now, keepClosedMs } = this.#options;
-    for (const { id, value } of documents.list<Approval>("approval")) {
-      if (this.#closed) return;
-      if (this.#running.has(id)) continue;
-      const at = now();
-      const change = (action: string, next: (approval: Approval) => Approval): Promise<void> =>
-        documents.record(action, [named(id)], () => [{ ...named(id), value: next(this.#document(id)), material: EMPTY }]);
-      try {
-        if (value.state === "executing") await change("LoseApproved", (approval) => lost(approval, at));
-        else if (!isClosed(value) && at >= value.expiresAt) await change("ExpireApproval", (approval) => expired(approval, at));
-        else if (value.state === "approved") await this.execute(id);
-        else if (isClosed(value) && at >= (value.closedAt ?? at) + keepClosedMs)
-          await documents.record("RemoveApproval", [named(id)], () => [{ ...named(id), value: undefined }]);
-      } catch (error) {
-        // Somebody else was first.
-        if (asHsmError(error).code !== "OBJECT_CHANGED") throw error;
-      }
-    }
+  tick(): Promise<void> {
+    return this.#performing.tick();
   }
 
   /** No more is begun; resolves when what is being performed has ended. */
-  async close(): Promise<void> {
-    this.#closed = true;
-    await Promise.all(this.#running.values());
+  close(): Promise<void> {
+    return this.#performing.close();
   }
 
   #document(id: string): Approval {
@@ -581,17 +471,3 @@ const isSame = (a: ApprovalSubject, b: ApprovalSubject): boolean =>
 
 /** Secrets of the vault itself may be passphrases, which a digest would let anybody guess. */
 const guessable = (operation: Operation, request: MessageShape<DescMessage>): boolean => holdsSecret(operation.method.input, request);
-
-/** Operations whose effect is not a change of records that is made together with their event. */
-const marksFirst = ({ permission }: Operation): boolean => permission.startsWith("vault:");
-
-/** Who is nobody any more may do nothing: the monitor refuses and records it. */
-const nobody = ({ id, method, defaultNamespace }: StoredRequester): Principal => ({
-  id,
-  method: method as Principal["method"],
-  roles: [],
-  permissions: new Set(),
-  namespaces: new Set(),
-  defaultNamespace,
-  validUntil: 0,
-});
