@@ -205,7 +205,7 @@ test("ends a call at its deadline", async () => {
 });
 
 test("says PROVIDER_UNAVAILABLE when nobody listens", async () => {
-  await using({ endpoint: "http://127.0.0.1:1", timeoutMs: 300 }, (keystead) =>
+  await using({ endpoint: "http://127.0.0.1:1", timeoutMs: 5000 }, (keystead) =>
     assert.rejects(keystead.sign({ keyId: "k", data: Buffer.from("x") }), { code: "PROVIDER_UNAVAILABLE" }),
   );
 });
