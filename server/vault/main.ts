@@ -636,6 +636,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
       // The last: what others still have to agree to has used nothing yet.
       budgetGate(() => monitor.parts?.context.budgets),
     ],
+    bornAt: (namespace) => monitor.parts?.vault.objects.knownNamespace(namespace)?.createdAt,
     concealed: (principal, address) => concealed(monitor.parts?.vault.objects, principal, address),
     log,
     closedContext: contextOf(),

@@ -88,6 +88,8 @@ export interface MonitorOptions {
   /** Rates and places of those who come over the line; ceremonies and duties need neither. */
   readonly limits: RateLimits;
   /** Namespaces that answers about everything within reach leave out, besides those that the authorizer hides. */
+  /** When a namespace was made, milliseconds since the epoch; undefined where it is not known. */
+  readonly bornAt?: (namespace: string) => number | undefined;
   readonly concealed?: (principal: Principal, address: string) => (namespace: string) => boolean;
   /** What a permitted request must still pass, in order. */
   readonly gates: readonly Gate[];
@@ -583,8 +585,14 @@ export class Monitor {
   /** What an answer about everything within reach leaves out. */
   #hidden(operation: Operation, request: MessageShape<DescMessage>, { principal, address }: Circumstances): HiddenNamespaces {
     const hidden = this.#options.authorizer.hiddenFrom(principal, address, operation, operation.demands?.(request));
-    const concealed = this.#options.concealed?.(principal, address);
-    return concealed === undefined ? hidden : { has: (namespace) => hidden.has(namespace) || concealed(namespace) };
+    const { concealed, bornAt } = this.#options;
+    const conceals = concealed?.(principal, address);
+    const former = (namespace: string, time: string): boolean => Date.parse(time) < (bornAt?.(namespace) ?? -Infinity);
+    return {
+      has: (namespace) => hidden.has(namespace) || conceals?.(namespace) === true,
+      // Who sees the server's own part sees what was; a tenant does not see what another did under the same name.
+      ...(hidden.has("") ? { former } : {}),
+    };
   }
 
   #allowInPhase(operation: Operation): void {

@@ -39,9 +39,12 @@ export const ANY_EVENT: AuditFilter = Object.freeze({
   until: Infinity,
 });
 
-/** Namespaces to leave out. */
+/** What to leave out. */
 export interface Hidden {
+  /** Everything about the namespace. */
   has(namespace: string): boolean;
+  /** What is about a namespace of the same name that there was before. @param time of the event, ISO 8601 */
+  former?(namespace: string, time: string): boolean;
 }
 
 /** Whether an event is asked for and may be seen. */
@@ -50,6 +53,7 @@ export function shows(filter: AuditFilter, hidden: Hidden, event: ChainedEvent):
   return (
     (namespaces === undefined || namespaces.has(event.namespace)) &&
     !hidden.has(event.namespace) &&
+    hidden.former?.(event.namespace, event.time) !== true &&
     (keyId === "" || event.key === keyId || event.items?.some(({ key }) => key === keyId) === true) &&
     (otherKeyId === "" || event.other === otherKeyId || event.items?.some(({ other }) => other === otherKeyId) === true) &&
     (action === "" || event.action === action) &&

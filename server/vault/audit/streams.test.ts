@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { test } from "node:test";
 import { encodeCall, LISTENER } from "@keystead/channel/call";
 import type { IncomingCall } from "@keystead/channel/peer";
+import { Algorithm } from "@keystead/contract/generated/hsm/hsm_pb";
+import { createNamespace } from "@keystead/contract/operations/create-namespace";
 import { createSecretId } from "@keystead/contract/operations/create-secret-id";
 import { createServiceAccount } from "@keystead/contract/operations/create-service-account";
+import { generateKey } from "@keystead/contract/operations/generate-key";
 import { loginService } from "@keystead/contract/operations/login-service";
 import { STREAM_ON } from "@keystead/contract/operations/register";
 import { streamAuditLog } from "@keystead/contract/operations/stream-audit-log";
@@ -45,4 +49,29 @@ test("a stream that nobody asked for in a minute makes room, and whoever comes b
   await vault.over(streamAuditLog, {}, { token: other });
   await assert.rejects(more(slow), gone);
   await more(other);
+});
+
+test("a tenant sees nothing of the namespace that had the name before; who sees the server's part sees both", async (t) => {
+  const vault = await ClockedVault.open();
+  t.after(async () => {
+    vault.monitor.close();
+    await vault.vault.log.close();
+    vault.vault.objects.close();
+  });
+  // Events have the time of the machine, namespaces that of the test.
+  const make = async (namespace: string, at: number): Promise<void> => {
+    vault.now = at;
+    await vault.ask(createNamespace, { namespace });
+    await vault.ask(generateKey, { namespace, keyId: "k", algorithm: Algorithm.Ed25519 });
+  };
+  await make("ours", Date.now() - 60_000);
+  // As if another had the name until a minute from now.
+  await make("reborn", Date.now() + 60_000);
+  const seen = async (namespace: string, namespaces: readonly string[] | undefined): Promise<number> => {
+    const caller = { roles: ["Auditor"], id: `token:${randomUUID()}`, ...(namespaces === undefined ? {} : { namespaces }) };
+    const { events } = await vault.askFrom(caller, streamAuditLog, { namespace, after: 0n, untilNow: true });
+    return events.filter((event) => event.action === "GenerateKey").length;
+  };
+  assert.deepEqual([await seen("ours", ["ours"]), await seen("reborn", ["reborn"])], [1, 0]);
+  assert.deepEqual([await seen("ours", undefined), await seen("reborn", undefined)], [1, 1]);
 });

@@ -60,6 +60,8 @@ export interface PolicyParts {
 /** Which namespaces are kept out of an answer. */
 export interface HiddenNamespaces {
   has(namespace: string): boolean;
+  /** Of a namespace that may be seen: what is about one of the same name that there was before. @param time ISO 8601 */
+  former?(namespace: string, time: string): boolean;
 }
 
 /** Whether a key may be in an answer about many. */

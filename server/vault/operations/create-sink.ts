@@ -11,7 +11,7 @@ export const createSink = handler(operation, async (invocation, context) => {
   const sinks = sinksOf(context);
   const { kind, json } = targetOf(request.target);
   await requireWholeReach(invocation, context);
-  if (namespace !== "") await context.objects.describeNamespace(namespace);
+  const since = namespace === "" ? undefined : (await context.objects.describeNamespace(namespace)).attributes.createdAt;
   const filter = filterOf(request.filter, namespace);
   const { secret, shown } = secretOf(kind, request.secret);
   try {
@@ -19,6 +19,7 @@ export const createSink = handler(operation, async (invocation, context) => {
       {
         name: request.name,
         namespace,
+        ...(since === undefined ? {} : { since }),
         enabled: !request.disabled,
         target: json,
         filter,

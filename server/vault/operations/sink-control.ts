@@ -21,6 +21,8 @@ export interface SinkFacts {
 export interface NewSink {
   readonly name: string;
   readonly namespace: string;
+  /** When the namespace was made; left out for none. */
+  readonly since?: number;
   readonly enabled: boolean;
   /** hsm.SinkTarget as JSON. */
   readonly target: unknown;

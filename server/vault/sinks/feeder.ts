@@ -98,8 +98,10 @@ const MOST_ASKED = 4;
 const PATIENCE_MS = 500;
 
 /** Whether a sink may be told of an event at all, whatever its filter says. */
-export const within = ({ namespace }: StoredSink, event: { readonly namespace: string }): boolean =>
-  namespace === "" || event.namespace === namespace;
+export const within = (
+  { namespace, since = -Infinity }: Pick<StoredSink, "namespace" | "since">,
+  event: { readonly namespace: string; readonly time: string },
+): boolean => namespace === "" || (event.namespace === namespace && Date.parse(event.time) >= since);
 
 export class Feeder {
   readonly #options: FeederOptions;

@@ -388,3 +388,18 @@ test("an event of a segment that was set aside is not there to be sent again, an
   await assert.rejects(s.sinks.redeliver("", id, asked), { code: "OBJECT_NOT_FOUND" });
   assert.equal((await s.sinks.redeliver("", id, behind)).outcome, "delivered");
 });
+
+test("a sink of a namespace hears nothing of what was under its name before, however early it is to begin", async (t) => {
+  const s = await sunk(t);
+  const before = { namespace: "tenant", time: "2020-01-01T00:00:00.000Z" };
+  const [former = 0] = await s.happen(2, before);
+  // The end of the one before is not the end of this one.
+  await s.happen(1, { ...before, action: "PurgeNamespace" });
+  const id = await s.make({ namespace: "tenant", since: Date.parse("2020-01-02T00:00:00.000Z"), from: 1 });
+  const own = await s.happen(2, { namespace: "tenant", time: "2020-01-03T00:00:00.000Z" });
+  await until("its own", () => s.numbers(id).length === own.length);
+  assert.deepEqual(s.numbers(id), own);
+  await assert.rejects(s.sinks.redeliver("tenant", id, former), { code: "OBJECT_NOT_FOUND" });
+  await s.restart(true);
+  assert.equal(s.sinks.get("tenant", id).stored.since, Date.parse("2020-01-02T00:00:00.000Z"));
+});

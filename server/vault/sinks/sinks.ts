@@ -195,7 +195,7 @@ export class Sinks implements SinkControl {
     try {
       const [found] =
         sequence < 1 || sequence > this.#options.auditLog.sequence ? [] : ((await follower.next({ lines: 1, waitMs: 0 })) ?? []);
-      const event = found === undefined ? undefined : (JSON.parse(found.line) as { event: { namespace: string } }).event;
+      const event = found === undefined ? undefined : (JSON.parse(found.line) as { event: { namespace: string; time: string } }).event;
       // Of a segment that was set aside there is no event: what is found is one behind it.
       if (found?.sequence !== sequence || event === undefined || !within(value, event))
         throw new HsmError("OBJECT_NOT_FOUND", `there is no event ${sequence} for this sink`);

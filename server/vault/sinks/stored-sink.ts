@@ -29,6 +29,8 @@ export interface StoredSink {
   readonly revision: number;
   /** Sequence number of the last event that it does not get, from its beginning. */
   readonly after: number;
+  /** When the namespace was made, milliseconds since the epoch: what was under its name before is another's. */
+  readonly since?: number;
   /** Until when the former secret signs too, milliseconds since the epoch; undefined when there is none. */
   readonly formerUntil?: number | undefined;
   readonly createdBy: string;

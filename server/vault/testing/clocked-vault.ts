@@ -257,6 +257,7 @@ export class ClockedVault {
         (asked) => this.approvals.gate(asked),
         budgetGate(() => this.budgets),
       ],
+      bornAt: (namespace) => this.vault.objects.knownNamespace(namespace)?.createdAt,
       concealed: (principal, address) => concealed(this.vault.objects, principal, address),
       log: this.log,
       observe: () => undefined,
