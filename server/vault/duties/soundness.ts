@@ -56,8 +56,11 @@ export class Soundness {
       return breaks.waitsFor(segments);
     }
     integrity.ended([...told, ...report.problems], first?.sequence ?? report.log.firstBad, report.log.setAside.length);
-    if (report.problems.length === 0) breaks.forget();
-    else breaks.drop();
+    if (report.problems.length > 0) breaks.drop();
+    else {
+      breaks.forget();
+      this.#tellVerified(report);
+    }
     return undefined;
   }
 
@@ -69,11 +72,15 @@ export class Soundness {
       const report = await verifyVault(vault, { ...this.#options, wanted, progress: (state) => integrity.progress(state) });
       if (report === undefined) return;
       integrity.ended(report.problems, report.log.firstBad, report.log.setAside.length);
-      if (report.problems.length === 0) log.info("log and store verified", { events: report.log.events, records: report.records });
+      if (report.problems.length === 0) this.#tellVerified(report);
     } catch (error) {
       log.error("the verification of log and store could not be finished", {}, error);
       if (!isOpen(vault)) return;
       integrity.damaged(new HsmError("INTEGRITY_FAILURE", "log and store could not be verified; see the server log", { cause: error }));
     }
+  }
+
+  #tellVerified({ log: { events }, records }: PassReport): void {
+    this.#options.log.info("log and store verified", { events, records });
   }
 }
