@@ -1,6 +1,6 @@
 /**
- * Writes everything that is generated: TypeScript from proto/, the proto's comments for the OpenAPI document, and the
- * reference pages. `--into DIR` writes to another folder, which is how the test finds out what is stale.
+ * Writes everything that is generated: TypeScript from proto/, the proto's comments for the OpenAPI document, the
+ * reference pages, and the table of errors for the PKCS#11 module. `--into DIR` writes to another folder, which is how the test finds out what is stale.
  *
  *     npm run generate
  */
@@ -41,6 +41,8 @@ export async function generate(fromProto: (files: ReadonlyMap<string, string>) =
     fromProto(files);
     const { referencePages } = await import("./reference-pages.ts");
     for (const [path, text] of await referencePages()) files.set(path, text);
+    const { RUST_ERRORS, rustErrors } = await import("./rust-errors.ts");
+    files.set(RUST_ERRORS, rustErrors());
     return files;
   } finally {
     rmSync(scratch, { recursive: true, force: true });

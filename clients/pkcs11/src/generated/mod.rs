@@ -1,0 +1,3 @@
+//! Tables that `npm run generate` writes from those of the server.
+
+pub mod errors;
