@@ -12,6 +12,7 @@ mod digests;
 mod error;
 mod ffi;
 mod generated;
+mod information;
 mod mechanisms;
 mod module;
 mod objects;

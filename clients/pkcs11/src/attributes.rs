@@ -1,0 +1,132 @@
+//! The value of an attribute of an object, as bytes of PKCS#11 (3.2 §4.4 to §4.11).
+
+use cryptoki_sys::*;
+
+use crate::error::{Answer, Refusal, refuse};
+use crate::objects::{Half, Object};
+use crate::proto::{KeyAttributes, Usage};
+use crate::public_key::{Numbers, octet_string};
+use crate::slot::Slot;
+
+/// @errors `CKR_ATTRIBUTE_SENSITIVE` for key material; `CKR_ATTRIBUTE_TYPE_INVALID` for what the object does not have.
+pub fn value(object: &Object, slot: &Slot, kind: CK_ATTRIBUTE_TYPE) -> Answer<Vec<u8>> {
+    let none = KeyAttributes::default();
+    let attributes = object.key.attributes.as_ref().unwrap_or(&none);
+    let key_id = || object.key.key_id.as_bytes().to_vec();
+    let is_public = object.half == Half::Public;
+    Ok(match kind {
+        CKA_CLASS => number(object.half.class()),
+        CKA_KEY_TYPE => number(object.key_type),
+        CKA_TOKEN => truth(true),
+        CKA_PRIVATE => truth(!is_public && slot.needs_login()),
+        CKA_MODIFIABLE => truth(false),
+        CKA_COPYABLE => truth(false),
+        CKA_DESTROYABLE => truth(false),
+        CKA_LABEL => attributes.label.as_ref().filter(|label| !label.is_empty()).map_or_else(key_id, |label| label.as_bytes().to_vec()),
+        CKA_ID => attributes.id.as_ref().filter(|id| !id.is_empty()).cloned().unwrap_or_else(key_id),
+        CKA_UNIQUE_ID => [object.key.key_id.as_bytes(), if is_public { b"/public" } else { b"" }].concat(),
+        CKA_START_DATE => date(attributes.start_date.as_ref()),
+        CKA_END_DATE => date(attributes.end_date.as_ref()),
+        CKA_LOCAL => truth(attributes.local()),
+        CKA_KEY_GEN_MECHANISM => number(CK_UNAVAILABLE_INFORMATION),
+        CKA_DERIVE => truth(object.half != Half::Public && may(attributes, Usage::Derive)),
+        CKA_SUBJECT if object.half != Half::Secret => vec![],
+        CKA_PUBLIC_KEY_INFO if object.half != Half::Secret => object.public_key(slot)?.spki.clone(),
+        CKA_MODULUS | CKA_PUBLIC_EXPONENT | CKA_MODULUS_BITS | CKA_EC_PARAMS | CKA_EC_POINT => return numbers(object, slot, kind),
+        _ => return of_half(object, attributes, kind),
+    })
+}
+
+/// What only some halves have.
+fn of_half(object: &Object, attributes: &KeyAttributes, kind: CK_ATTRIBUTE_TYPE) -> Answer<Vec<u8>> {
+    let rsa = object.key_type == CKK_RSA;
+    Ok(match (object.half, kind) {
+        (Half::Public, CKA_VERIFY) => truth(may(attributes, Usage::Verify)),
+        (Half::Public, CKA_ENCRYPT) => truth(may(attributes, Usage::Encrypt)),
+        (Half::Public, CKA_WRAP) => truth(may(attributes, Usage::Wrap)),
+        (Half::Public, CKA_VERIFY_RECOVER | CKA_TRUSTED) => truth(false),
+        (Half::Private, CKA_SIGN) => truth(may(attributes, Usage::Sign)),
+        (Half::Private, CKA_DECRYPT) => truth(may(attributes, Usage::Decrypt)),
+        (Half::Private, CKA_UNWRAP) => truth(may(attributes, Usage::Unwrap)),
+        (Half::Private, CKA_SIGN_RECOVER | CKA_ALWAYS_AUTHENTICATE) => truth(false),
+        (Half::Secret, CKA_ENCRYPT) => truth(may(attributes, Usage::Encrypt)),
+        (Half::Secret, CKA_DECRYPT) => truth(may(attributes, Usage::Decrypt)),
+        (Half::Secret, CKA_SIGN) => truth(may(attributes, Usage::Mac)),
+        (Half::Secret, CKA_VERIFY) => truth(may(attributes, Usage::VerifyMac)),
+        (Half::Secret, CKA_WRAP) => truth(may(attributes, Usage::Wrap)),
+        (Half::Secret, CKA_UNWRAP) => truth(may(attributes, Usage::Unwrap)),
+        (Half::Secret, CKA_TRUSTED) => truth(false),
+        (Half::Secret, CKA_VALUE_LEN) => number(CK_ULONG::from(attributes.size_bits().div_ceil(8))),
+        (Half::Private | Half::Secret, CKA_SENSITIVE) => truth(attributes.sensitive()),
+        (Half::Private | Half::Secret, CKA_EXTRACTABLE) => truth(attributes.extractable()),
+        (Half::Private | Half::Secret, CKA_ALWAYS_SENSITIVE) => truth(attributes.always_sensitive()),
+        (Half::Private | Half::Secret, CKA_NEVER_EXTRACTABLE) => truth(attributes.never_extractable()),
+        (Half::Private | Half::Secret, CKA_WRAP_WITH_TRUSTED) => truth(false),
+        // Also of keys that may leave in plain: this is not the way out, and the answer is the same for all.
+        (Half::Private | Half::Secret, CKA_VALUE) => return refuse(CKR_ATTRIBUTE_SENSITIVE),
+        (Half::Private, CKA_PRIVATE_EXPONENT | CKA_PRIME_1 | CKA_PRIME_2 | CKA_EXPONENT_1 | CKA_EXPONENT_2 | CKA_COEFFICIENT) if rsa => {
+            return refuse(CKR_ATTRIBUTE_SENSITIVE);
+        }
+        _ => return refuse(CKR_ATTRIBUTE_TYPE_INVALID),
+    })
+}
+
+fn numbers(object: &Object, slot: &Slot, kind: CK_ATTRIBUTE_TYPE) -> Answer<Vec<u8>> {
+    let invalid = Refusal(CKR_ATTRIBUTE_TYPE_INVALID);
+    if object.half == Half::Secret || (object.half == Half::Private && matches!(kind, CKA_EC_POINT | CKA_MODULUS_BITS)) {
+        return Err(invalid);
+    }
+    let rsa = matches!(kind, CKA_MODULUS | CKA_PUBLIC_EXPONENT | CKA_MODULUS_BITS);
+    if rsa != (object.key_type == CKK_RSA) || !(rsa || [CKK_EC, CKK_EC_EDWARDS, CKK_EC_MONTGOMERY].contains(&object.key_type)) {
+        return Err(invalid);
+    }
+    match (&object.public_key(slot)?.numbers, kind) {
+        (Numbers::Rsa { modulus, .. }, CKA_MODULUS) => Ok(modulus.clone()),
+        (Numbers::Rsa { exponent, .. }, CKA_PUBLIC_EXPONENT) => Ok(exponent.clone()),
+        (Numbers::Rsa { modulus, .. }, CKA_MODULUS_BITS) => Ok(number(modulus.len() as CK_ULONG * 8)),
+        (Numbers::Curve { oid, .. }, CKA_EC_PARAMS) => Ok(oid.clone()),
+        (Numbers::Curve { point, .. }, CKA_EC_POINT) => Ok(octet_string(point)),
+        _ => Err(invalid),
+    }
+}
+
+fn may(attributes: &KeyAttributes, usage: Usage) -> bool {
+    attributes.usage.contains(&(usage as i32))
+}
+
+fn truth(value: bool) -> Vec<u8> {
+    vec![if value { CK_TRUE } else { CK_FALSE }]
+}
+
+fn number(value: CK_ULONG) -> Vec<u8> {
+    value.to_ne_bytes().to_vec()
+}
+
+/// A CK_DATE: eight digits, year, month, day, in UTC; empty when there is none.
+fn date(time: Option<&prost_types::Timestamp>) -> Vec<u8> {
+    let Some(time) = time else { return vec![] };
+    // Civil date of a day count: years begin in March here, so that a leap day is a year's last.
+    let days = time.seconds.div_euclid(86_400) + 719_468;
+    let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    format!("{year:04}{month:02}{day:02}").into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_days_of_the_calendar() {
+        // Seconds from `date -u -d DATE +%s`.
+        for (seconds, text) in [(0, "19700101"), (951_782_400, "20000229"), (951_868_800, "20000301"), (4_107_542_399, "21000228")] {
+            assert_eq!(date(Some(&prost_types::Timestamp { seconds, nanos: 0 })), text.as_bytes());
+        }
+        assert_eq!(date(None), b"");
+    }
+}

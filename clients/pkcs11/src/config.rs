@@ -1,0 +1,152 @@
+//! Where the server is, who asks, and which slots there are: a YAML file, then variables of the environment over it.
+//!
+//! The file is the text given in `pReserved` of `C_Initialize` as a path, else `HSM_PKCS11_CONFIG`, else none. Every
+//! unknown key is an error: a misspelt one would silently do nothing.
+
+use std::path::PathBuf;
+use std::{env, fs};
+
+use cryptoki_sys::{CKR_ARGUMENTS_BAD, CKR_FUNCTION_FAILED};
+use serde::Deserialize;
+
+use crate::error::{Answer, Refusal, refuse};
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Origin of the API port: `https://hsm.example.com:8443`.
+    #[serde(default)]
+    pub endpoint: String,
+    /// PEM file of the authorities that may have signed the server's certificate.
+    #[serde(default)]
+    pub ca: PathBuf,
+    /// PEM files of the client's certificate (with its chain) and private key. Without them only a login says who asks.
+    pub cert: Option<PathBuf>,
+    pub key: Option<PathBuf>,
+    /// Longest wait for a connection, and for an answer, in milliseconds.
+    #[serde(default = "connect_timeout_ms")]
+    pub connect_timeout_ms: u64,
+    #[serde(default = "timeout_ms")]
+    pub timeout_ms: u64,
+    #[serde(default)]
+    pub slots: Vec<SlotConfig>,
+}
+
+/// One slot with its token: a namespace, or the part of it that has the tags and the algorithms.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SlotConfig {
+    pub namespace: String,
+    /// Of the token; at most 32 bytes. Left out = the namespace.
+    #[serde(default)]
+    pub label: String,
+    /// Only keys that carry all of these.
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// Only keys of these algorithms, by the names of the proto: `EcdsaP256`.
+    #[serde(default)]
+    pub algorithms: Vec<String>,
+    /// The local user whose password is the user PIN. Left out = the token needs no login.
+    pub user: Option<String>,
+}
+
+fn connect_timeout_ms() -> u64 {
+    5_000
+}
+
+fn timeout_ms() -> u64 {
+    30_000
+}
+
+impl Config {
+    /// @errors `CKR_FUNCTION_FAILED` when the file cannot be read; `CKR_ARGUMENTS_BAD` when it says what cannot be.
+    pub fn load(reserved: Option<&str>) -> Answer<Config> {
+        let path = reserved.map(str::to_owned).or_else(|| env::var("HSM_PKCS11_CONFIG").ok());
+        let text = match path.filter(|path| !path.is_empty()) {
+            Some(path) => fs::read_to_string(path).map_err(|_| Refusal(CKR_FUNCTION_FAILED))?,
+            None => "{}".to_owned(),
+        };
+        Config::of(&text, |name| env::var(name).ok())
+    }
+
+    fn of(text: &str, variable: impl Fn(&str) -> Option<String>) -> Answer<Config> {
+        let mut config: Config = serde_yaml_ng::from_str(text).map_err(|_| Refusal(CKR_ARGUMENTS_BAD))?;
+        if let Some(endpoint) = variable("HSM_PKCS11_ENDPOINT") {
+            config.endpoint = endpoint;
+        }
+        if let Some(ca) = variable("HSM_PKCS11_CA") {
+            config.ca = ca.into();
+        }
+        if let Some(cert) = variable("HSM_PKCS11_CERT") {
+            config.cert = Some(cert.into());
+        }
+        if let Some(key) = variable("HSM_PKCS11_KEY") {
+            config.key = Some(key.into());
+        }
+        if config.slots.is_empty() {
+            let namespace = variable("HSM_PKCS11_NAMESPACE").unwrap_or_else(|| "default".to_owned());
+            let user = variable("HSM_PKCS11_USER");
+            config.slots = vec![SlotConfig { namespace, label: String::new(), tags: vec![], algorithms: vec![], user }];
+        }
+        for slot in &mut config.slots {
+            if slot.label.is_empty() {
+                slot.label = slot.namespace.chars().take(32).collect();
+            }
+        }
+        config.checked()
+    }
+
+    fn checked(self) -> Answer<Config> {
+        let known = |name: &String| crate::proto::Algorithm::from_str_name(name).is_some();
+        let fits = self.authority().is_some()
+            && self.cert.is_some() == self.key.is_some()
+            && self.connect_timeout_ms > 0
+            && self.timeout_ms > 0
+            && self.slots.iter().all(|slot| slot.label.len() <= 32 && slot.algorithms.iter().all(known));
+        if fits { Ok(self) } else { refuse(CKR_ARGUMENTS_BAD) }
+    }
+
+    /// Host and port of the endpoint. Only https: the module never sends a key's work in plain.
+    pub fn authority(&self) -> Option<(String, u16)> {
+        let rest = self.endpoint.strip_prefix("https://")?.trim_end_matches('/');
+        if rest.contains(['/', '@', '?', '#']) {
+            return None;
+        }
+        let (host, port) = match rest.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok()?),
+            _ => (rest, 443),
+        };
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        if host.is_empty() { None } else { Some((host.to_owned(), port)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NONE: fn(&str) -> Option<String> = |_| None;
+
+    #[test]
+    fn variables_stand_over_the_file_and_a_slot_is_named_after_its_namespace() {
+        let text = "endpoint: https://a:1\nca: /ca.pem\nslots: [{namespace: payments}]";
+        let config = Config::of(text, |name| (name == "HSM_PKCS11_ENDPOINT").then(|| "https://[::1]:8443".into())).unwrap();
+        assert_eq!(config.authority(), Some(("::1".into(), 8443)));
+        assert_eq!(config.slots[0].label, "payments");
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused() {
+        for text in [
+            "endpoint: http://plain:80",
+            "endpoint: https://a/path",
+            "endpont: https://a",
+            "endpoint: https://a\ncert: /only.pem",
+            "endpoint: https://a\nslots: [{namespace: x, algorithms: [Rot13]}]",
+            "endpoint: https://a\nslots: [{namespace: x, label: a-label-that-is-longer-than-32-bytes-is}]",
+            "",
+        ] {
+            assert_eq!(Config::of(text, NONE).unwrap_err(), Refusal(CKR_ARGUMENTS_BAD), "{text}");
+        }
+    }
+}

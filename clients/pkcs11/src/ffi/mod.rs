@@ -1,0 +1,28 @@
+//! The C side of the module, and all of its `unsafe`: pointers become slices and values here, once, checked for NULL and
+//! for lengths that cannot be; a panic becomes `CKR_GENERAL_ERROR`. Nothing else happens here.
+#![allow(unsafe_code)]
+
+mod current;
+mod functions;
+mod lists;
+mod memory;
+mod parameters;
+mod unsupported;
+
+#[cfg(test)]
+mod tests;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use cryptoki_sys::{CK_RV, CKR_GENERAL_ERROR, CKR_OK};
+
+use crate::error::Answer;
+
+/// The return value of a call, whatever happens in it.
+fn guard(work: impl FnOnce() -> Answer<()>) -> CK_RV {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(Ok(())) => CKR_OK,
+        Ok(Err(refusal)) => refusal.0,
+        Err(_) => CKR_GENERAL_ERROR,
+    }
+}

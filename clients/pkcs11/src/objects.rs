@@ -1,0 +1,105 @@
+//! Keys of the service as objects of PKCS#11: a key pair is two objects, a secret key is one.
+//!
+//! An object is what the server last said of its key; nothing is decided by it. Public halves are asked for once per
+//! version.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use cryptoki_sys::*;
+
+use crate::error::Answer;
+use crate::proto::{GetPublicKeyRequest, GetPublicKeyResponse, Key};
+use crate::public_key::PublicKey;
+use crate::slot::Slot;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Half {
+    Public,
+    Private,
+    Secret,
+}
+
+impl Half {
+    pub fn class(self) -> CK_OBJECT_CLASS {
+        match self {
+            Half::Public => CKO_PUBLIC_KEY,
+            Half::Private => CKO_PRIVATE_KEY,
+            Half::Secret => CKO_SECRET_KEY,
+        }
+    }
+}
+
+/// Names of key types, as the server writes them. Keys of other types are no objects here.
+const KEY_TYPES: &[(&str, CK_KEY_TYPE)] = &[
+    ("CKK_RSA", CKK_RSA),
+    ("CKK_EC", CKK_EC),
+    ("CKK_EC_EDWARDS", CKK_EC_EDWARDS),
+    ("CKK_EC_MONTGOMERY", CKK_EC_MONTGOMERY),
+    ("CKK_ML_DSA", CKK_ML_DSA),
+    ("CKK_ML_KEM", CKK_ML_KEM),
+    ("CKK_SLH_DSA", CKK_SLH_DSA),
+    ("CKK_AES", CKK_AES),
+    ("CKK_AES_XTS", CKK_AES_XTS),
+    ("CKK_CHACHA20", CKK_CHACHA20),
+    ("CKK_GENERIC_SECRET", CKK_GENERIC_SECRET),
+];
+
+#[derive(Debug)]
+pub struct Object {
+    pub slot: usize,
+    pub half: Half,
+    pub key_type: CK_KEY_TYPE,
+    pub key: Key,
+    public: Mutex<Option<Arc<PublicKey>>>,
+}
+
+impl Object {
+    /// The objects of a key: none when PKCS#11 has no name for its type.
+    pub fn of_key(slot: usize, key: &Key) -> Vec<Object> {
+        let Some(attributes) = &key.attributes else { return vec![] };
+        let Some(key_type) = key_type_of(attributes.key_type()) else { return vec![] };
+        let halves: &[Half] =
+            if attributes.object_class() == "secret" { &[Half::Secret] } else { &[Half::Private, Half::Public] };
+        let object = |half: &Half| Object { slot, half: *half, key_type, key: key.clone(), public: Mutex::new(None) };
+        halves.iter().map(object).collect()
+    }
+
+    /// What tells it from every other object of the slot.
+    pub fn identity(&self) -> (usize, String, Half) {
+        (self.slot, self.key.key_id.clone(), self.half)
+    }
+
+    /// The public half of the version that the object shows.
+    pub fn public_key(&self, slot: &Slot) -> Answer<Arc<PublicKey>> {
+        if let Some(known) = &*self.public.lock().unwrap_or_else(PoisonError::into_inner) {
+            return Ok(known.clone());
+        }
+        let request = GetPublicKeyRequest {
+            namespace: self.key.namespace.clone(),
+            key_id: self.key.key_id.clone(),
+            version: self.key.version,
+            ..Default::default()
+        };
+        let answer: GetPublicKeyResponse = slot.call("GetPublicKey", &request)?;
+        let public = Arc::new(PublicKey::of_pem(&answer.public_key)?);
+        *self.public.lock().unwrap_or_else(PoisonError::into_inner) = Some(public.clone());
+        Ok(public)
+    }
+
+    /// The public half, when a twin of the same version has it already.
+    pub fn take_over(&self, older: &Object) {
+        if older.key.version == self.key.version {
+            let known = older.public.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            *self.public.lock().unwrap_or_else(PoisonError::into_inner) = known;
+        }
+    }
+}
+
+fn key_type_of(name: &str) -> Option<CK_KEY_TYPE> {
+    KEY_TYPES.iter().find(|(known, _)| *known == name).map(|(_, number)| *number)
+}
+
+/// The server's name of a key type.
+pub fn key_type_name(number: CK_KEY_TYPE) -> Option<&'static str> {
+    KEY_TYPES.iter().find(|(_, known)| *known == number).map(|(name, _)| *name)
+}

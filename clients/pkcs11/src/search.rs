@@ -1,0 +1,88 @@
+//! Finding objects: the service is asked by what it files keys under, and the whole template decides here.
+
+use cryptoki_sys::*;
+
+use crate::error::{Answer, Refusal};
+use crate::objects::{Object, key_type_name};
+use crate::proto::{Algorithm, FindObjectsRequest, FindObjectsResponse, GetKeyRequest, GetKeyResponse, Key, KeyAttributes, KeyState};
+use crate::slot::Slot;
+use crate::template::Template;
+
+const PER_PAGE: u32 = 1000;
+
+/// Every object of the token that fits and may be seen now. Private ones are not seen before login.
+pub fn find(index: usize, slot: &Slot, template: &Template) -> Answer<Vec<Object>> {
+    // Of keys there are only token objects, and no other class of object.
+    if template.bytes(CKA_TOKEN).is_some_and(|value| value != [CK_TRUE]) {
+        return Ok(vec![]);
+    }
+    if template.number(CKA_CLASS).is_some_and(|class| ![CKO_PUBLIC_KEY, CKO_PRIVATE_KEY, CKO_SECRET_KEY].contains(&class)) {
+        return Ok(vec![]);
+    }
+    let keys = keys(slot, template)?;
+    let seen = |object: &Object| object.half == crate::objects::Half::Public || slot.is_open();
+    let objects = keys.iter().filter(|key| in_view(slot, key)).flat_map(|key| Object::of_key(index, key));
+    Ok(objects.filter(|object| seen(object) && template.fits(object, slot)).collect())
+}
+
+fn in_view(slot: &Slot, key: &Key) -> bool {
+    let algorithms = &slot.config.algorithms;
+    slot.config.tags.iter().all(|tag| key.tags.contains(tag))
+        && (algorithms.is_empty() || algorithms.iter().any(|name| Algorithm::from_str_name(name).map(|known| known as i32) == Some(key.algorithm)))
+}
+
+/// The keys that may fit: by an id or a label whatever carries it, be it as attribute or as the key's own name.
+fn keys(slot: &Slot, template: &Template) -> Answer<Vec<Key>> {
+    let label = template.bytes(CKA_LABEL).and_then(|label| std::str::from_utf8(label).ok()).filter(|label| !label.is_empty());
+    let id = template.bytes(CKA_ID).filter(|id| !id.is_empty());
+    let mut matching = KeyAttributes::default();
+    if let Some(name) = template.number(CKA_KEY_TYPE).and_then(key_type_name) {
+        matching.key_type = Some(name.to_owned());
+    }
+    let mut found = matched(slot, KeyAttributes { label: label.map(str::to_owned), id: id.map(<[u8]>::to_vec), ..matching })?;
+    for name in [id, label.map(str::as_bytes)].into_iter().flatten() {
+        found.extend(named(slot, name)?);
+    }
+    found.sort_by(|a, b| a.key_id.cmp(&b.key_id));
+    found.dedup_by(|a, b| a.key_id == b.key_id);
+    Ok(found)
+}
+
+fn matched(slot: &Slot, matching: KeyAttributes) -> Answer<Vec<Key>> {
+    let too_long = matching.label.as_ref().is_some_and(|label| label.chars().count() > 256) || matching.id.as_ref().is_some_and(|id| id.len() > 128);
+    if too_long {
+        return Ok(vec![]);
+    }
+    let mut request = FindObjectsRequest {
+        namespace: slot.config.namespace.clone(),
+        r#match: Some(matching),
+        tags: slot.config.tags.clone(),
+        per_page: PER_PAGE,
+        ..Default::default()
+    };
+    let mut found = vec![];
+    loop {
+        let page: FindObjectsResponse = slot.call("FindObjects", &request)?;
+        found.extend(page.keys);
+        if page.next_page_token.is_empty() {
+            return Ok(found);
+        }
+        request.page_token = page.next_page_token;
+    }
+}
+
+/// The key of that name, when it is the name of one: a key without an id or label of its own shows its name there.
+fn named(slot: &Slot, name: &[u8]) -> Answer<Option<Key>> {
+    let fits = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-".contains(byte);
+    if name.len() > 128 || !name.iter().all(fits) || name == b"." || name == b".." {
+        return Ok(None);
+    }
+    let key_id = String::from_utf8_lossy(name).into_owned();
+    let answer: Answer<GetKeyResponse> = slot.call("GetKey", &GetKeyRequest { namespace: slot.config.namespace.clone(), key_id });
+    match answer {
+        // The name of a destroyed key stays taken, but there is no key.
+        Ok(answer) => Ok(answer.key.filter(|key| key.state() != KeyState::Destroyed)),
+        Err(Refusal(CKR_OBJECT_HANDLE_INVALID)) => Ok(None),
+        Err(refusal) => Err(refusal),
+    }
+}

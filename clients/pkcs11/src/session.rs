@@ -1,0 +1,134 @@
+//! A session: at most one active operation of each kind (PKCS#11 3.2 §5.1), each by itself.
+
+use std::collections::VecDeque;
+
+use cryptoki_sys::*;
+use sha2::digest::DynDigest;
+
+use crate::digests::Hash;
+use crate::error::{Answer, Refusal, refuse};
+use crate::mechanisms::{self, Asked};
+use crate::output::{Output, Room};
+use crate::sign::Signing;
+use crate::verify::Verifying;
+
+pub struct Session {
+    pub slot: usize,
+    pub read_write: bool,
+    pub found: Option<VecDeque<CK_OBJECT_HANDLE>>,
+    pub digesting: Option<Digesting>,
+    pub signing: Option<Signing>,
+    pub verifying: Option<Verifying>,
+}
+
+pub struct Digesting {
+    hash: Hash,
+    hasher: Box<dyn DynDigest + Send>,
+    in_pieces: bool,
+}
+
+impl Session {
+    pub fn new(slot: usize, read_write: bool) -> Session {
+        Session { slot, read_write, found: None, digesting: None, signing: None, verifying: None }
+    }
+
+    /// State by PKCS#11 3.2 §5.6.5, of a session of a token where a user is logged in or nobody.
+    pub fn state(&self, logged_in: bool) -> CK_STATE {
+        match (self.read_write, logged_in) {
+            (false, false) => CKS_RO_PUBLIC_SESSION,
+            (false, true) => CKS_RO_USER_FUNCTIONS,
+            (true, false) => CKS_RW_PUBLIC_SESSION,
+            (true, true) => CKS_RW_USER_FUNCTIONS,
+        }
+    }
+
+    /// Ends what the flags name.
+    pub fn cancel(&mut self, flags: CK_FLAGS) {
+        if flags & CKF_FIND_OBJECTS != 0 {
+            self.found = None;
+        }
+        if flags & CKF_DIGEST != 0 {
+            self.digesting = None;
+        }
+        if flags & CKF_SIGN != 0 {
+            self.signing = None;
+        }
+        if flags & CKF_VERIFY != 0 {
+            self.verifying = None;
+        }
+    }
+
+    pub fn digest_init(&mut self, asked: Option<&Asked>) -> Answer<()> {
+        let Some(asked) = asked else {
+            self.digesting = None;
+            return Ok(());
+        };
+        if self.digesting.is_some() {
+            return refuse(CKR_OPERATION_ACTIVE);
+        }
+        let row = mechanisms::find(asked.kind, true)?;
+        row.check(&asked.parameter)?;
+        let hash = row.hash.ok_or(Refusal(CKR_MECHANISM_INVALID))?;
+        self.digesting = Some(Digesting { hash, hasher: hash.hasher(), in_pieces: false });
+        Ok(())
+    }
+
+    pub fn digest_update(&mut self, piece: &[u8]) -> Answer<()> {
+        let active = self.digesting.as_mut().ok_or(Refusal(CKR_OPERATION_NOT_INITIALIZED))?;
+        active.in_pieces = true;
+        active.hasher.update(piece);
+        Ok(())
+    }
+
+    /// C_Digest with data, C_DigestFinal without.
+    pub fn digest_end(&mut self, data: Option<&[u8]>, room: Room) -> Answer<Output> {
+        let active = self.digesting.as_ref().ok_or(Refusal(CKR_OPERATION_NOT_INITIALIZED))?;
+        if data.is_some() && active.in_pieces {
+            self.digesting = None;
+            return refuse(CKR_OPERATION_ACTIVE);
+        }
+        if let Some(early) = room.without(active.hash.bytes()) {
+            return Ok(early);
+        }
+        let mut active = self.digesting.take().ok_or(Refusal(CKR_OPERATION_NOT_INITIALIZED))?;
+        active.hasher.update(data.unwrap_or_default());
+        Ok(Output::Bytes(active.hasher.finalize().into_vec()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mechanisms::Parameter;
+
+    #[test]
+    fn a_length_query_and_too_little_room_keep_the_digest_active_and_the_digest_ends_it() {
+        let mut session = Session::new(0, false);
+        let sha256 = Asked { kind: CKM_SHA256, parameter: Parameter::None };
+        session.digest_init(Some(&sha256)).unwrap();
+        assert_eq!(session.digest_init(Some(&sha256)), refuse(CKR_OPERATION_ACTIVE));
+        assert_eq!(session.digest_end(Some(b"abc"), Room::AsksLength), Ok(Output::Length(32)));
+        assert_eq!(session.digest_end(Some(b"abc"), Room::Bytes(31)), Ok(Output::TooSmall(32)));
+        let Ok(Output::Bytes(digest)) = session.digest_end(Some(b"abc"), Room::Bytes(32)) else { panic!("no digest") };
+        // FIPS 180-4's own example.
+        assert_eq!(digest[..4], [0xba, 0x78, 0x16, 0xbf]);
+        assert_eq!(session.digest_end(Some(b"abc"), Room::Bytes(32)), refuse(CKR_OPERATION_NOT_INITIALIZED));
+    }
+
+    #[test]
+    fn one_call_does_not_end_what_came_in_pieces() {
+        let mut session = Session::new(0, false);
+        session.digest_init(Some(&Asked { kind: CKM_SHA256, parameter: Parameter::None })).unwrap();
+        session.digest_update(b"a").unwrap();
+        assert_eq!(session.digest_end(Some(b"bc"), Room::Bytes(64)), refuse(CKR_OPERATION_ACTIVE));
+        assert_eq!(session.digest_update(b"a"), refuse(CKR_OPERATION_NOT_INITIALIZED));
+    }
+
+    #[test]
+    fn an_init_without_mechanism_cancels() {
+        let mut session = Session::new(0, false);
+        session.digest_init(Some(&Asked { kind: CKM_SHA256, parameter: Parameter::None })).unwrap();
+        session.digest_init(None).unwrap();
+        assert_eq!(session.digest_update(b""), refuse(CKR_OPERATION_NOT_INITIALIZED));
+    }
+}

@@ -1,0 +1,154 @@
+//! C_SignInit to C_SignFinal: the vault signs.
+//!
+//! Where the mechanism hashes, the data itself is sent and the vault hashes it, so that it knows what it signs
+//! (permission crypto:sign). Only a digest that the caller made goes to SignDigest (permission crypto:sign_digest).
+
+use std::sync::Arc;
+
+use cryptoki_sys::*;
+use zeroize::Zeroizing;
+
+use crate::digests::Hash;
+use crate::error::{Answer, Refusal, refuse};
+use crate::mechanisms::{self, Asked, Mechanism, Parameter, Way};
+use crate::objects::{Half, Object};
+use crate::output::{Output, Room};
+use crate::proto::{SignDigestRequest, SignDigestResponse, SignRequest, SignResponse, SignatureFormat, SignatureScheme, Usage};
+use crate::slot::Slot;
+
+/// The most data one signature may cover: no request of the service is longer.
+const LONGEST_DATA: usize = 15 * 1024 * 1024;
+
+pub struct Signing {
+    mechanism: &'static Mechanism,
+    parameter: Parameter,
+    object: Arc<Object>,
+    signature_bytes: usize,
+    collected: Zeroizing<Vec<u8>>,
+    in_pieces: bool,
+}
+
+/// Whether a key may begin an operation of a mechanism. The service decides again when it is asked.
+pub fn check_key(mechanism: &Mechanism, object: &Object, half: Half, usage: Usage) -> Answer<()> {
+    if object.half != half || !mechanism.fits(object.key_type) {
+        return refuse(CKR_KEY_TYPE_INCONSISTENT);
+    }
+    let permitted = object.key.attributes.as_ref().is_some_and(|attributes| attributes.usage.contains(&(usage as i32)));
+    if permitted { Ok(()) } else { refuse(CKR_KEY_FUNCTION_NOT_PERMITTED) }
+}
+
+/// How a parameter says it to the service.
+pub fn salt_of(parameter: &Parameter) -> (Option<Hash>, Option<u32>) {
+    match parameter {
+        Parameter::Pss { hash, salt_bytes, .. } => (Hash::of_mechanism(*hash), u32::try_from(*salt_bytes).ok()),
+        _ => (None, None),
+    }
+}
+
+pub fn scheme_of(way: Way) -> SignatureScheme {
+    match way {
+        Way::Pkcs1 => SignatureScheme::Pkcs1,
+        Way::Pss => SignatureScheme::Pss,
+        Way::Ecdsa | Way::Eddsa | Way::Digest => SignatureScheme::Unspecified,
+    }
+}
+
+pub fn format_of(way: Way) -> SignatureFormat {
+    if way == Way::Ecdsa { SignatureFormat::Raw } else { SignatureFormat::Unspecified }
+}
+
+impl Signing {
+    pub fn begin(asked: &Asked, object: Arc<Object>, slot: &Slot) -> Answer<Signing> {
+        let mechanism = mechanisms::find(asked.kind, false)?;
+        mechanism.check(&asked.parameter)?;
+        check_key(mechanism, &object, Half::Private, Usage::Sign)?;
+        let signature_bytes = object.public_key(slot)?.signature_bytes().ok_or(Refusal(CKR_KEY_TYPE_INCONSISTENT))?;
+        let parameter = asked.parameter.clone();
+        Ok(Signing { mechanism, parameter, object, signature_bytes, collected: Zeroizing::default(), in_pieces: false })
+    }
+
+    /// @errors all of them end the operation, which is the caller's to do.
+    pub fn update(&mut self, piece: &[u8]) -> Answer<()> {
+        if !self.mechanism.in_pieces() {
+            return refuse(CKR_OPERATION_NOT_INITIALIZED);
+        }
+        if piece.len() > LONGEST_DATA - self.collected.len() {
+            return refuse(CKR_DATA_LEN_RANGE);
+        }
+        self.in_pieces = true;
+        self.collected.extend_from_slice(piece);
+        Ok(())
+    }
+
+    /// C_Sign with data, C_SignFinal without. Output other than bytes keeps the operation active, everything else ends it.
+    pub fn end(&self, data: Option<&[u8]>, room: Room, slot: &Slot) -> Answer<Output> {
+        match data {
+            Some(_) if self.in_pieces => return refuse(CKR_OPERATION_ACTIVE),
+            None if !self.mechanism.in_pieces() => return refuse(CKR_OPERATION_NOT_INITIALIZED),
+            _ => {}
+        }
+        if let Some(early) = room.without(self.signature_bytes) {
+            return Ok(early);
+        }
+        let data = data.unwrap_or(&self.collected);
+        if data.len() > LONGEST_DATA {
+            return refuse(CKR_DATA_LEN_RANGE);
+        }
+        let signature = self.signature(data, slot)?;
+        // After a change of the key's version the length may be another one only for a key that changed altogether.
+        if signature.len() == self.signature_bytes { Ok(Output::Bytes(signature)) } else { refuse(CKR_DEVICE_ERROR) }
+    }
+
+    fn signature(&self, data: &[u8], slot: &Slot) -> Answer<Vec<u8>> {
+        let (named, salt_bytes) = salt_of(&self.parameter);
+        let way = self.mechanism.way;
+        match (way, self.mechanism.hash) {
+            (Way::Ecdsa, None) => {
+                let hash = Hash::of_length(data.len()).ok_or(Refusal(CKR_DATA_LEN_RANGE))?;
+                self.sign_digest(hash, data, None, slot)
+            }
+            (Way::Pkcs1, None) => {
+                let (hash, digest) = Hash::in_digest_info(data).ok_or(Refusal(CKR_DATA_INVALID))?;
+                self.sign_digest(hash, digest, None, slot)
+            }
+            (Way::Pss, None) => {
+                let hash = named.filter(|hash| hash.bytes() == data.len()).ok_or(Refusal(CKR_DATA_LEN_RANGE))?;
+                self.sign_digest(hash, data, salt_bytes, slot)
+            }
+            (_, hash) => {
+                let context = match &self.parameter {
+                    Parameter::Eddsa { context, .. } => context.clone(),
+                    _ => vec![],
+                };
+                let request = SignRequest {
+                    namespace: self.object.key.namespace.clone(),
+                    key_id: self.object.key.key_id.clone(),
+                    data: data.to_vec(),
+                    digest: hash.map_or(0, Hash::number),
+                    scheme: scheme_of(way) as i32,
+                    format: format_of(way) as i32,
+                    context,
+                    salt_bytes,
+                    ..Default::default()
+                };
+                let answer: SignResponse = slot.call("Sign", &request)?;
+                Ok(answer.signature)
+            }
+        }
+    }
+
+    fn sign_digest(&self, hash: Hash, digest: &[u8], salt_bytes: Option<u32>, slot: &Slot) -> Answer<Vec<u8>> {
+        let request = SignDigestRequest {
+            namespace: self.object.key.namespace.clone(),
+            key_id: self.object.key.key_id.clone(),
+            digest_value: digest.to_vec(),
+            digest: hash.number(),
+            scheme: scheme_of(self.mechanism.way) as i32,
+            format: format_of(self.mechanism.way) as i32,
+            salt_bytes,
+            ..Default::default()
+        };
+        let answer: SignDigestResponse = slot.call("SignDigest", &request)?;
+        Ok(answer.signature)
+    }
+}
