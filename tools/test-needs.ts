@@ -25,6 +25,7 @@ const NEEDS: readonly Need[] = [
   { command: "curl", apt: "curl" },
   { command: "strace", apt: "strace" },
   { command: "python3", apt: "python3" },
+  { command: "pkcs11-tool", apt: "opensc" },
   // With the driver for TLS, which brings rsyslog itself.
   { command: "rsyslogd", apt: "rsyslog-openssl" },
   { command: "nats-server", apt: "nats-server" },

@@ -107,8 +107,15 @@ impl Slot {
         let answer: Answer<LoginResponse> = self.remote.call("Login", &request, None);
         zeroize::Zeroize::zeroize(&mut request.password);
         let answer = answer.map_err(|refusal| if refusal.0 == CKR_USER_NOT_LOGGED_IN { Refusal(CKR_PIN_INCORRECT) } else { refusal })?;
+        // A first password opens a session that can only change it, which a PIN here cannot.
+        let must_change = answer.tokens.as_ref().is_some_and(|tokens| tokens.must_change_password);
         // A user with a second factor gets a challenge, which no PIN answers.
-        *login = Some(Login::of(answer.tokens)?);
+        let logged_in = Login::of(answer.tokens)?;
+        if must_change {
+            let _: Answer<LogoutResponse> = self.remote.call("Logout", &LogoutRequest::default(), Some(&logged_in.access));
+            return refuse(CKR_PIN_EXPIRED);
+        }
+        *login = Some(logged_in);
         Ok(())
     }
 
