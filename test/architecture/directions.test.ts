@@ -225,6 +225,21 @@ test("one version everywhere", async () => {
   }
 });
 
+/** Crates of the PKCS#11 module, with the versions it wants. */
+const CRATES: ReadonlyMap<string, string> = new Map(
+  readFileSync(join(ROOT, "clients/pkcs11/Cargo.toml"), "utf8")
+    .split(/^\[/m)
+    .filter((section) => /^(?:build-)?dependencies\]/.test(section))
+    .flatMap((section) =>
+      [...section.matchAll(/^([\w-]+) = (?:\{ version = )?"([^"]+)"/gm)].map(([, name, version]) => [name, version] as [string, string]),
+    ),
+);
+
+test("every crate of the PKCS#11 module is of one exact version", () => {
+  assert.ok(CRATES.size > 0);
+  for (const [name, version] of CRATES) assert.match(version, /^=\d+\.\d+\.\d+$/, name);
+});
+
 test("each dependency of the vault and of the other parts has a reason in docs/design/dependencies.md", () => {
   const page = readFileSync(join(ROOT, "docs/design/dependencies.md"), "utf8");
   const root = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as {
@@ -237,7 +252,9 @@ test("each dependency of the vault and of the other parts has a reason in docs/d
         {},
     ),
   );
-  const all = [...new Set([...named.filter((name) => !name.startsWith("@keystead/")), ...Object.keys(root.devDependencies)])];
+  const all = [
+    ...new Set([...named.filter((name) => !name.startsWith("@keystead/")), ...Object.keys(root.devDependencies), ...CRATES.keys()]),
+  ];
   assert.deepEqual(
     all.filter((name) => !page.includes(`\`${name}\``) && !page.includes(name)),
     [],
