@@ -57,7 +57,8 @@ pub fn token(slot: &Slot, (sessions, writing): (CK_ULONG, CK_ULONG)) -> CK_TOKEN
 /// The same for the same view of the same namespace, another for every other.
 fn serial(slot: &Slot) -> String {
     let config = &slot.config;
-    let view = [vec![config.namespace.clone(), config.label.clone()], config.tags.clone(), config.algorithms.clone()].map(|part| part.join(","));
+    let view =
+        [vec![config.namespace.clone(), config.label.clone()], config.tags.clone(), config.algorithms.clone()].map(|part| part.join(","));
     let hash = Sha256::digest(view.join("\n"));
     hash[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }

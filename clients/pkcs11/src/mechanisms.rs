@@ -35,8 +35,15 @@ pub struct Asked {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Parameter {
     None,
-    Pss { hash: CK_MECHANISM_TYPE, mgf: CK_RSA_PKCS_MGF_TYPE, salt_bytes: usize },
-    Eddsa { prehashed: bool, context: Vec<u8> },
+    Pss {
+        hash: CK_MECHANISM_TYPE,
+        mgf: CK_RSA_PKCS_MGF_TYPE,
+        salt_bytes: usize,
+    },
+    Eddsa {
+        prehashed: bool,
+        context: Vec<u8>,
+    },
     /// Of a shape that no mechanism here takes.
     Unknown,
 }

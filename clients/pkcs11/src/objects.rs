@@ -58,8 +58,7 @@ impl Object {
     pub fn of_key(slot: usize, key: &Key) -> Vec<Object> {
         let Some(attributes) = &key.attributes else { return vec![] };
         let Some(key_type) = key_type_of(attributes.key_type()) else { return vec![] };
-        let halves: &[Half] =
-            if attributes.object_class() == "secret" { &[Half::Secret] } else { &[Half::Private, Half::Public] };
+        let halves: &[Half] = if attributes.object_class() == "secret" { &[Half::Secret] } else { &[Half::Private, Half::Public] };
         let object = |half: &Half| Object { slot, half: *half, key_type, key: key.clone(), public: Mutex::new(None) };
         halves.iter().map(object).collect()
     }

@@ -16,9 +16,15 @@ pub struct PublicKey {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Numbers {
-    Rsa { modulus: Vec<u8>, exponent: Vec<u8> },
+    Rsa {
+        modulus: Vec<u8>,
+        exponent: Vec<u8>,
+    },
     /// An elliptic curve by its object identifier (whole DER element), and the point.
-    Curve { oid: Vec<u8>, point: Vec<u8> },
+    Curve {
+        oid: Vec<u8>,
+        point: Vec<u8>,
+    },
     /// Anything else; its attributes are the SubjectPublicKeyInfo alone.
     Other,
 }

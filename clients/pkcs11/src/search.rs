@@ -28,7 +28,8 @@ pub fn find(index: usize, slot: &Slot, template: &Template) -> Answer<Vec<Object
 fn in_view(slot: &Slot, key: &Key) -> bool {
     let algorithms = &slot.config.algorithms;
     slot.config.tags.iter().all(|tag| key.tags.contains(tag))
-        && (algorithms.is_empty() || algorithms.iter().any(|name| Algorithm::from_str_name(name).map(|known| known as i32) == Some(key.algorithm)))
+        && (algorithms.is_empty()
+            || algorithms.iter().any(|name| Algorithm::from_str_name(name).map(|known| known as i32) == Some(key.algorithm)))
 }
 
 /// The keys that may fit: by an id or a label whatever carries it, be it as attribute or as the key's own name.
@@ -49,7 +50,8 @@ fn keys(slot: &Slot, template: &Template) -> Answer<Vec<Key>> {
 }
 
 fn matched(slot: &Slot, matching: KeyAttributes) -> Answer<Vec<Key>> {
-    let too_long = matching.label.as_ref().is_some_and(|label| label.chars().count() > 256) || matching.id.as_ref().is_some_and(|id| id.len() > 128);
+    let too_long =
+        matching.label.as_ref().is_some_and(|label| label.chars().count() > 256) || matching.id.as_ref().is_some_and(|id| id.len() > 128);
     if too_long {
         return Ok(vec![]);
     }

@@ -10,7 +10,9 @@ use zeroize::Zeroizing;
 
 use crate::config::SlotConfig;
 use crate::error::{Answer, Refusal, refuse};
-use crate::proto::{LoginRequest, LoginResponse, LogoutRequest, LogoutResponse, RefreshSessionRequest, RefreshSessionResponse, SessionTokens};
+use crate::proto::{
+    LoginRequest, LoginResponse, LogoutRequest, LogoutResponse, RefreshSessionRequest, RefreshSessionResponse, SessionTokens,
+};
 use crate::remote::{Remote, Token};
 
 /// Longest password the service takes.
