@@ -12,6 +12,7 @@ import type { FileLayer } from "./file-layer.ts";
 import { AuditLog } from "./log.ts";
 import { recoverLog, type RecoveredLog } from "./recover.ts";
 import { listSegments } from "./segments.ts";
+import { sampleEvent } from "./testing/sample-event.ts";
 
 const KEY = createSecretKey(randomBytes(32));
 const PATH = "/audit/audit.log";
@@ -21,19 +22,7 @@ const LIST = ".anchors";
 const recover = (files: FileLayer, store: Store): RecoveredLog => recoverLog({ files, path: PATH, store, macKey: KEY });
 const isList = (path: string): boolean => path.endsWith(LIST);
 
-const plain = (request: string): EventFields => ({
-  action: "Test",
-  authentication: "token",
-  decision: "allow",
-  key: "k",
-  namespace: "ns",
-  outcome: "OK",
-  payload: "",
-  principal: "p",
-  request,
-  time: "2026-01-01T00:00:00.000Z",
-  version: 1,
-});
+const plain = (request: string): EventFields => sampleEvent(request, { action: "Test" });
 
 /** A log of many segments over changing records, and what it anchors. */
 async function filled(disk: CrashingDisk, store: Store): Promise<ReadonlyMap<string, string>> {

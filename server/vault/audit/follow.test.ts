@@ -14,23 +14,12 @@ import { AuditLog, type AuditLogOptions } from "./log.ts";
 import { memoryFiles } from "./memory-files.ts";
 import { recoverLog } from "./recover.ts";
 import { listSegments, readLines } from "./segments.ts";
+import { sampleEvent } from "./testing/sample-event.ts";
 
 const KEY = createSecretKey(randomBytes(32));
 const PATH = "/audit/audit.log";
 
-const event = (request: string): EventFields => ({
-  action: "Sign",
-  authentication: "token",
-  decision: "allow",
-  key: "k",
-  namespace: "ns",
-  outcome: "OK",
-  payload: "",
-  principal: "jwt:i:\u00e9",
-  request,
-  time: "2026-01-01T00:00:00.000Z",
-  version: 1,
-});
+const event = (request: string): EventFields => sampleEvent(request, { principal: "jwt:i:\u00e9" });
 
 let made = 0;
 function change(request: string): { fields: EventFields; writes: RecordWrite[] } {

@@ -157,7 +157,8 @@ export class LineCursor {
   /** Goes on behind a segment that others agreed to do without: its lines are for nobody. */
   #cross(segment: SegmentName): boolean {
     const list = readAnchorList(this.#options.files, segment, this.#options.macKey);
-    if (list === undefined) throw new LogBreak(this.#next, "its segment was set aside, and no genuine list leads across it");
+    if (list === undefined || list.lastSequence < this.#next)
+      throw new LogBreak(this.#next, "its segment was set aside, and no genuine list leads across it");
     this.#next = list.lastSequence + 1;
     this.#previous = list.lastHash;
     return true;

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Store } from "../stores/store.ts";
 import { ANY_EVENT } from "./audit-filter.ts";
+import { readAnchorList, writeAnchorList } from "./anchor-list.ts";
 import { withArchive } from "./archived-files.ts";
 import type { CrashingDisk } from "./crashing-files.ts";
 import type { FileLayer } from "./file-layer.ts";
@@ -152,6 +153,27 @@ test("a segment that is missing behind one that was set aside is crossed as well
   const { files } = open(without, store);
   const { report, breaks: found } = await examined(files);
   assert.deepEqual([report.bad, found.map(({ first }) => first)], [undefined, [behind?.firstSequence]]);
+});
+
+test("a genuine list of no event leads nowhere: neither a verification nor a follower goes round at it for ever", async () => {
+  const { disk, store } = await written(open);
+  const [first, second] = segmentsOf(disk);
+  const before = readAnchorList(disk.files, first as SegmentName, KEY);
+  assert.ok(before !== undefined && second !== undefined);
+  const empty = { ...before, firstSequence: second.firstSequence, lastSequence: second.firstSequence - 1, anchors: new Map() };
+  const without = disk.copy((path, bytes) => (path === second.path ? undefined : bytes));
+  writeAnchorList(without.files, second.path, empty, KEY);
+  const { report, breaks } = await examined(withArchive(without.files, ARCHIVE));
+  assert.deepEqual([report.bad?.sequence, breaks], [second.firstSequence, []]);
+  assert.throws(() => recoverLog({ files: withArchive(without.files, ARCHIVE), path: PATH, store, macKey: KEY }), LogBreak);
+  const marked = disk.copy();
+  const { log } = open(marked, store);
+  writeAnchorList(marked.files, second.path, empty, KEY);
+  marked.files.open(`${second.path}.damaged`, "append").write(Buffer.from("x"), 0);
+  const follower = log.follow(second.firstSequence - 1);
+  await assert.rejects(follower.next(), LogBreak);
+  follower.cancel();
+  await log.close();
 });
 
 test("a mark that no event speaks of, or another event does, is found", async () => {

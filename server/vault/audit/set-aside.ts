@@ -7,7 +7,7 @@
  *
  * @see docs/design/audit-break.md
  */
-import { hash } from "node:crypto";
+import { createHash, hash } from "node:crypto";
 import { basename, dirname } from "node:path";
 import { HsmError } from "@keystead/contract/errors";
 import { writeWhole } from "./archive.ts";
@@ -23,19 +23,40 @@ export interface SetAsideOptions {
   readonly archiveFolder: string | undefined;
 }
 
+const PIECE_BYTES = 1024 * 1024;
+
 /** What names a break: SHA-256 of its segments as the event has them, hexadecimal. */
 export const breakDigest = (breaks: readonly EventBreak[]): string => hash("sha256", breaksText(breaks), "hex");
 
 /** A damaged segment as events name it, with what stands in its place now, here or in the archive. */
 export function breakOf({ files, archiveFolder }: SetAsideOptions, { path, first, last, hash: end }: SetAside): EventBreak {
-  let bytes: Buffer | undefined;
+  let standing: { bytes: number; sha256: string } | undefined;
   try {
-    bytes = wholeFile(files, path) ?? (archiveFolder === undefined ? undefined : wholeFile(files, archivePath(archiveFolder, path)));
+    standing = digested(files, path) ?? (archiveFolder === undefined ? undefined : digested(files, archivePath(archiveFolder, path)));
   } catch (error) {
     // A disk that does not give what it holds: that is what is wrong with the segment.
     if ((error as NodeJS.ErrnoException).code !== "EIO") throw error;
   }
-  return { bytes: bytes?.length ?? 0, first, hash: end, last, sha256: bytes === undefined ? "" : hash("sha256", bytes, "hex") };
+  const { bytes, sha256 } = standing ?? { bytes: 0, sha256: "" };
+  return { bytes, first, hash: end, last, sha256 };
+}
+
+/** Length and digest of a file, however large somebody made it; undefined when there is none. */
+function digested(files: FileLayer, path: string): { bytes: number; sha256: string } | undefined {
+  if (!files.list(dirname(path)).includes(basename(path))) return undefined;
+  const file = files.open(path, "read");
+  try {
+    const digest = createHash("sha256");
+    const piece = Buffer.alloc(PIECE_BYTES);
+    let bytes = 0;
+    for (let read = file.read(piece, 0); read > 0; read = file.read(piece, bytes)) {
+      digest.update(piece.subarray(0, read));
+      bytes += read;
+    }
+    return { bytes, sha256: digest.digest("hex") };
+  } finally {
+    file.close();
+  }
 }
 
 /**

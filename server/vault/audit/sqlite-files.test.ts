@@ -21,6 +21,7 @@ import { recoverLog } from "./recover.ts";
 import { listSegments } from "./segments.ts";
 import { CHUNK_BYTES, databaseOf, sqliteFiles, sqliteFilesReader } from "./sqlite-files.ts";
 import { verifyLog } from "./verify.ts";
+import { sampleEvent } from "./testing/sample-event.ts";
 
 const KEY = createSecretKey(randomBytes(32));
 
@@ -53,19 +54,7 @@ test("somebody who holds the database's lock for a moment holds a write up, and 
   assert.equal(await ended, 0);
 });
 
-const event = (request: string): EventFields => ({
-  action: "Sign",
-  authentication: "token",
-  decision: "allow",
-  key: "k",
-  namespace: "ns",
-  outcome: "OK",
-  payload: "",
-  principal: "jwt:i:s",
-  request,
-  time: "2026-01-01T00:00:00.000Z",
-  version: 1,
-});
+const event = (request: string): EventFields => sampleEvent(request, { principal: "jwt:i:s" });
 
 function contentOf(files: FileLayer, path: string): Buffer {
   const file = files.open(path, "read");

@@ -180,7 +180,8 @@ export async function verifyLog(options: VerifyOptions): Promise<LogReport> {
   const broke = (segment: Pick<SegmentName, "path" | "firstSequence">, nextFirst: number | undefined, reason: string): boolean => {
     if (onBreak === undefined || nextFirst === undefined || segment.firstSequence <= trusted) return false;
     const list = readAnchorList(files, segment, macKey);
-    if (list === undefined || list.lastSequence + 1 > nextFirst) return false;
+    // A list of no event leads nowhere.
+    if (list === undefined || list.lastSequence < segment.firstSequence || list.lastSequence + 1 > nextFirst) return false;
     const { path: damaged, firstSequence: first } = segment;
     onBreak({ path: damaged, first, last: list.lastSequence, hash: list.lastHash, sequence: reader.sequence + 1, reason });
     cross(list);

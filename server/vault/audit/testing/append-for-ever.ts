@@ -9,6 +9,7 @@ import { memoryStore } from "../../stores/memory.ts";
 import { openLogFiles } from "../log-place.ts";
 import { AuditLog } from "../log.ts";
 import { recoverLog } from "../recover.ts";
+import { sampleEvent } from "./sample-event.ts";
 
 const [path = "", key = ""] = process.argv.slice(2);
 const files = openLogFiles("sqlite", path);
@@ -18,21 +19,7 @@ const options = { files, path, store, macKey };
 const log = new AuditLog(recoverLog(options), { ...options, syncMode: "full", segmentBytes: 30_000 });
 for (;;) {
   const receipts = await Promise.all(
-    Array.from({ length: 3 }, (_, index) =>
-      log.append({
-        action: "Sign",
-        authentication: "token",
-        decision: "allow",
-        key: "k",
-        namespace: "ns",
-        outcome: "OK",
-        payload: "",
-        principal: "jwt:i:s",
-        request: `r${index}`,
-        time: new Date().toISOString(),
-        version: 1,
-      }),
-    ),
+    Array.from({ length: 3 }, (_, index) => log.append(sampleEvent(`r${index}`, { principal: "jwt:i:s", time: new Date().toISOString() }))),
   );
   for (const { sequence } of receipts) writeSync(1, `${sequence}\n`);
 }
