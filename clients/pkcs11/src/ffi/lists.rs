@@ -18,11 +18,14 @@ const fn version(major: u8, minor: u8) -> CK_VERSION {
 
 /// Each version has the functions of the one before, in their order, and then its own: only these are named.
 macro_rules! functions {
-    (@list $list:ident, $major:literal, $minor:literal; $($function:ident),*) => {
+    (list $list:ident, $major:literal, $minor:literal; $($function:ident),*) => {
         $list { version: version($major, $minor), $($function: Some($function)),* }
     };
-    (2.40 $list:ident, $major:literal, $minor:literal; $($more:ident),*) => {
-        functions!(@list $list, $major, $minor;
+    (names $list:ident, $major:literal, $minor:literal; $($function:ident),*) => {
+        &[$(stringify!($function)),*]
+    };
+    (2.40 $what:ident $list:ident, $major:literal, $minor:literal; $($more:ident),*) => {
+        functions!($what $list, $major, $minor;
             C_Initialize, C_Finalize, C_GetInfo, C_GetFunctionList, C_GetSlotList, C_GetSlotInfo, C_GetTokenInfo,
             C_GetMechanismList, C_GetMechanismInfo, C_InitToken, C_InitPIN, C_SetPIN, C_OpenSession, C_CloseSession,
             C_CloseAllSessions, C_GetSessionInfo, C_GetOperationState, C_SetOperationState, C_Login, C_Logout,
@@ -36,8 +39,8 @@ macro_rules! functions {
             C_SeedRandom, C_GenerateRandom, C_GetFunctionStatus, C_CancelFunction, C_WaitForSlotEvent
             $(, $more)*)
     };
-    (3.0 $list:ident, $major:literal, $minor:literal; $($more:ident),*) => {
-        functions!(2.40 $list, $major, $minor;
+    (3.0 $what:ident $list:ident, $major:literal, $minor:literal; $($more:ident),*) => {
+        functions!(2.40 $what $list, $major, $minor;
             C_GetInterfaceList, C_GetInterface, C_LoginUser, C_SessionCancel, C_MessageEncryptInit, C_EncryptMessage,
             C_EncryptMessageBegin, C_EncryptMessageNext, C_MessageEncryptFinal, C_MessageDecryptInit,
             C_DecryptMessage, C_DecryptMessageBegin, C_DecryptMessageNext, C_MessageDecryptFinal, C_MessageSignInit,
@@ -45,18 +48,21 @@ macro_rules! functions {
             C_VerifyMessage, C_VerifyMessageBegin, C_VerifyMessageNext, C_MessageVerifyFinal
             $(, $more)*)
     };
+    (3.2 $what:ident $list:ident, $major:literal, $minor:literal) => {
+        functions!(3.0 $what $list, $major, $minor;
+            C_EncapsulateKey, C_DecapsulateKey, C_VerifySignatureInit, C_VerifySignature, C_VerifySignatureUpdate,
+            C_VerifySignatureFinal, C_GetSessionValidationFlags, C_AsyncComplete, C_AsyncGetID, C_AsyncJoin,
+            C_WrapKeyAuthenticated, C_UnwrapKeyAuthenticated)
+    };
 }
 
-pub static LIST_2_40: CK_FUNCTION_LIST = functions!(2.40 CK_FUNCTION_LIST, 2, 40;);
+pub static LIST_2_40: CK_FUNCTION_LIST = functions!(2.40 list CK_FUNCTION_LIST, 2, 40;);
+pub static LIST_3_0: CK_FUNCTION_LIST_3_0 = functions!(3.0 list CK_FUNCTION_LIST_3_0, 3, 0;);
+pub static LIST_3_2: CK_FUNCTION_LIST_3_2 = functions!(3.2 list CK_FUNCTION_LIST_3_2, 3, 2);
 
-pub static LIST_3_0: CK_FUNCTION_LIST_3_0 = functions!(3.0 CK_FUNCTION_LIST_3_0, 3, 0;);
-
-#[rustfmt::skip]
-pub static LIST_3_2: CK_FUNCTION_LIST_3_2 = functions!(3.0 CK_FUNCTION_LIST_3_2, 3, 2;
-    C_EncapsulateKey, C_DecapsulateKey, C_VerifySignatureInit, C_VerifySignature, C_VerifySignatureUpdate,
-    C_VerifySignatureFinal, C_GetSessionValidationFlags, C_AsyncComplete, C_AsyncGetID, C_AsyncJoin,
-    C_WrapKeyAuthenticated, C_UnwrapKeyAuthenticated
-);
+/// Names of the newest list, in its order.
+#[cfg(test)]
+pub static NAMES: &[&str] = functions!(3.2 names CK_FUNCTION_LIST_3_2, 3, 2);
 
 /// The one name the specification gives.
 pub const NAME: &[u8] = b"PKCS 11\0";

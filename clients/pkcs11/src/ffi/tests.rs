@@ -2,7 +2,7 @@
 
 use cryptoki_sys::*;
 
-use super::lists::{INTERFACES, LIST_2_40, LIST_3_2};
+use super::lists::{INTERFACES, LIST_2_40, LIST_3_2, NAMES};
 use super::unsupported::UNSUPPORTED;
 
 #[test]
@@ -27,15 +27,9 @@ fn a_list_of_an_older_version_is_the_beginning_of_the_newer_one() {
 
 /// Every function of the newest list by its name, as an address.
 fn functions() -> Vec<(&'static str, usize)> {
-    let names: Vec<&str> = include_str!("lists.rs")
-        .split("pub static LIST_3_2")
-        .nth(1)
-        .and_then(|text| text.split("};").next())
-        .map(|text| text.lines().filter_map(|line| line.trim().split_once(": Some(")).map(|(name, _)| name).collect())
-        .unwrap_or_default();
     // SAFETY: a list is its version, padded to a pointer's size, and as many pointers as it has names.
-    let pointers = unsafe { std::slice::from_raw_parts(std::ptr::from_ref(&LIST_3_2).cast::<usize>().add(1), names.len()) };
-    names.into_iter().zip(pointers.iter().copied()).collect()
+    let pointers = unsafe { std::slice::from_raw_parts(std::ptr::from_ref(&LIST_3_2).cast::<usize>().add(1), NAMES.len()) };
+    NAMES.iter().copied().zip(pointers.iter().copied()).collect()
 }
 
 #[test]
