@@ -6,25 +6,16 @@
 //!
 //! Only `ffi` touches pointers; everything else is safe Rust, and the compiler holds us to that.
 
-mod attributes;
 mod config;
-mod digests;
+mod crypto;
 mod error;
 mod ffi;
 mod generated;
-mod information;
-mod mechanisms;
 mod module;
 mod objects;
 mod output;
-mod public_key;
 mod remote;
-mod search;
-mod session;
-mod sign;
-mod slot;
-mod template;
-mod verify;
+mod token;
 
 /// Messages of proto/, written by build.rs.
 mod proto {

@@ -11,20 +11,10 @@ use cryptoki_sys::*;
 
 use crate::config::Config;
 use crate::error::{Answer, Refusal, refuse};
-use crate::mechanisms::Asked;
-use crate::objects::{Half, Object};
-use crate::output::{Output, Room};
-use crate::proto::{GenerateRandomRequest, GenerateRandomResponse};
+use crate::objects::object::{Half, Object};
 use crate::remote::Remote;
-use crate::search;
-use crate::session::Session;
-use crate::sign::Signing;
-use crate::slot::Slot;
-use crate::template::Template;
-use crate::verify::Verifying;
-
-/// The most random bytes the service gives at once.
-const RANDOM_PIECE: usize = 65_536;
+use crate::token::session::Session;
+use crate::token::slot::Slot;
 
 pub struct Module {
     pub slots: Vec<Slot>,
@@ -138,12 +128,12 @@ impl Module {
         object.filter(seen).ok_or(Refusal(CKR_OBJECT_HANDLE_INVALID))
     }
 
-    fn key(&self, session: &Session, slot: &Slot, handle: CK_OBJECT_HANDLE) -> Answer<Arc<Object>> {
+    pub fn key(&self, session: &Session, slot: &Slot, handle: CK_OBJECT_HANDLE) -> Answer<Arc<Object>> {
         self.object(session, slot, handle).map_err(|_| Refusal(CKR_KEY_HANDLE_INVALID))
     }
 
     /// The same key has the same handle, whenever it is found.
-    fn register(&self, object: Object) -> CK_OBJECT_HANDLE {
+    pub fn register(&self, object: Object) -> CK_OBJECT_HANDLE {
         let mut objects = locked(&self.objects);
         let identity = object.identity();
         let handle = *objects.handles.entry(identity).or_insert_with(|| self.new_handle());
@@ -152,98 +142,5 @@ impl Module {
         }
         objects.by_handle.insert(handle, Arc::new(object));
         handle
-    }
-
-    pub fn find_init(&self, handle: CK_SESSION_HANDLE, template: &Template) -> Answer<()> {
-        self.with(handle, |session, slot| {
-            if session.found.is_some() {
-                return refuse(CKR_OPERATION_ACTIVE);
-            }
-            let found = search::find(session.slot, slot, template)?;
-            session.found = Some(found.into_iter().map(|object| self.register(object)).collect());
-            Ok(())
-        })
-    }
-
-    pub fn find(&self, handle: CK_SESSION_HANDLE, most: usize) -> Answer<Vec<CK_OBJECT_HANDLE>> {
-        self.with(handle, |session, _| {
-            let found = session.found.as_mut().ok_or(Refusal(CKR_OPERATION_NOT_INITIALIZED))?;
-            let count = most.min(found.len());
-            Ok(found.drain(..count).collect())
-        })
-    }
-
-    pub fn sign_init(&self, handle: CK_SESSION_HANDLE, asked: Option<&Asked>, key: CK_OBJECT_HANDLE) -> Answer<()> {
-        self.with(handle, |session, slot| {
-            let Some(asked) = asked else {
-                session.signing = None;
-                return Ok(());
-            };
-            if session.signing.is_some() {
-                return refuse(CKR_OPERATION_ACTIVE);
-            }
-            session.signing = Some(Signing::begin(asked, self.key(session, slot, key)?, slot)?);
-            Ok(())
-        })
-    }
-
-    pub fn sign_update(&self, handle: CK_SESSION_HANDLE, piece: &[u8]) -> Answer<()> {
-        self.with(handle, |session, _| {
-            let updated = session.signing.as_mut().ok_or(Refusal(CKR_OPERATION_NOT_INITIALIZED))?.update(piece);
-            updated.inspect_err(|_| session.signing = None)
-        })
-    }
-
-    pub fn sign_end(&self, handle: CK_SESSION_HANDLE, data: Option<&[u8]>, room: Room) -> Answer<Output> {
-        self.with(handle, |session, slot| {
-            let ended = session.signing.as_ref().ok_or(Refusal(CKR_OPERATION_NOT_INITIALIZED))?.end(data, room, slot);
-            if !matches!(ended, Ok(Output::Length(_) | Output::TooSmall(_))) {
-                session.signing = None;
-            }
-            ended
-        })
-    }
-
-    pub fn verify_init(&self, handle: CK_SESSION_HANDLE, asked: Option<&Asked>, key: CK_OBJECT_HANDLE) -> Answer<()> {
-        self.with(handle, |session, slot| {
-            let Some(asked) = asked else {
-                session.verifying = None;
-                return Ok(());
-            };
-            if session.verifying.is_some() {
-                return refuse(CKR_OPERATION_ACTIVE);
-            }
-            session.verifying = Some(Verifying::begin(asked, self.key(session, slot, key)?, slot)?);
-            Ok(())
-        })
-    }
-
-    pub fn verify_update(&self, handle: CK_SESSION_HANDLE, piece: &[u8]) -> Answer<()> {
-        self.with(handle, |session, _| {
-            let updated = session.verifying.as_mut().ok_or(Refusal(CKR_OPERATION_NOT_INITIALIZED))?.update(piece);
-            updated.inspect_err(|_| session.verifying = None)
-        })
-    }
-
-    pub fn verify_end(&self, handle: CK_SESSION_HANDLE, data: Option<&[u8]>, signature: &[u8]) -> Answer<()> {
-        self.with(handle, |session, slot| {
-            session.verifying.take().ok_or(Refusal(CKR_OPERATION_NOT_INITIALIZED))?.end(data, signature, slot)
-        })
-    }
-
-    /// Fills the buffer with random bytes of the vault.
-    pub fn random(&self, handle: CK_SESSION_HANDLE, buffer: &mut [u8]) -> Answer<()> {
-        self.with(handle, |_, slot| {
-            for piece in buffer.chunks_mut(RANDOM_PIECE) {
-                let request = GenerateRandomRequest { size_bytes: piece.len() as u32 };
-                let mut answer: GenerateRandomResponse = slot.call("GenerateRandom", &request)?;
-                if answer.random.len() != piece.len() {
-                    return refuse(CKR_DEVICE_ERROR);
-                }
-                piece.copy_from_slice(&answer.random);
-                zeroize::Zeroize::zeroize(&mut answer.random);
-            }
-            Ok(())
-        })
     }
 }

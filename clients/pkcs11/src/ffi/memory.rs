@@ -8,8 +8,8 @@ use std::slice;
 use cryptoki_sys::*;
 
 use crate::error::{Answer, Refusal, refuse};
+use crate::objects::template::Template;
 use crate::output::{Output, Room};
-use crate::template::Template;
 
 /// More attributes than any object has.
 const MOST_ATTRIBUTES: CK_ULONG = 4096;

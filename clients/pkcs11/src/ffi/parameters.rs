@@ -5,8 +5,8 @@ use std::ptr;
 use cryptoki_sys::*;
 
 use super::memory::elements;
+use crate::crypto::mechanisms::{Asked, Parameter};
 use crate::error::Answer;
-use crate::mechanisms::{Asked, Parameter};
 
 /// None for NULL, which cancels an operation (PKCS#11 3.2 §5.1).
 pub unsafe fn asked(mechanism: *const CK_MECHANISM) -> Answer<Option<Asked>> {

@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use cryptoki_sys::*;
 
+use crate::crypto::public_key::PublicKey;
 use crate::error::Answer;
 use crate::proto::{GetPublicKeyRequest, GetPublicKeyResponse, Key};
-use crate::public_key::PublicKey;
-use crate::slot::Slot;
+use crate::token::slot::Slot;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Half {

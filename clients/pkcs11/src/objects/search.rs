@@ -2,11 +2,12 @@
 
 use cryptoki_sys::*;
 
-use crate::error::{Answer, Refusal};
-use crate::objects::{Object, key_type_name};
+use crate::error::{Answer, Refusal, refuse};
+use crate::module::Module;
+use crate::objects::object::{Object, key_type_name};
+use crate::objects::template::Template;
 use crate::proto::{Algorithm, FindObjectsRequest, FindObjectsResponse, GetKeyRequest, GetKeyResponse, Key, KeyAttributes, KeyState};
-use crate::slot::Slot;
-use crate::template::Template;
+use crate::token::slot::Slot;
 
 const PER_PAGE: u32 = 1000;
 
@@ -20,7 +21,7 @@ pub fn find(index: usize, slot: &Slot, template: &Template) -> Answer<Vec<Object
         return Ok(vec![]);
     }
     let keys = keys(slot, template)?;
-    let seen = |object: &Object| object.half == crate::objects::Half::Public || slot.is_open();
+    let seen = |object: &Object| object.half == crate::objects::object::Half::Public || slot.is_open();
     let objects = keys.iter().filter(|key| in_view(slot, key)).flat_map(|key| Object::of_key(index, key));
     Ok(objects.filter(|object| seen(object) && template.fits(object, slot)).collect())
 }
@@ -86,5 +87,26 @@ fn named(slot: &Slot, name: &[u8]) -> Answer<Option<Key>> {
         Ok(answer) => Ok(answer.key.filter(|key| key.state() != KeyState::Destroyed)),
         Err(Refusal(CKR_OBJECT_HANDLE_INVALID)) => Ok(None),
         Err(refusal) => Err(refusal),
+    }
+}
+
+impl Module {
+    pub fn find_init(&self, handle: CK_SESSION_HANDLE, template: &Template) -> Answer<()> {
+        self.with(handle, |session, slot| {
+            if session.found.is_some() {
+                return refuse(CKR_OPERATION_ACTIVE);
+            }
+            let found = find(session.slot, slot, template)?;
+            session.found = Some(found.into_iter().map(|object| self.register(object)).collect());
+            Ok(())
+        })
+    }
+
+    pub fn find(&self, handle: CK_SESSION_HANDLE, most: usize) -> Answer<Vec<CK_OBJECT_HANDLE>> {
+        self.with(handle, |session, _| {
+            let found = session.found.as_mut().ok_or(Refusal(CKR_OPERATION_NOT_INITIALIZED))?;
+            let count = most.min(found.len());
+            Ok(found.drain(..count).collect())
+        })
     }
 }

@@ -3,7 +3,7 @@
 use cryptoki_sys::*;
 use sha2::{Digest, Sha256};
 
-use crate::slot::{LONGEST_PIN, Slot};
+use crate::token::slot::{LONGEST_PIN, Slot};
 
 const MAKER: &str = "Keystead";
 /// Of this crate.

@@ -8,13 +8,14 @@ use std::sync::Arc;
 use cryptoki_sys::*;
 use zeroize::Zeroizing;
 
-use crate::digests::Hash;
+use crate::crypto::digests::Hash;
+use crate::crypto::mechanisms::{self, Asked, Mechanism, Parameter, Way};
 use crate::error::{Answer, Refusal, refuse};
-use crate::mechanisms::{self, Asked, Mechanism, Parameter, Way};
-use crate::objects::{Half, Object};
+use crate::module::Module;
+use crate::objects::object::{Half, Object};
 use crate::output::{Output, Room};
 use crate::proto::{SignDigestRequest, SignDigestResponse, SignRequest, SignResponse, SignatureFormat, SignatureScheme, Usage};
-use crate::slot::Slot;
+use crate::token::slot::Slot;
 
 /// The most data one signature may cover: no request of the service is longer.
 const LONGEST_DATA: usize = 15 * 1024 * 1024;
@@ -150,5 +151,38 @@ impl Signing {
         };
         let answer: SignDigestResponse = slot.call("SignDigest", &request)?;
         Ok(answer.signature)
+    }
+}
+
+impl Module {
+    pub fn sign_init(&self, handle: CK_SESSION_HANDLE, asked: Option<&Asked>, key: CK_OBJECT_HANDLE) -> Answer<()> {
+        self.with(handle, |session, slot| {
+            let Some(asked) = asked else {
+                session.signing = None;
+                return Ok(());
+            };
+            if session.signing.is_some() {
+                return refuse(CKR_OPERATION_ACTIVE);
+            }
+            session.signing = Some(Signing::begin(asked, self.key(session, slot, key)?, slot)?);
+            Ok(())
+        })
+    }
+
+    pub fn sign_update(&self, handle: CK_SESSION_HANDLE, piece: &[u8]) -> Answer<()> {
+        self.with(handle, |session, _| {
+            let updated = session.signing.as_mut().ok_or(Refusal(CKR_OPERATION_NOT_INITIALIZED))?.update(piece);
+            updated.inspect_err(|_| session.signing = None)
+        })
+    }
+
+    pub fn sign_end(&self, handle: CK_SESSION_HANDLE, data: Option<&[u8]>, room: Room) -> Answer<Output> {
+        self.with(handle, |session, slot| {
+            let ended = session.signing.as_ref().ok_or(Refusal(CKR_OPERATION_NOT_INITIALIZED))?.end(data, room, slot);
+            if !matches!(ended, Ok(Output::Length(_) | Output::TooSmall(_))) {
+                session.signing = None;
+            }
+            ended
+        })
     }
 }

@@ -4,7 +4,7 @@ use cryptoki_sys::{CKR_DEVICE_ERROR, CKR_SIGNATURE_INVALID, CKR_SIGNATURE_LEN_RA
 use rsa::BigUint;
 use rsa::signature::hazmat::PrehashVerifier;
 
-use crate::digests::Hash;
+use crate::crypto::digests::Hash;
 use crate::error::{Answer, Refusal, refuse};
 
 #[derive(Clone, Debug, PartialEq, Eq)]

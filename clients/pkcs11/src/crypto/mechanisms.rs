@@ -2,7 +2,7 @@
 
 use cryptoki_sys::*;
 
-use crate::digests::Hash;
+use crate::crypto::digests::Hash;
 use crate::error::{Answer, refuse};
 
 /// How a signature is made.

@@ -2,9 +2,9 @@
 
 use cryptoki_sys::*;
 
-use crate::attributes;
-use crate::objects::Object;
-use crate::slot::Slot;
+use crate::objects::attributes;
+use crate::objects::object::Object;
+use crate::token::slot::Slot;
 
 #[derive(Clone, Debug, Default)]
 pub struct Template(pub Vec<(CK_ATTRIBUTE_TYPE, Vec<u8>)>);

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use cryptoki_sys::*;
 use sha2::digest::DynDigest;
 
-use crate::digests::Hash;
+use crate::crypto::digests::Hash;
+use crate::crypto::mechanisms::{self, Asked, Mechanism, Parameter, Way};
+use crate::crypto::public_key::PublicKey;
+use crate::crypto::sign::{check_key, salt_of};
 use crate::error::{Answer, Refusal, refuse};
-use crate::mechanisms::{self, Asked, Mechanism, Parameter, Way};
-use crate::objects::{Half, Object};
+use crate::module::Module;
+use crate::objects::object::{Half, Object};
 use crate::proto::{Usage, VerifyRequest, VerifyResponse};
-use crate::public_key::PublicKey;
-use crate::sign::{check_key, salt_of};
-use crate::slot::Slot;
+use crate::token::slot::Slot;
 
 pub struct Verifying {
     mechanism: &'static Mechanism,
@@ -90,5 +91,34 @@ impl Verifying {
         };
         let answer: VerifyResponse = slot.call("Verify", &request)?;
         if answer.valid { Ok(()) } else { refuse(CKR_SIGNATURE_INVALID) }
+    }
+}
+
+impl Module {
+    pub fn verify_init(&self, handle: CK_SESSION_HANDLE, asked: Option<&Asked>, key: CK_OBJECT_HANDLE) -> Answer<()> {
+        self.with(handle, |session, slot| {
+            let Some(asked) = asked else {
+                session.verifying = None;
+                return Ok(());
+            };
+            if session.verifying.is_some() {
+                return refuse(CKR_OPERATION_ACTIVE);
+            }
+            session.verifying = Some(Verifying::begin(asked, self.key(session, slot, key)?, slot)?);
+            Ok(())
+        })
+    }
+
+    pub fn verify_update(&self, handle: CK_SESSION_HANDLE, piece: &[u8]) -> Answer<()> {
+        self.with(handle, |session, _| {
+            let updated = session.verifying.as_mut().ok_or(Refusal(CKR_OPERATION_NOT_INITIALIZED))?.update(piece);
+            updated.inspect_err(|_| session.verifying = None)
+        })
+    }
+
+    pub fn verify_end(&self, handle: CK_SESSION_HANDLE, data: Option<&[u8]>, signature: &[u8]) -> Answer<()> {
+        self.with(handle, |session, slot| {
+            session.verifying.take().ok_or(Refusal(CKR_OPERATION_NOT_INITIALIZED))?.end(data, signature, slot)
+        })
     }
 }

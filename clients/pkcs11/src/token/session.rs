@@ -5,12 +5,12 @@ use std::collections::VecDeque;
 use cryptoki_sys::*;
 use sha2::digest::DynDigest;
 
-use crate::digests::Hash;
+use crate::crypto::digests::Hash;
+use crate::crypto::mechanisms::{self, Asked};
+use crate::crypto::sign::Signing;
+use crate::crypto::verify::Verifying;
 use crate::error::{Answer, Refusal, refuse};
-use crate::mechanisms::{self, Asked};
 use crate::output::{Output, Room};
-use crate::sign::Signing;
-use crate::verify::Verifying;
 
 pub struct Session {
     pub slot: usize,
@@ -99,7 +99,7 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mechanisms::Parameter;
+    use crate::crypto::mechanisms::Parameter;
 
     #[test]
     fn a_length_query_and_too_little_room_keep_the_digest_active_and_the_digest_ends_it() {

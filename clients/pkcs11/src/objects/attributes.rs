@@ -2,11 +2,11 @@
 
 use cryptoki_sys::*;
 
+use crate::crypto::public_key::{Numbers, octet_string};
 use crate::error::{Answer, Refusal, refuse};
-use crate::objects::{Half, Object};
+use crate::objects::object::{Half, Object};
 use crate::proto::{KeyAttributes, Usage};
-use crate::public_key::{Numbers, octet_string};
-use crate::slot::Slot;
+use crate::token::slot::Slot;
 
 /// @errors `CKR_ATTRIBUTE_SENSITIVE` for key material; `CKR_ATTRIBUTE_TYPE_INVALID` for what the object does not have.
 pub fn value(object: &Object, slot: &Slot, kind: CK_ATTRIBUTE_TYPE) -> Answer<Vec<u8>> {

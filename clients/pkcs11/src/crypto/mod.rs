@@ -1,0 +1,8 @@
+//! Work with keys: what the vault does when it is asked, and what needs nothing of it (digests, public halves).
+
+pub mod digests;
+pub mod mechanisms;
+pub mod public_key;
+mod random;
+pub mod sign;
+pub mod verify;

@@ -1,0 +1,26 @@
+//! Every function that does something, by the families of the specification. Each only carries arguments in and answers
+//! out.
+//!
+//! SAFETY of all blocks here: pointers are used through `memory` and `parameters` alone, under the caller's promise that a
+//! pointer which is not NULL points to as much as its length says.
+#![allow(non_snake_case, clippy::missing_safety_doc)]
+
+mod digest;
+mod general;
+mod objects;
+mod parallel;
+mod random;
+mod sessions;
+mod sign;
+mod slots;
+mod verify;
+
+pub use digest::*;
+pub use general::*;
+pub use objects::*;
+pub use parallel::*;
+pub use random::*;
+pub use sessions::*;
+pub use sign::*;
+pub use slots::*;
+pub use verify::*;
