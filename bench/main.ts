@@ -6,6 +6,7 @@
  *     npm run bench -- --only channel  one part: primitives, end-to-end, audit, channel, decisions, scripts, hostile-scripts, store
  *     npm run bench -- --only store --keys 10000,100000,1000000    many keys; ten minutes for a million
  *     npm run bench -- --only large-log --events 10000000      a large audit log; some minutes, and only when asked for
+ *     npm run bench -- --only pkcs11 --keys 100000             the PKCS#11 module beside SoftHSM2; only when asked for
  *     npm run bench -- --only end-to-end --plan "rest, 64"    only rows whose name contains the words
  *
  * Prints tables with the ratio to the limit and the targets, and writes results/latest.json. The machine is noisy
@@ -25,6 +26,7 @@ import { measurePrimitives, type Primitive } from "./primitives.ts";
 import { measureDecisions, type DecisionRow } from "./decisions.ts";
 import { measureHostileScripts, type HostileRow } from "./hostile-scripts.ts";
 import { measureScripts, type ScriptRow } from "./scripts.ts";
+import { measurePkcs11, pkcs11Missing, type Pkcs11Row } from "./pkcs11.ts";
 import { measureStore, type StoreRow } from "./store.ts";
 import { count, table } from "./table.ts";
 
@@ -88,6 +90,17 @@ const endToEnd: EndToEndRow[] = wants("end-to-end")
       progress,
     )
   : [];
+// Only when asked for: it builds the module.
+const missing = values.only === "pkcs11" ? pkcs11Missing() : undefined;
+if (missing !== undefined) say(missing);
+const pkcs11: Pkcs11Row[] =
+  values.only === "pkcs11" && missing === undefined
+    ? await measurePkcs11(
+        ROOT,
+        { rounds: rounds ?? (quick ? 1 : 3), seconds: quick ? 1 : 3, keys: Number(values.keys.split(",").at(-1)) },
+        progress,
+      )
+    : [];
 const store: StoreRow[] = wants("store") ? await measureStore((quick ? "500,5000" : values.keys).split(",").map(Number), progress) : [];
 const largeLog: LargeLogRow | undefined = values.only === "large-log" ? await measureLargeLog(Number(values.events)) : undefined;
 progress("");
@@ -97,7 +110,7 @@ report();
 mkdirSync(join(import.meta.dirname, "results"), { recursive: true });
 writeFileSync(
   join(import.meta.dirname, "results/latest.json"),
-  `${JSON.stringify({ machine, quick, primitives, channel, audit, verification, decisions, scripts, hostile, endToEnd, store, largeLog, targets }, null, 2)}\n`,
+  `${JSON.stringify({ machine, quick, primitives, channel, audit, verification, decisions, scripts, hostile, endToEnd, store, pkcs11, largeLog, targets }, null, 2)}\n`,
 );
 say(`\n${((performance.now() - started) / 1000).toFixed(0)} s; bench/results/latest.json has the numbers.`);
 
@@ -169,6 +182,12 @@ function judge(): Target[] {
     "us",
   );
   least("signing throughput of others while hostile policies are asked, of idle", hostile?.ratio, 0.8);
+  for (const { name, side, medianUs, perSecond } of pkcs11.filter((candidate) => candidate.side !== "SoftHSM2")) {
+    const soft = pkcs11.find((candidate) => candidate.name === name && candidate.side === "SoftHSM2");
+    if (soft === undefined) most(`PKCS#11: ${name}, ${side}`, medianUs, 2_000, "us");
+    else if (name.endsWith(" 1 threads")) most(`PKCS#11: ${name}, ${side}, above SoftHSM2`, medianUs - soft.medianUs, 250, "us");
+    else least(`PKCS#11: ${name}, ${side}, of SoftHSM2`, perSecond / soft.perSecond, name.includes("rsa") ? 1 : 0.5);
+  }
   const [fewest, most_] = [store.at(0), store.at(-1)];
   if (fewest !== undefined && most_ !== undefined && fewest !== most_) {
     const grown = `with ${count(most_.keys)} keys, of ${count(fewest.keys)}`;
@@ -255,6 +274,13 @@ function report(): void {
             String(hostile.errors),
           ],
         ],
+      )}`,
+    );
+  if (pkcs11.length > 0)
+    say(
+      `\nPKCS#11: one application, threads of it\n${table(
+        ["", "", "median us", "p95 us", "per second"],
+        pkcs11.map(({ name, side, medianUs, p95Us, perSecond }) => [name, side, medianUs.toFixed(0), p95Us.toFixed(0), count(perSecond)]),
       )}`,
     );
   if (store.length > 0)
