@@ -60,8 +60,7 @@ pub fn format_of(way: Way) -> SignatureFormat {
 
 impl Signing {
     pub fn begin(asked: &Asked, object: Arc<Object>, slot: &Slot) -> Answer<Signing> {
-        let mechanism = mechanisms::find(asked.kind, false)?;
-        mechanism.check(&asked.parameter)?;
+        let mechanism = mechanisms::find(asked, CKF_SIGN)?;
         check_key(mechanism, &object, Half::Private, Usage::Sign)?;
         let signature_bytes = object.public_key(slot)?.signature_bytes().ok_or(Refusal(CKR_KEY_TYPE_INCONSISTENT))?;
         let parameter = asked.parameter.clone();

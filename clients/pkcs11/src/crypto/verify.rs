@@ -26,8 +26,7 @@ pub struct Verifying {
 
 impl Verifying {
     pub fn begin(asked: &Asked, object: Arc<Object>, slot: &Slot) -> Answer<Verifying> {
-        let mechanism = mechanisms::find(asked.kind, false)?;
-        mechanism.check(&asked.parameter)?;
+        let mechanism = mechanisms::find(asked, CKF_VERIFY)?;
         check_key(mechanism, &object, Half::Public, Usage::Verify)?;
         let public = object.public_key(slot)?;
         let hasher = mechanism.hash.map(Hash::hasher);

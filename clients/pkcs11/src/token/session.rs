@@ -66,9 +66,7 @@ impl Session {
         if self.digesting.is_some() {
             return refuse(CKR_OPERATION_ACTIVE);
         }
-        let row = mechanisms::find(asked.kind, true)?;
-        row.check(&asked.parameter)?;
-        let hash = row.hash.ok_or(Refusal(CKR_MECHANISM_INVALID))?;
+        let hash = mechanisms::find(asked, CKF_DIGEST)?.hash.ok_or(Refusal(CKR_MECHANISM_INVALID))?;
         self.digesting = Some(Digesting { hash, hasher: hash.hasher(), in_pieces: false });
         Ok(())
     }

@@ -4,8 +4,8 @@ use std::ffi::c_void;
 
 use cryptoki_sys::*;
 
-use crate::crypto::mechanisms::MECHANISMS;
-use crate::error::{Refusal, refuse};
+use crate::crypto::mechanisms;
+use crate::error::refuse;
 use crate::ffi::memory::{deliver_list, place, put};
 use crate::ffi::{current, guard};
 use crate::token::information;
@@ -36,7 +36,7 @@ pub unsafe extern "C" fn C_GetTokenInfo(slotID: CK_SLOT_ID, pInfo: *mut CK_TOKEN
 pub unsafe extern "C" fn C_GetMechanismList(slotID: CK_SLOT_ID, pMechanismList: *mut CK_MECHANISM_TYPE, pulCount: *mut CK_ULONG) -> CK_RV {
     guard(|| {
         current::module()?.slot(slotID)?;
-        let kinds: Vec<CK_MECHANISM_TYPE> = MECHANISMS.iter().map(|row| row.kind).collect();
+        let kinds: Vec<CK_MECHANISM_TYPE> = mechanisms::all().map(|row| row.kind).collect();
         unsafe { deliver_list(&kinds, pMechanismList, pulCount) }
     })
 }
@@ -46,8 +46,7 @@ pub unsafe extern "C" fn C_GetMechanismInfo(slotID: CK_SLOT_ID, kind: CK_MECHANI
     guard(|| {
         current::module()?.slot(slotID)?;
         place(pInfo)?;
-        let row = MECHANISMS.iter().find(|row| row.kind == kind).ok_or(Refusal(CKR_MECHANISM_INVALID))?;
-        unsafe { put(pInfo, row.info()) }
+        unsafe { put(pInfo, mechanisms::named(kind)?.info()) }
     })
 }
 

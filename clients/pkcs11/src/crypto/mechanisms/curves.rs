@@ -1,0 +1,27 @@
+//! Elliptic curves (PKCS#11 3.2 §6.3). Sizes are bits of the field.
+
+use cryptoki_sys::*;
+
+use super::{Mechanism, Shape, Way};
+use crate::crypto::digests::Hash;
+
+const fn ecdsa(kind: CK_MECHANISM_TYPE, hash: Option<Hash>) -> Mechanism {
+    let flags = CKF_SIGN | CKF_VERIFY | CKF_EC_F_P | CKF_EC_OID | CKF_EC_UNCOMPRESS;
+    Mechanism { kind, flags, keys: &[CKK_EC], sizes: (256, 521), shape: Shape::None, way: Way::Ecdsa, hash }
+}
+
+pub static ROWS: &[Mechanism] = &[
+    ecdsa(CKM_ECDSA, None),
+    ecdsa(CKM_ECDSA_SHA256, Some(Hash::Sha256)),
+    ecdsa(CKM_ECDSA_SHA384, Some(Hash::Sha384)),
+    ecdsa(CKM_ECDSA_SHA512, Some(Hash::Sha512)),
+    Mechanism {
+        kind: CKM_EDDSA,
+        flags: CKF_SIGN | CKF_VERIFY | CKF_EC_OID,
+        keys: &[CKK_EC_EDWARDS],
+        sizes: (255, 448),
+        shape: Shape::Eddsa,
+        way: Way::Eddsa,
+        hash: None,
+    },
+];
