@@ -3,13 +3,26 @@
  * elsewhere the tests that need it say so and skip.
  */
 import { spawnSync } from "node:child_process";
-import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 
 /** A program, and how to get it. */
 interface Need {
   readonly command: string;
+  /** A pattern of files that stand for it, when it is no program. */
+  readonly files?: string;
   /** Debian package. */
   readonly apt?: string;
   /** Debian package of which the one program is taken into .keystead/bin: installed, it would start a service. */
@@ -26,6 +39,15 @@ const NEEDS: readonly Need[] = [
   { command: "strace", apt: "strace" },
   { command: "python3", apt: "python3" },
   { command: "pkcs11-tool", apt: "opensc" },
+  { command: "p11tool", apt: "gnutls-bin" },
+  { command: "p11-kit", apt: "p11-kit" },
+  { command: "libengine-pkcs11-openssl", apt: "libengine-pkcs11-openssl", files: "/usr/lib/*/engines-3/pkcs11.so" },
+  { command: "nginx", aptOnlyFile: "nginx" },
+  { command: "dnssec-keyfromlabel", apt: "bind9-utils" },
+  { command: "ssh-agent", apt: "openssh-client" },
+  { command: "keytool", apt: "openjdk-17-jdk-headless" },
+  { command: "g++", apt: "g++" },
+  { command: "make", apt: "make" },
   // With the driver for TLS, which brings rsyslog itself.
   { command: "rsyslogd", apt: "rsyslog-openssl" },
   { command: "nats-server", apt: "nats-server" },
@@ -37,6 +59,7 @@ const NEEDS: readonly Need[] = [
 ];
 
 const found = (command: string, path: string): boolean => path.split(delimiter).some((folder) => existsSync(join(folder, command)));
+const has = ({ command, files }: Need, path: string): boolean => (files === undefined ? found(command, path) : globSync(files).length > 0);
 
 /** A broker for tests, from Maven Central: too large for a package of the system, and none of those has it. */
 const KAFKA = "3.9.1";
@@ -45,7 +68,7 @@ const KAFKA = "3.9.1";
 export function installTestNeeds(root: string): { path: string } {
   const bin = join(root, ".keystead/bin");
   const path = [bin, process.env["PATH"] ?? ""].join(delimiter);
-  const missing = NEEDS.filter(({ command }) => !found(command, path));
+  const missing = NEEDS.filter((need) => !has(need, path));
   const packages = missing.flatMap(({ apt }) => apt ?? []);
   if (packages.length > 0 && process.getuid?.() === 0 && found("apt-get", path)) {
     spawnSync("apt-get", ["update", "-qq"], { stdio: "inherit" });
@@ -68,7 +91,7 @@ export function installTestNeeds(root: string): { path: string } {
     });
   }
   takeKafka(join(root, ".keystead/kafka"), path);
-  const still = NEEDS.filter(({ command }) => !found(command, path)).map(({ command }) => command);
+  const still = NEEDS.filter((need) => !has(need, path)).map(({ command }) => command);
   if (canHaveKafka(path) && !existsSync(join(root, ".keystead/kafka/libs"))) still.push("Apache Kafka");
   if (still.length > 0) {
     process.stderr.write(`missing for tests: ${still.join(", ")}\n`);
@@ -77,7 +100,7 @@ export function installTestNeeds(root: string): { path: string } {
   return { path };
 }
 
-/** Takes usr/bin/COMMAND out of a Debian package. What cannot be had is missing afterwards. */
+/** Takes usr/bin/COMMAND or usr/sbin/COMMAND out of a Debian package. What cannot be had is missing afterwards. */
 function takeProgram(command: string, debian: string, bin: string): void {
   const scratch = mkdtempSync(join(tmpdir(), "keystead-needs-"));
   try {
@@ -86,7 +109,8 @@ function takeProgram(command: string, debian: string, bin: string): void {
     if (file === undefined) return;
     spawnSync("dpkg-deb", ["-x", file, "x"], { cwd: scratch, stdio: "ignore" });
     mkdirSync(bin, { recursive: true });
-    if (existsSync(join(scratch, "x/usr/bin", command))) copyFileSync(join(scratch, "x/usr/bin", command), join(bin, command));
+    const program = ["usr/bin", "usr/sbin"].map((place) => join(scratch, "x", place, command)).find((path) => existsSync(path));
+    if (program !== undefined) copyFileSync(program, join(bin, command));
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }

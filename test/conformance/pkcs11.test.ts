@@ -137,6 +137,8 @@ describe("the module with a server", { skip: skipModule }, () => {
     await here.given("gRPC", setPassword, { password: Buffer.from(PIN), currentPassword: first }, own);
     const slots = [{ namespace: "default", user: "application" }];
     application("login", configured("login", { slots }), PIN);
+    // Without a certificate nobody asks before the login, and there is nothing to see.
+    application("login", configured("login", { slots, cert: undefined, key: undefined }), PIN);
     const { events } = await here.given("gRPC", getAuditLog, { action: "Sign", pageSize: 100 });
     const users = (events as readonly { principal: string }[]).map(({ principal }) => principal);
     assert.ok(

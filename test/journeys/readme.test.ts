@@ -16,6 +16,7 @@ import { delimiter, dirname, join, relative } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ENVIRONMENT } from "../environment.ts";
+import { blocksOf, printed, type Block } from "../papers.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const PAPERS = globSync("{*.md,docs/**/*.md}", { cwd: ROOT }).sort(
@@ -31,39 +32,7 @@ const PORTS = [
   [9090, "--metrics-port"],
 ] as const;
 
-interface Block {
-  readonly paper: string;
-  readonly line: number;
-  readonly info: string;
-  readonly text: string;
-  /** The `text` block that follows. */
-  output: string | undefined;
-}
-
-/** The fenced blocks of a paper, in order. */
-function blocksOf(paper: string): Block[] {
-  const blocks: Block[] = [];
-  let open: { line: number; info: string; lines: string[] } | undefined;
-  for (const [at, line] of readFileSync(join(ROOT, paper), "utf8").split("\n").entries()) {
-    const fence = /^```(.*)$/.exec(line);
-    if (fence === null) {
-      open?.lines.push(line);
-      // Words between a command and a text: the text is no longer the command's output.
-      if (open === undefined && line.trim() !== "") blocks.push({ paper, line: at + 1, info: "", text: line, output: undefined });
-    } else if (open === undefined) {
-      open = { line: at + 1, info: (fence[1] ?? "").trim(), lines: [] };
-    } else {
-      const last = blocks.at(-1);
-      if (open.info === "text" && last?.info === "sh run") last.output = open.lines.join("\n");
-      blocks.push({ paper, line: open.line, info: open.info, text: open.lines.join("\n"), output: undefined });
-      open = undefined;
-    }
-  }
-  assert.equal(open, undefined, `${paper}: a fence is not closed`);
-  return blocks.filter(({ info }) => info !== "");
-}
-
-const blocks = PAPERS.flatMap(blocksOf);
+const blocks = PAPERS.flatMap((paper) => blocksOf(paper));
 const runnable = blocks.filter(({ info }) => info === "sh run");
 const ran = new Set<Block>();
 
@@ -125,22 +94,6 @@ after(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** The expected output as an expression. */
-function pattern(output: string): RegExp {
-  const quoted = output
-    .trimEnd()
-    .split("\n")
-    .map((line) =>
-      line.trim() === "…"
-        ? "(?:.*\n)*?"
-        : `${line
-            .replaceAll(/[\\^$.*+?()[\]{}|]/g, String.raw`\$&`)
-            .replaceAll("…", ".*?")
-            .replaceAll(/ +/g, " +")} *\n`,
-    );
-  return new RegExp(`^${quoted.join("")}$`);
-}
-
 test("the README starts the server by the command that package.json has for it", () => {
   const starting = blocks.filter(({ info }) => info === "sh server");
   assert.deepEqual(
@@ -170,7 +123,7 @@ for (const block of runnable) {
       });
       assert.equal(status, 0, `${script}\n${stdout}${stderr}\n${said.split("\n").slice(-12).join("\n")}`);
       signature = /"signature": ?"([^"]+)"/.exec(stdout)?.[1] ?? signature;
-      if (block.output !== undefined) assert.match(stdout.endsWith("\n") ? stdout : `${stdout}\n`, pattern(here(block.output)));
+      if (block.output !== undefined) assert.match(stdout.endsWith("\n") ? stdout : `${stdout}\n`, printed(here(block.output)));
       ran.add(block);
     },
   );

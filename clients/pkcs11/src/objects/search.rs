@@ -20,7 +20,11 @@ pub fn find(index: usize, slot: &Slot, template: &Template) -> Answer<Vec<Object
     if template.number(CKA_CLASS).is_some_and(|class| ![CKO_PUBLIC_KEY, CKO_PRIVATE_KEY, CKO_SECRET_KEY].contains(&class)) {
         return Ok(vec![]);
     }
-    let keys = keys(slot, template)?;
+    let keys = match keys(slot, template) {
+        // Nobody asked, neither a certificate nor a user: applications look before they log in, and see nothing.
+        Err(Refusal(CKR_USER_NOT_LOGGED_IN)) if !slot.is_open() => vec![],
+        answer => answer?,
+    };
     let seen = |object: &Object| object.half == crate::objects::object::Half::Public || slot.is_open();
     let objects = keys.iter().filter(|key| in_view(slot, key)).flat_map(|key| Object::of_key(index, key));
     Ok(objects.filter(|object| seen(object) && template.fits(object, slot)).collect())
