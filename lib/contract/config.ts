@@ -357,6 +357,8 @@ export interface VaultConfig {
   readonly scripts: { readonly enabled: boolean };
   /** Whether events may be sent anywhere. */
   readonly sinks: { readonly enabled: boolean };
+  /** Keys in memory alone: how many a principal may have, and how long one lives without a use. */
+  readonly sessionKeys: { readonly most: number; readonly idleSeconds: number };
   readonly approvals: ApprovalsConfig;
   readonly namespaces: Readonly<Record<string, NamespaceConfig>>;
   /** `poolJobs`: costly operations at once; 0 = one per processor of wherever the vault runs. */

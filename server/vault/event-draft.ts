@@ -19,6 +19,8 @@ export interface Draft {
   namespace: string;
   version: number;
   decision: "allow" | "refuse" | "pending";
+  /** One of the keys is a session key. */
+  sessionKey?: boolean;
   payload: string;
   /** The caller's address; empty for none. */
   readonly address: string;
@@ -82,6 +84,7 @@ export function eventOf(
     time: isoNow(),
     version: draft.version,
     ...scriptsOf(draft.scripts),
+    ...(draft.sessionKey === true ? { sessionKey: true as const } : {}),
     ...(draft.trace === "" ? {} : { trace: draft.trace }),
     ...stateOf(draft.grants),
     ...(moved === undefined ? {} : { moved }),

@@ -95,6 +95,8 @@ const FACTS_MS = 60_000;
 const RECORD_USES_MS = 60_000;
 const MOST_EVENTS_OF_MAKING = 256;
 
+/** How long a session key may outlive its idle time, or a session that ended by itself. */
+const SWEEP_SESSION_KEYS_MS = 10_000;
 /** How often it is looked whether a segment of the audit log has ended. */
 const KEEP_SEGMENTS_MS = 10_000;
 
@@ -377,6 +379,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
       cacheSizeBytes: config.storage.cacheSizeBytes,
       now,
       newKeysStaged: config.approvals.newKeysStaged,
+      sessionKeys: { most: config.sessionKeys.most, idleMs: config.sessionKeys.idleSeconds * 1000 },
       retention,
       auditObserver: measurements.auditObserver,
       onLogStopped: (error) => {
@@ -406,7 +409,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
       });
       awaited = await configuration.begin(recorded);
       if (awaited !== undefined) approvalsInForce = settingsOf(configuration.acceptedLast() ?? "{}") ?? approvalsConfigured;
-      const keyFacts: PolicyParts["keyFacts"] = (namespace, keyId) => vault.objects.facts(namespace, keyId);
+      const keyFacts: PolicyParts["keyFacts"] = (namespace, keyId, principal) => vault.keysOf(principal).facts(namespace, keyId);
       // Users and service accounts hold what their records say, for as long as they are there.
       const standing: Standing = (id) =>
         configured(id) ?? (/^(?:user|service):/.test(id) ? (identity.sessions.principalNow(id) ?? "gone") : undefined);
@@ -431,7 +434,8 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     });
     authenticator.useSessions(identity.sessions);
     const budgets = new Budgets(vault.documents, now);
-    const { objects, documents } = vault;
+    const { documents } = vault;
+    const objects = vault.keysOf();
     const auditStreams = new AuditStreams({ log: vault.log, most: config.audit.maxStreams, now });
     const sinks = config.sinks.enabled
       ? new Sinks({
@@ -502,6 +506,8 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     }
     log.info("unsealed", { vaultId: vault.hierarchy.vaultId, created: vault.created, events: vault.log.sequence });
     keepSegments(vault);
+    clearInterval(sweeping);
+    sweeping = setInterval(() => vault.sessionKeys.sweep(), SWEEP_SESSION_KEYS_MS).unref();
     if (examination === undefined) void soundness.watch(vault);
   };
   const performAs = <I extends DescMessage>(principal: Principal, operation: Operation<I>, request: MessageShape<I>): Promise<unknown> =>
@@ -526,6 +532,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
   let onDuty: Promise<unknown> | undefined;
   let recording: NodeJS.Timeout | undefined;
   let keeping: NodeJS.Timeout | undefined;
+  let sweeping: NodeJS.Timeout | undefined;
   const ledgers: RetentionLedger[] = [];
   let onRecord: Promise<unknown> | undefined;
   const beginDuties = (vault: OpenVault): void => {
@@ -574,6 +581,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     clearInterval(recording);
     clearInterval(keeping);
     clearInterval(waiting?.timer);
+    clearInterval(sweeping);
     const performing = waiting?.approvals.close();
     const alertsClosed = alerts.close();
     const delivering = feeding?.close();
@@ -581,6 +589,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     waiting = undefined;
     const parts = monitor.parts;
     monitor.close();
+    parts?.vault.sessionKeys.close();
     authenticator.useSessions(undefined);
     parts?.context.identity.close();
     parts?.context.auditStreams.close();

@@ -361,6 +361,7 @@ export class Monitor {
       draft.namespace =
         operation.scope === "server" ? "" : named.namespace || (operation.scope === "reach" ? "" : principal.defaultNamespace);
       draft.otherKeyId = operation.other?.keyId(request) ?? "";
+      draft.sessionKey = this.#ofSession(principal, draft.namespace, draft.keyId, draft.otherKeyId);
       draft.demands = demandsOf(operation, request);
       const question: Question = { principal, operation, namespace: draft.namespace, keyId: draft.keyId, address: about.address, uses };
       const deciding = this.#decide(operation, request, question);
@@ -380,7 +381,7 @@ export class Monitor {
       const ceremony = this.#options.ceremonies.get(operation.number);
       const handler = ceremony ?? HANDLERS.get(operation.number);
       if (handler === undefined) throw new HsmError("OPERATION_NOT_SUPPORTED", `${operation.name} is not built`);
-      const context = this.#parts?.context ?? this.#options.closedContext;
+      const context = this.#contextOf(principal);
       const space = draft.namespace;
       const item =
         operation.name === "Batch"
@@ -416,6 +417,7 @@ export class Monitor {
       draft.otherKeyId = result.otherKeyId ?? draft.otherKeyId;
       draft.namespace = result.namespace ?? draft.namespace;
       draft.version = result.version ?? 0;
+      draft.sessionKey ||= result.change?.sessionKey === true;
       if (result.approval !== undefined) draft.approval = result.approval;
       let reply: Buffer | undefined;
       if (about.approved !== undefined) {
@@ -504,6 +506,7 @@ export class Monitor {
     const other = operation.other?.keyId(request) ?? "";
     let grants: Grants | undefined;
     const scripts: EventScript[] = [];
+    const sessionKey = this.#ofSession(principal, namespace, request.keyId, other);
     const event = (outcome: string): ItemResult["event"] => ({
       action: operation.name,
       ...demandsOf(operation, request),
@@ -512,6 +515,7 @@ export class Monitor {
       outcome,
       payload,
       ...scriptsOf(scripts),
+      ...(sessionKey ? { sessionKey } : {}),
       ...stateOf(grants),
     });
     try {
@@ -560,6 +564,19 @@ export class Monitor {
       this.#options.observe(operation, "", error.code, (performance.now() - started) / 1000);
       return { event: event(error.code), reply: undefined, error: { code: error.code, number: error.number, detail: error.detail } };
     }
+  }
+
+  /** What handlers see: of keys, those that are there for this caller. */
+  #contextOf(principal: Principal): Context {
+    if (this.#parts === undefined) return this.#options.closedContext;
+    const { vault, context } = this.#parts;
+    return { ...context, objects: vault.keysOf(principal) };
+  }
+
+  /** Whether one of these is a session key of the caller's. */
+  #ofSession(principal: Principal, namespace: string, ...keyIds: string[]): boolean {
+    const keys = this.#parts?.vault.keysOf(principal);
+    return keys !== undefined && keyIds.some((keyId) => keys.isSessionKey(namespace, keyId));
   }
 
   /** Decides on everything a request asks for: the operation, what it demands besides, and a second key if it names one. */

@@ -59,6 +59,7 @@ export interface NewKeyOptions {
   readonly exportable?: string;
   readonly attribute?: readonly string[];
   readonly staged?: boolean;
+  readonly sessionKey?: boolean;
 }
 
 export const newKeyOptions = (command: Command): Command =>
@@ -72,19 +73,18 @@ export const newKeyOptions = (command: Command): Command =>
     .option("--description <text>", "a description")
     .option("--staged", "make it staged: not usable before `keystead keys activate` or its start date")
     .option("--attribute <name=value>", "an attribute, such as label=... or end_date=2030-12-31; repeat for more", collect)
-    .option(
-      "--exportable <policy>",
-      "never, wrapped (only encrypted under another key) or plain; never looser afterwards (default: never)",
-    );
+    .option("--exportable <policy>", "never, wrapped (only encrypted under another key) or plain; never looser afterwards (default: never)")
+    .option("--session-key", "keep it in the vault's memory alone: nobody else has it, and it ends with the login that made it");
 
 /** The options as request fields. */
-export function newKeyFields({ usage, tag, description, exportable, attribute, staged }: NewKeyOptions): {
+export function newKeyFields({ usage, tag, description, exportable, attribute, staged, sessionKey }: NewKeyOptions): {
   usage?: readonly Usage[];
   tags?: readonly string[];
   description?: string;
   exportable?: ExportPolicy;
   attributes?: KeyAttributes;
   state?: "staged";
+  sessionKey?: true;
 } {
   const names = usage?.flatMap((text) => text.split(",")).map((name) => name.trim().replaceAll("-", "_"));
   const wrong = names?.find((name) => !USAGES.includes(name as Usage));
@@ -98,5 +98,6 @@ export function newKeyFields({ usage, tag, description, exportable, attribute, s
     ...(attribute && { attributes: attributesFrom("--attribute", attribute) }),
     ...(staged === true && { state: "staged" as const }),
     ...(exportable !== undefined && { exportable: exportable as ExportPolicy }),
+    ...(sessionKey === true && { sessionKey }),
   };
 }

@@ -120,6 +120,8 @@ export interface Key {
   readonly purgeReason?: string;
   /** Left out by servers that know no export. */
   readonly exportable?: ExportPolicy;
+  /** It is in the vault's memory alone. */
+  readonly sessionKey?: boolean;
 }
 
 /** Names one key. A missing namespace is the client's own, and failing that the credential's. */
@@ -142,6 +144,8 @@ export interface NewKey {
   readonly attributes?: KeyAttributes | undefined;
   /** `staged` or `active`; active when left out, unless a start date lies ahead. */
   readonly state?: KeyStateSpelling | undefined;
+  /** In the vault's memory alone, the maker's alone, and gone with the session that made it. The vault chooses its id. */
+  readonly sessionKey?: boolean | undefined;
 }
 
 export interface GenerateKeyRequest extends NewKey {
@@ -275,6 +279,8 @@ export interface KeyTemplate {
   readonly exportable?: ExportPolicy | undefined;
   /** Generic-Secret only, 8 to 512; 32 when left out. */
   readonly sizeBytes?: number | undefined;
+  /** As in {@link NewKey}. */
+  readonly sessionKey?: boolean | undefined;
 }
 
 export interface KeyOperations {

@@ -221,7 +221,7 @@ function approvals({
 }
 
 function vault(config: ConfigTree, base: PathBase): VaultConfig {
-  const { storage, security, audit, auth, crypto, lifecycle, limits, scripts, sinks, server, metrics } = config;
+  const { storage, security, audit, auth, crypto, lifecycle, limits, pkcs11, scripts, sinks, server, metrics } = config;
   const plaintext = config.preset === "development" && config.development.plaintext;
   return {
     preset: config.preset,
@@ -303,6 +303,7 @@ function vault(config: ConfigTree, base: PathBase): VaultConfig {
     },
     scripts,
     sinks: { enabled: sinks.enabled },
+    sessionKeys: { most: pkcs11.session_keys, idleSeconds: pkcs11.session_key_idle_seconds },
     approvals: approvals(config.approvals),
     namespaces: Object.fromEntries(Object.entries(config.namespaces).map(([name, entry]) => [name, namespace(entry)])),
     limits: {

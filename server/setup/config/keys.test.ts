@@ -289,6 +289,8 @@ const ROWS: readonly Row[] = [
   row("audit.checkpoint_seconds", "7s", (c) => c.vault.audit.checkpointSeconds, 7),
   row("audit.segment_seconds", "1h", (c) => c.vault.audit.segmentSeconds, 3600),
   row("scripts.enabled", "false", (c) => c.vault.scripts.enabled, false),
+  row("pkcs11.session_keys", "7", (c) => c.vault.sessionKeys.most, 7),
+  row("pkcs11.session_key_idle_seconds", "2m", (c) => c.vault.sessionKeys.idleSeconds, 120),
   row("sinks.enabled", "false", (c) => [c.vault.sinks.enabled, delivering(c) === undefined], [false, true]),
   row("sinks.files_dir", "{data_dir}/events", (c) => delivering(c)?.filesDir, join(folder, "data/events")),
   row("approvals.rules", `[${RULE("operations: [DestroyKey]")}]`, (c) => c.vault.approvals.rules, [

@@ -90,6 +90,7 @@ const BASE: Tree = {
     max_streams: 64,
   },
   sinks: { enabled: true },
+  pkcs11: { session_keys: 1000, session_key_idle_seconds: 3600 },
   approvals: { rules: [], approver_keys: [], persons: {}, keep_closed_days: 90, new_keys_staged: false },
   logging: {
     level: "info",

@@ -168,6 +168,10 @@ const destructionDelay: Rule = ({ lifecycle }) => [
   ...finding(lifecycle.interval_seconds < 1, "lifecycle.interval_seconds", "it is less than a second", "write 1 or more"),
 ];
 
+/** What lives for no time at all is gone before it can be used. */
+const pkcs11: Rule = ({ pkcs11: { session_key_idle_seconds } }) =>
+  finding(session_key_idle_seconds < 1, "pkcs11.session_key_idle_seconds", "it is less than a second", "write 1 or more");
+
 /** A path of a database that is not used would be believed to be. */
 const sqlitePath: Rule = ({ storage }) =>
   finding(
@@ -312,6 +316,7 @@ const RULES: readonly Rule[] = [
   collection,
   telemetry,
   destructionDelay,
+  pkcs11,
   sqlitePath,
   approvalStore,
   approvalNames,

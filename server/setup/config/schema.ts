@@ -380,6 +380,14 @@ const sinks = z.strictObject({
   ).optional(),
 });
 
+const pkcs11 = z.strictObject({
+  session_keys: key(
+    KIND.integer(0, 16_384),
+    "Session keys a principal may have at once: keys in the vault's memory alone, gone with the session that made them. 0 = none are made.",
+  ),
+  session_key_idle_seconds: key(KIND.seconds, "How long a session key lives that nobody uses; at least 1."),
+});
+
 const logging = z.strictObject({
   level: key(KIND.oneOf("trace", "debug", "info", "warn", "error"), "Least severe message that is logged."),
   format: key(KIND.oneOf("json", "pretty"), "json: one object per line; pretty: for people."),
@@ -462,6 +470,7 @@ export const configSchema = z.strictObject({
   limits,
   scripts,
   sinks,
+  pkcs11,
   logging,
   audit,
   metrics,

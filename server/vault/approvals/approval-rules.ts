@@ -14,8 +14,8 @@ import { outOfPlace } from "@keystead/contract/server-wide";
 import type { TagRule } from "../authorize/tag-gate.ts";
 import type { ApprovalDemand, Asked } from "../gate.ts";
 
-/** The tags of a key; none when there is no such key. */
-export type TagsOf = (namespace: string, keyId: string) => Promise<readonly string[]>;
+/** The tags of a key that a principal asks for; none when there is no such key for them. */
+export type TagsOf = (namespace: string, keyId: string, principal: Asked["principal"]) => Promise<readonly string[]>;
 
 interface Rule {
   readonly demand: ApprovalDemand;
@@ -122,12 +122,12 @@ export function requireDemand({ rule, quorum, roles, expirySeconds }: ApprovalDe
 }
 
 /** Tags that the request is about: those of the keys it names, and those that it would give to them or to a new one. */
-async function tagsFor({ request, namespace, keyId, otherKeyId }: Asked, tagsOf: TagsOf): Promise<readonly string[]> {
+async function tagsFor({ principal, request, namespace, keyId, otherKeyId }: Asked, tagsOf: TagsOf): Promise<readonly string[]> {
   const {
     tags = [],
     addTags = [],
     asKey,
   } = request as { tags?: readonly string[]; addTags?: readonly string[]; asKey?: { tags?: readonly string[] } };
-  const named = await Promise.all([keyId, otherKeyId].filter((id) => id !== "").map((id) => tagsOf(namespace, id)));
+  const named = await Promise.all([keyId, otherKeyId].filter((id) => id !== "").map((id) => tagsOf(namespace, id, principal)));
   return [...tags, ...addTags, ...(asKey?.tags ?? []), ...named.flat()];
 }

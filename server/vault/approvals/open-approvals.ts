@@ -10,7 +10,8 @@ import { asHsmError } from "@keystead/contract/errors";
 import type { Logger } from "@keystead/contract/logging";
 import type { UserRecord } from "../authenticate/subjects.ts";
 import type { Documents } from "../objects/documents.ts";
-import type { Objects } from "../objects/objects.ts";
+import type { CallersKeys } from "../objects/callers-keys.ts";
+import type { KeyOwner } from "../objects/session-keys.ts";
 import { ApprovalRules, requirePlaces } from "./approval-rules.ts";
 import { Approvals, type ApprovalsOptions, type ControlParts } from "./approvals.ts";
 import { ApproverKeys, configuredKeys, type RegisteredKey } from "./approver-keys.ts";
@@ -56,11 +57,15 @@ export function settingsOf(document: string): ApprovalSettings | undefined {
  */
 export function openApprovals(
   settings: () => ApprovalSettings,
-  vault: { readonly documents: Documents; readonly objects: Objects; readonly hierarchy: { readonly vaultId: string } },
+  vault: {
+    readonly documents: Documents;
+    readonly keysOf: (owner: KeyOwner) => CallersKeys;
+    readonly hierarchy: { readonly vaultId: string };
+  },
   log: Logger,
   more: Pick<ApprovalsOptions, "now" | "rolesIn" | "policyVersion" | "recall" | "possible" | "perform">,
 ): Approvals {
-  const { documents, objects, hierarchy } = vault;
+  const { documents, keysOf, hierarchy } = vault;
   const made = new Map<ApprovalSettings, ControlParts>();
   const partsOf = ({ config, rules, keys }: ApprovalSettings): ControlParts => ({
     rules,
@@ -81,9 +86,9 @@ export function openApprovals(
     },
     documents,
     vaultId: hierarchy.vaultId,
-    tagsOf: async (namespace, keyId) => {
+    tagsOf: async (namespace, keyId, principal) => {
       try {
-        return (await objects.describe(namespace, keyId)).attributes.tags;
+        return (await keysOf(principal).describe(namespace, keyId)).attributes.tags;
       } catch (error) {
         // What there is not has no tags, and what is wanted of it is refused when it is performed.
         if (asHsmError(error).code === "OBJECT_NOT_FOUND") return [];

@@ -31,6 +31,8 @@ export interface EventItem {
   readonly payload: string;
   /** As in {@link EventFields.scripts}. */
   readonly scripts?: readonly EventScript[];
+  /** As in {@link EventFields.sessionKey}. */
+  readonly sessionKey?: boolean;
   /** Only when what was used is revoked or compromised: which of the two. */
   readonly state?: string;
 }
@@ -109,6 +111,8 @@ export interface EventFields {
   readonly request: string;
   /** The policy scripts that were asked, in order; only where there were any. */
   readonly scripts?: readonly EventScript[];
+  /** True when a key was used or made that is in the vault's memory alone; only then. */
+  readonly sessionKey?: boolean;
   /** Only when what was used is revoked or compromised: which of the two. */
   readonly state?: string;
   /** ISO 8601, milliseconds, UTC. */
@@ -143,6 +147,9 @@ const approvalMember = (approval: EventApproval | undefined): string => {
 
 /** The member for an uncommon state, where there is one; it comes after others. */
 const stateMember = (state: string | undefined): string => (state === undefined ? "" : `,"state":${quoted(state)}`);
+
+/** The member for session keys, where there was one; it comes after others. */
+const sessionKeyMember = (sessionKey: boolean | undefined): string => (sessionKey === true ? ',"sessionKey":true' : "");
 
 const standingText = ({ state, version }: EventStanding): string => `{"state":${quoted(state)},"version":${version}}`;
 
@@ -181,14 +188,14 @@ export function canonicalEvent(fields: EventFields, previous: string, sequence: 
   const items =
     fields.items === undefined
       ? ""
-      : `"items":[${fields.items.map((item) => `{"action":${quoted(item.action)},${demandsMember(item.demands)}"key":${quoted(item.key)},${otherMember(item.other)}"outcome":"${item.outcome}","payload":"${item.payload}"${scriptsMember(item.scripts)}${stateMember(item.state)}}`).join(",")}],`;
+      : `"items":[${fields.items.map((item) => `{"action":${quoted(item.action)},${demandsMember(item.demands)}"key":${quoted(item.key)},${otherMember(item.other)}"outcome":"${item.outcome}","payload":"${item.payload}"${scriptsMember(item.scripts)}${sessionKeyMember(item.sessionKey)}${stateMember(item.state)}}`).join(",")}],`;
   const moved =
     fields.moved === undefined ? "" : `"moved":{"from":${standingText(fields.moved.from)},"to":${standingText(fields.moved.to)}},`;
   const records =
     fields.records === undefined
       ? ""
       : `"records":[${fields.records.map((record) => `{"digest":"${record.digest}","name":${quoted(record.name)}}`).join(",")}],`;
-  return `{"action":${quoted(fields.action)},${addressMember(fields.address)}${approvalMember(fields.approval)}"authentication":${quoted(fields.authentication)},"batch":${batch},${breaksMember(fields.breaks)}"decision":"${fields.decision}",${demandsMember(fields.demands)}${items}"key":${quoted(fields.key)},${moved}"namespace":${quoted(fields.namespace)},${otherMember(fields.other)}"outcome":"${fields.outcome}","payload":"${fields.payload}","previous":"${previous}","principal":${quoted(fields.principal)},${records}"request":${quoted(fields.request)}${scriptsMember(fields.scripts)},"sequence":${sequence}${stateMember(fields.state)},"time":"${fields.time}"${traceMember(fields.trace)},"version":${fields.version}}`;
+  return `{"action":${quoted(fields.action)},${addressMember(fields.address)}${approvalMember(fields.approval)}"authentication":${quoted(fields.authentication)},"batch":${batch},${breaksMember(fields.breaks)}"decision":"${fields.decision}",${demandsMember(fields.demands)}${items}"key":${quoted(fields.key)},${moved}"namespace":${quoted(fields.namespace)},${otherMember(fields.other)}"outcome":"${fields.outcome}","payload":"${fields.payload}","previous":"${previous}","principal":${quoted(fields.principal)},${records}"request":${quoted(fields.request)}${scriptsMember(fields.scripts)},"sequence":${sequence}${sessionKeyMember(fields.sessionKey)}${stateMember(fields.state)},"time":"${fields.time}"${traceMember(fields.trace)},"version":${fields.version}}`;
 }
 
 export interface SealedLine {

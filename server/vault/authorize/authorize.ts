@@ -54,7 +54,7 @@ export interface PolicyParts {
   readonly policy: () => CompiledPolicy;
   readonly delegations: DelegationsInForce;
   /** What the key is; at once when it is known already. */
-  readonly keyFacts: (namespace: string, keyId: string) => KeyFacts | Promise<KeyFacts>;
+  readonly keyFacts: (namespace: string, keyId: string, principal: Principal) => KeyFacts | Promise<KeyFacts>;
 }
 
 /** Which namespaces are kept out of an answer. */
@@ -112,7 +112,9 @@ export class Authorizer {
 
   /** A request as the rules see it, with the policy they are in: for explanations. */
   async caseOf(question: Question): Promise<Case> {
-    const known = question.made ?? (question.keyId === "" ? NO_FACTS : await this.#parts.keyFacts(question.namespace, question.keyId));
+    const known =
+      question.made ??
+      (question.keyId === "" ? NO_FACTS : await this.#parts.keyFacts(question.namespace, question.keyId, question.principal));
     return this.#case(question, known);
   }
 
@@ -197,7 +199,7 @@ export class Authorizer {
   tags(others: () => Iterable<TagRule>): Gate {
     return tagGate({
       rules: (namespace, keyId) => [...this.#parts.policy().tagRules, ...this.#parts.delegations.tagRules(namespace, keyId), ...others()],
-      keyFacts: (namespace, keyId) => this.#parts.keyFacts(namespace, keyId),
+      keyFacts: (namespace, keyId, principal) => this.#parts.keyFacts(namespace, keyId, principal),
       mayRetag: ({ principal, operation, namespace, address }, keyId, facts) =>
         facts.every((seen) => {
           const { delegated: _, ...asked } = this.#case({ principal, operation, namespace, keyId, address }, seen);
@@ -293,7 +295,7 @@ export class Authorizer {
       profile.readsKey("key:use_revoked") ||
       policy.approvals.some(({ readsKey }) => readsKey) ||
       delegations.to(principal.id, namespace, keyId, operation.name).length > 0;
-    return reads ? keyFacts(namespace, keyId) : NO_FACTS;
+    return reads ? keyFacts(namespace, keyId, principal) : NO_FACTS;
   }
 
   #case(question: Question, facts: KeyFacts): Case {

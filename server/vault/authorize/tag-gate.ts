@@ -28,7 +28,7 @@ export interface TagRule {
 
 export interface TagGateOptions {
   readonly rules: (namespace: string, keyId: string) => Iterable<TagRule>;
-  readonly keyFacts: (namespace: string, keyId: string) => KeyFacts | Promise<KeyFacts>;
+  readonly keyFacts: (namespace: string, keyId: string, principal: Asked["principal"]) => KeyFacts | Promise<KeyFacts>;
   /** Whether the caller holds `key:retag`, for the key as it is before and after. */
   readonly mayRetag: (asked: Asked, keyId: string, facts: readonly KeyFacts[]) => boolean;
 }
@@ -68,7 +68,7 @@ export function tagGate(options: TagGateOptions): Gate {
     if (change === undefined) return undefined;
     const { made, keyId, add, remove } = change;
     if (made) return judge(options, asked, keyId, add, [{ algorithm: madeAlgorithm(asked.request), tags: add }], true);
-    const before = options.keyFacts(asked.namespace, keyId);
+    const before = options.keyFacts(asked.namespace, keyId, asked.principal);
     const after = (facts: KeyFacts): undefined => {
       const tags = [...new Set([...facts.tags, ...add])].filter((tag) => !remove.includes(tag));
       // Every tag that is named, also where nothing would change now: until the change is made, somebody else may make another.

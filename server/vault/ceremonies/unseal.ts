@@ -18,9 +18,11 @@ import { recoverLog } from "../audit/recover.ts";
 import { createVault, openVault, parseHeader, type OpenHierarchy, type UnsealSecret } from "../objects/hierarchy.ts";
 import { ObjectLocks } from "../objects/change.ts";
 import { Documents } from "../objects/documents.ts";
+import { CallersKeys } from "../objects/callers-keys.ts";
 import { Objects } from "../objects/objects.ts";
 import { NO_RETENTION, type RetentionRules } from "../objects/retention.ts";
 import { recordName, SERVER_SPACE } from "../objects/record.ts";
+import { SessionKeys, type KeyOwner, type SessionKeyRules } from "../objects/session-keys.ts";
 import { VaultedRecords } from "../objects/vaulted-records.ts";
 import { Rekeying } from "./rekey.ts";
 import type { RecordWrite, Store } from "../stores/store.ts";
@@ -32,7 +34,11 @@ export interface OpenVault {
   readonly checkpoints: Checkpoints;
   /** The tree's hashes beside the log. */
   readonly tree: TreeFiles;
+  /** Those that are stored. */
   readonly objects: Objects;
+  readonly sessionKeys: SessionKeys;
+  /** Both, as somebody has them; without a name, as nobody in particular. */
+  readonly keysOf: (owner?: KeyOwner) => CallersKeys;
   readonly documents: Documents;
   readonly rekeying: Rekeying;
   /** Records something the vault noticed, which changes nothing. @throws {HsmError} AUDIT_UNAVAILABLE */
@@ -58,6 +64,8 @@ export interface UnsealOptions {
   /** How long revoked keys are kept; for ever when left out. */
   readonly retention?: RetentionRules;
   readonly newKeysStaged?: boolean;
+  /** As configured by default when left out. */
+  readonly sessionKeys?: SessionKeyRules;
   readonly onLogStopped: (error: HsmError) => void;
   /** Told of what the audit log does. */
   readonly auditObserver?: AuditObserver;
@@ -73,6 +81,7 @@ export interface AuditPace {
   readonly segmentSeconds: number;
 }
 
+const SESSION_KEYS: SessionKeyRules = { most: 1000, idleMs: 3_600_000 };
 const AUDIT_PACE: AuditPace = { origin: "", checkpointEvents: 1000, checkpointSeconds: 60, segmentSeconds: 86_400 };
 
 /**
@@ -145,6 +154,10 @@ export async function unseal(secret: UnsealSecret, options: UnsealOptions): Prom
     retention: options.retention ?? NO_RETENTION,
     newKeysStaged: options.newKeysStaged ?? false,
   });
+  const sessionKeys = new SessionKeys(options.sessionKeys ?? SESSION_KEYS, options.now);
+  documents.watch("session", (id, document) => {
+    if (document === undefined) sessionKeys.endSession(id);
+  });
   const rekeying = new Rekeying(store, hierarchy, objects, live);
   return {
     hierarchy,
@@ -152,6 +165,8 @@ export async function unseal(secret: UnsealSecret, options: UnsealOptions): Prom
     checkpoints,
     tree: treeFiles,
     objects,
+    sessionKeys,
+    keysOf: (owner) => new CallersKeys(objects, sessionKeys, owner),
     documents,
     rekeying,
     note: (ceremony, action, request, writes = []) => recordAs(ceremony)(action, writes, request),

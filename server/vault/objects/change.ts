@@ -14,6 +14,8 @@ export interface Change {
   readonly writes: readonly RecordWrite[];
   /** State and version before and after, when the change is one of a key's life. */
   readonly moved?: { readonly from: Standing; readonly to: Standing };
+  /** It is about a session key. */
+  readonly sessionKey?: true;
   /** Called exactly once: true when the change is durable, false when it did not happen. Frees the object. */
   settle(durable: boolean): void;
 }
@@ -67,9 +69,11 @@ export function preparedChange(writes: readonly RecordWrite[], release: () => vo
 export function joinChanges(first: Change, ...others: readonly Change[]): Change {
   const all = [first, ...others];
   const moved = all.find((change) => change.moved !== undefined)?.moved;
+  const sessionKey = all.some((change) => change.sessionKey);
   return {
     writes: all.flatMap(({ writes }) => writes),
     ...(moved === undefined ? {} : { moved }),
+    ...(sessionKey ? { sessionKey } : {}),
     settle(durable) {
       for (const change of all) change.settle(durable);
     },

@@ -39,6 +39,8 @@ export interface DescribedKey {
   readonly asOf: number;
   /** What it was used for so far. */
   readonly used: Used;
+  /** It is in memory alone. */
+  readonly sessionKey?: boolean;
 }
 
 export interface DescribedNamespace {
@@ -75,6 +77,8 @@ export interface NewKey {
   readonly local: boolean;
   /** `id@vN` of the key that it came from. */
   readonly derivedFrom?: string;
+  /** It is to be in memory alone; false when left out. */
+  readonly sessionKey?: boolean;
 }
 
 /** What whoever makes a version says of it. */

@@ -148,17 +148,17 @@ export class Objects {
    * the answer; the caller wipes the material.
    *
    * @param version 0 = the current one
-   * @param under   the managed key it is wrapped under
+   * @param under   the managed key it is wrapped under, as it is now
    * @throws {HsmError} KEY_NOT_EXTRACTABLE unless the key's policy names that way out; KEY_STATE_FORBIDS;
    *   OBJECT_NOT_FOUND; INTEGRITY_FAILURE; PERMISSION_DENIED for a spent grant or one that is not for export
    */
-  async openForExport(grant: Grant, way: "wrapped" | "plain", version = 0, under?: string): Promise<LeavingKey> {
+  async openForExport(grant: Grant, way: "wrapped" | "plain", version = 0, under?: DescribedKey): Promise<LeavingKey> {
     const { namespace, keyId, usage, mayUseRevoked = false } = consumeGrant(grant);
     if (usage !== "export") throw new HsmError("PERMISSION_DENIED", "this grant does not let a key out");
     const entry = this.#cached(namespace, keyId) ?? (await this.#load(namespace, keyId));
     const wanted = version === 0 ? entry.attributes.current : version;
     noteState(grant, permitExport(entry.attributes, keyId, way, wanted, { now: this.now(), mayUseRevoked }));
-    if (under !== undefined) permitUnder((await this.describe(namespace, under)).attributes, under, entry.attributes, keyId);
+    if (under !== undefined) permitUnder(under.attributes, under.keyId, entry.attributes, keyId);
     const { algorithm, key } = entry.opened.get(wanted) ?? (await this.#openVersion(namespace, keyId, entry, wanted));
     return { algorithm, version: wanted, material: storedMaterial(algorithm, key) };
   }
@@ -362,6 +362,18 @@ export class Objects {
     } finally {
       wipe(kek ?? new Uint8Array());
     }
+  }
+
+  /**
+   * Whether keys that are not stored may be made in a namespace now.
+   *
+   * @throws {HsmError} OBJECT_NOT_FOUND; KEY_STATE_FORBIDS; INVALID_REQUEST where every new key waits for its activation,
+   *   which such a key has none of
+   */
+  async admitSessionKey(namespace: string): Promise<void> {
+    requireLiving(namespace, await this.#namespaces.get(namespace));
+    if (this.#options.newKeysStaged === true)
+      throw new HsmError("INVALID_REQUEST", "session_key: every new key waits for its activation here (approvals.new_keys_staged)");
   }
 
   /** Prepares a new key with one version. @throws {HsmError} OBJECT_EXISTS; OBJECT_NOT_FOUND (namespace); QUOTA_EXCEEDED */

@@ -6,7 +6,7 @@ import { handler } from "./handler.ts";
 /** Confirms a destruction that the server has asked for; until the grace period ends it can still be cancelled. */
 export const approvePurge = handler(operation, async ({ namespace, principal, request: { keyId, version } }, { objects, destruction }) =>
   changedKey(
-    await objects.alter(namespace, keyId, (before, now) =>
+    await objects.alter(operation.name, namespace, keyId, (before, now) =>
       approve(keyId, before, version, { by: principal.id, at: now + destruction.graceSeconds * 1000 }, now),
     ),
   ),

@@ -5,5 +5,5 @@ import { handler } from "./handler.ts";
 
 /** Returns a key, or an older version, to the state it had before its destruction was scheduled. */
 export const cancelDestruction = handler(operation, async ({ namespace, request: { keyId, version } }, { objects }) =>
-  changedKey(await objects.alter(namespace, keyId, (before, now) => cancelled(keyId, before, version, now))),
+  changedKey(await objects.alter(operation.name, namespace, keyId, (before, now) => cancelled(keyId, before, version, now))),
 );

@@ -5,5 +5,7 @@ import { handler } from "./handler.ts";
 
 /** Ends the active life of a key; now becomes its end date. */
 export const deactivateKey = handler(operation, async ({ namespace, request }, { objects }) =>
-  changedKey(await objects.alter(namespace, request.keyId, (before, now) => moveKey(operation.name, request.keyId, before, now))),
+  changedKey(
+    await objects.alter(operation.name, namespace, request.keyId, (before, now) => moveKey(operation.name, request.keyId, before, now)),
+  ),
 );

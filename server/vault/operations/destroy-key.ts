@@ -13,7 +13,7 @@ export const destroyKey = handler(operation, async ({ namespace, request }, { ob
       `delay_seconds: must be at least ${destruction.minDelaySeconds} (lifecycle.min_destruction_delay_seconds)`,
     );
   return changedKey(
-    await objects.alter(namespace, keyId, (before, now) =>
+    await objects.alter(operation.name, namespace, keyId, (before, now) =>
       scheduleDestruction(keyId, before, version, needsApproval ? undefined : now + delaySeconds * 1000, now, request.reason),
     ),
   );

@@ -8,7 +8,7 @@ import { signed, toBeSignedCertificate } from "@keystead/crypto/x509/certificate
 import { distinguishedName } from "@keystead/crypto/x509/distinguished-name";
 import { claimExtensions, identifierExtensions, keyIdentifier } from "@keystead/crypto/x509/extensions";
 import { issuerOf } from "@keystead/crypto/x509/issuer";
-import type { Objects } from "../objects/objects.ts";
+import type { CallersKeys } from "../objects/callers-keys.ts";
 import { grantOf, handler } from "./handler.ts";
 import { claimsOf, signingOf } from "./x509-request.ts";
 
@@ -63,7 +63,7 @@ export const generateCertificate = handler(operation, async (invocation, { objec
 });
 
 /** SubjectPublicKeyInfo of another key's current version. No private key is opened for it. */
-async function publicHalfOf(objects: Objects, namespace: string, keyId: string): Promise<Buffer> {
+async function publicHalfOf(objects: CallersKeys, namespace: string, keyId: string): Promise<Buffer> {
   const { attributes } = await objects.describe(namespace, keyId);
   const version = attributes.versions.find((candidate) => candidate.version === attributes.current);
   if (attributes.state !== "active" || version?.state !== "active")

@@ -12,7 +12,7 @@ export const generateKey = handler(operation, async ({ namespace, request, run }
   if (algorithm === undefined) throw new HsmError("INVALID_REQUEST", "algorithm is missing");
   const usage = newKeyUsage(algorithm, request.usage);
   const life = newKeyLife(algorithm, request, objects.now());
-  const keyId = request.keyId === "" ? newKeyId(Date.now()) : request.keyId;
+  const keyId = newKeyId(request);
   // Looked at before the work of making a key; the creation itself checks again under the object's lock.
   await objects.describeNamespace(namespace);
   const key = await provider.generate(algorithm, run);
@@ -28,6 +28,7 @@ export const generateKey = handler(operation, async ({ namespace, request, run }
     ...(request.rotationPolicy === undefined ? {} : { rotation: rotationRules(request.rotationPolicy) }),
     key,
     local: true,
+    sessionKey: request.sessionKey,
   });
   return { reply: { keyId, key: keyMessage(described), publicKey: currentPublicKeyPem(described) }, keyId, version: 1, change };
 });

@@ -21,13 +21,13 @@ import type { Peer } from "../authenticate/sessions.ts";
 import type { Grant } from "../grant.ts";
 import type { Change } from "../objects/change.ts";
 import type { RekeyProgress } from "../ceremonies/rekey.ts";
+import type { CallersKeys } from "../objects/callers-keys.ts";
 import type { Budgets } from "../limits/budgets.ts";
 import type { Documents } from "../objects/documents.ts";
 import type { AuditBreakControl } from "./audit-break-control.ts";
 import type { ConfigurationControl } from "./configuration-control.ts";
 import type { PolicyControl } from "./policy-control.ts";
 import type { SinkControl } from "./sink-control.ts";
-import type { Objects } from "../objects/objects.ts";
 import type { Run, SoftwareProvider } from "../providers/software.ts";
 import type { ScriptRunner } from "../scripts/runner.ts";
 
@@ -91,7 +91,8 @@ export interface StatusFacts {
 
 /** The vault as handlers see it. */
 export interface Context {
-  readonly objects: Objects;
+  /** As the caller has them. */
+  readonly objects: CallersKeys;
   readonly documents: Documents;
   /** What the audit log proves about itself. */
   readonly proofs: AuditProofs;

@@ -8,7 +8,7 @@ import type { ImportFormat } from "@keystead/crypto/mechanism";
 import { mechanismFor } from "@keystead/crypto/mechanisms/register";
 import { unwrapFailed } from "@keystead/crypto/mechanisms/refusals";
 import { wipeAfter } from "@keystead/crypto/wipe";
-import type { Objects } from "../objects/objects.ts";
+import type { CallersKeys } from "../objects/callers-keys.ts";
 import type { SoftwareProvider } from "../providers/software.ts";
 import { handler, otherGrantOf, type Invocation } from "./handler.ts";
 import { currentPublicKeyPem, exportPolicyName, keyMessage } from "./key-message.ts";
@@ -29,7 +29,7 @@ async function unwrappedKey(
   invocation: Invocation<typeof operation.method.input>,
   algorithm: AlgorithmName,
   format: ImportFormat,
-  objects: Objects,
+  objects: CallersKeys,
   provider: SoftwareProvider,
 ): Promise<Key> {
   const { wrappingVersion, wrappingMechanism, wrappingDigest, keyMaterial } = invocation.request;
@@ -50,7 +50,7 @@ export const importKey = handler(operation, async (invocation, { objects, provid
   if (algorithm === undefined || format === undefined) throw new HsmError("INVALID_REQUEST", "algorithm or format is missing");
   const usage = newKeyUsage(algorithm, request.usage);
   const life = newKeyLife(algorithm, request, objects.now());
-  const keyId = request.keyId === "" ? newKeyId(Date.now()) : request.keyId;
+  const keyId = newKeyId(request);
   const key =
     request.wrappingKeyId === ""
       ? mechanismFor(algorithm).importKey(format, request.keyMaterial)
@@ -67,6 +67,7 @@ export const importKey = handler(operation, async (invocation, { objects, provid
     ...life,
     key,
     local: false,
+    sessionKey: request.sessionKey,
   });
   return { reply: { keyId, key: keyMessage(described), publicKey: currentPublicKeyPem(described) }, keyId, version: 1, change };
 });

@@ -64,7 +64,14 @@ export const exportPolicyName = (number: ExportPolicy): ExportPolicyName =>
   number === ExportPolicy.PLAIN ? "plain" : number === ExportPolicy.WRAPPED ? "wrapped" : "never";
 
 /** The public message. States are those that count at the moment the key was looked at. */
-export function keyMessage({ namespace, keyId, attributes, asOf, used }: DescribedKey): MessageInitShape<typeof KeySchema> {
+export function keyMessage({
+  namespace,
+  keyId,
+  attributes,
+  asOf,
+  used,
+  sessionKey = false,
+}: DescribedKey): MessageInitShape<typeof KeySchema> {
   return {
     namespace,
     keyId,
@@ -87,6 +94,7 @@ export function keyMessage({ namespace, keyId, attributes, asOf, used }: Describ
     ...timeMember("nextRotationAt", nextRotation(attributes)),
     uses: BigInt(used.uses),
     bytesUsed: BigInt(used.bytes),
+    sessionKey,
     versions: versionMessages({ attributes, asOf }),
   };
 }

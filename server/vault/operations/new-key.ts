@@ -5,13 +5,18 @@ import { ALGORITHMS, type AlgorithmName, type Usage as UsageName } from "@keyste
 import { HsmError } from "@keystead/contract/errors";
 import type { KeyAttributes, KeyState, Usage } from "@keystead/contract/generated/hsm/hsm_pb";
 import { newLife, type NewLife } from "../objects/attribute-values.ts";
+import { newSessionKeyId } from "../objects/session-keys.ts";
 import { attributesOf } from "./attribute-message.ts";
 import { stateName } from "./key-message.ts";
 import { usageNames } from "./usage-names.ts";
 import { uuidV7 } from "@keystead/crypto/uuid";
 
-/** The id of a key for which none was chosen. */
-export const newKeyId = uuidV7;
+/** The id of a new key: what was chosen, or one of the vault's. @throws {HsmError} INVALID_REQUEST for a session key with a chosen one */
+export function newKeyId(asked: { readonly keyId: string; readonly sessionKey: boolean }): string {
+  if (!asked.sessionKey) return asked.keyId === "" ? uuidV7(Date.now()) : asked.keyId;
+  if (asked.keyId !== "") throw new HsmError("INVALID_REQUEST", "key_id: the id of a session key is chosen by the vault");
+  return newSessionKeyId(Date.now());
+}
 
 /** Usages that exclude every other: what wraps keys must not be able to open them as data. */
 const WRAPPING: readonly UsageName[] = ["wrap", "unwrap"];

@@ -5,5 +5,5 @@ import { handler } from "./handler.ts";
 
 /** Destroys what is scheduled and due: the material leaves the store with this very change. */
 export const purgeKey = handler(operation, async ({ namespace, request: { keyId, version } }, { objects }) =>
-  changedKey(await objects.alter(namespace, keyId, (before, now) => purgeDue(keyId, before, version, now))),
+  changedKey(await objects.alter(operation.name, namespace, keyId, (before, now) => purgeDue(keyId, before, version, now))),
 );

@@ -5,5 +5,7 @@ import { handler } from "./handler.ts";
 
 /** Makes a suspended key active again. */
 export const resumeKey = handler(operation, async ({ namespace, request }, { objects }) =>
-  changedKey(await objects.alter(namespace, request.keyId, (before, now) => moveKey(operation.name, request.keyId, before, now))),
+  changedKey(
+    await objects.alter(operation.name, namespace, request.keyId, (before, now) => moveKey(operation.name, request.keyId, before, now)),
+  ),
 );

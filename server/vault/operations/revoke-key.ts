@@ -9,5 +9,5 @@ import { reasonName } from "./key-message.ts";
 export const revokeKey = handler(operation, async ({ namespace, request }, { objects }) => {
   const { keyId, version, comment } = request;
   const revocation = { version, comment, reason: reasonName(request.reason), compromiseDate: timeOf(request.compromiseDate) };
-  return changedKey(await objects.alter(namespace, keyId, (before, now) => revoke(keyId, before, revocation, now)));
+  return changedKey(await objects.alter(operation.name, namespace, keyId, (before, now) => revoke(keyId, before, revocation, now)));
 });

@@ -15,7 +15,7 @@ import { wipe } from "@keystead/crypto/wipe";
 import type { ExportPolicy } from "../objects/attributes.ts";
 import type { Change } from "../objects/change.ts";
 import type { OpenKey } from "../objects/key-shapes.ts";
-import type { Objects } from "../objects/objects.ts";
+import type { CallersKeys } from "../objects/callers-keys.ts";
 import type { Derivation, Run } from "../providers/software.ts";
 import { derivationOf } from "./derivation.ts";
 import type { Context } from "./handler.ts";
@@ -34,6 +34,7 @@ export interface WishedKey {
   readonly tags: readonly string[];
   readonly description: string;
   readonly exportable: ExportPolicy;
+  readonly sessionKey: boolean;
   readonly derivation: Derivation | undefined;
 }
 
@@ -58,7 +59,7 @@ export async function wishOf(
     readonly asBytes: boolean;
     readonly derivation?: KeyDerivation | undefined;
   },
-  objects: Objects,
+  objects: CallersKeys,
 ): Promise<Wish> {
   const { asKey, asBytes, derivation } = request;
   if ((asKey !== undefined) === asBytes)
@@ -74,7 +75,7 @@ export async function wishedKey(
   namespace: string,
   template: KeyTemplate,
   derivation: Derivation | undefined,
-  objects: Objects,
+  objects: CallersKeys,
 ): Promise<WishedKey> {
   const algorithm = algorithmName(template.algorithm);
   if (algorithm === undefined) throw new HsmError("INVALID_REQUEST", "as_key.algorithm is missing");
@@ -84,7 +85,7 @@ export async function wishedKey(
   await objects.describeNamespace(namespace);
   return {
     namespace,
-    keyId: template.keyId === "" ? newKeyId(Date.now()) : template.keyId,
+    keyId: newKeyId(template),
     algorithm,
     derivation,
     sizeBytes: sizeOf(algorithm, template.sizeBytes),
@@ -92,6 +93,7 @@ export async function wishedKey(
     tags: [...new Set(template.tags)],
     description: template.description,
     exportable: exportPolicyName(template.exportable),
+    sessionKey: template.sessionKey,
   };
 }
 

@@ -8,5 +8,5 @@ import { handler } from "./handler.ts";
 export const setAttributes = handler(operation, async ({ namespace, request }, { objects }) => {
   const { keyId } = request;
   const wanted = attributesOf(request.attributes);
-  return changedKey(await objects.alter(namespace, keyId, (before, now) => ({ attributes: withAttributes(keyId, before, wanted, now) })));
+  return changedKey(await objects.edit(namespace, keyId, (before, now) => ({ attributes: withAttributes(keyId, before, wanted, now) })));
 });

@@ -16,7 +16,7 @@ export const unwrapKey = handler(operation, async (invocation, { objects, provid
   if (template === undefined || algorithm === undefined) throw new HsmError("INVALID_REQUEST", "as_key: say what key it becomes");
   const usage = newKeyUsage(algorithm, template.usage);
   const life = newKeyLife(algorithm, request, objects.now());
-  const keyId = template.keyId === "" ? newKeyId(Date.now()) : template.keyId;
+  const keyId = newKeyId(template);
   const unwrapping = await objects.open(grantOf(invocation), request.version, unwrapFailed);
   const key = wipeAfter(provider.unwrap(unwrapping, request.wrappedKey, wrapParams(request.mechanism, request.digest)), (material) =>
     keyFromUnwrapped(algorithm, wrappedImportFormat(algorithm), material),
@@ -33,6 +33,7 @@ export const unwrapKey = handler(operation, async (invocation, { objects, provid
     ...life,
     key,
     local: false,
+    sessionKey: template.sessionKey,
   });
   return {
     reply: { keyId, key: keyMessage(described), publicKey: currentPublicKeyPem(described) },

@@ -14,7 +14,7 @@ export const updateKey = handler(operation, async ({ namespace, request }, { obj
   if (description === undefined && addTags.length + removeTags.length === 0 && rotationPolicy === undefined && !removeRotationPolicy)
     throw new HsmError("INVALID_REQUEST", "nothing is to be changed");
   return changedKey(
-    await objects.alter(namespace, keyId, (before, now) => {
+    await objects.edit(namespace, keyId, (before, now) => {
       requireState(operation.name, keyId, before);
       const tags = [...new Set([...before.tags, ...addTags])].filter((tag) => !removeTags.includes(tag));
       if (tags.length > MAX_TAGS) throw new HsmError("INVALID_REQUEST", `tags: a key has at most ${MAX_TAGS}`);

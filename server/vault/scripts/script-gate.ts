@@ -14,7 +14,8 @@ import type { TagRule } from "../authorize/tag-gate.ts";
 import type { Asked, Gate } from "../gate.ts";
 import type { Documents } from "../objects/documents.ts";
 import type { DescribedKey } from "../objects/key-shapes.ts";
-import type { Objects } from "../objects/objects.ts";
+import type { CallersKeys } from "../objects/callers-keys.ts";
+import type { KeyOwner } from "../objects/session-keys.ts";
 import { contextOf } from "./context.ts";
 import type { Decided, RunnableScript, ScriptRunner } from "./runner.ts";
 import { runnable, storedScripts, type StoredVersion } from "./stored-script.ts";
@@ -39,7 +40,7 @@ interface Active {
 }
 
 /** What a vault has that a gate needs; it changes with each unseal. */
-type Opened = { readonly documents: Documents; readonly objects: Pick<Objects, "describe"> };
+type Opened = { readonly documents: Documents; readonly keysOf: (owner: KeyOwner) => Pick<CallersKeys, "describe"> };
 
 /** Operations that scripts may be asked about: those about keys, or about what is in a namespace, one at a time. */
 export const scriptable = ({ scope, name }: Pick<Operation, "scope" | "name">): boolean =>
@@ -87,7 +88,7 @@ export class ScriptGate {
 
   async #judge(asked: Asked, matching: readonly Active[]): Promise<undefined> {
     const key = await this.#describe(asked);
-    const other = await this.#describe({ namespace: asked.namespace, keyId: asked.otherKeyId });
+    const other = await this.#describe({ ...asked, keyId: asked.otherKeyId });
     const { tags: given, asKey } = asked.request as {
       readonly tags?: readonly string[];
       readonly asKey?: { readonly tags?: readonly string[] };
@@ -115,10 +116,10 @@ export class ScriptGate {
     return runner.decide(script, context, caller);
   }
 
-  async #describe({ namespace, keyId }: Pick<Asked, "namespace" | "keyId">): Promise<DescribedKey | undefined> {
+  async #describe({ principal, namespace, keyId }: Pick<Asked, "principal" | "namespace" | "keyId">): Promise<DescribedKey | undefined> {
     if (keyId === "" || this.#opened === undefined) return undefined;
     try {
-      return await this.#opened.objects.describe(namespace, keyId);
+      return await this.#opened.keysOf(principal).describe(namespace, keyId);
     } catch (error) {
       // A key that is about to be made; or one that is not there, which the operation will say.
       if (error instanceof HsmError && error.code === "OBJECT_NOT_FOUND") return undefined;

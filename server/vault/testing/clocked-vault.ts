@@ -47,6 +47,7 @@ import { EVERY_EVENT } from "../operations/handler.ts";
 import { ListingCache, type ListReply } from "../operations/listing-cache.ts";
 import { SoftwareProvider } from "../providers/software.ts";
 import { NO_RETENTION, retentionTags, type RetentionRules } from "../objects/retention.ts";
+import type { SessionKeyRules } from "../objects/session-keys.ts";
 import { memoryStore } from "../stores/memory.ts";
 import type { Store } from "../stores/store.ts";
 
@@ -70,6 +71,8 @@ export class ClockedVault {
   /** Retention classes by tag, and what else counts. */
   readonly retention = new Map<string, number>();
   retentionRules: Partial<RetentionRules> = {};
+  /** As the next {@link reopen} has it. */
+  sessionKeyRules: SessionKeyRules = { most: 1000, idleMs: 3_600_000 };
   /** What a test puts here is asked about each permitted request. */
   readonly gates: Gate[] = [];
   /** Makes the sinks, when a test puts something here before it opens the vault anew. */
@@ -142,6 +145,7 @@ export class ClockedVault {
   async reopen(clean = true): Promise<void> {
     if (this.monitor !== undefined) {
       this.monitor.close();
+      this.vault.sessionKeys.close();
       await this.approvals.close();
       if (clean) await this.vault.objects.recordUses(true);
       await this.vault.log.close();
@@ -157,6 +161,7 @@ export class ClockedVault {
         cacheSizeBytes: 1 << 20,
         now: () => this.now,
         retention: { ...NO_RETENTION, tags: this.retention, ...this.retentionRules },
+        sessionKeys: this.sessionKeyRules,
         newKeysStaged: this.approvalsConfig.newKeysStaged,
         onLogStopped: (error) => {
           throw error;
@@ -208,7 +213,7 @@ export class ClockedVault {
       policy: await openPolicy({
         documents: vault.documents,
         authorizer: this.authorizer,
-        keyFacts: (namespace, keyId) => vault.objects.facts(namespace, keyId),
+        keyFacts: (namespace, keyId, principal) => vault.keysOf(principal).facts(namespace, keyId),
         standing: (id) => this.standing(id),
         now: () => this.now,
       }),
@@ -219,7 +224,7 @@ export class ClockedVault {
       },
       auditStreams: new AuditStreams({ log: vault.log, most: 8, now: () => this.now }),
       budgets: this.budgets,
-      objects: vault.objects,
+      objects: vault.keysOf(),
       documents: vault.documents,
       proofs: new AuditProofs(vault.checkpoints, vault.tree),
       identity: this.identity,
