@@ -83,7 +83,7 @@ export function resolveSettings(options: GlobalOptions, shell: Surroundings): Ke
     const path = option ?? variable(shell, name);
     return path === undefined ? undefined : resolve(shell.cwd, path);
   };
-  const plaintext = endpoint.startsWith("http://");
+  const plaintext = endpoint.startsWith("http://") || endpoint.startsWith("unix:");
   const timeout = options.timeout ?? variable(shell, "KEYSTEAD_TIMEOUT");
   const cert = file(options.clientCert, "KEYSTEAD_CLIENT_CERT") ?? profile?.cert;
   const key = file(options.clientKey, "KEYSTEAD_CLIENT_KEY") ?? profile?.key;

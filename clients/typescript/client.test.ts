@@ -218,9 +218,19 @@ test("refuses a spelling nobody knows and a field the request does not have, bef
   });
 });
 
-test("refuses plaintext to anything but loopback, and half a certificate", () => {
-  for (const bad of ["http://192.0.2.1:50051", "http://example.com", "ftp://localhost", "localhost:8443", "https://user:pass@localhost"]) {
+test("refuses plaintext to anything but loopback and sockets, and half a certificate", () => {
+  for (const bad of [
+    "unix://run/api.sock",
+    "unix:///",
+    "unix:///run/api.sock?x",
+    "http://192.0.2.1:50051",
+    "http://example.com",
+    "ftp://localhost",
+    "localhost:8443",
+    "https://user:pass@localhost",
+  ]) {
     assert.throws(() => createKeystead({ endpoint: bad }), { code: "INVALID_REQUEST" }, bad);
   }
   assert.throws(() => createKeystead({ endpoint: "https://localhost", cert: "x" }), { code: "INVALID_REQUEST" });
+  assert.throws(() => createKeystead({ endpoint: "unix:///run/api.sock", cert: "x", key: "y" }), { code: "INVALID_REQUEST" });
 });

@@ -2,17 +2,17 @@
  * One HTTP/2 connection to a Keystead server.
  *
  * TLS 1.3 with the server's certificate checked against `ca` (or the system's authorities), a client certificate
- * when there is one, and plaintext to loopback addresses only: the development listener is the one plaintext door.
+ * when there is one, and plaintext to loopback addresses and unix sockets only. Who may open a socket is a matter of its folder.
  */
-import { isIP } from "node:net";
-import type { SecureClientSessionOptions } from "node:http2";
+import { connect, isIP } from "node:net";
+import type { ClientSessionOptions, SecureClientSessionOptions } from "node:http2";
 import type { Transport } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { HsmError } from "@keystead/contract/errors";
 
 /** Where the server is and how both sides prove who they are. PEM texts, not paths. */
 export interface ConnectionOptions {
-  /** `https://host:port`, or `http://127.0.0.1:port` for the development listener. */
+  /** `https://host:port`, `unix:///path` for the server's unix socket, or `http://127.0.0.1:port` for the development listener. */
   readonly endpoint: string;
   readonly ca?: string | Buffer | undefined;
   readonly cert?: string | Buffer | undefined;
@@ -32,10 +32,14 @@ const isLoopback = (host: string): boolean => host === "localhost" || host === "
 /**
  * The endpoint as a URL that may be dialled.
  *
- * @throws {HsmError} INVALID_REQUEST for anything but https, or http to a loopback address
+ * @throws {HsmError} INVALID_REQUEST for anything but https, http to a loopback address, or unix with an absolute path
  */
 export function checkEndpoint(endpoint: string): URL {
   const url = URL.parse(endpoint);
+  if (url?.protocol === "unix:") {
+    if (url.host === "" && url.pathname.length > 1 && url.search === "" && url.hash === "") return url;
+    throw new HsmError("INVALID_REQUEST", `the endpoint '${endpoint}' is not a path such as unix:///run/keystead/api.sock`);
+  }
   if (url === null || (url.protocol !== "https:" && url.protocol !== "http:")) {
     throw new HsmError("INVALID_REQUEST", `the endpoint '${endpoint}' is not a URL such as https://localhost:8443`);
   }
@@ -53,12 +57,16 @@ export function openConnection(options: ConnectionOptions): Connection {
   if ((options.cert === undefined) !== (options.key === undefined)) {
     throw new HsmError("INVALID_REQUEST", "a client certificate needs its key, and a key its certificate");
   }
+  const local = url.protocol === "unix:";
+  if (local && options.cert !== undefined)
+    throw new HsmError("INVALID_REQUEST", "a unix socket asks for no certificate: log in, or use a token");
   const tls: SecureClientSessionOptions = { minVersion: "TLSv1.3", maxVersion: "TLSv1.3", ALPNProtocols: ["h2"] };
   if (options.ca !== undefined) tls.ca = options.ca;
   if (options.cert !== undefined) tls.cert = options.cert;
   if (options.key !== undefined) tls.key = options.key;
-  const baseUrl = url.origin;
-  const sessionManager = new Http2SessionManager(baseUrl, {}, url.protocol === "https:" ? tls : {});
+  const baseUrl = local ? "http://localhost" : url.origin;
+  const here: ClientSessionOptions = local ? { createConnection: () => connect(decodeURIComponent(url.pathname)) } : {};
+  const sessionManager = new Http2SessionManager(baseUrl, {}, url.protocol === "https:" ? tls : here);
   const make = options.protocol === "grpc" ? createGrpcTransport : createConnectTransport;
   const transport = make({ baseUrl, httpVersion: "2", sessionManager, acceptCompression: [] });
   return { transport, close: () => sessionManager.abort() };

@@ -12,8 +12,11 @@ import { movePayload, payloadBytes, piecesOf, type Payload } from "./payload.ts"
 import { takeBytes } from "./secret-slab.ts";
 
 /** Which kind of listener took the request in. The vault trusts the gateway for this and records it as vouched. */
-export const LISTENER = Object.freeze({ tls: 1, development: 2 } as const);
+export const LISTENER = Object.freeze({ tls: 1, development: 2, socket: 3 } as const);
 export type Listener = (typeof LISTENER)[keyof typeof LISTENER];
+
+const isListener = (number: number): number is Listener =>
+  number === LISTENER.tls || number === LISTENER.development || number === LISTENER.socket;
 
 export interface Evidence {
   readonly listener: Listener;
@@ -110,7 +113,7 @@ export function decodeCall(payload: Buffer): DecodedCall {
   const u16 = (): number => take(2).readUInt16BE(0);
   const first = u8();
   const listener = first & ~RECEIPT_WANTED;
-  if (listener !== LISTENER.tls && listener !== LISTENER.development) throw new MalformedFrame("unknown listener");
+  if (!isListener(listener)) throw new MalformedFrame("unknown listener");
   const address = take(u8()).toString("latin1");
   const requestId = take(u8()).toString("latin1");
   const trace = take(u8()).toString("latin1");

@@ -225,6 +225,8 @@ export interface GatewayConfig {
   readonly grpc: TlsListener | undefined;
   /** Development preset only: plaintext gRPC/Connect/REST on loopback, acting as the development principal. */
   readonly developmentGrpc: LoopbackListener | undefined;
+  /** Path of the unix socket that everything answers on too. */
+  readonly unixSocket: string | undefined;
   /** Plain health listener (8080). In the development preset it also serves REST on loopback. */
   readonly health: { readonly host: string; readonly port: number } | undefined;
   readonly developmentRest: boolean;

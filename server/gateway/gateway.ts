@@ -16,6 +16,7 @@ import { forwarder, streamer, type Desk } from "./forward.ts";
 import { loopbackOnly } from "./listeners/loopback.ts";
 import { plainPort } from "./listeners/plain-port.ts";
 import type { Port } from "./listeners/port.ts";
+import { removeStaleSocket } from "./listeners/stale-socket.ts";
 import { TlsContexts, tlsPort } from "./listeners/tls-port.ts";
 import { GatewayMeasurements } from "./measure.ts";
 import { everySurface, healthOnly } from "./surfaces/dispatch.ts";
@@ -121,7 +122,20 @@ export async function openGateway(config: GatewayConfig, link: VaultLink, log: L
   if (config.developmentGrpc !== undefined) {
     ports.set(
       "developmentGrpc",
-      await plainPort({ ...config.developmentGrpc, ...shared, listener: LISTENER.development, dispatch: loopbackOnly(every), http2: true }),
+      await plainPort({
+        place: config.developmentGrpc,
+        ...shared,
+        listener: LISTENER.development,
+        dispatch: loopbackOnly(every),
+        http2: true,
+      }),
+    );
+  }
+  if (config.unixSocket !== undefined) {
+    await removeStaleSocket(config.unixSocket);
+    ports.set(
+      "unix",
+      await plainPort({ place: { path: config.unixSocket }, ...shared, listener: LISTENER.socket, dispatch: every, http2: true }),
     );
   }
   if (config.health !== undefined) {
@@ -129,7 +143,7 @@ export async function openGateway(config: GatewayConfig, link: VaultLink, log: L
     ports.set(
       "health",
       await plainPort({
-        ...config.health,
+        place: config.health,
         ...shared,
         listener: config.developmentRest ? LISTENER.development : LISTENER.tls,
         dispatch,
@@ -141,7 +155,7 @@ export async function openGateway(config: GatewayConfig, link: VaultLink, log: L
     ports.set(
       "metrics",
       await plainPort({
-        ...config.metrics,
+        place: config.metrics,
         ...shared,
         listener: LISTENER.tls,
         dispatch: metricsSurface(desk, config.metrics.legacyNames),

@@ -18,7 +18,7 @@ import type { Readable } from "node:stream";
 import { LogWriter, type LoggingConfig } from "./log-writer.ts";
 import { FIRST_PASSED, confined, pipeOf, startPart, type PartOptions } from "./part.ts";
 import { SidePart } from "./side-part.ts";
-import { USERS, giveFile, giveFolder, letThrough, readableByOthers, showFile } from "./users.ts";
+import { USERS, giveFile, giveFolder, letThrough, readableByOthers, showFile, socketFolder } from "./users.ts";
 import { SETUP_FLAGS, connectorFlags, gatewayFlags, scriptsFlags, vaultFlags } from "./walls.ts";
 
 /** What this process reads of the effective configuration; the rest is passed on unread. */
@@ -26,6 +26,7 @@ interface Effective {
   readonly gateway: {
     readonly tls?: { readonly certPath: string; readonly keyPath: string; readonly caPath: string };
     readonly telemetry?: { readonly caPath?: string };
+    readonly unixSocket?: string;
   };
   readonly vault: {
     readonly preset: string;
@@ -158,7 +159,7 @@ function run({
     name: "gateway",
     node: process.execPath,
     main: join(ROOT, "server/gateway/main.ts"),
-    flags: gatewayFlags(ROOT, collectorCa === undefined ? tlsFiles : [...tlsFiles, collectorCa]),
+    flags: gatewayFlags(ROOT, collectorCa === undefined ? tlsFiles : [...tlsFiles, collectorCa], gatewayConfig.unixSocket),
     env: {},
     user: ownUsers ? USERS.gateway : undefined,
     descriptors: [],
@@ -192,6 +193,12 @@ function run({
     if (gatewayConfig.tls !== undefined) giveFile(gatewayConfig.tls.keyPath, USERS.gateway);
   }
 
+  try {
+    if (gatewayConfig.unixSocket !== undefined) socketFolder(gatewayConfig.unixSocket, ownUsers ? USERS.gateway : undefined);
+  } catch (error) {
+    process.stderr.write(`keystead: server.unix_socket: ${(error as Error).message}\n`);
+    process.exit(EXIT_CONFIG);
+  }
   for (const { filesDir } of connectorConfigs) {
     if (filesDir === undefined) continue;
     try {

@@ -86,6 +86,30 @@ export function giveFolder(path: string, user: PartUser, ours: (name: string) =>
 
 const STICKY = 0o1000;
 
+/**
+ * The folder of the gateway's unix socket: made when it is not there, and the gateway's. Who else may enter is what its group
+ * and mode say, so one that more than its group may enter, or that others may write to, is refused and not mended.
+ *
+ * @param user the gateway's, when it has one of its own
+ * @throws {Error} saying which folder and why
+ */
+export function socketFolder(socket: string, user: PartUser | undefined): void {
+  const path = dirname(socket);
+  mkdirSync(path, { recursive: true, mode: 0o750 });
+  const { uid, gid, mode } = lstatSync(path);
+  const own = process.getuid?.() ?? uid;
+  if (!lstatSync(path).isDirectory()) throw new Error(`${path} is no folder`);
+  if (EVERYBODYS.has(path) || (mode & STICKY) !== 0) throw new Error(`${path} belongs to the whole system; name a folder of its own`);
+  if ((mode & 0o027) !== 0)
+    throw new Error(
+      `${path} has mode ${(mode & 0o777).toString(8).padStart(4, "0")}; others may enter it, or its group write to it: make it 0750 or stricter`,
+    );
+  if (uid !== own && uid !== user?.uid) throw new Error(`${path} belongs to user ${uid}, not to the server's (${user?.uid ?? own})`);
+  if (lstatSync(socket, { throwIfNoEntry: false })?.isSocket() === false) throw new Error(`${socket} is there and is no socket`);
+  // Its group stays: it says who may use the socket.
+  if (user !== undefined && uid !== user.uid) chownSync(path, user.uid, gid);
+}
+
 /** Lets other users through a folder, besides whatever they may do there already. */
 export function letThrough(path: string): void {
   if (!existsSync(path)) return;

@@ -45,8 +45,8 @@ export function vaultFlags(root: string, folders: readonly string[], files: read
   ];
 }
 
-/** The network, its own code and its TLS files; no data folder. */
-export function gatewayFlags(root: string, files: readonly string[]): string[] {
+/** The network, its own code and its TLS files; no data folder. To write, at most its unix socket, to remove what a crash left. */
+export function gatewayFlags(root: string, files: readonly string[], socket?: string): string[] {
   return [
     ...SHARED,
     ...BUFFERS,
@@ -56,6 +56,7 @@ export function gatewayFlags(root: string, files: readonly string[]): string[] {
     "--allow-net",
     ...code(root, "gateway"),
     ...files.map((file) => `--allow-fs-read=${file}`),
+    ...(socket === undefined ? [] : [`--allow-fs-read=${socket}`, `--allow-fs-write=${socket}`]),
   ];
 }
 

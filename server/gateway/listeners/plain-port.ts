@@ -1,5 +1,5 @@
 /**
- * A plaintext port: HTTP/1.1, and HTTP/2 with prior knowledge told apart by its first three bytes ("PRI").
+ * A plaintext port or unix socket: HTTP/1.1, and HTTP/2 with prior knowledge told apart by its first three bytes ("PRI").
  *
  * @see RFC 9113 §3.4
  */
@@ -9,7 +9,7 @@ import type { Connection, Dispatch } from "../transports/exchange.ts";
 import type { BodyIntake } from "../transports/body-intake.ts";
 import { Http1Front } from "../transports/http1.ts";
 import { Http2Front } from "../transports/http2.ts";
-import { Connections, listen, portOf, type Port } from "./port.ts";
+import { Connections, listen, portOf, type Place, type Port } from "./port.ts";
 
 /** How long a client may take to send its first three bytes. */
 const PREFACE_MS = 5_000;
@@ -17,8 +17,7 @@ const PREFACE = "PRI";
 const NO_CERTIFICATE = Buffer.alloc(0);
 
 export interface PlainPortOptions {
-  readonly host: string;
-  readonly port: number;
+  readonly place: Place;
   /** What requests of this port are vouched as. */
   readonly listener: Listener;
   readonly dispatch: Dispatch;
@@ -31,12 +30,14 @@ export interface PlainPortOptions {
 
 /** Opens a plaintext port. */
 export async function plainPort(options: PlainPortOptions): Promise<Port> {
+  // Peers of a unix socket have no address; they are programs of this machine.
+  const addressOf = (socket: Socket): string => ("path" in options.place ? "127.0.0.1" : (socket.remoteAddress ?? ""));
   const connections = new Connections();
   const known = new WeakMap<Socket, Connection>();
   const connectionOf = (socket: Socket): Connection => {
     let connection = known.get(socket);
     if (connection === undefined)
-      known.set(socket, (connection = { listener: options.listener, address: socket.remoteAddress ?? "", certificate: NO_CERTIFICATE }));
+      known.set(socket, (connection = { listener: options.listener, address: addressOf(socket), certificate: NO_CERTIFICATE }));
     return connection;
   };
   const http1 = new Http1Front({ ...options, connectionOf });
@@ -53,7 +54,7 @@ export async function plainPort(options: PlainPortOptions): Promise<Port> {
     socket.once("close", () => undecided.delete(socket));
   });
   server.maxConnections = options.maxConnections;
-  const address = await listen(server, options.host, options.port);
+  const address = await listen(server, options.place);
   return portOf({
     server,
     address,

@@ -16,11 +16,15 @@ export interface Port {
   destroy(): void;
 }
 
-/** Starts listening. @returns the bound address as host:port */
-export function listen(server: Server, host: string, port: number): Promise<string> {
+/** Where to listen: an address and a port, or the path of a unix socket. */
+export type Place = { readonly host: string; readonly port: number } | { readonly path: string };
+
+/** Starts listening. @returns the bound address as host:port, or the path */
+export function listen(server: Server, place: Place): Promise<string> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
-    server.listen({ host, port }, () => {
+    // Whoever may enter a unix socket's folder may use it: it is the folder that says who.
+    server.listen("path" in place ? { ...place, readableAll: true, writableAll: true } : { host: place.host, port: place.port }, () => {
       const bound = server.address();
       resolve(
         bound === null || typeof bound === "string"

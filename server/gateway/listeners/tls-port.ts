@@ -134,7 +134,7 @@ export async function tlsPort({
     (socket.alpnProtocol === "h2" ? http2 : http1).accept(socket);
   });
   server.on("tlsClientError", (_error, socket) => socket.destroy());
-  const address = await listen(server, listener.host, listener.port);
+  const address = await listen(server, listener);
   return portOf({
     server,
     address,

@@ -27,6 +27,7 @@ const DEFAULTS: GatewayConfig = {
   logLevel: "info",
   api: undefined,
   grpc: undefined,
+  unixSocket: undefined,
   developmentGrpc: { host: "127.0.0.1", port: 0 },
   health: { host: "127.0.0.1", port: 0 },
   developmentRest: true,

@@ -52,6 +52,7 @@ function gateway(config: ConfigTree, base: PathBase): GatewayConfig {
     api: tls !== undefined && server.api_enabled ? listener(server.api_port, server.api_client_auth) : undefined,
     grpc: tls !== undefined && server.grpc_enabled && !plaintext ? listener(server.port, server.grpc_client_auth) : undefined,
     developmentGrpc: plaintext && server.grpc_enabled ? { host: loopback(server.host), port: server.port } : undefined,
+    unixSocket: server.unix_socket === undefined ? undefined : absolutePath(server.unix_socket, base),
     health: server.health_enabled ? { host: server.health_host, port: server.health_port } : undefined,
     developmentRest: plaintext,
     metrics: metrics.enabled ? { host: metrics.listen_addr, port: metrics.listen_port, legacyNames: metrics.legacy_names } : undefined,

@@ -65,6 +65,7 @@ const ROWS: readonly Row[] = [
   row("server.grpc_enabled", "false", (c) => c.gateway.developmentGrpc, undefined),
   row("server.api_port", "1234", (c) => c.gateway.api?.port, 1234),
   row("server.api_enabled", "false", (c) => c.gateway.api, undefined),
+  row("server.unix_socket", "{data_dir}/run/api.sock", (c) => c.gateway.unixSocket, join(folder, "data/run/api.sock")),
   row("server.health_host", "::1", (c) => c.gateway.health?.host, "::1"),
   row("server.health_port", "1234", (c) => c.gateway.health?.port, 1234),
   row("server.health_enabled", "false", (c) => c.gateway.health, undefined),

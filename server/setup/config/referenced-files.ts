@@ -12,6 +12,9 @@ import type { Environment } from "./environment-layer.ts";
 import { PROVISIONED_FILES } from "./presets.ts";
 import type { Finding } from "./finding.ts";
 
+/** Longest path of a unix socket: `sun_path` without its last zero, as the strictest of the systems we run on has it. */
+const SOCKET_PATH_BYTES = 103;
+
 /** What is wrong with a file, or undefined; `isMade` says that provisioning will make it. */
 function problemOfFile(path: string, isMade: (path: string) => boolean): string | undefined {
   try {
@@ -71,6 +74,12 @@ export function missingFiles(config: EffectiveConfig, env: Environment): readonl
     );
     publicFile("server.tls_ca_cert_path", gateway.tls.caPath, certificate, "a PEM file of certificate authorities");
   }
+  const socketBytes = Buffer.byteLength(gateway.unixSocket ?? "");
+  note(
+    "server.unix_socket",
+    socketBytes > SOCKET_PATH_BYTES ? `its path has ${socketBytes} bytes, and the system takes ${SOCKET_PATH_BYTES}` : undefined,
+    "name a shorter path, such as /run/keystead/api.sock",
+  );
   vault.auth.keySets.forEach(({ path }, at) => {
     if (path !== undefined) publicFile(`auth.jwt.key_sets[${at}].path`, path, parseKeySet, "a JWKS file");
   });

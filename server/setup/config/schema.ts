@@ -25,6 +25,10 @@ const server = z.strictObject({
   grpc_enabled: key(KIND.boolean, "Whether the gRPC port is opened."),
   api_port: key(KIND.port, "Port of REST, gRPC, gRPC-Web and Connect together."),
   api_enabled: key(KIND.boolean, "Whether the API port is opened."),
+  unix_socket: key(
+    KIND.path,
+    "Unix socket of REST, gRPC, gRPC-Web and Connect for programs of this machine, without TLS; its folder lets in who may use it, mode 0750 or stricter.",
+  ).optional(),
   health_host: key(KIND.host, "Address of the plain health listener; loopback while development.plaintext is true."),
   health_port: key(KIND.port, "Port of the plain health listener (/health/*)."),
   health_enabled: key(KIND.boolean, "Whether the health listener is opened."),
