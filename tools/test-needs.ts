@@ -39,6 +39,7 @@ const NEEDS: readonly Need[] = [
   { command: "strace", apt: "strace" },
   { command: "python3", apt: "python3" },
   { command: "pkcs11-tool", apt: "opensc" },
+  { command: "valgrind", apt: "valgrind" },
   { command: "p11tool", apt: "gnutls-bin" },
   { command: "p11-kit", apt: "p11-kit" },
   { command: "libengine-pkcs11-openssl", apt: "libengine-pkcs11-openssl", files: "/usr/lib/*/engines-3/pkcs11.so" },

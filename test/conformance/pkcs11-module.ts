@@ -1,6 +1,7 @@
 /** The PKCS#11 module, built from its source once per run, in the folder that is not committed. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ENVIRONMENT } from "../environment.ts";
 import { ROOT } from "./running-server.ts";
@@ -31,4 +32,16 @@ export function cargo(...args: readonly string[]): void {
 export function builtModule(): string {
   cargo("build");
   return join(TARGET, "debug/libhsm_pkcs11.so");
+}
+
+/** Builds one of the crate's programs. @returns its path */
+export function builtExample(name: string): string {
+  cargo("build", "--example", name);
+  return join(TARGET, "debug/examples", name);
+}
+
+/** Names of the functions that are not built, from the table that makes them. */
+export function unsupportedFunctions(): string[] {
+  const table = readFileSync(join(SOURCE, "src/ffi/unsupported.rs"), "utf8");
+  return [...table.matchAll(/^ {4}(C_\w+)\(/gm)].map(([, name = ""]) => name);
 }

@@ -100,6 +100,11 @@ impl Module {
             if session.found.is_some() {
                 return refuse(CKR_OPERATION_ACTIVE);
             }
+            for kind in [CKA_CLASS, CKA_KEY_TYPE] {
+                if template.bytes(kind).is_some() && template.number(kind).is_none() {
+                    return refuse(CKR_ATTRIBUTE_VALUE_INVALID);
+                }
+            }
             let found = find(session.slot, slot, template)?;
             session.found = Some(found.into_iter().map(|object| self.register(object)).collect());
             Ok(())

@@ -1,0 +1,62 @@
+/**
+ * Every function of the PKCS#11 module in every state with every argument made bad, and random templates and parameters:
+ * a program of its own (clients/pkcs11/examples/walk), also under valgrind.
+ */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { randomInt } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { before, describe, test } from "node:test";
+import { algorithmNumber } from "@keystead/contract/enum-names";
+import { generateKey } from "@keystead/contract/operations/generate-key";
+import { ENVIRONMENT } from "../environment.ts";
+import { builtExample, builtModule, skipModule, unsupportedFunctions } from "./pkcs11-module.ts";
+import { ROOT } from "./running-server.ts";
+import { served } from "./served.ts";
+
+/** Ten minutes of random templates and parameters instead of seconds. */
+const SOAKED = process.env["KEYSTEAD_SOAK"] === "true";
+
+describe("the module, walked", { skip: skipModule }, () => {
+  const here = served();
+  let command: readonly string[] = [];
+  const walk = (before: readonly string[], seconds: number): string => {
+    const seed = randomInt(2 ** 32).toString();
+    const [program = "", ...args] = [...before, ...command, seconds.toString(), seed];
+    const { status, signal, stdout, stderr } = spawnSync(program, args, { env: { ...ENVIRONMENT }, encoding: "utf8", maxBuffer: 1 << 26 });
+    assert.equal(status, 0, `seed ${seed}: ${signal ?? ""}${stdout}${stderr.slice(0, 20_000)}`);
+    return stdout;
+  };
+
+  before(async () => {
+    for (const [keyId, algorithm] of [
+      ["p256", "ECDSA-P256"],
+      ["gcm", "AES-256-GCM"],
+    ] as const)
+      await here.given("gRPC", generateKey, { keyId, algorithm: algorithmNumber(algorithm) });
+    const credential = (file: string): string => join(here.server.data, "credentials", file);
+    const config = join(here.server.folder, "walk.yaml");
+    writeFileSync(
+      config,
+      JSON.stringify({
+        endpoint: here.server.api,
+        ca: credential("ca.pem"),
+        cert: credential("admin.pem"),
+        key: credential("admin-key.pem"),
+      }),
+    );
+    command = [builtExample("walk"), builtModule(), config, unsupportedFunctions().join(",")];
+  });
+
+  test("each argument of each function made bad in each state has an answer of its own, and leaves operations as it should", (context) => {
+    context.diagnostic(walk([], SOAKED ? 600 : 5));
+  });
+
+  test("valgrind sees no invalid access and no leak on the way", (context) => {
+    const suppressed = `--suppressions=${join(ROOT, "clients/pkcs11/examples/walk/valgrind.supp")}`;
+    const leaks = ["--leak-check=full", "--errors-for-leak-kinds=definite,indirect", "--show-leak-kinds=definite,indirect"];
+    // Its own findings go to the standard error, and are the status too.
+    context.diagnostic(walk(["valgrind", "--quiet", "--error-exitcode=9", suppressed, ...leaks], 5));
+  });
+});
