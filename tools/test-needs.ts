@@ -44,6 +44,8 @@ const NEEDS: readonly Need[] = [
   { command: "p11-kit", apt: "p11-kit" },
   { command: "libengine-pkcs11-openssl", apt: "libengine-pkcs11-openssl", files: "/usr/lib/*/engines-3/pkcs11.so" },
   { command: "nginx", aptOnlyFile: "nginx" },
+  // The folders that it wants to be there.
+  { command: "nginx-common", apt: "nginx-common", files: "/var/lib/nginx" },
   { command: "dnssec-keyfromlabel", apt: "bind9-utils" },
   { command: "ssh-agent", apt: "openssh-client" },
   { command: "keytool", apt: "openjdk-17-jdk-headless" },

@@ -8,8 +8,8 @@
  * server's address and named ports are those of the test.
  */
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { spawnSync, type SpawnSyncOptions } from "node:child_process";
+import { chmodSync, chownSync, copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
 import { before, describe, test } from "node:test";
@@ -29,10 +29,14 @@ export interface ClientPage {
   readonly programs?: readonly string[];
   /** Ports on the page, each of which is another in the test. */
   readonly ports?: readonly number[];
+  /** Its commands do not work for root. */
+  readonly unprivileged?: true;
   /** Gets the client's packages into a cache and says what of it the commands need to see. Throws when it cannot. */
   readonly install?: (folder: string) => Readonly<Record<string, string>>;
 }
 
+/** Who runs the commands of pages that root may not: nobody. */
+const NOBODY = process.getuid?.() === 0 ? 65_534 : undefined;
 const USER = "deploy";
 const PIN = "a PIN is a password here 1";
 /** Whatever a block left running ends with the block. */
@@ -87,6 +91,7 @@ function tryOut(page: ClientPage, here: Served, library: () => string): void {
     for (const [name, credential] of [["client.pem", "admin.pem"] as const, ["client-key.pem", "admin-key.pem"] as const])
       writeFileSync(join(folder, "etc", name), here.server.credential(credential));
     writeFileSync(join(folder, "etc/pin"), PIN);
+    if (page.unprivileged && NOBODY !== undefined) for (const name of [".", "etc", "run"]) chownSync(join(folder, name), NOBODY, NOBODY);
     writeFileSync(join(folder, "askpass"), `#!/bin/sh\ncat '${folder}/etc/pin'\n`, { mode: 0o755 });
     env = {
       ...ENVIRONMENT,
@@ -111,11 +116,14 @@ function tryOut(page: ClientPage, here: Served, library: () => string): void {
     test(name, async () => {
       const folder = dirname(places.get("/etc/keystead") as string);
       if (block.info === "sh keystead") await administer(block, here, folder);
-      else if (block.info === "sh client") run(placed, block, folder, env);
+      else if (block.info === "sh client")
+        run(placed, block, { cwd: folder, env, ...(page.unprivileged && NOBODY !== undefined ? { uid: NOBODY, gid: NOBODY } : {}) });
       else {
         assert.ok(file !== undefined, `line ${block.line}: a block is a file or commands, and says which`);
         const path = placed(file);
-        writeFileSync(path.startsWith("/") ? path : join(folder, path), `${placed(block.text)}\n`);
+        const whole = path.startsWith("/") ? path : join(folder, path);
+        mkdirSync(dirname(whole), { recursive: true });
+        writeFileSync(whole, `${placed(block.text)}\n`);
       }
     });
   }
@@ -131,11 +139,10 @@ async function administer(block: Block, here: Served, folder: string): Promise<v
   }
 }
 
-function run(placed: (text: string) => string, block: Block, cwd: string, env: Readonly<Record<string, string>>): void {
+function run(placed: (text: string) => string, block: Block, as: SpawnSyncOptions): void {
   const script = placed(block.text);
   const { status, stdout, stderr } = spawnSync("bash", ["--norc", "-eu", "-o", "pipefail", "-c", ENDS + script], {
-    cwd,
-    env,
+    ...as,
     encoding: "utf8",
     timeout: 180_000,
   });
