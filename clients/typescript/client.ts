@@ -28,6 +28,7 @@ import { SCRIPT_OPERATIONS, type ScriptOperations } from "./areas/scripts.ts";
 import { SINK_OPERATIONS, type SinkOperations } from "./areas/sinks.ts";
 import { POLICY_OPERATIONS, type PolicyOperations } from "./areas/policy.ts";
 import { SIGNATURE_OPERATIONS, type SignatureOperations } from "./areas/signatures.ts";
+import { TOKEN_OPERATIONS, type TokenOperations } from "./areas/tokens.ts";
 import { TRANSFER_OPERATIONS, type TransferOperations } from "./areas/transfer.ts";
 import { VAULT_OPERATIONS, type VaultOperations } from "./areas/vault.ts";
 import { readReceipt, RECEIPT_HEADER, type AuditReceipt } from "./audit-receipt.ts";
@@ -74,6 +75,7 @@ const AREAS: Readonly<Record<string, Way>> = {
   ...APPROVAL_OPERATIONS,
   ...SCRIPT_OPERATIONS,
   ...SINK_OPERATIONS,
+  ...TOKEN_OPERATIONS,
 };
 
 /** Everything a Keystead server can be asked. */
@@ -92,7 +94,8 @@ export interface Keystead
     VaultOperations,
     ApprovalOperations,
     ScriptOperations,
-    SinkOperations {
+    SinkOperations,
+    TokenOperations {
   /** A result per item, in order; an item's refusal is its result's `error`, not a thrown error. */
   batch(request: { readonly namespace?: string | undefined; readonly items: readonly BatchItem[] }): Promise<readonly BatchResult[]>;
   /**

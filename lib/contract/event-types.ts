@@ -148,6 +148,10 @@ const SUCCESSES: Readonly<Record<string, EventType>> = {
   CompleteLogin: "session.continued",
   LoginService: "session.continued",
   LoginOidc: "session.continued",
+  LoginToken: "session.continued",
+  InitTokenPin: "identity.updated",
+  InitToken: "identity.updated",
+  Reauthenticate: "session.continued",
   RefreshSession: "session.continued",
   Logout: "session.revoked",
   RevokeSession: "session.revoked",
@@ -197,6 +201,7 @@ const AREAS: Readonly<Record<string, { readonly read: EventType; readonly change
   policy: { read: "policy.read", change: "policy.updated" },
   script: { read: "policy.read", change: "policy.updated" },
   sink: { read: "audit.read", change: "audit.updated" },
+  token: { read: "identity.read", change: "identity.updated" },
   identity: { read: "identity.read", change: "identity.updated" },
   alert: { read: "system.read", change: "system.upkeep" },
   status: { read: "system.read", change: "system.upkeep" },
@@ -216,7 +221,7 @@ export function successOf(operation: Operation): EventType | undefined {
 
 /** Operations that make a key, or give their result away, as the request says. */
 const MAY_MAKE_KEYS: ReadonlySet<string> = new Set(["AgreeKey", "DeriveKey", "Encapsulate", "Decapsulate"]);
-const SIGN_INS: ReadonlySet<string> = new Set(["Login", "CompleteLogin", "LoginService", "LoginOidc"]);
+const SIGN_INS: ReadonlySet<string> = new Set(["Login", "CompleteLogin", "LoginService", "LoginOidc", "LoginToken"]);
 
 const wrote = ({ records = [] }: TypedEvent, kind: string): boolean =>
   records.some(({ digest, name }) => digest !== "" && name.split("/")[1] === kind);

@@ -72,6 +72,11 @@ export const PERMISSIONS = Object.freeze([
   "identity:self",
   // Held by callers without a credential, and of use to nobody else.
   "session:begin",
+  // Tokens of PKCS#11: to see them, and to make and remove them.
+  "token:read",
+  "token:manage",
+  // What a security officer's PIN gives: to set the user PIN of that token.
+  "token:pin",
   "status:view",
   "alert:view",
   "vault:unseal",

@@ -13,7 +13,7 @@ export interface StrengthRules {
 }
 
 /** @throws {HsmError} INVALID_REQUEST saying what is missing, never showing it */
-export function requireStrength(secret: Uint8Array, rules: StrengthRules, what: "passphrase" | "password"): void {
+export function requireStrength(secret: Uint8Array, rules: StrengthRules, what: "passphrase" | "password" | "PIN"): void {
   let length = 0;
   const kinds = new Set<string>();
   for (const byte of secret) {
@@ -21,7 +21,10 @@ export function requireStrength(secret: Uint8Array, rules: StrengthRules, what: 
     kinds.add(byte >= 97 && byte <= 122 ? "lower" : byte >= 65 && byte <= 90 ? "upper" : byte >= 48 && byte <= 57 ? "digit" : "other");
   }
   if (length < rules.minLength)
-    throw new HsmError("INVALID_REQUEST", `the ${what} must have ${rules.minLength} characters or more (security.min_password_length)`);
+    throw new HsmError(
+      "INVALID_REQUEST",
+      `the ${what} must have ${rules.minLength} characters or more${what === "PIN" ? "" : " (security.min_password_length)"}`,
+    );
   if (rules.strong && length < 20 && kinds.size < 3)
     throw new HsmError(
       "INVALID_REQUEST",

@@ -17,6 +17,8 @@ export interface GrantFields {
   readonly usage: KeyUse;
   /** The principal holds `key:use_revoked`. */
   readonly mayUseRevoked?: boolean;
+  /** Who asks has just proven once more who they are, for this request alone. */
+  readonly reauthenticated?: boolean;
   /** How much data the use is about; 0 when left out. */
   readonly bytes?: number;
 }

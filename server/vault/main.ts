@@ -42,7 +42,9 @@ import { Authenticator, ceremonyPrincipal } from "./authenticate/authenticate.ts
 import { givenBy } from "./authenticate/federation.ts";
 import { Identity } from "./authenticate/identity.ts";
 import type { Principal } from "./authenticate/principal.ts";
+import { USUAL_PIN_CHARACTERS } from "./authenticate/tokens.ts";
 import { Authorizer, type PolicyParts } from "./authorize/authorize.ts";
+import { viewGate } from "./authorize/view-gate.ts";
 import { ConfigurationHistory } from "./authorize/configuration-history.ts";
 import type { Standing } from "./authorize/delegations.ts";
 import { checkFirstPolicy, putFirstPolicy } from "./authorize/first-policy.ts";
@@ -94,6 +96,8 @@ const FACTS_MS = 60_000;
 /** What a crash may lose of last uses and counts. */
 const RECORD_USES_MS = 60_000;
 const MOST_EVENTS_OF_MAKING = 256;
+/** The shortest PIN of a token in development. */
+const DEVELOPMENT_PIN_CHARACTERS = 4;
 
 /** How long a session key may outlive its idle time, or a session that ended by itself. */
 const SWEEP_SESSION_KEYS_MS = 10_000;
@@ -315,6 +319,8 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
       lockout: { maxAttempts: config.sessions.maxAuthAttempts, lockoutMs: config.sessions.lockoutSeconds * 1000 },
       strength,
       webAuthn: config.sessions.webAuthn,
+      pins: { minLength: config.preset === "development" ? DEVELOPMENT_PIN_CHARACTERS : USUAL_PIN_CHARACTERS },
+      warn: (warning, token) => log.warn(warning, { token }),
       argon2: (password, params, sizeBytes, by) =>
         provider.derive(password, { name: "argon2id", params }, sizeBytes, { principal: by, batch: false }),
       verifyToken: (token) => authenticator.tokenIdentity(token),
@@ -410,9 +416,9 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
       awaited = await configuration.begin(recorded);
       if (awaited !== undefined) approvalsInForce = settingsOf(configuration.acceptedLast() ?? "{}") ?? approvalsConfigured;
       const keyFacts: PolicyParts["keyFacts"] = (namespace, keyId, principal) => vault.keysOf(principal).facts(namespace, keyId);
-      // Users and service accounts hold what their records say, for as long as they are there.
+      // Users, service accounts and PINs of tokens hold what their records say, for as long as they are there.
       const standing: Standing = (id) =>
-        configured(id) ?? (/^(?:user|service):/.test(id) ? (identity.sessions.principalNow(id) ?? "gone") : undefined);
+        configured(id) ?? (/^(?:user|service|token):/.test(id) ? (identity.sessions.principalNow(id) ?? "gone") : undefined);
       policy = await openPolicy({ documents: vault.documents, authorizer, keyFacts, standing, now });
       const firstConfiguration = configuration.isFirst;
       await putFirstPolicy(config, { vault, policy, firstConfiguration, used: () => usedBySomebody(vault), author: CONFIGURATION }, log);
@@ -638,6 +644,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     gates: [
       namespaceGate(() => monitor.parts?.vault.objects, limits),
       authorizer.tags(() => [...(monitor.parts?.context.approvals.tagRules ?? []), ...scriptGate.tagRules(), ...retainedTags]),
+      viewGate,
       authorizer.approvals,
       breaks.gate,
       scriptGate.gate,

@@ -213,6 +213,12 @@ export class Monitor {
     const tooMuch = (counted === principal.id ? limits.principal(counted) : undefined) ?? limits.enter(counted);
     if (tooMuch !== undefined) return this.#turnAway(operation, draft, tooMuch, principal, evidence.requestId, started);
     draft.payload ||= payloadDigest(operation, body);
+    if (principal.session?.once?.() === false) {
+      limits.leave(counted);
+      await this.#record(operation, draft, "UNAUTHENTICATED", principal, evidence.requestId);
+      this.#options.observe(operation, "", "UNAUTHENTICATED", (performance.now() - started) / 1000);
+      throw notAuthenticated();
+    }
     const about: Circumstances = {
       principal,
       requestId: evidence.requestId,
@@ -254,6 +260,8 @@ export class Monitor {
         if (asked !== "end") await this.#record(operation, draft, "UNAUTHENTICATED", NOBODY, requestId);
         throw error;
       }));
+    // What is good for one request was good for the one that opened the stream.
+    if (first.session?.once !== undefined) throw notAuthenticated();
     const stream = streams.find(first.id, requestId);
     if (stream === undefined)
       throw new HsmError("PROVIDER_UNAVAILABLE", "the stream is not open any more; ask on from the last number with another one", {
@@ -523,7 +531,7 @@ export class Monitor {
       refuseUnknownFields(request);
       // One event holds the whole batch, and whoever may read it may read all of it.
       if (namespace !== batchNamespace) throw new HsmError("INVALID_REQUEST", "every item of a batch is about the batch's namespace");
-      const question = { principal, operation, namespace, keyId: request.keyId, address: about.address, uses };
+      const question = { principal, operation, namespace, keyId: request.keyId, address: about.address, batched: true, uses };
       grants = await this.#decide(operation, request, question);
       if (this.#options.gates.length > 0) {
         const asked = askedOf(operation, request, { namespace, keyId: request.keyId, otherKeyId: other, payload, scripts }, about, true);

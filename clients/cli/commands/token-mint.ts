@@ -8,6 +8,7 @@ import { findProfile } from "../settings.ts";
 import { TOKEN_ALGORITHMS } from "../token-signing.ts";
 import { usageError } from "../usage-error.ts";
 import { tokenSignIn } from "./token-sign-in.ts";
+import { addTokens } from "./tokens.ts";
 
 interface Options {
   readonly key?: string;
@@ -45,9 +46,10 @@ export function keyReference(text: string | undefined, profile: Profile | undefi
 }
 
 export function token(root: Command, run: Run): void {
-  const tokens = group(root, "token", "Make and get bearer tokens");
+  const tokens = group(root, "token", "Make and get bearer tokens; tokens of PKCS#11 and their PINs");
   mint(tokens, run);
   tokenSignIn(tokens, run);
+  addTokens(tokens, run);
 }
 
 function mint(tokens: Command, run: Run): void {

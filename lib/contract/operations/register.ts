@@ -141,6 +141,15 @@ import { testSink } from "./test-sink.ts";
 import { listDeliveries } from "./list-deliveries.ts";
 import { redeliverDelivery } from "./redeliver-delivery.ts";
 import { rotateSinkSecret } from "./rotate-sink-secret.ts";
+import { createToken } from "./create-token.ts";
+import { listTokens } from "./list-tokens.ts";
+import { getToken } from "./get-token.ts";
+import { deleteToken } from "./delete-token.ts";
+import { loginToken } from "./login-token.ts";
+import { initToken } from "./init-token.ts";
+import { initTokenPin } from "./init-token-pin.ts";
+import { setTokenPin } from "./set-token-pin.ts";
+import { reauthenticate } from "./reauthenticate.ts";
 
 /** Every operation, in the order of its number. */
 export const OPERATIONS: readonly Operation[] = Object.freeze([
@@ -283,6 +292,15 @@ export const OPERATIONS: readonly Operation[] = Object.freeze([
   acknowledgeAuditBreak,
   getAuditEntries,
   getAuditTile,
+  createToken,
+  listTokens,
+  getToken,
+  deleteToken,
+  loginToken,
+  initToken,
+  initTokenPin,
+  setTokenPin,
+  reauthenticate,
 ] as unknown as Operation[]);
 
 const byNumber = new Map(OPERATIONS.map((row) => [row.number, row]));

@@ -142,6 +142,8 @@ export class Authenticator {
    * @returns undefined when nobody can be this principal any more
    */
   recall({ id, method, roles, namespaces, mfaAt, vouched }: RememberedPrincipal): Principal | undefined {
+    // What a PIN gives is not made of roles.
+    if (method === "token PIN") return this.#sessions?.principalNow(id);
     if (method === "development listener") return this.#development?.id === id ? this.#development : undefined;
     const sources =
       method === "certificate"

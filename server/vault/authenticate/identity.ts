@@ -13,6 +13,7 @@ import { RetiredNames } from "./retired-names.ts";
 import { ServiceAccounts } from "./service-accounts.ts";
 import { Sessions, type SessionRules } from "./sessions.ts";
 import { TokenKeys } from "./token-keys.ts";
+import { Tokens, type PinRules } from "./tokens.ts";
 import { Users } from "./users.ts";
 
 export interface IdentityOptions {
@@ -23,6 +24,10 @@ export interface IdentityOptions {
   readonly lockout: LockoutRules;
   readonly strength: StrengthRules;
   readonly webAuthn: WebAuthnSettings | undefined;
+  /** Of tokens. */
+  readonly pins: PinRules;
+  /** Told of what an operator should know of a PIN that was set. */
+  readonly warn: (warning: string, token: string) => void;
   /** Runs Argon2id, one at a time, taking turns between those who ask. */
   readonly argon2: (secret: Uint8Array, params: Argon2Params, sizeBytes: number, by: string) => Promise<Buffer>;
   /** Verifies tokens of identity providers. */
@@ -38,10 +43,11 @@ export class Identity {
   readonly factors: Factors;
   readonly logins: Logins;
   readonly serviceAccounts: ServiceAccounts;
+  readonly tokens: Tokens;
   readonly federated: FederatedLogins;
   readonly #argon2: IdentityOptions["argon2"];
 
-  constructor({ documents, vaultId, sessions, lockout, strength, webAuthn, argon2, verifyToken, now }: IdentityOptions) {
+  constructor({ documents, vaultId, sessions, lockout, strength, webAuthn, pins, warn, argon2, verifyToken, now }: IdentityOptions) {
     this.#argon2 = argon2;
     this.keys = new TokenKeys(documents, now);
     this.sessions = new Sessions(documents, this.keys, `urn:keystead:${vaultId}`, sessions, now);
@@ -51,6 +57,7 @@ export class Identity {
     this.factors = new Factors({ documents, sessions: this.sessions, users: this.users, webAuthn, now });
     this.logins = new Logins({ users: this.users, sessions: this.sessions, lockouts: this.lockouts, webAuthn, now });
     this.federated = new FederatedLogins({ documents, sessions: this.sessions, verify: verifyToken, now });
+    this.tokens = new Tokens({ documents, retired, sessions: this.sessions, lockouts: this.lockouts, pins, warn, now });
     this.serviceAccounts = new ServiceAccounts(documents, this.sessions, retired, now);
   }
 

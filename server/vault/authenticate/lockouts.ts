@@ -34,6 +34,11 @@ export class Lockouts {
     this.#now = now;
   }
 
+  /** Failures in a row that lock a name. */
+  get maxAttempts(): number {
+    return this.#rules.maxAttempts;
+  }
+
   of(name: string): Attempts {
     return this.#counted.get(name) ?? this.#documents.get<Attempts>("lockout", name)?.value ?? NO_ATTEMPTS;
   }

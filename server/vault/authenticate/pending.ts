@@ -52,6 +52,12 @@ export class Pending<T> {
     return { id, expiresAt };
   }
 
+  /** What is kept under this name, which stays; undefined when there is nothing, or nothing any more. */
+  peek(id: string): T | undefined {
+    const entry = this.#entries.get(id);
+    return entry === undefined || entry.expiresAt <= this.#now() ? undefined : entry.value;
+  }
+
   /** Takes it out; undefined when there is none, or none any more. */
   take(id: string): { readonly owner: string; readonly value: T; readonly putBack: () => void } | undefined {
     const entry = this.#entries.get(id);

@@ -3,12 +3,14 @@
  */
 import type { Permission } from "@keystead/contract/permissions";
 import type { Vouched } from "../claims.ts";
+import type { TokenView } from "../token-view.ts";
 
 export type AuthenticationMethod =
   | "certificate"
   | "token"
   | "local user"
   | "service account"
+  | "token PIN"
   | "development listener"
   | "ceremony"
   | "anonymous";
@@ -20,13 +22,15 @@ export interface PrincipalSession {
   ended(): boolean;
   /** True while what was read of its user is what the vault knows. */
   current(): boolean;
+  /** Of what {@link Sessions.reauthenticated} gave: true once, for the one request that it is good for. */
+  once?(): boolean;
   /** The one client address it is good from; left out = any. */
   readonly address?: string;
 }
 
 export interface Principal {
   /**
-   * Unique over all methods: `cert:NAME`, `jwt:ISSUER:SUBJECT`, `user:NAME`, `service:NAME`, `development`,
+   * Unique over all methods: `cert:NAME`, `jwt:ISSUER:SUBJECT`, `user:NAME`, `service:NAME`, `token:NAME.user`, `development`,
    * `ceremony:NAME`, `anonymous`. Two methods never yield the same id, so that a name taken in one cannot speak for the
    * same name in another.
    */
@@ -37,6 +41,8 @@ export interface Principal {
   readonly permissions: ReadonlySet<Permission>;
   /** Namespaces within reach, or "all". */
   readonly namespaces: ReadonlySet<string> | "all";
+  /** The keys within reach, for whoever came by the PIN of a token; left out = all of those namespaces. */
+  readonly view?: TokenView;
   /** Used when a request names no namespace. */
   readonly defaultNamespace: string;
   /** Milliseconds since the epoch after which this principal must prove itself again. */

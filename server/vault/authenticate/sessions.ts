@@ -16,9 +16,10 @@ import type { Permission } from "@keystead/contract/permissions";
 import type { Change } from "../objects/change.ts";
 import type { DocumentName, Documents, DocumentWrite } from "../objects/documents.ts";
 import { findRole, permissionsOf } from "../authorize/roles.ts";
+import { rightsOf } from "../authorize/token-rights.ts";
 import { signAccessToken, verifyAccessToken } from "./access-token.ts";
 import { notAuthenticated } from "./not-authenticated.ts";
-import { nameAndSecret, unguessable } from "./pending.ts";
+import { nameAndSecret, Pending, unguessable } from "./pending.ts";
 import type { Principal } from "./principal.ts";
 import type { Federated } from "./federated.ts";
 import {
@@ -32,10 +33,14 @@ import {
   type ServiceAccountRecord,
   type Subject,
   type SubjectRecord,
+  type TokenPinRecord,
   type UserRecord,
 } from "./subjects.ts";
 import type { TokenKeys } from "./token-keys.ts";
 import { requireNoMoreThan, type Reach } from "./within-reach.ts";
+
+/** What there is a document of. */
+type LocalRecord = UserRecord | ServiceAccountRecord | TokenPinRecord;
 
 /** What was seen of the other end of a connection. */
 export interface Peer {
@@ -103,6 +108,8 @@ const MOST_SESSIONS = 65_536;
 const MOST_SESSIONS_EACH = 4096;
 /** Sessions that are over and are removed with each that begins. */
 const SWEPT_AT_ONCE = 8;
+/** How long a token for one request is good, and how many are at once. */
+const ONCE = Object.freeze({ lifeMs: 60_000, entries: 16_384, perOwner: 64 });
 /** Refresh tokens that were used and are remembered. */
 const USED_REMEMBERED = 128;
 const SELF: ReadonlySet<Permission> = new Set(["identity:self"]);
@@ -126,6 +133,8 @@ export class Sessions {
   readonly #cut = new Map<string, number>();
   /** Begun and not durable yet: they count. */
   readonly #beginning = new Map<string, SessionRecord>();
+  /** Tokens for one request, each of the session that it was given in. */
+  readonly #once: Pending<{ readonly sessionId: string }>;
   /** What the configuration gives to each session of an identity provider, which is the same for as long as this process lives. */
   readonly #given = new WeakMap<SessionRecord, SubjectRecord | "nothing">();
 
@@ -136,6 +145,7 @@ export class Sessions {
     this.#issuer = issuer;
     this.#rules = rules;
     this.#now = now;
+    this.#once = new Pending(ONCE, now);
     for (const { id, value } of documents.list<SessionRecord>("session")) this.#index(id, value);
     documents.watch("session", (id, document) => {
       if (document !== undefined) this.#index(id, document.value as SessionRecord);
@@ -147,9 +157,9 @@ export class Sessions {
     return this.#issuer;
   }
 
-  /** The user or service account behind a subject, or undefined. */
-  record(subject: LocalSubject): UserRecord | ServiceAccountRecord | undefined {
-    return this.#documents.get<UserRecord | ServiceAccountRecord>(subject.kind, subject.name)?.value;
+  /** The user, service account or PIN behind a subject, or undefined. */
+  record(subject: LocalSubject): LocalRecord | undefined {
+    return this.#documents.get<LocalRecord>(subject.kind, subject.name)?.value;
   }
 
   /**
@@ -268,7 +278,9 @@ export class Sessions {
     const verified = await verifyAccessToken(token, this.#issuer, this.#keys, this.#now());
     // From here on nothing waits: what is looked at is what holds.
     if (verified === undefined) return undefined;
-    const { sessionId: id, expiresAt } = verified;
+    const { sessionId: named, expiresAt } = verified;
+    const once = this.#once.peek(named);
+    const id = once?.sessionId ?? named;
     const record = this.#documents.get<SessionRecord>("session", id)?.value;
     if (record === undefined || !this.#lives(id) || principalId(record) !== verified.principal) return undefined;
     if (!this.#fromHere(record, peer)) return undefined;
@@ -284,11 +296,35 @@ export class Sessions {
         ended: () => !this.#lives(id),
         current: () => this.#behind(record) === behind,
         ...(record.addressBound ? { address: record.address } : {}),
+        ...(once === undefined ? {} : { once: () => this.#once.take(named) !== undefined }),
       }),
     });
   }
 
-  /** What a user or service account is now, without a session; undefined when they are gone or disabled. */
+  /**
+   * A token for one request of the principal's session: whoever has this session has just proven once more who they are.
+   * What it proves does not outlive this process, nor the session.
+   *
+   * @throws {HsmError} UNAUTHENTICATED for a principal without a session, or whose session is over
+   */
+  async reauthenticated(principal: Principal): Promise<{ readonly accessToken: string; readonly expiresAt: number }> {
+    const sessionId = principal.session?.id ?? "";
+    const record = this.#documents.get<SessionRecord>("session", sessionId)?.value;
+    if (record === undefined || !this.#lives(sessionId)) throw notAuthenticated();
+    const { id, expiresAt } = this.#once.add(principalId(record), { sessionId });
+    const claims = {
+      issuer: this.#issuer,
+      principal: principalId(record),
+      sessionId: id,
+      roles: [...principal.roles],
+      thumbprint: record.thumbprint,
+      issuedAt: this.#now(),
+      expiresAt,
+    };
+    return { accessToken: await signAccessToken(claims, this.#keys), expiresAt };
+  }
+
+  /** What a user, service account or PIN is now, without a session; undefined when they are gone or disabled. */
   principalNow(id: string): Principal | undefined {
     const subject = subjectOf(id);
     const record = subject === undefined || !isLocal(subject) ? undefined : this.record(subject);
@@ -387,7 +423,7 @@ export class Sessions {
    *
    * @throws {HsmError} OBJECT_NOT_FOUND; what the plan throws
    */
-  async changeSubject<R extends UserRecord | ServiceAccountRecord>(
+  async changeSubject<R extends LocalRecord>(
     subject: LocalSubject,
     plan: (record: R) => R | undefined,
     also: { readonly about: readonly DocumentName[]; plan(): readonly DocumentWrite[] } = { about: [], plan: () => [] },
@@ -526,15 +562,17 @@ const vouchedFor = ({ federated }: Pick<SessionRecord, "federated">): Pick<Princ
 /** Who a user or service account is to the rest of the vault. */
 function principalFrom(subject: Subject, record: SubjectRecord): Omit<Principal, "validUntil"> {
   const onlySelf = "mustChangePassword" in record && record.mustChangePassword === true;
+  const token = "pin" in record ? (record as TokenPinRecord) : undefined;
   const roles = onlySelf ? [] : record.roles.flatMap((role) => findRole(role) ?? []);
   const reach = record.namespaces.includes("*") ? ("all" as const) : new Set(record.namespaces);
   return {
     id: principalId(subject),
     method: methodOf(subject),
     roles,
-    permissions: new Set([...permissionsOf(roles), ...SELF]),
+    permissions: new Set([...permissionsOf(roles), ...(token === undefined ? [] : rightsOf(token.pin)), ...SELF]),
     namespaces: onlySelf ? new Set<string>() : reach,
     defaultNamespace: reach === "all" || reach.has("default") ? "default" : ([...reach][0] ?? "default"),
+    ...(token === undefined ? {} : { view: token.view }),
     ...("person" in record ? { person: record.person as string } : {}),
     ...(onlySelf ? { onlySelf } : {}),
   };

@@ -6,10 +6,14 @@
  * authenticator apps are its material, sealed apart; of what is random and long there is a digest.
  */
 import { HsmError } from "@keystead/contract/errors";
+import type { PinRole } from "../authorize/token-rights.ts";
+import type { TokenView } from "../token-view.ts";
 import type { Principal } from "./principal.ts";
 
+export type { PinRole };
+
 /** Kinds of subjects that there is a document of. */
-export type SubjectKind = "user" | "service-account";
+export type SubjectKind = "user" | "service-account" | "token-pin";
 
 /** A WebAuthn credential of a user. */
 export interface WebAuthnFactor {
@@ -66,6 +70,15 @@ export interface ServiceAccountRecord extends SubjectRecord {
   readonly secretIds: Readonly<Record<string, SecretIdRecord>>;
 }
 
+/** A PIN of a token, whose subject is called `TOKEN.so` or `TOKEN.user`. It has no roles: token-rights.ts says what it gives. */
+export interface TokenPinRecord extends SubjectRecord {
+  readonly pin: PinRole;
+  /** The token's, so that a session needs nothing else. */
+  readonly view: TokenView;
+  readonly isSet: boolean;
+  readonly changedAt: number;
+}
+
 /** A subject that there is a document of. */
 export interface LocalSubject {
   readonly kind: SubjectKind;
@@ -80,11 +93,16 @@ export interface Subject {
 
 export const isLocal = (subject: Subject): subject is LocalSubject => subject.kind !== "oidc";
 
-const PREFIXES = Object.freeze({ user: "user", "service-account": "service", oidc: "oidc" });
-const METHODS = Object.freeze({ user: "local user", "service-account": "service account", oidc: "token" } as const);
+const PREFIXES = Object.freeze({ user: "user", "service-account": "service", "token-pin": "token", oidc: "oidc" });
+const METHODS = Object.freeze({
+  user: "local user",
+  "service-account": "service account",
+  "token-pin": "token PIN",
+  oidc: "token",
+} as const);
 
 /**
- * `user:alice`, `service:ci`: no other method of authentication makes ids that begin so. `oidc:ISSUER:SUBJECT` is who shows a
+ * `user:alice`, `service:ci`, `token:payments.user`: no other method of authentication makes ids that begin so. `oidc:ISSUER:SUBJECT` is who shows a
  * token of that issuer, with a session or without.
  */
 export const principalId = ({ kind, name }: Subject): string => `${PREFIXES[kind]}:${name}`;
@@ -99,7 +117,14 @@ export function subjectOf(id: string): Subject | undefined {
   if (id.startsWith("oidc:")) return { kind: "oidc", name: id.slice(5) };
   if (id.startsWith("user:")) return { kind: "user", name: id.slice(5) };
   if (id.startsWith("service:")) return { kind: "service-account", name: id.slice(8) };
+  if (id.startsWith("token:")) return { kind: "token-pin", name: id.slice(6) };
   return undefined;
+}
+
+/** The token and PIN that a principal came by; undefined for everybody else. */
+export function pinOf(id: string): { readonly token: string; readonly role: PinRole } | undefined {
+  const [, token, role] = /^token:(.+)\.(so|user)$/.exec(id) ?? [];
+  return token === undefined ? undefined : { token, role: role as PinRole };
 }
 
 /**

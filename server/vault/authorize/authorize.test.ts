@@ -154,6 +154,16 @@ const TABLE: Readonly<Record<string, string>> = {
   LoginService: "A",
   LoginOidc: "A",
   GetJwks: "A",
+  CreateToken: "A",
+  ListTokens: "A N O K U S R",
+  GetToken: "A N O K U S R",
+  DeleteToken: "A",
+  LoginToken: "A",
+  // What a security officer's PIN gives, and no role but the Administrator's.
+  InitToken: "A",
+  InitTokenPin: "A",
+  SetTokenPin: "A N O K U S R",
+  Reauthenticate: "A N O K U S R",
 };
 const LETTERS: Readonly<Record<string, string>> = {
   Administrator: "A",

@@ -44,6 +44,8 @@ export interface Question extends RequestFacts {
   readonly bytes?: number;
   /** The use decided on, where it is of another key than the operation's own. */
   readonly use?: KeyUse;
+  /** It is an item of a batch. */
+  readonly batched?: boolean;
   /** Told of the grant that the decision rests on, where it does. */
   readonly uses?: Pick<CountedUses, "rests">;
 }
@@ -71,7 +73,7 @@ const NO_POLICY = new CompiledPolicy(parsePolicy(EMPTY_POLICY_TEXT, findRole));
 const CLOSED: PolicyParts = { policy: () => NO_POLICY, delegations: NO_DELEGATIONS, keyFacts: () => NO_FACTS };
 const NOTHING_HIDDEN: HiddenNamespaces = Object.freeze({ has: () => false });
 /** What an answer about everything is put together of, one namespace at a time; and one about a namespace, key by key. */
-const PER_NAMESPACE: ReadonlySet<Permission> = new Set<Permission>(["namespace:read", "audit:view"]);
+const PER_NAMESPACE: ReadonlySet<Permission> = new Set<Permission>(["namespace:read", "audit:view", "token:read"]);
 const PER_KEY: ReadonlySet<Permission> = new Set<Permission>(["key:read"]);
 const NO_DEMANDS: readonly Permission[] = [];
 
@@ -157,6 +159,7 @@ export class Authorizer {
     const whole = { ...this.#case(question, NO_FACTS), listing: false };
     // A condition about keys says nothing of all of them: where it holds for no key in particular, it may not for one.
     const dependent =
+      principal.view !== undefined ||
       profile.denying(permission).some(aboutSome) ||
       (!principal.permissions.has(permission) && profile.allowing(permission).some(({ condition }) => condition?.aboutKey === true));
     if (!dependent && decide(policy, whole).allowed) return undefined;
@@ -257,6 +260,8 @@ export class Authorizer {
       usage: use,
       ...(bytes === undefined ? {} : { bytes }),
       mayUseRevoked: this.#mayUseRevoked(policy, question, facts),
+      // One proof is for one use: a batch would make many of it.
+      ...(principal.session?.once === undefined || question.batched === true ? {} : { reauthenticated: true }),
     });
   }
 
@@ -287,9 +292,10 @@ export class Authorizer {
     if (keyId === "") return NO_FACTS;
     const policy = this.#policyFor(principal);
     const { delegations, keyFacts } = this.#parts;
-    if (policy.empty && delegations.count === 0) return NO_FACTS;
+    if (principal.view === undefined && policy.empty && delegations.count === 0) return NO_FACTS;
     const profile = policy.profile(principal);
     const reads =
+      principal.view !== undefined ||
       profile.readsKey(operation.permission) ||
       demands.some((permission) => profile.readsKey(permission)) ||
       profile.readsKey("key:use_revoked") ||

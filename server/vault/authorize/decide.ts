@@ -1,7 +1,8 @@
 /**
  * The decision, as a function of a compiled policy and of what is so. It reads no clock, no key and no state.
  *
- * In this order, and the first refusal stands: an explicit denial; a namespace out of the credential's reach; the
+ * In this order, and the first refusal stands: an explicit denial; a namespace out of the credential's reach, or a key out of
+ * its view; the
  * namespace's address rules; each needed permission, by a role of the credential, a binding whose condition holds, or a
  * delegation. Then the approvals that are asked for. No rule says maybe: what cannot be said is a refusal.
  *
@@ -10,6 +11,7 @@
 import type { Permission } from "@keystead/contract/permissions";
 import { familyOf, isAboutKey, usesKey } from "@keystead/contract/policy/key-families";
 import type { Allowance, ApprovalRule, CompiledPolicy, Named, Scope } from "./compile.ts";
+import { inView, type TokenView } from "../token-view.ts";
 import type { Situation } from "./conditions.ts";
 
 /** Who asks, as far as decisions go. */
@@ -18,6 +20,8 @@ export interface Asker extends Named {
   readonly permissions: ReadonlySet<Permission>;
   /** As far as the credential reaches, whatever any rule says. */
   readonly namespaces: ReadonlySet<string> | "all";
+  /** The keys that the credential shows; left out = every one within reach. */
+  readonly view?: TokenView;
 }
 
 /** A request as the rules see it. */
@@ -70,6 +74,11 @@ export function decide(policy: CompiledPolicy, asked: Case, notes?: Note[]): Ver
   if (!within) {
     notes?.push({ rule: "reach", name: "", permission: "", applies: true, detail: "the credential does not reach the namespace" });
     return { allowed: false, rule: "reach", name: "" };
+  }
+  const aboutKey = situation.keyId !== "" || situation.algorithm !== "";
+  if (asker.view !== undefined && aboutKey && !asked.listing && !inView(asker.view, situation)) {
+    notes?.push({ rule: "reach", name: "view", permission: "", applies: true, detail: "the credential does not show the key" });
+    return { allowed: false, rule: "reach", name: "view" };
   }
   if (!asked.admitted) {
     notes?.push({ rule: "address", name: "", permission: "", applies: true, detail: "the namespace does not admit the address" });

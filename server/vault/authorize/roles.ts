@@ -37,8 +37,9 @@ const KEYS: readonly Permission[] = [...DAILY, "key:revoke", "key:destroy", "key
 
 /** Asking for what others must agree to: to see what came of it, and to take it back. */
 const ASK: readonly Permission[] = ["approval:view", "approval:cancel"];
-/** What everybody may do who may do anything: how the server is, what the log proves, and what is one's own. */
-const EVERYBODY: readonly Permission[] = ["status:view", "audit:prove", "identity:self"];
+/** What everybody may do who may do anything: how the server is, what the log proves, what is one's own, and which tokens
+ * there are where they may come. */
+const EVERYBODY: readonly Permission[] = ["status:view", "audit:prove", "identity:self", "token:read"];
 /** Persons may be asked to agree; which of them counts is for each rule to say. */
 const AGREE: readonly Permission[] = [...ASK, "approval:decide", "approval:keys"];
 

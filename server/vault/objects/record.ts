@@ -38,6 +38,8 @@ export const DOCUMENT_KINDS = Object.freeze([
   "shredding",
   "alert",
   "sink",
+  "token",
+  "token-pin",
 ] as const);
 export type DocumentKind = (typeof DOCUMENT_KINDS)[number];
 

@@ -27,6 +27,7 @@ import { Identity, type IdentityOptions } from "../authenticate/identity.ts";
 import type { Principal } from "../authenticate/principal.ts";
 import type { LoadedKeySet } from "../authenticate/token.ts";
 import { Authorizer } from "../authorize/authorize.ts";
+import { viewGate } from "../authorize/view-gate.ts";
 import { ConfigurationHistory } from "../authorize/configuration-history.ts";
 import type { Standing } from "../authorize/delegations.ts";
 import { openPolicy } from "../authorize/policy-service.ts";
@@ -99,7 +100,7 @@ export class ClockedVault {
   /** What watches for trouble, when a test puts something here. */
   alerts: Pick<Alerts, "list"> | undefined;
   ledger!: RetentionLedger;
-  readonly identityRules: Pick<IdentityOptions, "sessions" | "lockout" | "strength" | "webAuthn"> = {
+  readonly identityRules: Pick<IdentityOptions, "sessions" | "lockout" | "strength" | "webAuthn" | "pins"> = {
     sessions: {
       sessionMs: 3_600_000,
       accessTokenMs: 300_000,
@@ -110,6 +111,7 @@ export class ClockedVault {
     },
     lockout: { maxAttempts: 5, lockoutMs: 300_000 },
     strength: { minLength: 8, strong: false },
+    pins: { minLength: 8 },
     webAuthn: { rpId: "hsm.example.com", rpName: "Keystead", origins: ["https://hsm.example.com"] },
   };
   /** Who certificates must be from, and what verifies tokens besides sessions; a test fills them before it opens again. */
@@ -197,6 +199,7 @@ export class ClockedVault {
       documents: vault.documents,
       vaultId: vault.hierarchy.vaultId,
       ...this.identityRules,
+      warn: (warning, token) => this.log.warn(warning, { token }),
       // The least that Argon2id may do: these tests hash hundreds of times. password.test.ts holds what is usual to another Argon2id.
       argon2: (password, params, sizeBytes, by) =>
         provider.derive(password, { name: "argon2id", params: { ...params, memoryKib: 19_456, iterations: 2 } }, sizeBytes, {
@@ -257,6 +260,7 @@ export class ClockedVault {
           ...this.approvals.tagRules,
           ...retentionTags({ ...NO_RETENTION, tags: this.retention, ...this.retentionRules }),
         ]),
+        viewGate,
         this.authorizer.approvals,
         (asked) => passGates(this.gates, asked),
         (asked) => this.approvals.gate(asked),

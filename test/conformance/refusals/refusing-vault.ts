@@ -198,6 +198,8 @@ export function refusingVault(): RefusingVault {
     await given("GenerateKey", { namespace: "tenant-b", keyId: SECRET_NAME, algorithm: Algorithm.Ed25519 });
     await given("CreateUser", { name: "taken" });
     await given("CreateServiceAccount", { name: "taken" });
+    for (const namespace of ["", "tenant-a", "tenant-b"])
+      await given("CreateToken", { namespace, label: `taken${namespace}`, soPin: Buffer.from("a long PIN") });
   });
 
   after(async () => {

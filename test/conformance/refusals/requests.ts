@@ -9,6 +9,7 @@ import { generateKeyPairSync } from "node:crypto";
 import type { ErrorCode } from "@keystead/contract/errors";
 import { Algorithm, Digest, Kdf, KeyMaterialFormat } from "@keystead/contract/generated/hsm/hsm_pb";
 import { ScriptEngine } from "@keystead/contract/generated/hsm/scripts_pb";
+import { TokenPin } from "@keystead/contract/generated/hsm/tokens_pb";
 import type { Operation } from "@keystead/contract/operation";
 import { OPERATIONS, operationByName } from "@keystead/contract/operations/register";
 
@@ -34,6 +35,7 @@ export const OPEN = OPERATIONS.filter(({ phases }) => phases.includes("open"));
 export const ABOUT_A_KEY = OPERATIONS.filter(({ method, scope }) => scope === "key" && "keyId" in method.input.field);
 
 export const DATA = Buffer.from("data");
+const PIN = Buffer.from("a long PIN");
 const NO_SINK = "sink-0000000000000000";
 const POLICY = Buffer.from('function evaluate(context) return "allow" end');
 /** On a request that never was. */
@@ -189,6 +191,15 @@ const VALID: Readonly<Record<string, (namespace: string, made: Made) => object>>
   LoginService: () => ({ roleId: "absent", secretId: "absent.absent" }),
   LoginOidc: () => ({ token: "absent.absent.absent" }),
   GetJwks: () => ({}),
+  CreateToken: (namespace) => ({ namespace, label: "taken", soPin: PIN }),
+  ListTokens: () => ({}),
+  GetToken: (namespace) => ({ namespace, name: `taken${namespace}` }),
+  DeleteToken: (namespace) => ({ namespace, name: "absent" }),
+  LoginToken: () => ({ name: "absent", role: TokenPin.USER, pin: PIN }),
+  InitToken: () => ({}),
+  InitTokenPin: () => ({ pin: PIN }),
+  SetTokenPin: () => ({ oldPin: PIN, newPin: PIN }),
+  Reauthenticate: () => ({ secret: PIN }),
   Encapsulate: (namespace) => ({ namespace, keyId: "kem", asBytes: true }),
   Decapsulate: (namespace) => ({ namespace, keyId: "kem", ciphertext: Buffer.alloc(768, 5), asBytes: true }),
   AgreeKey: (namespace) => ({ namespace, keyId: "agree", peerPublicKey: Buffer.alloc(32, 9), asBytes: true }),
@@ -250,6 +261,14 @@ export const COMES_TO_NOTHING: Readonly<Record<string, ErrorCode>> = {
   LoginService: "UNAUTHENTICATED",
   LoginOidc: "UNAUTHENTICATED",
   RevokeSession: "OBJECT_NOT_FOUND",
+  CreateToken: "OBJECT_EXISTS",
+  DeleteToken: "OBJECT_NOT_FOUND",
+  LoginToken: "UNAUTHENTICATED",
+  // Of the token whose PIN opened the session; the callers of this test came by none.
+  InitToken: "INVALID_REQUEST",
+  InitTokenPin: "INVALID_REQUEST",
+  SetTokenPin: "INVALID_REQUEST",
+  Reauthenticate: "INVALID_REQUEST",
   CreateServiceAccount: "OBJECT_EXISTS",
   DeleteServiceAccount: "OBJECT_NOT_FOUND",
   CreateSecretId: "OBJECT_NOT_FOUND",

@@ -53,4 +53,11 @@ export const REQUIRED: Readonly<Record<string, readonly string[]>> = {
   CreateServiceAccount: ["name"],
   LoginService: ["roleId", "secretId"],
   LoginOidc: ["token"],
+  CreateToken: ["label", "soPin"],
+  GetToken: ["name"],
+  DeleteToken: ["name"],
+  LoginToken: ["name", "role", "pin"],
+  InitTokenPin: ["pin"],
+  SetTokenPin: ["oldPin", "newPin"],
+  Reauthenticate: ["secret"],
 };

@@ -2,7 +2,7 @@
 import { OPERATIONS } from "@keystead/contract/operations/register";
 
 /** Operations for callers without a credential. */
-export const WITHOUT_A_CREDENTIAL = ["Login", "CompleteLogin", "RefreshSession", "LoginService", "LoginOidc", "GetJwks"];
+export const WITHOUT_A_CREDENTIAL = ["Login", "CompleteLogin", "RefreshSession", "LoginService", "LoginOidc", "LoginToken", "GetJwks"];
 export const WITH_A_CREDENTIAL = OPERATIONS.filter(({ name }) => !WITHOUT_A_CREDENTIAL.includes(name));
 
 const EVERYTHING = OPERATIONS.map(({ name }) => name);
@@ -70,6 +70,10 @@ const SELF = [
   "Logout",
   "ListSessions",
   "WhoAmI",
+  "SetTokenPin",
+  "Reauthenticate",
+  "ListTokens",
+  "GetToken",
   // What the log proves, in hashes.
   "GetAuditCheckpoint",
   "ListAuditCheckpoints",
