@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { Algorithm } from "@keystead/contract/generated/hsm/hsm_pb";
 import { operationByName } from "@keystead/contract/operations/register";
+import { builtModule, skipModule } from "./pkcs11-module.ts";
 import { ROOT, newFolder, serve, type RunningServer } from "./running-server.ts";
 import { SURFACES, ask, hangUp, http, overRest, type Answer, type Door, type Reply, type Surface } from "./surfaces.ts";
 import { mint } from "./tokens.ts";
@@ -322,4 +323,25 @@ test("every approval in the log holds: from its files without the server, and as
   assert.match(altered.out, /BROKEN {2}\S+ DeleteKey: the log knows another request by this id/);
   writeFileSync(join(folder, "all.json"), "[]");
   assert.match((await keystead("dave", ...log, "all.json")).out, /there is no evidence of it/);
+});
+
+test("a signature through PKCS#11 that policy holds says how it is approved, and is there when it was", { skip: skipModule }, async () => {
+  await given("GenerateKey", { keyId: "held", algorithm: Algorithm.EcdsaP256, tags: ["critical"] });
+  const config = join(folder, "pkcs11.yaml");
+  const credential = (file: string): string => join(server.data, "credentials", file);
+  const files = { ca: credential("ca.pem"), cert: credential("admin.pem"), key: credential("admin-key.pem") };
+  writeFileSync(config, JSON.stringify({ endpoint: server.api, ...files }));
+  const program = join(import.meta.dirname, "pkcs11/application.py");
+  const application = spawn("python3", [program, builtModule(), "approval", config], { env: { ...ENVIRONMENT } });
+  let said = "";
+  application.stderr.setEncoding("utf8").on("data", (text: string) => (said += text));
+  const ended = new Promise((done) => application.once("close", done));
+  await Promise.race([new Promise((done) => application.stdout.once("data", done)), ended]);
+  const [, id = ""] = /libhsm_pkcs11: Sign waits for approval (\S+):/.exec(said) ?? [];
+  assert.equal(said.split("waits for approval").length, 2, `said once: ${said}`);
+  const approved = await keystead("bob", "approvals", "approve", id, "--key", "bob.pem", "--reason", "ticket 2", "--yes");
+  assert.equal(approved.exit, 0, approved.err);
+  await settled(id);
+  application.stdin.end("go on\n");
+  assert.equal(await ended, 0, said);
 });

@@ -28,6 +28,9 @@ pub struct Config {
     pub connect_timeout_ms: u64,
     #[serde(default = "timeout_ms")]
     pub timeout_ms: u64,
+    /// How long a call waits for its approval where policy holds it, in milliseconds. 0 = it is refused at once.
+    #[serde(default)]
+    pub approval_wait_ms: u64,
     #[serde(default)]
     pub slots: Vec<SlotConfig>,
 }

@@ -330,4 +330,23 @@ def unreachable():
     good("C_Finalize", NULL)
 
 
+def approval():
+    """What policy holds is refused; asked again after somebody approved it, it is there, once."""
+    handle, data, length = begin(), b"pay everything", c.c_ulong(64)
+    private, signature = key(handle, "held", PRIVATE), c.create_string_buffer(64)
+    ask = lambda: call("C_Sign", handle, data, len(data), signature, c.byref(length))
+    for word in ["held", "still held"]:
+        good("C_SignInit", handle, c.byref(mechanism(ECDSA_SHA256)), private)
+        is_(0x1B, ask(), word)
+        is_(NOT_BEGUN, ask(), "a refusal ends the operation")
+    print("held", flush=True)
+    sys.stdin.readline()
+    good("C_SignInit", handle, c.byref(mechanism(ECDSA_SHA256)), private)
+    is_(OK, ask())
+    verify(handle, ECDSA_SHA256, key(handle, "held", PUBLIC), data, signature.raw[: length.value])
+    good("C_SignInit", handle, c.byref(mechanism(ECDSA_SHA256)), private)
+    is_(0x1B, ask(), "an approval is for one request")
+    good("C_Finalize", NULL)
+
+
 globals()[sys.argv[2]]()

@@ -9,8 +9,16 @@ use serde::Deserialize;
 use crate::error::Refusal;
 use crate::proto::ErrorDetail;
 
+/// What the service refused, and why.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Failure {
+    pub refusal: Refusal,
+    /// Of a request that waits for approval.
+    pub approval_id: Option<String>,
+}
+
 #[derive(Deserialize)]
-struct Failure {
+struct Body {
     #[serde(default)]
     details: Vec<Detail>,
 }
@@ -22,16 +30,21 @@ struct Detail {
     value: String,
 }
 
-/// The return value that an error's body asks for. What is no error of ours (a proxy's page) is a device error.
-pub fn refusal_of(body: &[u8]) -> Refusal {
-    code_of(body).map_or(Refusal(CKR_DEVICE_ERROR), |code| Refusal::of_code(&code))
+/// What an error's body says. What is no error of ours (a proxy's page) is a device error.
+pub fn of(body: &[u8]) -> Failure {
+    let Some(detail) = detail_of(body) else { return Failure { refusal: Refusal(CKR_DEVICE_ERROR), approval_id: None } };
+    let refusal = Refusal::of_code(&detail.code);
+    // It is shown on terminals, so it must be an id and nothing else.
+    let is_id =
+        |id: &String| !id.is_empty() && id.len() <= 128 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    Failure { refusal, approval_id: Some(detail.approval_id).filter(is_id) }
 }
 
-fn code_of(body: &[u8]) -> Option<String> {
+fn detail_of(body: &[u8]) -> Option<ErrorDetail> {
     // JSON is YAML, so the reader of the configuration reads it.
-    let failure: Failure = serde_yaml_ng::from_slice(body).ok()?;
+    let failure: Body = serde_yaml_ng::from_slice(body).ok()?;
     let detail = failure.details.iter().find(|detail| detail.kind == "hsm.ErrorDetail")?;
-    Some(ErrorDetail::decode(unpadded(&detail.value)?.as_slice()).ok()?.code)
+    ErrorDetail::decode(unpadded(&detail.value)?.as_slice()).ok()
 }
 
 /// Base64 with or without padding (RFC 4648 §4): of errors, and of PEM.
@@ -44,18 +57,33 @@ mod tests {
     use super::*;
     use cryptoki_sys::CKR_KEY_UNEXTRACTABLE;
 
+    fn body(detail: ErrorDetail) -> String {
+        let value = STANDARD_NO_PAD.encode(detail.encode_to_vec());
+        format!(r#"{{"code":"failed_precondition","message":"no","details":[{{"type":"hsm.ErrorDetail","value":"{value}"}}]}}"#)
+    }
+
     #[test]
     fn the_code_within_the_details_decides() {
         let detail = ErrorDetail { code: "KEY_NOT_EXTRACTABLE".into(), ..Default::default() };
-        let value = STANDARD_NO_PAD.encode(detail.encode_to_vec());
-        let body = format!(r#"{{"code":"failed_precondition","message":"no","details":[{{"type":"hsm.ErrorDetail","value":"{value}"}}]}}"#);
-        assert_eq!(refusal_of(body.as_bytes()), Refusal(CKR_KEY_UNEXTRACTABLE));
+        assert_eq!(of(body(detail).as_bytes()), Failure { refusal: Refusal(CKR_KEY_UNEXTRACTABLE), approval_id: None });
+    }
+
+    #[test]
+    fn an_approval_is_named_by_an_id_and_by_nothing_that_a_terminal_would_obey() {
+        let id_of = |id: &str| {
+            let detail = ErrorDetail { code: "APPROVAL_REQUIRED".into(), approval_id: id.into(), ..Default::default() };
+            of(body(detail).as_bytes()).approval_id
+        };
+        assert_eq!(id_of("0197-a_b.c"), Some("0197-a_b.c".into()));
+        for bad in ["", "a b", "\u{1b}[2J", "a;b"] {
+            assert_eq!(id_of(bad), None, "{bad:?}");
+        }
     }
 
     #[test]
     fn what_is_no_error_of_ours_is_a_device_error() {
         for body in ["<html>502</html>", "{}", r#"{"details":[{"type":"hsm.ErrorDetail","value":"!"}]}"#, ""] {
-            assert_eq!(refusal_of(body.as_bytes()), Refusal(CKR_DEVICE_ERROR), "{body}");
+            assert_eq!(of(body.as_bytes()).refusal, Refusal(CKR_DEVICE_ERROR), "{body}");
         }
     }
 }
