@@ -17,3 +17,4 @@ export type * from "./areas/signatures.ts";
 export type * from "./areas/tokens.ts";
 export type * from "./areas/transfer.ts";
 export type * from "./areas/vault.ts";
+export type { CipherMode, MacMode, WrapMode } from "@keystead/contract/key-modes";

@@ -75,6 +75,8 @@ export interface AlgorithmRow {
   readonly bytes: ByteLengths;
   /** Everything a key of this algorithm can be used for. */
   readonly usages: readonly Usage[];
+  /** Of these, what a new key is for only when that is asked for; wrapping is so everywhere. */
+  readonly onlyWhenAsked?: readonly Usage[];
   /** JOSE `alg` of the default mechanism, where RFC 7518/8037 names one. */
   readonly jose: string | undefined;
   readonly ckk: string;

@@ -9,12 +9,15 @@
  *      ECDSA        ECDSA-SHA-256 and so on; ECDSA-DIGEST (SignDigest)
  *      EdDSA        Ed25519, Ed25519ph; Ed448, Ed448ph
  *      X25519 ...   the algorithm (AgreeKey, Encapsulate, Decapsulate); HPKE where messages or keys are sealed to it
- *      secrets      the names of derivations; HPKE-PSK
+ *      secrets      the names of derivations; HPKE-PSK; HMAC-SHA-256 and so on
+ *      AES          of no one mode: AES-256-GCM, AES-256-CBC, AES-256-CBC-NO-PADDING, AES-256-CMAC and so on
+ *      AES-CBC      AES-256-CBC, AES-256-CBC-NO-PADDING
  *
  * @see PKCS#11 3.1 §4.8 (CKA_ALLOWED_MECHANISMS)
  */
 import { ALGORITHMS, DIGEST_NAMES, type AlgorithmName, type DigestName } from "./algorithms.ts";
 import { KDFS, type KdfName } from "./kdfs.ts";
+import { isAnyModeAes, modeName, modesOf, type CipherMode, type MacMode, type WrapMode } from "./key-modes.ts";
 
 /** What a request chose, as far as it makes a difference; the names of the mechanisms' own parameters. */
 export interface SignatureChoice {
@@ -22,10 +25,15 @@ export interface SignatureChoice {
   readonly digest?: DigestName;
 }
 export interface EncryptionChoice {
+  readonly mode?: CipherMode;
   readonly scheme?: "oaep" | "pkcs1";
   readonly digest?: DigestName;
 }
+export interface MacChoice {
+  readonly mode?: MacMode;
+}
 export interface WrappingChoice {
+  readonly mode?: WrapMode;
   readonly scheme?: "rsa-aes-kwp" | "rsa-oaep" | "hpke";
   readonly digest?: DigestName;
 }
@@ -52,13 +60,21 @@ export function digestMechanism(algorithm: AlgorithmName, { scheme }: SignatureC
 }
 
 /** How data is encrypted and decrypted. */
-export function encryptionMechanism(algorithm: AlgorithmName, { scheme, digest }: EncryptionChoice): string {
-  if (ALGORITHMS[algorithm].family !== "rsa") return algorithm;
+export function encryptionMechanism(algorithm: AlgorithmName, { scheme, digest, mode }: EncryptionChoice): string {
+  if (isAnyModeAes(algorithm)) return modeName(algorithm, mode ?? "gcm");
+  if (ALGORITHMS[algorithm].family !== "rsa") return mode === undefined ? algorithm : modeName(algorithm, mode);
   return scheme === "pkcs1" ? "RSA-PKCS1" : `RSA-OAEP-${digest ?? "SHA-256"}`;
 }
 
+/** How codes are made and verified. */
+export function macMechanism(algorithm: AlgorithmName, { mode }: MacChoice): string {
+  if (isAnyModeAes(algorithm)) return modeName(algorithm, mode ?? "cmac");
+  return algorithm === "Generic-Secret" ? modeName(algorithm, mode ?? "hmac_sha256") : algorithm;
+}
+
 /** How keys are wrapped and unwrapped. */
-export function wrappingMechanism(algorithm: AlgorithmName, { scheme, digest }: WrappingChoice): string {
+export function wrappingMechanism(algorithm: AlgorithmName, { scheme, digest, mode }: WrappingChoice): string {
+  if (isAnyModeAes(algorithm)) return modeName(algorithm, mode ?? "kwp");
   const { family, usages } = ALGORITHMS[algorithm];
   if (family === "rsa") return scheme === "rsa-oaep" ? `RSA-OAEP-${digest ?? "SHA-256"}` : "RSA-AES-KWP";
   return (usages as readonly string[]).includes("decapsulate") ? HPKE : algorithm;
@@ -86,7 +102,11 @@ export function mechanismsOf(algorithm: AlgorithmName): readonly string[] {
     case "ed448":
       return [algorithm, `${algorithm}ph`];
     case "generic":
-      return [...DERIVATIONS, HPKE_PSK];
+      return [...DERIVATIONS, HPKE_PSK, ...modesOf(algorithm).map((mode) => modeName(algorithm, mode))];
+    case "aes": {
+      const modes = modesOf(algorithm).map((mode) => modeName(algorithm, mode));
+      return modes.length === 0 ? [algorithm] : modes;
+    }
     default:
       return (usages as readonly string[]).includes("decapsulate") ? [algorithm, HPKE] : [algorithm];
   }

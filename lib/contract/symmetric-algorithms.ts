@@ -66,7 +66,17 @@ const hmacSha3 = <const B extends 256 | 384 | 512>(sizeBits: B) =>
     ckk: "CKK_GENERIC_SECRET",
   }) as const;
 
+/** AES in the mode that a request names: one key for systems that know keys by their cipher alone (PKCS#11 CKK_AES). */
+const ANY_MODE = {
+  spec: "FIPS 197; SP 800-38A to F",
+  usages: ["encrypt", "decrypt", "mac", "verify_mac", "wrap_data_key", "wrap", "unwrap"],
+  onlyWhenAsked: MAC,
+} as const;
+
 export const SYMMETRIC_ALGORITHMS = Object.freeze({
+  "AES-128": { ...aes(128), ...ANY_MODE, proto: "Aes128" },
+  "AES-192": { ...aes(192), ...ANY_MODE, proto: "Aes192" },
+  "AES-256": { ...aes(256), ...ANY_MODE, proto: "Aes256" },
   "AES-128-CCM": { ...aes(128), ...CCM, proto: "Aes128Ccm" },
   "AES-192-CCM": { ...aes(192), ...CCM, proto: "Aes192Ccm" },
   "AES-256-CCM": { ...aes(256), ...CCM, proto: "Aes256Ccm" },

@@ -11,6 +11,7 @@
  */
 import type { KeyObject } from "node:crypto";
 import type { AlgorithmName, DigestName } from "@keystead/contract/algorithms";
+import type { CipherMode, MacMode, WrapMode } from "@keystead/contract/key-modes";
 import type { CompositeForm, Key } from "./composite-key.ts";
 
 /** Where an operation belongs: on the event loop ("inline"), or on libuv's thread pool ("pool"). */
@@ -74,6 +75,8 @@ export interface CipherParams {
    * @security whoever chooses it answers for its uniqueness; the vault asks for a permission of its own
    */
   readonly nonce?: Uint8Array;
+  /** Keys that are used in several modes, and AES-CBC: which one. */
+  readonly mode?: CipherMode;
 }
 
 /** What encryption makes and decryption takes. */
@@ -123,6 +126,8 @@ export interface MacParams {
    * @security whoever chooses it answers for its uniqueness; the vault asks for a permission of its own
    */
   readonly nonce?: Uint8Array;
+  /** Keys that are used in several modes: which one. */
+  readonly mode?: MacMode;
 }
 
 /** Computes and checks message authentication codes. */
@@ -208,6 +213,8 @@ export interface WrapParams {
   readonly scheme?: "rsa-aes-kwp" | "rsa-oaep" | "hpke";
   /** RSA only: digest of OAEP and of its MGF1, SHA-256 by default. */
   readonly digest?: DigestName;
+  /** Keys that are used in several modes: which one. */
+  readonly mode?: WrapMode;
 }
 
 /** Encrypts keys under keys. What is wrapped is the stored form of a key ({@link Mechanism.store}). */

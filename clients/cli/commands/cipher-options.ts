@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import type { EncryptionScheme } from "@keystead/client/shapes";
+import type { CipherMode } from "@keystead/client/shapes";
 import type { TargetOptions } from "../byte-target.ts";
 import type { TextOptions } from "../byte-text.ts";
 import { inOption, outOptions, textOptions } from "../command-tree.ts";
@@ -16,6 +17,7 @@ export interface CipherOptions extends TargetOptions, TextOptions {
   readonly associatedDataFile?: string;
   readonly scheme?: EncryptionScheme;
   readonly digest?: string;
+  readonly mode?: CipherMode;
 }
 
 export const cipherOptions = (command: Command, direct: string): Command =>
@@ -24,7 +26,8 @@ export const cipherOptions = (command: Command, direct: string): Command =>
     .option("--associated-data <text>", "authenticated with the data but not stored in it; needed again to decrypt")
     .option("--associated-data-file <file>", "the same, from a file")
     .option("--scheme <scheme>", "with --direct and RSA: oaep or pkcs1 (default: oaep)")
-    .option("--digest <name>", "with --direct and RSA-OAEP: its digest (default: SHA-256)");
+    .option("--digest <name>", "with --direct and RSA-OAEP: its digest (default: SHA-256)")
+    .option("--mode <mode>", "with --direct and a key of several modes: gcm, cbc, cbc_no_padding, ctr or ccm (default: gcm)");
 
 /** The associated data, if any. */
 export function associatedData(options: CipherOptions, shell: Pick<Shell, "cwd">): Buffer | undefined {
@@ -36,7 +39,7 @@ export function associatedData(options: CipherOptions, shell: Pick<Shell, "cwd">
 
 /** Refuses options that only mean something with --direct. */
 export function refuseDirectOnly(options: CipherOptions): void {
-  const given = (["base64", "hex", "scheme", "digest"] as const).find((name) => options[name] !== undefined);
+  const given = (["base64", "hex", "scheme", "digest", "mode"] as const).find((name) => options[name] !== undefined);
   if (given !== undefined)
     throw usageError(`--${given} goes with --direct: a sealed file is always raw bytes under its own AES-256-GCM key`);
 }

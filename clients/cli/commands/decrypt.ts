@@ -15,7 +15,14 @@ async function direct(context: Context, options: CipherOptions, keyId: string): 
   const ciphertext = decodeBytes(await readWhole(options.in, shell), written, "the ciphertext");
   const answer = await (
     await context.connect()
-  ).decrypt({ keyId, ciphertext, associatedData: associatedData(options, shell), scheme: options.scheme, digest: options.digest });
+  ).decrypt({
+    keyId,
+    ciphertext,
+    associatedData: associatedData(options, shell),
+    scheme: options.scheme,
+    digest: options.digest,
+    mode: options.mode,
+  });
   try {
     if (context.options.json === true && options.out === undefined) await context.print(answer, () => "");
     else await writeTarget(options, [answer.plaintext], shell);

@@ -26,6 +26,7 @@ async function direct(context: Context, options: Options, keyId: string): Promis
       associatedData: associatedData(options, context.shell),
       scheme: options.scheme,
       digest: options.digest,
+      mode: options.mode,
       nonce,
     });
     await printBytes(context, answer, answer.ciphertext, options);

@@ -1,6 +1,7 @@
 /** `keystead mac` and `keystead mac verify`: message authentication codes. */
 import type { Command } from "commander";
 import type { GenerateMacRequest } from "@keystead/client/shapes";
+import type { MacMode } from "@keystead/client/shapes";
 import { readData } from "../byte-source.ts";
 import { checkTarget, type TargetOptions } from "../byte-target.ts";
 import { decodeBytes, printBytes, type TextOptions } from "../byte-text.ts";
@@ -13,6 +14,7 @@ interface MacOptions {
   readonly nonce?: string;
   readonly customization?: string;
   readonly macBytes?: number;
+  readonly mode?: MacMode;
 }
 type Options = TargetOptions & TextOptions & MacOptions & { readonly in?: string };
 type VerifyOptions = TextOptions &
@@ -22,12 +24,19 @@ const macOptions = (command: Command, nonce: string): Command =>
   command
     .option("--nonce <hex>", nonce)
     .option("--customization <text>", "KMAC: the customisation string")
+    .option("--mode <mode>", "a key of several modes: cmac (AES, default), gmac, hmac_sha256 (Generic-Secret, default) and so on")
     .option("--mac-bytes <number>", "length of the code, where not the usual one", wholeNumber("--mac-bytes", 1, 64));
 
-const macFields = ({ nonce, customization, macBytes }: MacOptions): Pick<GenerateMacRequest, "nonce" | "customization" | "macBytes"> => ({
+const macFields = ({
+  nonce,
+  customization,
+  macBytes,
+  mode,
+}: MacOptions): Pick<GenerateMacRequest, "nonce" | "customization" | "macBytes" | "mode"> => ({
   nonce: nonce === undefined ? undefined : decodeBytes(Buffer.from(nonce, "utf8"), "hex", "--nonce"),
   customization: customization === undefined ? undefined : Buffer.from(customization, "utf8"),
   macBytes,
+  mode,
 });
 
 function macMake(parent: Command, run: Run): Command {

@@ -7,9 +7,9 @@ import { inOption, leaf, textOptions, type Run } from "../command-tree.ts";
 import { usageError } from "../usage-error.ts";
 import { wholeNumber } from "../whole-number.ts";
 import { newKeyFields, newKeyOptions, printNewKey, type NewKeyOptions } from "./key-facts.ts";
-import { wrappingOptions, type WrappingOptions } from "./wrapping-options.ts";
+import { modeOption, wrappingOptions, type ModeOptions, type WrappingOptions } from "./wrapping-options.ts";
 
-interface Options extends NewKeyOptions, WrappingOptions, TextOptions {
+interface Options extends NewKeyOptions, WrappingOptions, ModeOptions, TextOptions {
   readonly id?: string;
   readonly in?: string;
   readonly keyVersion?: number;
@@ -22,11 +22,13 @@ export function unwrap(root: Command, run: Run): void {
     notes: "The wrapped key is base64 from stdin and raw from a file, unless --base64 or --hex.",
     examples: ["keystead unwrap transport AES-256-GCM --id session --in session.wrapped"],
     options: (command) =>
-      wrappingOptions(
-        newKeyOptions(
-          textOptions(inOption(command, "file with the wrapped key"), "the wrapped key is")
-            .option("--id <id>", "the new key's name (default: chosen by the vault)")
-            .option("--key-version <number>", "version of KEY (default: the current one)", wholeNumber("--key-version", 1, 2 ** 32 - 1)),
+      modeOption(
+        wrappingOptions(
+          newKeyOptions(
+            textOptions(inOption(command, "file with the wrapped key"), "the wrapped key is")
+              .option("--id <id>", "the new key's name (default: chosen by the vault)")
+              .option("--key-version <number>", "version of KEY (default: the current one)", wholeNumber("--key-version", 1, 2 ** 32 - 1)),
+          ),
         ),
       ),
     body: async (context, options, [keyId = "", spelled = ""]) => {
@@ -34,10 +36,12 @@ export function unwrap(root: Command, run: Run): void {
       if (algorithm === undefined) throw usageError(`'${spelled}' is not an algorithm; choose one of ${ALGORITHM_NAMES.join(", ")}`);
       const written = spelling(options, options.in === undefined || options.in === "-" ? "base64" : "raw");
       const wrappedKey = decodeBytes(await readWhole(options.in, context.shell), written, "the wrapped key");
-      const { mechanism, digest, keyVersion: version } = options;
+      const { mechanism, digest, mode, keyVersion: version } = options;
       const { attributes, state, ...fields } = newKeyFields(options);
       const asKey = { algorithm, keyId: options.id, ...fields };
-      const answer = await (await context.connect()).unwrapKey({ keyId, wrappedKey, asKey, mechanism, digest, version, attributes, state });
+      const answer = await (
+        await context.connect()
+      ).unwrapKey({ keyId, wrappedKey, asKey, mechanism, digest, mode, version, attributes, state });
       await printNewKey(context, answer);
     },
   });

@@ -1,5 +1,6 @@
 /** Encryption, data keys, digests and random bytes. */
 import type { DigestName } from "@keystead/contract/algorithms";
+import type { CipherMode } from "@keystead/contract/key-modes";
 import type { Ways } from "../operation-ways.ts";
 import type { KeyAddress } from "./keys.ts";
 import type { DigestSpelling } from "./names.ts";
@@ -16,6 +17,8 @@ export interface EncryptRequest extends KeyAddress {
   readonly format?: CiphertextFormat | undefined;
   /** A nonce of one's own; needs the permission crypto:caller_nonce. */
   readonly nonce?: Uint8Array | undefined;
+  /** Keys of AES-128, AES-192, AES-256, AES-CBC or Generic-Secret: the mode; others have one and take none. */
+  readonly mode?: CipherMode | undefined;
 }
 
 export interface EncryptResponse {
@@ -34,6 +37,8 @@ export interface DecryptRequest extends KeyAddress {
   readonly format?: CiphertextFormat | undefined;
   readonly nonce?: Uint8Array | undefined;
   readonly version?: number | undefined;
+  /** The mode it was encrypted in, where it had to be named. */
+  readonly mode?: CipherMode | undefined;
 }
 
 export interface DecryptResponse {

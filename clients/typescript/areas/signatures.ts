@@ -1,4 +1,5 @@
 /** Signatures and message authentication codes. */
+import type { MacMode } from "@keystead/contract/key-modes";
 import type { AlgorithmName } from "@keystead/contract/algorithms";
 import type { Ways } from "../operation-ways.ts";
 import type { KeyAddress } from "./keys.ts";
@@ -63,6 +64,8 @@ export interface GenerateMacRequest extends KeyAddress {
   readonly customization?: Uint8Array | undefined;
   /** Length of the code, where not the usual one. */
   readonly macBytes?: number | undefined;
+  /** Keys of AES-128, AES-192, AES-256, AES-CBC or Generic-Secret: the mode; others have one and take none. */
+  readonly mode?: MacMode | undefined;
 }
 
 export interface GenerateMacResponse {

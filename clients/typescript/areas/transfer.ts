@@ -1,5 +1,6 @@
 /** Keys that come in from elsewhere or leave. */
 import type { AlgorithmName } from "@keystead/contract/algorithms";
+import type { WrapMode } from "@keystead/contract/key-modes";
 import type { Ways } from "../operation-ways.ts";
 import type { KeyAddress, KeyAttributes, KeyStateSpelling, KeyTemplate, NewKey, NewKeyResponse } from "./keys.ts";
 import type { DigestSpelling } from "./names.ts";
@@ -29,6 +30,8 @@ export interface WrapKeyRequest extends KeyAddress, Wrapping {
   /** The key that is wrapped; `keyId` is the one that wraps. */
   readonly targetKeyId: string;
   readonly targetVersion?: number | undefined;
+  /** Keys of AES-128, AES-192 and AES-256: how they wrap; kwp when left out. */
+  readonly mode?: WrapMode | undefined;
 }
 
 export interface WrapKeyResponse {
@@ -44,6 +47,8 @@ export interface WrapKeyResponse {
 export interface UnwrapKeyRequest extends KeyAddress, Wrapping {
   readonly wrappedKey: Uint8Array;
   readonly asKey: KeyTemplate;
+  /** Keys of AES-128, AES-192 and AES-256: how it was wrapped; kwp when left out. */
+  readonly mode?: WrapMode | undefined;
   /** Of the key that unwraps. */
   readonly version?: number | undefined;
   readonly attributes?: KeyAttributes | undefined;

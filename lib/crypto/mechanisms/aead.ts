@@ -11,6 +11,7 @@ import { HsmError } from "@keystead/contract/errors";
 import type { Cipher, CipherParams } from "../mechanism.ts";
 import { wipe } from "../wipe.ts";
 import { nonceFor } from "./nonce.ts";
+import { takesNoMode } from "./one-mode.ts";
 import { decryptionFailed, paramInvalid } from "./refusals.ts";
 
 export const AEAD_NONCE_BYTES = 12;
@@ -80,7 +81,8 @@ export interface Aead {
 
 /** The {@link Cipher} of an AEAD. It runs on the calling thread, also where it is asked for on the pool: Node has no other. */
 export function aeadCipher(aead: Aead): Cipher {
-  const check = ({ scheme, digest, label, nonce }: CipherParams): void => {
+  const check = ({ scheme, digest, label, nonce, ...more }: CipherParams): void => {
+    takesNoMode(more);
     if (scheme !== undefined || digest !== undefined || label !== undefined) throw paramInvalid(`${aead.name} takes additional data only`);
     if (nonce !== undefined && nonce.byteLength !== aead.nonceBytes) throw paramInvalid(`the nonce must be ${aead.nonceBytes} bytes`);
   };

@@ -1,5 +1,6 @@
 /**
- * AES in Cipher Block Chaining mode with PKCS#7 padding, for systems that know nothing newer.
+ * AES in Cipher Block Chaining mode, for systems that know nothing newer: with PKCS#7 padding, or of whole blocks without
+ * when that is asked for.
  *
  * CBC authenticates nothing. Every failure to decrypt reads the same, but that a ciphertext failed at all tells an
  * attacker who may send many of them whether its padding was right (Vaudenay 2002): whoever offers this mechanism to
@@ -19,10 +20,18 @@ import { secretKeyMethods } from "./secret-key.ts";
 
 export const CBC_BLOCK_BYTES = 16;
 
-function check({ additionalData, scheme, digest, label, nonce }: CipherParams): void {
+function check({ additionalData, scheme, digest, label, nonce, mode }: CipherParams): void {
+  if (mode !== undefined && mode !== "cbc" && mode !== "cbc_no_padding") throw paramInvalid("AES-CBC is with padding or without");
   if (nonce !== undefined && nonce.byteLength !== CBC_BLOCK_BYTES) throw paramInvalid(`the nonce must be ${CBC_BLOCK_BYTES} bytes`);
   if (additionalData !== undefined) throw paramInvalid("AES-CBC cannot authenticate additional data; use AES-GCM");
   if (scheme !== undefined || digest !== undefined || label !== undefined) throw paramInvalid("AES-CBC takes no parameters");
+}
+
+const isPadded = ({ mode }: CipherParams): boolean => mode !== "cbc_no_padding";
+
+function checkBlocks(plaintext: Uint8Array, params: CipherParams): void {
+  if (isPadded(params) || (plaintext.byteLength > 0 && plaintext.byteLength % CBC_BLOCK_BYTES === 0)) return;
+  throw paramInvalid(`AES-CBC without padding encrypts whole blocks of ${CBC_BLOCK_BYTES} bytes, and at least one`);
 }
 
 function checkShape(ciphertext: Uint8Array, nonce: Uint8Array): void {
@@ -36,8 +45,9 @@ function aesCbc(algorithm: AlgorithmName, name: "aes-128-cbc" | "aes-192-cbc" | 
     check,
     encrypt(key, plaintext, params) {
       check(params);
+      checkBlocks(plaintext, params);
       const nonce = nonceFor(params.nonce, CBC_BLOCK_BYTES);
-      const inner = createCipheriv(name, key, nonce);
+      const inner = createCipheriv(name, key, nonce).setAutoPadding(isPadded(params));
       const head = inner.update(plaintext);
       const tail = inner.final();
       return { ciphertext: Buffer.concat([head, tail]), nonce };
@@ -47,6 +57,7 @@ function aesCbc(algorithm: AlgorithmName, name: "aes-128-cbc" | "aes-192-cbc" | 
       checkShape(ciphertext, nonce);
       const inner = createDecipheriv(name, key, nonce).setAutoPadding(false);
       const padded = inner.update(ciphertext);
+      if (!isPadded(params)) return padded;
       try {
         const length = unpaddedLength(padded);
         if (length < 0) throw decryptionFailed();
@@ -56,11 +67,14 @@ function aesCbc(algorithm: AlgorithmName, name: "aes-128-cbc" | "aes-192-cbc" | 
       }
     },
     async encryptPooled(key, plaintext, params) {
+      // WebCrypto pads always.
+      if (!isPadded(params)) return cipher.encrypt(key, plaintext, params);
       check(params);
       const nonce = nonceFor(params.nonce, CBC_BLOCK_BYTES);
       return { ciphertext: await encryptOnPool(key, { name: "AES-CBC", iv: nonce }, plaintext), nonce };
     },
     async decryptPooled(key, { ciphertext, nonce }, params) {
+      if (!isPadded(params)) return cipher.decrypt(key, { ciphertext, nonce }, params);
       check(params);
       checkShape(ciphertext, nonce);
       return decryptOnPool(key, { name: "AES-CBC", iv: nonce }, ciphertext);

@@ -12,13 +12,15 @@ import type { Cipher, CipherParams, Mechanism } from "../mechanism.ts";
 import { GCM_NONCE_BYTES, GCM_TAG_BYTES, openWithNonce, sealTo, sealWithNonce, type GcmName } from "./gcm-nonce.ts";
 import { gcmWrapper } from "./gcm-wrapper.ts";
 import { nonceFor } from "./nonce.ts";
+import { takesNoMode } from "./one-mode.ts";
 import { decryptOnPool, encryptOnPool, type PooledAlgorithm } from "./pooled-cipher.ts";
 import { decryptionFailed, paramInvalid } from "./refusals.ts";
 import { secretKeyMethods } from "./secret-key.ts";
 
 const NO_DATA = new Uint8Array(0);
 
-function check({ scheme, digest, label, nonce }: CipherParams): void {
+function check({ scheme, digest, label, nonce, ...more }: CipherParams): void {
+  takesNoMode(more);
   if (nonce !== undefined && nonce.byteLength !== GCM_NONCE_BYTES) throw paramInvalid(`the nonce must be ${GCM_NONCE_BYTES} bytes`);
   if (scheme !== undefined || digest !== undefined || label !== undefined) throw paramInvalid("AES-GCM takes additional data only");
 }

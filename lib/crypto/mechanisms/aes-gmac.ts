@@ -11,6 +11,7 @@ import { createCipheriv, type KeyObject } from "node:crypto";
 import type { AlgorithmName } from "@keystead/contract/algorithms";
 import type { Macer, MacParams, Mechanism } from "../mechanism.ts";
 import { nonceFor } from "./nonce.ts";
+import { takesNoMode } from "./one-mode.ts";
 import { paramInvalid } from "./refusals.ts";
 import { secretKeyMethods } from "./secret-key.ts";
 import { sameTag, tagLength, type TagLengths } from "./tag-length.ts";
@@ -21,7 +22,8 @@ const TAG_BYTES = 16;
 const LENGTHS: TagLengths = { name: "AES-GMAC", shortest: 12, longest: TAG_BYTES, usual: TAG_BYTES };
 
 function aesGmac(algorithm: AlgorithmName, cipher: "aes-128-gcm" | "aes-192-gcm" | "aes-256-gcm"): Mechanism {
-  const check = ({ nonce, customization, macBytes }: MacParams): number => {
+  const check = ({ nonce, customization, macBytes, ...more }: MacParams): number => {
+    takesNoMode(more);
     if (customization !== undefined) throw paramInvalid("AES-GMAC takes no customisation string; KMAC does");
     if (nonce !== undefined && nonce.byteLength !== NONCE_BYTES) throw paramInvalid(`the nonce must be ${NONCE_BYTES} bytes`);
     return tagLength(LENGTHS, macBytes);

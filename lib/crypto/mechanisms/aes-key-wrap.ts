@@ -9,6 +9,7 @@
 import { createCipheriv, createDecipheriv, type CipherKey, type KeyObject } from "node:crypto";
 import type { AlgorithmName } from "@keystead/contract/algorithms";
 import type { Mechanism, WrapParams, Wrapper } from "../mechanism.ts";
+import { takesNoMode } from "./one-mode.ts";
 import { paramInvalid, unwrapFailed } from "./refusals.ts";
 import { secretKeyMethods } from "./secret-key.ts";
 
@@ -54,7 +55,8 @@ export const wrapKwp = (key: CipherKey, material: Uint8Array): Buffer => wrapWit
 export const unwrapKwp = (key: Uint8Array, wrapped: Uint8Array): Buffer => unwrapWith(KWP, (8 * key.byteLength) as Size, key, wrapped);
 
 function keyWrap(algorithm: AlgorithmName, form: Form, size: Size): Mechanism {
-  const check = ({ scheme, digest }: WrapParams): void => {
+  const check = ({ scheme, digest, ...more }: WrapParams): void => {
+    takesNoMode(more);
     if (scheme !== undefined || digest !== undefined) throw paramInvalid(`${form.name} takes no parameters`);
   };
   const wrapper: Wrapper = {

@@ -10,11 +10,13 @@ import type { KeyObject } from "node:crypto";
 import type { WrapParams, Wrapper } from "../mechanism.ts";
 import { GCM_NONCE_BYTES, GCM_TAG_BYTES, openWithNonce, sealWithNonce, type GcmName } from "./gcm-nonce.ts";
 import { nonceFor } from "./nonce.ts";
+import { takesNoMode } from "./one-mode.ts";
 import { paramInvalid, unwrapFailed } from "./refusals.ts";
 
 const NO_DATA = new Uint8Array(0);
 
-function check({ scheme, digest }: WrapParams): void {
+function check({ scheme, digest, ...more }: WrapParams): void {
+  takesNoMode(more);
   if (scheme !== undefined || digest !== undefined) throw paramInvalid("AES-GCM wraps without parameters");
 }
 

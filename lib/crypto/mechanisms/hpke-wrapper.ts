@@ -14,12 +14,14 @@ import type { AlgorithmName } from "@keystead/contract/algorithms";
 import { openHpke, sealHpke, type HpkeParams } from "../hpke.ts";
 import type { Kem, WrapParams, Wrapper } from "../mechanism.ts";
 import { wipe } from "../wipe.ts";
+import { takesNoMode } from "./one-mode.ts";
 import { paramInvalid, unwrapFailed } from "./refusals.ts";
 
 const NOTHING = new Uint8Array(0);
 const PARAMS: HpkeParams = Object.freeze({ info: NOTHING, additionalData: NOTHING });
 
-function check({ scheme, digest }: WrapParams): void {
+function check({ scheme, digest, ...more }: WrapParams): void {
+  takesNoMode(more);
   if (scheme !== undefined && scheme !== "hpke") throw paramInvalid("this key wraps by hpke");
   if (digest !== undefined) throw paramInvalid("HPKE takes no digest here");
 }

@@ -9,6 +9,7 @@ import type { KeyObject } from "node:crypto";
 import type { AlgorithmName } from "@keystead/contract/algorithms";
 import type { Macer, MacParams, Mechanism } from "../mechanism.ts";
 import { NO_NONCE } from "./mac-params.ts";
+import { takesNoMode } from "./one-mode.ts";
 import { opensslMac } from "./openssl-mac.ts";
 import { paramInvalid } from "./refusals.ts";
 import { secretKeyMethods } from "./secret-key.ts";
@@ -19,7 +20,8 @@ const MAX_CUSTOMIZATION_BYTES = 512;
 
 function kmac(algorithm: AlgorithmName & ("KMAC128" | "KMAC256"), usual: number): Mechanism {
   const lengths = { name: algorithm, shortest: 8, longest: 64, usual };
-  const check = ({ nonce, customization, macBytes }: MacParams): number => {
+  const check = ({ nonce, customization, macBytes, ...more }: MacParams): number => {
+    takesNoMode(more);
     if (nonce !== undefined) throw paramInvalid("KMAC takes no nonce");
     if (customization !== undefined && customization.byteLength > MAX_CUSTOMIZATION_BYTES)
       throw paramInvalid(`the customisation string has at most ${MAX_CUSTOMIZATION_BYTES} bytes`);

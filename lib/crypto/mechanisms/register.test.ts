@@ -6,6 +6,7 @@ import { randomBytes, type KeyObject } from "node:crypto";
 import { test } from "node:test";
 import fc from "fast-check";
 import { ALGORITHM_NAMES, ALGORITHMS, DIGEST_NAMES, type AlgorithmName } from "@keystead/contract/algorithms";
+import { isAnyModeAes } from "@keystead/contract/key-modes";
 import type { Key } from "../composite-key.ts";
 import { publicHalf, publicKeyDer, publicKeyPem } from "../formats/public-key.ts";
 import type { Agreer, Cipher, CipherParams, MacParams, Kem, Macer, SignatureParams, Signer, WrapParams, Wrapper } from "../mechanism.ts";
@@ -269,11 +270,11 @@ interface MacRules {
 
 function macRules(name: AlgorithmName): MacRules {
   const plain = { nonce: false, customization: false, cuts: true };
-  if (name.endsWith("CMAC")) return { ...plain, lengths: [16, 8, 16] };
+  if (name.endsWith("CMAC") || isAnyModeAes(name)) return { ...plain, lengths: [16, 8, 16] };
   if (name.endsWith("GMAC")) return { ...plain, lengths: [16, 12, 16], nonce: true };
   if (name.startsWith("KMAC")) return { nonce: false, customization: true, cuts: false, lengths: [name === "KMAC128" ? 32 : 64, 8, 64] };
   if (name === "BLAKE3-MAC") return { ...plain, lengths: [32, 32, 32] };
-  const full = Number(name.slice(-3)) / 8;
+  const full = name === "Generic-Secret" ? 32 : Number(name.slice(-3)) / 8;
   return { ...plain, lengths: [full, full / 2, full] };
 }
 

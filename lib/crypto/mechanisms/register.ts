@@ -9,6 +9,7 @@ import type { AlgorithmName } from "@keystead/contract/algorithms";
 import { HsmError } from "@keystead/contract/errors";
 import { CompositeKey, type Key } from "../composite-key.ts";
 import type { Mechanism } from "../mechanism.ts";
+import { aes128, aes192, aes256 } from "./aes.ts";
 import { aes128Cbc, aes192Cbc, aes256Cbc } from "./aes-cbc.ts";
 import { aes128Ccm, aes192Ccm, aes256Ccm } from "./aes-ccm.ts";
 import { aes128Cmac, aes192Cmac, aes256Cmac } from "./aes-cmac.ts";
@@ -132,6 +133,9 @@ export const mechanisms = Object.freeze({
   "HMAC-SHA3-256": hmacSha3_256,
   "HMAC-SHA3-384": hmacSha3_384,
   "HMAC-SHA3-512": hmacSha3_512,
+  "AES-128": aes128,
+  "AES-192": aes192,
+  "AES-256": aes256,
 } satisfies Record<AlgorithmName, Mechanism<Key>>);
 
 /**

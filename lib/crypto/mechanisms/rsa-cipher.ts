@@ -14,6 +14,7 @@ import { DIGESTS, type DigestName } from "@keystead/contract/algorithms";
 import { HsmError } from "@keystead/contract/errors";
 import { opensslDigest } from "../digest.ts";
 import type { Cipher, CipherParams, Ciphertext } from "../mechanism.ts";
+import { takesNoMode } from "./one-mode.ts";
 import { decryptOnPool } from "./pooled-cipher.ts";
 import { decryptionFailed, paramInvalid } from "./refusals.ts";
 
@@ -26,7 +27,8 @@ interface Padding {
   readonly overheadBytes: number;
 }
 
-function choose({ additionalData, scheme = "oaep", digest, label, nonce }: CipherParams): Padding {
+function choose({ additionalData, scheme = "oaep", digest, label, nonce, ...more }: CipherParams): Padding {
+  takesNoMode(more);
   if (nonce !== undefined) throw paramInvalid("RSA takes no nonce");
   if (additionalData !== undefined) throw paramInvalid("RSA takes no additional data; OAEP takes a label");
   if (scheme === "oaep") return oaep(digest ?? "SHA-256", label);

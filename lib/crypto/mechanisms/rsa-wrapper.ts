@@ -14,6 +14,7 @@ import type { WrapParams, Wrapper } from "../mechanism.ts";
 import { fillRandom } from "../random.ts";
 import { secretBuffer, wipe } from "../wipe.ts";
 import { unwrapKwp, wrapKwp } from "./aes-key-wrap.ts";
+import { takesNoMode } from "./one-mode.ts";
 import { paramInvalid, unwrapFailed } from "./refusals.ts";
 import { rsaCipher } from "./rsa-cipher.ts";
 
@@ -26,6 +27,7 @@ const NO_NONCE = new Uint8Array(0);
 const oaep = ({ digest }: WrapParams) => (digest === undefined ? {} : { digest });
 
 function check(params: WrapParams): void {
+  takesNoMode(params);
   if (params.scheme !== undefined && params.scheme !== "rsa-aes-kwp" && params.scheme !== "rsa-oaep")
     throw paramInvalid("an RSA key wraps by rsa-aes-kwp or rsa-oaep");
   rsaCipher.check(oaep(params));

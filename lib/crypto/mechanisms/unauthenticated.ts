@@ -8,6 +8,7 @@ import { createCipheriv, createDecipheriv } from "node:crypto";
 import { HsmError } from "@keystead/contract/errors";
 import type { Cipher, CipherParams } from "../mechanism.ts";
 import { nonceFor } from "./nonce.ts";
+import { takesNoMode } from "./one-mode.ts";
 import { decryptionFailed, paramInvalid } from "./refusals.ts";
 
 /** Both begin with one block: the counter, or the tweak. */
@@ -25,7 +26,8 @@ export interface Mode {
 
 /** The {@link Cipher} of a mode. It runs on the calling thread, also where it is asked for on the pool. */
 export function unauthenticatedCipher({ cipher: opensslName, name, shortestBytes, longestBytes }: Mode): Cipher {
-  const check = ({ additionalData, scheme, digest, label, nonce }: CipherParams): void => {
+  const check = ({ additionalData, scheme, digest, label, nonce, ...more }: CipherParams): void => {
+    takesNoMode(more);
     if (additionalData !== undefined) throw paramInvalid(`${name} cannot authenticate additional data; use AES-GCM`);
     if (scheme !== undefined || digest !== undefined || label !== undefined) throw paramInvalid(`${name} takes no parameters`);
     if (nonce !== undefined && nonce.byteLength !== START_BYTES) throw paramInvalid(`the nonce must be ${START_BYTES} bytes`);

@@ -5,7 +5,7 @@
  * draft-connolly-cfrg-xwing-kem.
  */
 import { hkdf } from "../kdf/hkdf.ts";
-import { agrees, decapsulates, same, vector, type KnownAnswer } from "./known-answer.ts";
+import { agrees, decapsulates, macs, same, vector, type KnownAnswer } from "./known-answer.ts";
 
 export const mlKem512: KnownAnswer = {
   source: "Wycheproof mlkem_512_test.json #1",
@@ -102,12 +102,16 @@ export const ecdhSecp256k1: KnownAnswer = {
 };
 
 /** A generic secret does nothing itself: what is derived from it must come out. */
+const HMAC_RFC4231 = "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7";
+
 export const genericSecret: KnownAnswer = {
-  source: "RFC 5869 A.1",
+  source: "RFC 5869 A.1; RFC 4231 §4.2",
   async holds(mechanism) {
     const key = mechanism.importKey("raw", vector("0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b"));
     const params = { salt: vector("000102030405060708090a0b0c"), info: vector("f0f1f2f3f4f5f6f7f8f9") };
     if (mechanism.deriver === undefined) return false;
+    const mac = { key: "0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b", message: "4869205468657265", mac: HMAC_RFC4231 };
+    if (!macs(mechanism, mac)) return false;
     const derived = await hkdf.derive(mechanism.deriver.secretOf(key), params, 42);
     return same(derived, vector("3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865"));
   },

@@ -6,6 +6,7 @@
  */
 import type { AlgorithmName } from "@keystead/contract/algorithms";
 import { aes128Cbc, aes128Gcm, aes192Cbc, aes192Gcm, aes256Cbc, aes256Gcm } from "./ciphers.ts";
+import { aes128, aes192, aes256 } from "./any-mode.ts";
 import { mlDsa44EcdsaP256, mlDsa65EcdsaP256, mlDsa65Ed25519, mlDsa87EcdsaP384 } from "./composites.ts";
 import { ecdsaP256, ecdsaP384, ecdsaP521, ecdsaSecp256k1, ed25519, ed448 } from "./elliptic.ts";
 import {
@@ -62,6 +63,9 @@ import { aes128Kw, aes128Kwp, aes192Kw, aes192Kwp, aes256Kw, aes256Kwp } from ".
 import { rsa2048, rsa3072, rsa4096 } from "./rsa.ts";
 
 export const KNOWN_ANSWERS: Readonly<Record<AlgorithmName, KnownAnswer>> = Object.freeze({
+  "AES-128": aes128,
+  "AES-192": aes192,
+  "AES-256": aes256,
   Ed25519: ed25519,
   Ed448: ed448,
   "ECDSA-P256": ecdsaP256,

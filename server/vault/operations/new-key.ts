@@ -1,7 +1,7 @@
 /**
  * What GenerateKey and ImportKey share: the id, the usages and the reply of a key that is new.
  */
-import { ALGORITHMS, type AlgorithmName, type Usage as UsageName } from "@keystead/contract/algorithms";
+import { ALGORITHMS, type AlgorithmName, type AlgorithmRow, type Usage as UsageName } from "@keystead/contract/algorithms";
 import { HsmError } from "@keystead/contract/errors";
 import type { KeyAttributes, KeyState, Usage } from "@keystead/contract/generated/hsm/hsm_pb";
 import { newLife, type NewLife } from "../objects/attribute-values.ts";
@@ -22,7 +22,8 @@ export function newKeyId(asked: { readonly keyId: string; readonly sessionKey: b
 const WRAPPING: readonly UsageName[] = ["wrap", "unwrap"];
 
 /**
- * The usages of a new key: those asked for, or all the algorithm has but wrapping, unless it has nothing else.
+ * The usages of a new key: those asked for, or all the algorithm has but wrapping, unless it has nothing else, and but what
+ * its row keeps for those who ask.
  *
  * A key that could both wrap keys and decrypt data would give any wrapped key away in plain, and one that could both encrypt
  * data and unwrap keys would take in any key somebody knows (Clulow 2003): such a key is never made.
@@ -30,7 +31,7 @@ const WRAPPING: readonly UsageName[] = ["wrap", "unwrap"];
  * @throws {HsmError} INVALID_REQUEST
  */
 export function newKeyUsage(algorithm: AlgorithmName, asked: readonly Usage[]): readonly UsageName[] {
-  const possible: readonly UsageName[] = ALGORITHMS[algorithm].usages;
+  const { usages: possible, onlyWhenAsked = [] }: AlgorithmRow = ALGORITHMS[algorithm];
   const usage = usageNames(asked);
   const wrong = usage.find((name) => !possible.includes(name));
   if (wrong !== undefined)
@@ -38,7 +39,7 @@ export function newKeyUsage(algorithm: AlgorithmName, asked: readonly Usage[]): 
   if (usage.some((name) => WRAPPING.includes(name)) && !usage.every((name) => WRAPPING.includes(name)))
     throw new HsmError("INVALID_REQUEST", "a key that wraps or unwraps keys can be for nothing else");
   if (usage.length > 0) return usage;
-  const data = possible.filter((name) => !WRAPPING.includes(name));
+  const data = possible.filter((name) => !WRAPPING.includes(name) && !onlyWhenAsked.includes(name));
   return data.length === 0 ? possible : data;
 }
 

@@ -2,8 +2,17 @@
  * Mechanism parameters out of request messages: enum numbers to the names the mechanisms know.
  */
 import type { CipherParams, MacParams, SignatureParams } from "@keystead/crypto/mechanism";
-import { digestName } from "@keystead/contract/enum-names";
-import { EncryptionScheme, SignatureFormat, SignatureScheme, type Digest } from "@keystead/contract/generated/hsm/hsm_pb";
+import { digestName, enumSpelling } from "@keystead/contract/enum-names";
+import { HsmError } from "@keystead/contract/errors";
+import { CIPHER_MODES, MAC_MODES } from "@keystead/contract/key-modes";
+import {
+  EncryptionScheme,
+  KeyMode,
+  KeyModeSchema,
+  SignatureFormat,
+  SignatureScheme,
+  type Digest,
+} from "@keystead/contract/generated/hsm/hsm_pb";
 import type { AlgorithmName } from "@keystead/contract/algorithms";
 
 const SCHEMES: Readonly<Record<SignatureScheme, SignatureParams["scheme"] | undefined>> = Object.freeze({
@@ -12,6 +21,14 @@ const SCHEMES: Readonly<Record<SignatureScheme, SignatureParams["scheme"] | unde
   [SignatureScheme.PKCS1]: "pkcs1",
   [SignatureScheme.PREHASH]: "prehash",
 });
+/** A mode that a request named, among those its operation has. @throws {HsmError} MECHANISM_PARAM_INVALID */
+export function namedMode<M extends string>(mode: KeyMode | undefined, known: readonly M[]): { readonly mode?: M } {
+  if (mode === undefined || mode === KeyMode.UNSPECIFIED) return {};
+  const spelling = enumSpelling(KeyModeSchema, mode);
+  const named = known.find((name) => name === spelling);
+  if (named === undefined) throw new HsmError("MECHANISM_PARAM_INVALID", `mode: here it is one of ${known.join(", ")}`);
+  return { mode: named };
+}
 const NO_BYTES = new Uint8Array();
 const NO_PARAMS: SignatureParams = Object.freeze({});
 
@@ -51,7 +68,7 @@ export function signatureParams(request: {
 /** For Encrypt and Decrypt. Associated data is RSA-OAEP's label and an AEAD's additional data; `nonce` is Encrypt's. */
 export function cipherParams(
   algorithm: AlgorithmName,
-  request: { readonly associatedData: Uint8Array; readonly scheme: EncryptionScheme; readonly digest: Digest },
+  request: { readonly associatedData: Uint8Array; readonly scheme: EncryptionScheme; readonly digest: Digest; readonly mode?: KeyMode },
   nonce?: Uint8Array,
 ): CipherParams {
   const digest = digestName(request.digest);
@@ -62,6 +79,7 @@ export function cipherParams(
       ? {}
       : { scheme: request.scheme === EncryptionScheme.OAEP ? ("oaep" as const) : ("pkcs1" as const) }),
     ...(digest === undefined ? {} : { digest }),
+    ...namedMode(request.mode, CIPHER_MODES),
     ...(nonce === undefined || nonce.length === 0 ? {} : { nonce }),
   };
 }
@@ -73,12 +91,14 @@ export function macParams(request: {
   readonly nonce: Uint8Array;
   readonly customization: Uint8Array;
   readonly macBytes: number;
+  readonly mode?: KeyMode;
 }): MacParams {
-  const { nonce, customization, macBytes } = request;
-  if (nonce.length === 0 && customization.length === 0 && macBytes === 0) return NO_MAC_PARAMS;
+  const { nonce, customization, macBytes, mode = 0 } = request;
+  if (nonce.length === 0 && customization.length === 0 && macBytes === 0 && mode === 0) return NO_MAC_PARAMS;
   return {
     ...(nonce.length === 0 ? {} : { nonce }),
     ...(customization.length === 0 ? {} : { customization }),
     ...(macBytes === 0 ? {} : { macBytes }),
+    ...namedMode(mode, MAC_MODES),
   };
 }

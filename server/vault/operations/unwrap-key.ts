@@ -18,8 +18,9 @@ export const unwrapKey = handler(operation, async (invocation, { objects, provid
   const life = newKeyLife(algorithm, request, objects.now());
   const keyId = newKeyId(template);
   const unwrapping = await objects.open(grantOf(invocation), request.version, unwrapFailed);
-  const key = wipeAfter(provider.unwrap(unwrapping, request.wrappedKey, wrapParams(request.mechanism, request.digest)), (material) =>
-    keyFromUnwrapped(algorithm, wrappedImportFormat(algorithm), material),
+  const key = wipeAfter(
+    provider.unwrap(unwrapping, request.wrappedKey, wrapParams(request.mechanism, request.digest, request.mode)),
+    (material) => keyFromUnwrapped(algorithm, wrappedImportFormat(algorithm), material),
   );
   await provider.checkImported(algorithm, key, run);
   const { described, change } = await objects.create({

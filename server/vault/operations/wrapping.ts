@@ -7,11 +7,13 @@
 import { ALGORITHMS, type AlgorithmName } from "@keystead/contract/algorithms";
 import { digestName } from "@keystead/contract/enum-names";
 import { HsmError } from "@keystead/contract/errors";
-import { KeyMaterialFormat, WrappingMechanism, type Digest } from "@keystead/contract/generated/hsm/hsm_pb";
+import { KeyMaterialFormat, WrappingMechanism, type Digest, type KeyMode } from "@keystead/contract/generated/hsm/hsm_pb";
+import { WRAP_MODES } from "@keystead/contract/key-modes";
 import type { Key } from "@keystead/crypto/composite-key";
 import type { ImportFormat, WrapParams } from "@keystead/crypto/mechanism";
 import { mechanismFor } from "@keystead/crypto/mechanisms/register";
 import { unwrapFailed } from "@keystead/crypto/mechanisms/refusals";
+import { namedMode } from "./parameters.ts";
 
 const SCHEMES: Readonly<Record<WrappingMechanism, WrapParams["scheme"]>> = Object.freeze({
   [WrappingMechanism.UNSPECIFIED]: undefined,
@@ -21,9 +23,9 @@ const SCHEMES: Readonly<Record<WrappingMechanism, WrapParams["scheme"]>> = Objec
 });
 
 /** Absent choices stay absent: the mechanism has the defaults. */
-export function wrapParams(mechanism: WrappingMechanism, digest: Digest): WrapParams {
+export function wrapParams(mechanism: WrappingMechanism, digest: Digest, mode?: KeyMode): WrapParams {
   const [scheme, name] = [SCHEMES[mechanism], digestName(digest)];
-  return { ...(scheme === undefined ? {} : { scheme }), ...(name === undefined ? {} : { digest: name }) };
+  return { ...(scheme === undefined ? {} : { scheme }), ...(name === undefined ? {} : { digest: name }), ...namedMode(mode, WRAP_MODES) };
 }
 
 /** The number of a way that was taken. */

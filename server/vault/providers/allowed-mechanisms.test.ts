@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { ALGORITHMS, ALGORITHM_NAMES, DIGEST_NAMES, type AlgorithmName } from "@keystead/contract/algorithms";
 import { Algorithm, Digest, SignatureScheme } from "@keystead/contract/generated/hsm/hsm_pb";
 import { KDF_NAMES } from "@keystead/contract/kdfs";
+import { CIPHER_MODES, MAC_MODES, WRAP_MODES, modesOf } from "@keystead/contract/key-modes";
 import { findMechanism, mechanismsOf } from "@keystead/contract/mechanism-names";
 import { findObjects } from "@keystead/contract/operations/find-objects";
 import { generateKey } from "@keystead/contract/operations/generate-key";
@@ -51,8 +52,23 @@ function* usesOf(algorithm: AlgorithmName, key: OpenKey): Generator<() => unknow
       for (const digest of [undefined, ...digests]) {
         const params = { ...(scheme && { scheme }), ...(digest && { digest }) };
         yield () => provider.encrypt(key, BYTES, params);
+        yield () => provider.encryptBehind(key, BYTES, params, 8);
         yield () => provider.decrypt(key, { ciphertext: BYTES, nonce: BYTES }, params);
       }
+  const modes: readonly string[] = modesOf(algorithm);
+  for (const mode of CIPHER_MODES.filter((name) => modes.includes(name))) {
+    yield () => provider.encrypt(key, BYTES, { mode });
+    yield () => provider.encryptBehind(key, BYTES, { mode }, 8);
+    yield () => provider.decrypt(key, { ciphertext: BYTES, nonce: BYTES }, { mode });
+  }
+  for (const mode of MAC_MODES.filter((name) => modes.includes(name))) {
+    yield () => provider.mac(key, BYTES, { mode });
+    yield () => provider.verifyMac(key, BYTES, BYTES, { mode });
+  }
+  for (const mode of WRAP_MODES.filter((name) => modes.includes(name) && can("wrap"))) {
+    yield () => provider.wrap(key, BYTES, { mode });
+    yield () => provider.unwrap(key, BYTES, { mode });
+  }
   if (can("wrap"))
     for (const scheme of [undefined, "rsa-aes-kwp", "rsa-oaep", "hpke"] as const)
       for (const digest of [undefined, ...digests]) {

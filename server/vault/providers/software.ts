@@ -24,6 +24,7 @@ import {
   HPKE_PSK,
   digestMechanism,
   encryptionMechanism,
+  macMechanism,
   signatureMechanism,
   wrappingMechanism,
 } from "@keystead/contract/mechanism-names";
@@ -183,6 +184,7 @@ export class SoftwareProvider {
 
   /** As {@link encrypt}, laid out as `headBytes` zeros || nonce || ciphertext. */
   encryptBehind(key: OpenKey, plaintext: Uint8Array, params: CipherParams, headBytes: number): { bytes: Buffer; nonceBytes: number } {
+    requireWay(key, (algorithm) => encryptionMechanism(algorithm, params));
     const cipher = this.#cipher(key, "encrypt");
     const used = key.publicKey ?? key.key;
     if (cipher.encryptBehind !== undefined) return cipher.encryptBehind(used, plaintext, params, headBytes);
@@ -317,12 +319,12 @@ export class SoftwareProvider {
   }
 
   mac(key: OpenKey, data: Uint8Array, params: MacParams): { mac: Buffer; nonce: Buffer } {
-    requireWay(key, plainWay);
+    requireWay(key, (algorithm) => macMechanism(algorithm, params));
     return this.#macer(key).mac(key.key, data, params);
   }
 
   verifyMac(key: OpenKey, data: Uint8Array, mac: Uint8Array, params: MacParams): boolean {
-    requireWay(key, plainWay);
+    requireWay(key, (algorithm) => macMechanism(algorithm, params));
     return this.#macer(key).verify(key.key, data, mac, params);
   }
 
