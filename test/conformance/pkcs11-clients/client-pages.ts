@@ -31,12 +31,20 @@ export interface ClientPage {
   readonly ports?: readonly number[];
   /** Its commands do not work for root. */
   readonly unprivileged?: true;
-  /** Gets the client's packages into a cache and says what of it the commands need to see. Throws when it cannot. */
-  readonly install?: (folder: string) => Readonly<Record<string, string>>;
+  /** What it uses of other registries than the system's. */
+  readonly packages?: Packages;
 }
 
 /** Who runs the commands of pages that root may not: nobody. */
 const NOBODY = process.getuid?.() === 0 ? 65_534 : undefined;
+/** Packages of a language, kept between runs. */
+export interface Packages {
+  /** Gets them into the cache, unless they are there. @returns why not, when they cannot be had */
+  install(fileOfPage: (name: string) => string): string | false;
+  /** Makes them seen in a page's folder. @returns variables for its commands */
+  into(folder: string): Readonly<Record<string, string>>;
+}
+
 const USER = "deploy";
 const PIN = "a PIN is a password here 1";
 /** Whatever a block left running ends with the block. */
@@ -51,8 +59,7 @@ export function clientPages(...pages: readonly ClientPage[]): void {
       library = builtModule();
       await makeUser(here);
     });
-    for (const page of pages)
-      describe(`docs/integrate/pkcs11/${page.name}.md`, { skip: whyNot(page) }, () => tryOut(page, here, () => library));
+    for (const page of pages) describe(paperOf(page.name), { skip: whyNot(page) }, () => tryOut(page, here, () => library));
   });
 }
 
@@ -66,13 +73,25 @@ async function makeUser(here: Served): Promise<void> {
   await here.given("gRPC", setPassword, { password: Buffer.from(PIN), currentPassword: first }, own);
 }
 
-function whyNot({ programs = [] }: ClientPage): string | false {
+/** With CI=true nothing is left out: what is missing fails. */
+function whyNot({ name, programs = [], packages }: ClientPage): string | false {
   const absent = programs.filter((program) => spawnSync("which", [program]).status !== 0);
-  return process.env["CI"] !== "true" && absent.length > 0 && `there is no ${absent.join(", no ")}`;
+  const missing = absent.length > 0 ? `there is no ${absent.join(", no ")}` : packages?.install((file) => fileOf(name, file));
+  if (missing && process.env["CI"] === "true") throw new Error(`${name}: ${missing}`);
+  return missing ?? false;
+}
+
+const paperOf = (page: string): string => `docs/integrate/pkcs11/${page}.md`;
+
+/** The text of a file that a page has the reader write. */
+function fileOf(page: string, name: string): string {
+  const block = blocksOf(paperOf(page)).find(({ info }) => info.split(" ")[1] === name);
+  assert.ok(block !== undefined, `${paperOf(page)} has no ${name}`);
+  return `${block.text}\n`;
 }
 
 function tryOut(page: ClientPage, here: Served, library: () => string): void {
-  const blocks = blocksOf(`docs/integrate/pkcs11/${page.name}.md`, ["sh client", "sh keystead"]);
+  const blocks = blocksOf(paperOf(page.name), ["sh client", "sh keystead"]);
   const places = new Map<string, string>();
   let env: Record<string, string> = {};
   const placed = (text: string): string => [...places].reduce((result, [told, real]) => result.replaceAll(told, real), text);
@@ -103,7 +122,7 @@ function tryOut(page: ClientPage, here: Served, library: () => string): void {
       SSH_ASKPASS: join(folder, "askpass"),
       SSH_ASKPASS_REQUIRE: "force",
       HSM_PKCS11_CONFIG: join(folder, "etc/hsm_pkcs11.yaml"),
-      ...page.install?.(folder),
+      ...page.packages?.into(folder),
     };
   });
 
