@@ -13,10 +13,12 @@
 export type Writable =
   /** By nobody, ever: it follows from the key. */
   | "never"
+  /** When the key is made, and never after. */
+  | "at creation"
   | "freely"
-  /** Once true, for good: CKA_SENSITIVE. */
+  /** Once true, for good: CKA_SENSITIVE, CKA_WRAP_WITH_TRUSTED. */
   | "to true"
-  /** Once false, for good: CKA_EXTRACTABLE, CKA_MODIFIABLE. */
+  /** Once false, for good: CKA_EXTRACTABLE, CKA_MODIFIABLE, CKA_COPYABLE. */
   | "to false"
   /** What is listed can be given up, not gained. */
   | "to fewer"
@@ -207,6 +209,54 @@ export const ATTRIBUTES = Object.freeze({
     public: false,
     indexed: "never",
     meaning: "The only ways the key may be used, by the names on the page of mechanisms. Left out = every one it has.",
+  },
+  trusted: {
+    pkcs11: "CKA_TRUSTED",
+    kind: "boolean",
+    atCreation: true,
+    change: "freely",
+    public: false,
+    indexed: "when true",
+    meaning:
+      "Keys with `wrap_with_trusted` may leave under this one. Written with the permission `key:trust` alone; only a key that wraps and never leaves the vault can have it.",
+  },
+  wrap_with_trusted: {
+    pkcs11: "CKA_WRAP_WITH_TRUSTED",
+    kind: "boolean",
+    atCreation: true,
+    change: "to true",
+    public: false,
+    indexed: "when true",
+    meaning: "The key leaves only under a key of this vault that is `trusted`, never for a public key and never in plain.",
+  },
+  copyable: {
+    pkcs11: "CKA_COPYABLE",
+    kind: "boolean",
+    atCreation: true,
+    change: "to false",
+    public: false,
+    indexed: "when false",
+    meaning: "CopyKey makes copies of the key. True unless the key is made otherwise.",
+  },
+  destroyable: {
+    pkcs11: "CKA_DESTROYABLE",
+    kind: "boolean",
+    atCreation: true,
+    change: "freely",
+    public: false,
+    indexed: "when false",
+    meaning:
+      "DeleteKey, DestroyKey and PurgeKey are possible, for the key and its versions. True unless the key is made otherwise. A namespace that is deleted takes such keys along.",
+  },
+  always_authenticate: {
+    pkcs11: "CKA_ALWAYS_AUTHENTICATE",
+    kind: "boolean",
+    atCreation: true,
+    change: "at creation",
+    public: false,
+    indexed: "when true",
+    meaning:
+      "Each use of the private key needs a login of its own, good for that one request. For key pairs only; what the public half does needs none.",
   },
 } satisfies Record<string, AttributeRow>);
 

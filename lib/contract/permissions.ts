@@ -16,6 +16,8 @@ export const PERMISSIONS = Object.freeze([
   "key:update",
   // Tags that a rule looks at: what a tag gives or lifts is not for whoever may edit a key.
   "key:retag",
+  // Declaring wrapping keys trusted: under those leave keys that leave under no other.
+  "key:trust",
   "key:use_revoked",
   "key:wrap",
   "key:unwrap",

@@ -6,10 +6,14 @@
  *
  * @see PKCS#11 3.2 §5.18.8 C_EncapsulateKey, C_DeriveKey: a secret becomes an object
  */
+import type { KeyTemplate } from "./generated/hsm/hsm_pb.ts";
 import type { Permission } from "./permissions.ts";
+import { trustDemand } from "./trust-demand.ts";
 
-const AS_KEY: readonly Permission[] = Object.freeze(["key:create"]);
 const AS_BYTES: readonly Permission[] = Object.freeze(["crypto:shared_secret"]);
 
 /** The further permission of a request with `as_bytes`: without it, the request is for a managed key. */
-export const permissionOfResult = (request: { readonly asBytes: boolean }): readonly Permission[] => (request.asBytes ? AS_BYTES : AS_KEY);
+export const permissionOfResult = (request: {
+  readonly asBytes: boolean;
+  readonly asKey?: KeyTemplate | undefined;
+}): readonly Permission[] => (request.asBytes ? AS_BYTES : ["key:create", ...trustDemand(request.asKey?.attributes, true)]);

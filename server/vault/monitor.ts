@@ -534,7 +534,13 @@ export class Monitor {
       const question = { principal, operation, namespace, keyId: request.keyId, address: about.address, batched: true, uses };
       grants = await this.#decide(operation, request, question);
       if (this.#options.gates.length > 0) {
-        const asked = askedOf(operation, request, { namespace, keyId: request.keyId, otherKeyId: other, payload, scripts }, about, true);
+        const asked = askedOf(
+          operation,
+          request,
+          { namespace, keyId: request.keyId, otherKeyId: other, payload, scripts },
+          { ...about, principal },
+          true,
+        );
         const holding = await passGates(this.#options.gates, asked);
         if (holding !== undefined) {
           holding.change.settle(false);

@@ -89,6 +89,14 @@ export interface KeyAttributes {
   readonly maxBytes?: bigint | undefined;
   /** The only ways the key may be used, by the names on the page of mechanisms. */
   readonly allowedMechanisms?: readonly string[] | undefined;
+  /** Keys with `wrapWithTrusted` may leave under it; written with the permission key:trust alone. */
+  readonly trusted?: boolean | undefined;
+  /** It leaves only under a trusted key of the vault. */
+  readonly wrapWithTrusted?: boolean | undefined;
+  readonly copyable?: boolean | undefined;
+  readonly destroyable?: boolean | undefined;
+  /** Each use of the private half needs a login of its own. */
+  readonly alwaysAuthenticate?: boolean | undefined;
 }
 
 /** What is known of a key. Never its material. */
@@ -279,6 +287,7 @@ export interface KeyTemplate {
   readonly exportable?: ExportPolicy | undefined;
   /** Generic-Secret only, 8 to 512; 32 when left out. */
   readonly sizeBytes?: number | undefined;
+  readonly attributes?: KeyAttributes | undefined;
   /** As in {@link NewKey}. */
   readonly sessionKey?: boolean | undefined;
 }

@@ -48,6 +48,7 @@ export const ROLES: Readonly<Record<string, readonly Permission[]>> = Object.fre
   Administrator: PERMISSIONS,
   NamespaceAdmin: [
     ...KEYS,
+    "key:trust",
     ...AGREE,
     "namespace:read",
     "namespace:suspend",

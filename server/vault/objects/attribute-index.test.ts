@@ -69,6 +69,11 @@ test("every attribute whose row says so is filed, and nothing else: public ones 
     alwaysSensitive: false,
     neverExtractable: false,
     modifiable: false,
+    trusted: true,
+    wrapWithTrusted: true,
+    copyable: false,
+    destroyable: false,
+    alwaysAuthenticate: true,
     versions: [{ ...(BARE.versions[0] as KeyAttributes["versions"][0]), local: false }],
     endDate: 5,
     maxUses: 5,
@@ -91,6 +96,11 @@ test("law: a key that fits has every entry that is looked for", () => {
     tags: fc.subarray(["x", "y", "z"]),
     exportable: fc.constantFrom("never" as const, "wrapped" as const, "plain" as const),
     modifiable: fc.boolean(),
+    trusted: fc.boolean(),
+    wrapWithTrusted: fc.boolean(),
+    copyable: fc.boolean(),
+    destroyable: fc.boolean(),
+    alwaysAuthenticate: fc.boolean(),
     state: fc.constantFrom("active" as const, "revoked" as const, "destroyed" as const),
   });
   fc.assert(

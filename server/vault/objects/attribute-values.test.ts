@@ -80,6 +80,27 @@ test("sensitive only becomes true and extractable only false, and together they 
   assert.deepEqual([tightened.always_sensitive, tightened.never_extractable], [false, false]);
 });
 
+test("wrap_with_trusted only becomes true and copyable only false; destroyable goes both ways; always_authenticate is said at the start", () => {
+  const guarded = write({ wrap_with_trusted: true, copyable: false, destroyable: false }) as KeyAttributes;
+  assert.deepEqual([guarded.wrapWithTrusted, guarded.copyable, guarded.destroyable], [true, false, false]);
+  assert.equal(write({ wrap_with_trusted: false }, guarded), "INVALID_REQUEST: attributes.wrap_with_trusted: can only become true");
+  assert.equal(write({ copyable: true }, guarded), "INVALID_REQUEST: attributes.copyable: can only become false");
+  assert.equal((write({ destroyable: true }, guarded) as KeyAttributes).destroyable, true);
+  for (const value of [true, false])
+    assert.equal(write({ always_authenticate: value }), "INVALID_REQUEST: attributes.always_authenticate: is said when the key is made");
+});
+
+test("only a key that wraps and never leaves can be called trusted", () => {
+  const wrapping: KeyAttributes = { ...KEY, algorithm: "AES-256-KW", usage: ["wrap", "unwrap"], exportable: "never" };
+  assert.equal((write({ trusted: true }, wrapping) as KeyAttributes).trusted, true);
+  assert.equal((write({ trusted: false }, { ...wrapping, trusted: true }) as KeyAttributes).trusted, false);
+  assert.match(String(write({ trusted: true }, { ...wrapping, exportable: "wrapped" })), /^INVALID_REQUEST: attributes\.trusted/);
+  assert.match(String(write({ trusted: true }, { ...wrapping, usage: ["unwrap"] })), /^INVALID_REQUEST: attributes\.trusted/);
+  assert.match(String(write({ trusted: true })), /^INVALID_REQUEST: attributes\.trusted/);
+  // Given up with the same request, it may be said at once.
+  assert.equal((write({ trusted: true, extractable: false }, { ...wrapping, exportable: "wrapped" }) as KeyAttributes).trusted, true);
+});
+
 test("usages are given up and never gained", () => {
   assert.deepEqual((write({ usage: ["verify"] }) as KeyAttributes).usage, ["verify"]);
   assert.equal(
@@ -92,7 +113,7 @@ test("a key that is not modifiable stays as it is, and does not become modifiabl
   const fixed = write({ modifiable: false }) as KeyAttributes;
   assert.equal(fixed.modifiable, false);
   for (const wanted of [{ label: "b" }, { modifiable: true }, { modifiable: false }, { sensitive: true }] satisfies SomeAttributes[])
-    assert.equal(write(wanted, fixed), "INVALID_REQUEST: key 'k' is not modifiable");
+    assert.equal(write(wanted, fixed), "KEY_ATTRIBUTE_FORBIDS: key 'k' is not modifiable");
 });
 
 test("dates lie ahead and in order; a start only while the key is staged", () => {

@@ -8,6 +8,7 @@ import { ATTRIBUTES, ATTRIBUTE_NAMES, type AttributeName } from "@keystead/contr
 import { HsmError } from "@keystead/contract/errors";
 import { findMechanism, mechanismsOf } from "@keystead/contract/mechanism-names";
 import type { KeyAttributes } from "./attributes.ts";
+import { requireTrustworthy } from "./key-rules.ts";
 import { requireState } from "./lifecycle.ts";
 
 /** Values by name; times are milliseconds since the epoch, `id` is hexadecimal. */
@@ -30,6 +31,11 @@ export interface AttributeValues {
   readonly end_date?: number;
   readonly max_uses?: number;
   readonly max_bytes?: number;
+  readonly trusted: boolean;
+  readonly wrap_with_trusted: boolean;
+  readonly copyable: boolean;
+  readonly destroyable: boolean;
+  readonly always_authenticate: boolean;
 }
 export type SomeAttributes = { readonly [N in AttributeName]?: AttributeValues[N] | undefined };
 
@@ -56,6 +62,11 @@ export function attributeValues(key: KeyAttributes): AttributeValues {
     ...(key.endDate === undefined ? {} : { end_date: key.endDate }),
     ...(key.maxUses === undefined ? {} : { max_uses: key.maxUses }),
     ...(key.maxBytes === undefined ? {} : { max_bytes: key.maxBytes }),
+    trusted: key.trusted === true,
+    wrap_with_trusted: key.wrapWithTrusted === true,
+    copyable: key.copyable !== false,
+    destroyable: key.destroyable !== false,
+    always_authenticate: key.alwaysAuthenticate === true,
   };
 }
 
@@ -77,14 +88,14 @@ export function attributesMatch(key: KeyAttributes, wanted: SomeAttributes): boo
  * SetAttributes: the key's attributes with these changed. Writing the value that is there changes nothing and is
  * permitted wherever writing is.
  *
- * @throws {HsmError} KEY_STATE_FORBIDS by the lifecycle table; INVALID_REQUEST naming the attribute that nobody may write
- *   so, or any while the key is not modifiable
+ * @throws {HsmError} KEY_STATE_FORBIDS by the lifecycle table; KEY_ATTRIBUTE_FORBIDS while the key is not modifiable;
+ *   INVALID_REQUEST naming the attribute that nobody may write so
  */
 export function withAttributes(keyId: string, before: KeyAttributes, wanted: SomeAttributes, now: number): KeyAttributes {
   requireState("SetAttributes", keyId, before);
   const names = given(wanted);
   if (names.length === 0) throw new HsmError("INVALID_REQUEST", "attributes: none is given");
-  if (!before.modifiable) throw new HsmError("INVALID_REQUEST", `key '${keyId}' is not modifiable`);
+  if (!before.modifiable) throw new HsmError("KEY_ATTRIBUTE_FORBIDS", `key '${keyId}' is not modifiable`);
   const values = attributeValues(before);
   for (const name of names) {
     const wrong = refusal(name, values, wanted, before, now);
@@ -98,7 +109,7 @@ export function withAttributes(keyId: string, before: KeyAttributes, wanted: Som
   const maxUses = wanted.max_uses ?? before.maxUses;
   const maxBytes = wanted.max_bytes ?? before.maxBytes;
   const allowed = wanted.allowed_mechanisms === undefined ? before.allowedMechanisms : waysOf(before.algorithm, wanted.allowed_mechanisms);
-  return {
+  const after: KeyAttributes = {
     ...before,
     updatedAt: now,
     label: wanted.label ?? before.label,
@@ -111,7 +122,13 @@ export function withAttributes(keyId: string, before: KeyAttributes, wanted: Som
     ...(endDate === undefined ? {} : { endDate }),
     ...(maxUses === undefined ? {} : { maxUses }),
     ...(maxBytes === undefined ? {} : { maxBytes }),
+    ...(wanted.trusted === undefined ? {} : { trusted: wanted.trusted }),
+    ...(wanted.wrap_with_trusted === undefined ? {} : { wrapWithTrusted: wanted.wrap_with_trusted }),
+    ...(wanted.copyable === undefined ? {} : { copyable: wanted.copyable }),
+    ...(wanted.destroyable === undefined ? {} : { destroyable: wanted.destroyable }),
   };
+  if (wanted.trusted === true) requireTrustworthy(after);
+  return after;
 }
 
 /** Why this attribute may not be written so, or undefined. */
@@ -125,6 +142,8 @@ function refusal(
   switch (ATTRIBUTES[name].change) {
     case "never":
       return "is read-only";
+    case "at creation":
+      return "is said when the key is made";
     case "to true":
       return values[name] === true && wanted[name] === false ? "can only become true" : undefined;
     case "to false":
@@ -179,6 +198,11 @@ export interface NewLife {
   readonly endDate?: number;
   readonly maxUses?: number;
   readonly maxBytes?: number;
+  readonly trusted?: boolean;
+  readonly wrapWithTrusted?: boolean;
+  readonly copyable?: boolean;
+  readonly destroyable?: boolean;
+  readonly alwaysAuthenticate?: boolean;
 }
 
 /**
@@ -200,6 +224,8 @@ export function newLife(
     if (wrong !== undefined) throw new HsmError("INVALID_REQUEST", `attributes.${name}: ${wrong}`);
   }
   requireOrder(wanted.start_date, wanted.end_date);
+  if (wanted.always_authenticate === true && ALGORITHMS[algorithm].objectClass === "secret")
+    throw new HsmError("INVALID_REQUEST", "attributes.always_authenticate: is for keys that have a private half");
   if (state === "active" && wanted.start_date !== undefined)
     throw new HsmError("INVALID_REQUEST", "attributes.start_date: the key is to be active at once");
   return {
@@ -212,5 +238,11 @@ export function newLife(
     ...(wanted.end_date === undefined ? {} : { endDate: wanted.end_date }),
     ...(wanted.max_uses === undefined ? {} : { maxUses: wanted.max_uses }),
     ...(wanted.max_bytes === undefined ? {} : { maxBytes: wanted.max_bytes }),
+    // What every key is unless somebody says otherwise is not written down.
+    ...(wanted.trusted === true ? { trusted: true } : {}),
+    ...(wanted.wrap_with_trusted === true ? { wrapWithTrusted: true } : {}),
+    ...(wanted.copyable === false ? { copyable: false } : {}),
+    ...(wanted.destroyable === false ? { destroyable: false } : {}),
+    ...(wanted.always_authenticate === true ? { alwaysAuthenticate: true } : {}),
   };
 }

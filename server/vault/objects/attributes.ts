@@ -99,6 +99,16 @@ export interface KeyAttributes {
   readonly alwaysSensitive: boolean;
   readonly neverExtractable: boolean;
   readonly modifiable: boolean;
+  /** Keys that leave only under trusted keys may leave under it; false when left out. */
+  readonly trusted?: boolean;
+  /** False when left out. */
+  readonly wrapWithTrusted?: boolean;
+  /** True when left out. */
+  readonly copyable?: boolean;
+  /** True when left out. */
+  readonly destroyable?: boolean;
+  /** Each use of its private half needs a login of its own; false when left out. */
+  readonly alwaysAuthenticate?: boolean;
   /** The only ways it may be used, by canonical name; left out = every one it has. */
   readonly allowedMechanisms?: readonly string[];
   /** When it became, or by itself becomes, active. */

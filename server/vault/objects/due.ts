@@ -19,8 +19,15 @@ export interface DueStep {
   readonly reason?: string;
 }
 
-/** Every step that a key will take by itself, in no order. */
+const DESTROYING: ReadonlySet<DueStep["operation"]> = new Set(["DestroyKey", "PurgeKey"]);
+
+/** Every step that a key will take by itself, in no order. What is not destroyable takes none that destroys. */
 export function plannedSteps(key: DueKey, attributes: KeyAttributes, rules: RetentionRules): DueStep[] {
+  const steps = stepsOf(key, attributes, rules);
+  return attributes.destroyable === false ? steps.filter(({ operation }) => !DESTROYING.has(operation)) : steps;
+}
+
+function stepsOf(key: DueKey, attributes: KeyAttributes, rules: RetentionRules): DueStep[] {
   const { state, startDate, endDate, purge, versions } = attributes;
   const kept = versions.flatMap((version) => destruction(version.version, versionRetentionEnd(key, attributes, version, rules)));
   switch (state) {

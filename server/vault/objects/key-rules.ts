@@ -19,6 +19,37 @@ export interface Asking {
   readonly now: number;
   /** Holds `key:use_revoked`. */
   readonly mayUseRevoked: boolean;
+  /** Has proven once more who they are, for this request alone. */
+  readonly reauthenticated: boolean;
+}
+
+/** Uses of the public half, which a login of its own protects nothing of. */
+const PUBLIC_USES: ReadonlySet<KeyUse> = new Set<KeyUse>(["verify", "verify_mac", "encrypt", "encapsulate", "wrap", "wrap_data_key"]);
+
+/** @throws {HsmError} LOGIN_REQUIRED for a use of a private half that needs a login of its own, without one */
+function requireLogin({ alwaysAuthenticate }: KeyAttributes, keyId: string, usage: KeyUse, { reauthenticated }: Asking): void {
+  if (alwaysAuthenticate === true && !reauthenticated && !PUBLIC_USES.has(usage))
+    throw new HsmError(
+      "LOGIN_REQUIRED",
+      `key '${keyId}' is used with a proof of its own each time (always_authenticate): Reauthenticate, then ask with its token`,
+    );
+}
+
+/**
+ * Returns when a key may be called trusted: what leaves under it must not be had by other ways, so it wraps keys, and
+ * nobody outside has it.
+ *
+ * @throws {HsmError} INVALID_REQUEST
+ */
+export function requireTrustworthy({ usage, exportable }: KeyAttributes): void {
+  if (!usage.includes("wrap")) throw new HsmError("INVALID_REQUEST", "attributes.trusted: is for keys that wrap keys");
+  if (exportable !== "never")
+    throw new HsmError("INVALID_REQUEST", "attributes.trusted: is for keys that never leave the vault (exportable: never)");
+}
+
+/** @throws {HsmError} KEY_ATTRIBUTE_FORBIDS for a key that is not to be destroyed */
+export function requireDestroyable({ destroyable }: KeyAttributes, keyId: string): void {
+  if (destroyable === false) throw new HsmError("KEY_ATTRIBUTE_FORBIDS", `key '${keyId}' is not destroyable`);
 }
 
 /** The key's own state now. */
@@ -51,6 +82,7 @@ export function permit(
   ) {
     throw new HsmError("KEY_USAGE_FORBIDS", `key '${keyId}' is not for '${usage}'`);
   }
+  requireLogin(attributes, keyId, usage, asking);
   return permitInState(attributes, keyId, usage, version, asking, noSuchVersion);
 }
 
@@ -70,15 +102,26 @@ export function permitExport(
   const policy = attributes.exportable;
   if (policy === "never") throw new HsmError("KEY_NOT_EXTRACTABLE", `key '${keyId}' never leaves the vault`);
   if (policy !== way && policy !== "plain") throw new HsmError("KEY_NOT_EXTRACTABLE", `key '${keyId}' leaves the vault only wrapped`);
+  requireLogin(attributes, keyId, "export", asking);
   return permitInState(attributes, keyId, "export", version, asking);
 }
 
 /**
- * Returns when a key may be wrapped under another: one that may leave in plain would take it along.
+ * Returns when a key may leave under another: one that may leave in plain would take it along, and a key that asks for
+ * trusted ones leaves under no other.
  *
+ * @param under the wrapping key; undefined = it leaves in plain, or for a key of somebody else
  * @throws {HsmError} KEY_NOT_EXTRACTABLE
  */
-export function permitUnder(wrapping: KeyAttributes, wrappingId: string, target: KeyAttributes, targetId: string): void {
+export function permitUnder(
+  under: { readonly keyId: string; readonly attributes: KeyAttributes } | undefined,
+  target: KeyAttributes,
+  targetId: string,
+): void {
+  if (target.wrapWithTrusted === true && under?.attributes.trusted !== true)
+    throw new HsmError("KEY_NOT_EXTRACTABLE", `key '${targetId}' leaves the vault only under a trusted key`);
+  if (under === undefined) return;
+  const { attributes: wrapping, keyId: wrappingId } = under;
   if (wrapping.exportable === "plain" && target.exportable !== "plain")
     throw new HsmError("KEY_NOT_EXTRACTABLE", `key '${wrappingId}' may leave in plain and key '${targetId}' may not`);
 }
@@ -103,7 +146,11 @@ function permitInState(
 }
 
 /** The versions that a use may try, the newest first. */
-export const usableVersions = (attributes: KeyAttributes, usage: KeyUse, { now, mayUseRevoked }: Asking): VersionAttributes[] =>
+export const usableVersions = (
+  attributes: KeyAttributes,
+  usage: KeyUse,
+  { now, mayUseRevoked }: Pick<Asking, "now" | "mayUseRevoked">,
+): VersionAttributes[] =>
   attributes.versions
     .filter((version) => {
       const permitted = permittedUse(versionState(attributes, version, now), usage);

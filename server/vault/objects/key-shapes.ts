@@ -72,6 +72,11 @@ export interface NewKey {
   readonly maxUses?: number;
   readonly maxBytes?: number;
   readonly rotation?: RotationRules;
+  readonly trusted?: boolean;
+  readonly wrapWithTrusted?: boolean;
+  readonly copyable?: boolean;
+  readonly destroyable?: boolean;
+  readonly alwaysAuthenticate?: boolean;
   /** The key itself; stored, then forgotten. */
   readonly key: Key;
   readonly local: boolean;

@@ -3,12 +3,13 @@
  * lifecycle table says what is permitted, `now` comes from the caller, and what is returned is true once it is sealed
  * and recorded.
  *
- * Every function throws KEY_STATE_FORBIDS when the table has no such way, and leaves what it was given alone.
+ * Every function throws KEY_STATE_FORBIDS when the table has no such way, those that destroy KEY_ATTRIBUTE_FORBIDS for a key
+ * that is not destroyable, and each leaves what it was given alone.
  */
 import { HsmError } from "@keystead/contract/errors";
 import { REVOCATION_REASONS, STATES, transition, type RevocationReason } from "@keystead/contract/lifecycle";
 import type { KeyAttributes, KeyStateName, RevocationFacts, VersionAttributes } from "./attributes.ts";
-import { noVersion, stateForbids } from "./key-rules.ts";
+import { noVersion, requireDestroyable, stateForbids } from "./key-rules.ts";
 
 /** What a step makes of a key. */
 export interface Step {
@@ -103,6 +104,7 @@ export function scheduleDestruction(
   now: number,
   reason = "",
 ): Step {
+  requireDestroyable(before, keyId);
   const due = {
     ...(at === undefined ? ({ at: 0, needsApproval: true } as const) : { at }),
     ...(reason === "" ? {} : { reason }),
@@ -159,6 +161,7 @@ export function cancelDestruction(keyId: string, before: KeyAttributes, version:
 
 /** PurgeKey: destroys what is due. @throws {HsmError} as {@link revoke}; KEY_STATE_FORBIDS before it is due */
 export function purgeDue(keyId: string, before: KeyAttributes, version: number, now: number): Step {
+  requireDestroyable(before, keyId);
   const wanted = version === 0 ? undefined : olderVersion("PurgeKey", keyId, before, version);
   stateAfter("PurgeKey", keyId, wanted?.state ?? before.state);
   const { at: due = Infinity, needsApproval } = (wanted ?? before).purge ?? {};
@@ -175,9 +178,10 @@ export function purgeDue(keyId: string, before: KeyAttributes, version: number, 
   return { attributes: replaced(before, bare(wanted), now), removed: [version], about: version };
 }
 
-/** DeleteKey: destroys at once. @throws {HsmError} KEY_STATE_FORBIDS */
+/** DeleteKey: destroys at once. @throws {HsmError} KEY_STATE_FORBIDS; KEY_ATTRIBUTE_FORBIDS */
 export function destroyAtOnce(keyId: string, before: KeyAttributes, now: number): Step {
   stateAfter("DeleteKey", keyId, before.state);
+  requireDestroyable(before, keyId);
   return destroyed(before, now);
 }
 

@@ -4,14 +4,20 @@
 import type { Key } from "@keystead/crypto/composite-key";
 import { publicKeyDer } from "@keystead/crypto/formats/public-key";
 import type { KeyAttributes, VersionAttributes } from "./attributes.ts";
+import { requireTrustworthy } from "./key-rules.ts";
 import type { NewKey } from "./key-shapes.ts";
 
-/** The attributes of a new key. @param now milliseconds since the epoch */
+/**
+ * The attributes of a new key.
+ *
+ * @param now milliseconds since the epoch
+ * @throws {HsmError} INVALID_REQUEST for a trusted key that nobody should trust
+ */
 export function newAttributes(key: NewKey, now: number): KeyAttributes {
   const origin = key.derivedFrom === undefined ? {} : { derivedFrom: key.derivedFrom };
   const version = { ...versionOf(1, key.key, now, key.local), ...origin };
   const exportable = key.exportable ?? "never";
-  return {
+  const attributes: KeyAttributes = {
     algorithm: key.algorithm,
     state: key.state ?? "active",
     current: 1,
@@ -33,7 +39,14 @@ export function newAttributes(key: NewKey, now: number): KeyAttributes {
     ...(key.allowedMechanisms === undefined ? {} : { allowedMechanisms: key.allowedMechanisms }),
     ...(key.maxUses === undefined ? {} : { maxUses: key.maxUses }),
     ...(key.maxBytes === undefined ? {} : { maxBytes: key.maxBytes }),
+    ...(key.trusted === undefined ? {} : { trusted: key.trusted }),
+    ...(key.wrapWithTrusted === undefined ? {} : { wrapWithTrusted: key.wrapWithTrusted }),
+    ...(key.copyable === undefined ? {} : { copyable: key.copyable }),
+    ...(key.destroyable === undefined ? {} : { destroyable: key.destroyable }),
+    ...(key.alwaysAuthenticate === undefined ? {} : { alwaysAuthenticate: key.alwaysAuthenticate }),
   };
+  if (key.trusted === true) requireTrustworthy(attributes);
+  return attributes;
 }
 
 /** A version that becomes the current one. */

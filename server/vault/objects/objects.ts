@@ -115,10 +115,10 @@ export class Objects {
    *   spent grant
    */
   async open(grant: Grant, version = 0, noSuchVersion?: () => HsmError): Promise<OpenKey> {
-    const { namespace, keyId, usage, mayUseRevoked = false } = consumeGrant(grant);
+    const { namespace, keyId, usage, mayUseRevoked = false, reauthenticated = false } = consumeGrant(grant);
     const entry = this.#cached(namespace, keyId) ?? (await this.#load(namespace, keyId));
     const wanted = version === 0 ? entry.attributes.current : version;
-    const asking: Asking = { now: this.now(), mayUseRevoked };
+    const asking: Asking = { now: this.now(), mayUseRevoked, reauthenticated };
     noteState(grant, permit(entry.attributes, keyId, usage, wanted, asking, noSuchVersion));
     await this.#countUse(grant, entry.attributes, asking.now);
     return held(entry, entry.opened.get(wanted) ?? (await this.#openVersion(namespace, keyId, entry, wanted)));
@@ -131,10 +131,10 @@ export class Objects {
    * @throws {HsmError} as {@link open}
    */
   async *openAll(grant: Grant): AsyncGenerator<OpenKey> {
-    const { namespace, keyId, usage, mayUseRevoked = false } = consumeGrant(grant);
+    const { namespace, keyId, usage, mayUseRevoked = false, reauthenticated = false } = consumeGrant(grant);
     const entry = this.#cached(namespace, keyId) ?? (await this.#load(namespace, keyId));
     const { attributes } = entry;
-    const asking: Asking = { now: this.now(), mayUseRevoked };
+    const asking: Asking = { now: this.now(), mayUseRevoked, reauthenticated };
     permit(attributes, keyId, usage, attributes.current, asking);
     await this.#countUse(grant, attributes, asking.now);
     for (const version of usableVersions(attributes, usage, asking)) {
@@ -153,12 +153,12 @@ export class Objects {
    *   OBJECT_NOT_FOUND; INTEGRITY_FAILURE; PERMISSION_DENIED for a spent grant or one that is not for export
    */
   async openForExport(grant: Grant, way: "wrapped" | "plain", version = 0, under?: DescribedKey): Promise<LeavingKey> {
-    const { namespace, keyId, usage, mayUseRevoked = false } = consumeGrant(grant);
+    const { namespace, keyId, usage, mayUseRevoked = false, reauthenticated = false } = consumeGrant(grant);
     if (usage !== "export") throw new HsmError("PERMISSION_DENIED", "this grant does not let a key out");
     const entry = this.#cached(namespace, keyId) ?? (await this.#load(namespace, keyId));
     const wanted = version === 0 ? entry.attributes.current : version;
-    noteState(grant, permitExport(entry.attributes, keyId, way, wanted, { now: this.now(), mayUseRevoked }));
-    if (under !== undefined) permitUnder(under.attributes, under.keyId, entry.attributes, keyId);
+    noteState(grant, permitExport(entry.attributes, keyId, way, wanted, { now: this.now(), mayUseRevoked, reauthenticated }));
+    permitUnder(under, entry.attributes, keyId);
     const { algorithm, key } = entry.opened.get(wanted) ?? (await this.#openVersion(namespace, keyId, entry, wanted));
     return { algorithm, version: wanted, material: storedMaterial(algorithm, key) };
   }

@@ -135,10 +135,10 @@ export class SessionKeys {
    * @throws {HsmError} as `Objects.open`; OBJECT_NOT_FOUND when it has ended meanwhile
    */
   open(owner: KeyOwner, grant: Grant, version = 0, noSuchVersion?: () => HsmError): OpenKey {
-    const { namespace, keyId, usage, mayUseRevoked = false, bytes = 0 } = consumeGrant(grant);
+    const { namespace, keyId, usage, mayUseRevoked = false, reauthenticated = false, bytes = 0 } = consumeGrant(grant);
     const held = this.#owned(owner, namespace, keyId);
     const now = this.#now();
-    permit(held.attributes, keyId, usage, version === 0 ? 1 : version, { now, mayUseRevoked }, noSuchVersion);
+    permit(held.attributes, keyId, usage, version === 0 ? 1 : version, { now, mayUseRevoked, reauthenticated }, noSuchVersion);
     const { allowedMechanisms: allowed, maxUses = Infinity, maxBytes = Infinity } = held.attributes;
     const makesNew = USAGE_TENSES[usage] === "new";
     const uses = held.used.uses + (makesNew ? 1 : 0);
@@ -151,11 +151,11 @@ export class SessionKeys {
 
   /** The material, to leave; as `Objects.openForExport`. @throws {HsmError} */
   openForExport(owner: KeyOwner, grant: Grant, way: "wrapped" | "plain", version = 0, under?: DescribedKey): LeavingKey {
-    const { namespace, keyId, usage, mayUseRevoked = false } = consumeGrant(grant);
+    const { namespace, keyId, usage, mayUseRevoked = false, reauthenticated = false } = consumeGrant(grant);
     if (usage !== "export") throw new HsmError("PERMISSION_DENIED", "this grant does not let a key out");
     const held = this.#owned(owner, namespace, keyId);
-    permitExport(held.attributes, keyId, way, version === 0 ? 1 : version, { now: this.#now(), mayUseRevoked });
-    if (under !== undefined) permitUnder(under.attributes, under.keyId, held.attributes, keyId);
+    permitExport(held.attributes, keyId, way, version === 0 ? 1 : version, { now: this.#now(), mayUseRevoked, reauthenticated });
+    permitUnder(under, held.attributes, keyId);
     const { algorithm } = held.attributes;
     return { algorithm, version: 1, material: storedMaterial(algorithm, held.open.key) };
   }

@@ -31,6 +31,11 @@ export function attributeMessage(key: KeyAttributes): MessageInitShape<typeof Ke
     ...(values.end_date === undefined ? {} : { endDate: timestampFromMs(values.end_date) }),
     ...(values.max_uses === undefined ? {} : { maxUses: BigInt(values.max_uses) }),
     ...(values.max_bytes === undefined ? {} : { maxBytes: BigInt(values.max_bytes) }),
+    trusted: values.trusted,
+    wrapWithTrusted: values.wrap_with_trusted,
+    copyable: values.copyable,
+    destroyable: values.destroyable,
+    alwaysAuthenticate: values.always_authenticate,
   };
 }
 
@@ -56,6 +61,11 @@ export function attributesOf(message: KeyAttributesMessage | undefined): SomeAtt
     end_date: timeOf(message.endDate),
     max_uses: countOf(message.maxUses),
     max_bytes: countOf(message.maxBytes),
+    trusted: message.trusted,
+    wrap_with_trusted: message.wrapWithTrusted,
+    copyable: message.copyable,
+    destroyable: message.destroyable,
+    always_authenticate: message.alwaysAuthenticate,
   };
 }
 

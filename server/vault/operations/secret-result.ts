@@ -8,11 +8,12 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { ALGORITHMS, type AlgorithmName, type Usage } from "@keystead/contract/algorithms";
 import { algorithmName } from "@keystead/contract/enum-names";
 import { HsmError } from "@keystead/contract/errors";
-import type { KeyDerivation, KeySchema, KeyTemplate } from "@keystead/contract/generated/hsm/hsm_pb";
+import { KeyState, type KeyDerivation, type KeySchema, type KeyTemplate } from "@keystead/contract/generated/hsm/hsm_pb";
 import { MIN_SECRET_BYTES } from "@keystead/crypto/mechanisms/generic-secret";
 import { mechanismFor } from "@keystead/crypto/mechanisms/register";
 import { wipe } from "@keystead/crypto/wipe";
 import type { ExportPolicy } from "../objects/attributes.ts";
+import type { NewLife } from "../objects/attribute-values.ts";
 import type { Change } from "../objects/change.ts";
 import type { OpenKey } from "../objects/key-shapes.ts";
 import type { CallersKeys } from "../objects/callers-keys.ts";
@@ -20,7 +21,7 @@ import type { Derivation, Run } from "../providers/software.ts";
 import { derivationOf } from "./derivation.ts";
 import type { Context } from "./handler.ts";
 import { exportPolicyName, keyMessage } from "./key-message.ts";
-import { newKeyId, newKeyUsage } from "./new-key.ts";
+import { newKeyId, newKeyLife, newKeyUsage } from "./new-key.ts";
 
 /** A wish that can be granted: "bytes", or the key that the secret is to become, by way of a derivation or as it is. */
 export type Wish = "bytes" | WishedKey;
@@ -35,6 +36,7 @@ export interface WishedKey {
   readonly description: string;
   readonly exportable: ExportPolicy;
   readonly sessionKey: boolean;
+  readonly life: NewLife;
   readonly derivation: Derivation | undefined;
 }
 
@@ -94,6 +96,7 @@ export async function wishedKey(
     description: template.description,
     exportable: exportPolicyName(template.exportable),
     sessionKey: template.sessionKey,
+    life: newKeyLife(algorithm, { attributes: template.attributes, state: KeyState.UNSPECIFIED }, objects.now()),
   };
 }
 
@@ -131,7 +134,7 @@ export async function grantWish(
   if (wish === "bytes") return { fields: { secret }, secrets: [secret] };
   let material = secret;
   try {
-    const { sizeBytes, derivation, ...described } = wish;
+    const { sizeBytes, derivation, life, ...described } = wish;
     if (derivation !== undefined) material = await provider.derive(secret, derivation, sizeBytes, run);
     if (material.byteLength !== sizeBytes)
       throw new HsmError(
@@ -141,6 +144,7 @@ export async function grantWish(
     const key = mechanismFor(wish.algorithm).importKey("raw", material);
     const { described: made, change } = await objects.create({
       ...described,
+      ...life,
       key,
       local,
       derivedFrom: `${source.keyId}@v${source.version}`,

@@ -15,6 +15,8 @@ export const unwrapKey = handler(operation, async (invocation, { objects, provid
   const algorithm = algorithmName(template?.algorithm ?? 0);
   if (template === undefined || algorithm === undefined) throw new HsmError("INVALID_REQUEST", "as_key: say what key it becomes");
   const usage = newKeyUsage(algorithm, template.usage);
+  if (template.attributes !== undefined)
+    throw new HsmError("INVALID_REQUEST", "as_key.attributes: UnwrapKey takes attributes beside as_key");
   const life = newKeyLife(algorithm, request, objects.now());
   const keyId = newKeyId(template);
   const unwrapping = await objects.open(grantOf(invocation), request.version, unwrapFailed);
