@@ -4,7 +4,6 @@
  */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, describe, test } from "node:test";
@@ -14,9 +13,9 @@ import { generateKey } from "@keystead/contract/operations/generate-key";
 import { getAuditLog } from "@keystead/contract/operations/get-audit-log";
 import { login } from "@keystead/contract/operations/login";
 import { setPassword } from "@keystead/contract/operations/set-password";
-import { ENVIRONMENT } from "../environment.ts";
 import { opensslAccepts } from "./openssl.ts";
-import { builtModule, cargo, skipModule, unsupportedFunctions } from "./pkcs11-module.ts";
+import { applications } from "./pkcs11-applications.ts";
+import { cargo, skipModule, unsupportedFunctions } from "./pkcs11-module.ts";
 import { ROOT } from "./running-server.ts";
 import { served } from "./served.ts";
 
@@ -45,35 +44,11 @@ test("the page of the module names exactly the functions that are not built", ()
 describe("the module with a server", { skip: skipModule }, () => {
   const here = served();
   const publicKeys = new Map<string, string>();
-  let library = "";
-
-  /** A configuration file of the administrator's, with what is given laid over it. */
-  const configured = (name: string, changed: object = {}): string => {
-    const credential = (file: string): string => join(here.server.data, "credentials", file);
-    const own = { endpoint: here.server.api, ca: credential("ca.pem"), cert: credential("admin.pem"), key: credential("admin-key.pem") };
-    const path = join(here.server.folder, `${name}.yaml`);
-    writeFileSync(path, JSON.stringify({ ...own, slots: [{ namespace: "default", label: "conformance" }], ...changed }));
-    return path;
-  };
-  const tool = (...args: readonly string[]): string => {
-    const { status, stdout, stderr } = spawnSync("pkcs11-tool", ["--module", library, ...args], {
-      env: { ...ENVIRONMENT, HSM_PKCS11_CONFIG: configured("tool") },
-      encoding: "utf8",
-    });
-    assert.equal(status, 0, `${stdout}${stderr}`);
-    return stdout;
-  };
-  const application = (scenario: string, config: string, ...args: readonly string[]): void => {
-    const program = join(import.meta.dirname, "pkcs11/application.py");
-    const { status, signal, stdout, stderr } = spawnSync("python3", [program, library, scenario, config, ...args], {
-      env: { ...ENVIRONMENT },
-      encoding: "utf8",
-    });
-    assert.equal(status, 0, `${signal ?? ""}${stdout}${stderr}`);
-  };
+  const { configured, tool: toolWith, scenario } = applications(here);
+  const tool = (...args: readonly string[]): string => toolWith(configured("tool"), ...args);
+  const application = (name: string, config: string, ...args: readonly string[]): void => scenario("application", name, config, ...args);
 
   before(async () => {
-    library = builtModule();
     for (const [keyId, algorithm] of Object.entries(KEYS)) {
       const reply = await here.given("gRPC", generateKey, { keyId, algorithm: algorithmNumber(algorithm) });
       publicKeys.set(keyId, reply["public_key"] as string);

@@ -11,6 +11,7 @@ mod crypto;
 mod error;
 mod ffi;
 mod generated;
+mod keys;
 mod module;
 mod objects;
 mod output;

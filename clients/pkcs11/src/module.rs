@@ -12,6 +12,7 @@ use cryptoki_sys::*;
 use crate::config::Config;
 use crate::error::{Answer, Refusal, refuse};
 use crate::objects::object::{Half, Object};
+use crate::proto::Key;
 use crate::remote::Remote;
 use crate::token::session::Session;
 use crate::token::slot::Slot;
@@ -130,6 +131,13 @@ impl Module {
 
     pub fn key(&self, session: &Session, slot: &Slot, handle: CK_OBJECT_HANDLE) -> Answer<Arc<Object>> {
         self.object(session, slot, handle).map_err(|_| Refusal(CKR_KEY_HANDLE_INVALID))
+    }
+
+    /// Makes the objects of a key known. @returns the handle of the half asked for
+    pub fn register_key(&self, slot: usize, key: &Key, owner: Option<CK_SESSION_HANDLE>, half: Half) -> Option<CK_OBJECT_HANDLE> {
+        let objects = Object::of_key(slot, key, owner).into_iter();
+        let handles: Vec<_> = objects.map(|object| (object.half, self.register(object))).collect();
+        handles.into_iter().find(|(own, _)| *own == half).map(|(_, handle)| handle)
     }
 
     /// The same key has the same handle, whenever it is found.

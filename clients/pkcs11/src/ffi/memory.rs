@@ -6,6 +6,7 @@
 use std::slice;
 
 use cryptoki_sys::*;
+use zeroize::Zeroizing;
 
 use crate::error::{Answer, Refusal, refuse};
 use crate::objects::template::Template;
@@ -111,7 +112,7 @@ pub unsafe fn template(start: *mut CK_ATTRIBUTE, count: CK_ULONG) -> Answer<Temp
     unsafe {
         let value = |attribute: &CK_ATTRIBUTE| {
             let value = elements(attribute.pValue.cast::<u8>(), attribute.ulValueLen).map_err(|_| Refusal(CKR_ATTRIBUTE_VALUE_INVALID))?;
-            Ok((attribute.type_, value.to_vec()))
+            Ok((attribute.type_, Zeroizing::new(value.to_vec())))
         };
         Ok(Template(attributes(start, count)?.iter().map(value).collect::<Answer<_>>()?))
     }

@@ -2,8 +2,10 @@
 
 use cryptoki_sys::*;
 
+use crate::crypto::mechanisms;
 use crate::crypto::public_key::{Numbers, octet_string};
 use crate::error::{Answer, Refusal, refuse};
+use crate::keys::{mechanism_names, set_of};
 use crate::objects::object::{Half, Object};
 use crate::proto::{KeyAttributes, Usage};
 use crate::token::slot::Slot;
@@ -17,19 +19,27 @@ pub fn value(object: &Object, slot: &Slot, kind: CK_ATTRIBUTE_TYPE) -> Answer<Ve
     Ok(match kind {
         CKA_CLASS => number(object.half.class()),
         CKA_KEY_TYPE => number(object.key_type),
-        CKA_TOKEN => truth(true),
+        CKA_TOKEN => truth(object.owner.is_none()),
         CKA_PRIVATE => truth(!is_public && slot.needs_login()),
-        CKA_MODIFIABLE => truth(false),
-        CKA_COPYABLE => truth(false),
-        CKA_DESTROYABLE => truth(false),
+        CKA_MODIFIABLE => truth(attributes.modifiable.unwrap_or(true)),
+        CKA_COPYABLE => truth(true),
+        // The public half of a stored pair goes with the private one, and not before.
+        CKA_DESTROYABLE => truth(!is_public || object.owner.is_some()),
         CKA_LABEL => attributes.label.as_ref().filter(|label| !label.is_empty()).map_or_else(key_id, |label| label.as_bytes().to_vec()),
         CKA_ID => attributes.id.as_ref().filter(|id| !id.is_empty()).cloned().unwrap_or_else(key_id),
         CKA_UNIQUE_ID => [object.key.key_id.as_bytes(), if is_public { b"/public" } else { b"" }].concat(),
         CKA_START_DATE => date(attributes.start_date.as_ref()),
         CKA_END_DATE => date(attributes.end_date.as_ref()),
         CKA_LOCAL => truth(attributes.local()),
-        CKA_KEY_GEN_MECHANISM => number(CK_UNAVAILABLE_INFORMATION),
-        CKA_DERIVE => truth(object.half != Half::Public && may(attributes, Usage::Derive)),
+        CKA_KEY_GEN_MECHANISM => number(generated_by(object, attributes)),
+        CKA_ALLOWED_MECHANISMS => mechanism_names::kinds(&attributes.allowed_mechanisms, object.key.algorithm)
+            .into_iter()
+            .flat_map(CK_MECHANISM_TYPE::to_ne_bytes)
+            .collect(),
+        CKA_DERIVE => truth(may(attributes, Usage::Derive)),
+        CKA_PARAMETER_SET if object.half != Half::Secret => {
+            number(set_of(object.key_type, object.key.algorithm).ok_or(Refusal(CKR_ATTRIBUTE_TYPE_INVALID))?)
+        }
         CKA_SUBJECT if object.half != Half::Secret => vec![],
         CKA_PUBLIC_KEY_INFO if object.half != Half::Secret => object.public_key(slot)?.spki.clone(),
         CKA_MODULUS | CKA_PUBLIC_EXPONENT | CKA_MODULUS_BITS | CKA_EC_PARAMS | CKA_EC_POINT => return numbers(object, slot, kind),
@@ -44,6 +54,8 @@ fn of_half(object: &Object, attributes: &KeyAttributes, kind: CK_ATTRIBUTE_TYPE)
         (Half::Public, CKA_VERIFY) => truth(may(attributes, Usage::Verify)),
         (Half::Public, CKA_ENCRYPT) => truth(may(attributes, Usage::Encrypt)),
         (Half::Public, CKA_WRAP) => truth(may(attributes, Usage::Wrap)),
+        (Half::Public, CKA_ENCAPSULATE) => truth(may(attributes, Usage::Encapsulate)),
+        (Half::Private, CKA_DECAPSULATE) => truth(may(attributes, Usage::Decapsulate)),
         (Half::Public, CKA_VERIFY_RECOVER | CKA_TRUSTED) => truth(false),
         (Half::Private, CKA_SIGN) => truth(may(attributes, Usage::Sign)),
         (Half::Private, CKA_DECRYPT) => truth(may(attributes, Usage::Decrypt)),
@@ -69,6 +81,14 @@ fn of_half(object: &Object, attributes: &KeyAttributes, kind: CK_ATTRIBUTE_TYPE)
         }
         _ => return refuse(CKR_ATTRIBUTE_TYPE_INVALID),
     })
+}
+
+/// The mechanism that makes keys of its type, when the vault says that it made the key.
+fn generated_by(object: &Object, attributes: &KeyAttributes) -> CK_MECHANISM_TYPE {
+    if attributes.key_gen_mechanism().is_empty() {
+        return CK_UNAVAILABLE_INFORMATION;
+    }
+    mechanisms::generating(object.key_type).map_or(CK_UNAVAILABLE_INFORMATION, |row| row.kind)
 }
 
 fn numbers(object: &Object, slot: &Slot, kind: CK_ATTRIBUTE_TYPE) -> Answer<Vec<u8>> {

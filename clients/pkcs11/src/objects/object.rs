@@ -50,16 +50,18 @@ pub struct Object {
     pub half: Half,
     pub key_type: CK_KEY_TYPE,
     pub key: Key,
+    /// The session whose end ends it; none for token objects.
+    pub owner: Option<CK_SESSION_HANDLE>,
     public: Mutex<Option<Arc<PublicKey>>>,
 }
 
 impl Object {
     /// The objects of a key: none when PKCS#11 has no name for its type.
-    pub fn of_key(slot: usize, key: &Key) -> Vec<Object> {
+    pub fn of_key(slot: usize, key: &Key, owner: Option<CK_SESSION_HANDLE>) -> Vec<Object> {
         let Some(attributes) = &key.attributes else { return vec![] };
         let Some(key_type) = key_type_of(attributes.key_type()) else { return vec![] };
         let halves: &[Half] = if attributes.object_class() == "secret" { &[Half::Secret] } else { &[Half::Private, Half::Public] };
-        let object = |half: &Half| Object { slot, half: *half, key_type, key: key.clone(), public: Mutex::new(None) };
+        let object = |half: &Half| Object { slot, half: *half, key_type, key: key.clone(), owner, public: Mutex::new(None) };
         halves.iter().map(object).collect()
     }
 

@@ -26,7 +26,7 @@ pub fn find(index: usize, slot: &Slot, template: &Template) -> Answer<Vec<Object
         answer => answer?,
     };
     let seen = |object: &Object| object.half == crate::objects::object::Half::Public || slot.is_open();
-    let objects = keys.iter().filter(|key| in_view(slot, key)).flat_map(|key| Object::of_key(index, key));
+    let objects = keys.iter().filter(|key| in_view(slot, key)).flat_map(|key| Object::of_key(index, key, None));
     Ok(objects.filter(|object| seen(object) && template.fits(object, slot)).collect())
 }
 

@@ -1,13 +1,14 @@
-//! A template of attributes, read out of memory: types with their values as bytes.
+//! A template of attributes, read out of memory: types with their values as bytes, which are wiped when it is dropped.
 
 use cryptoki_sys::*;
+use zeroize::Zeroizing;
 
 use crate::objects::attributes;
 use crate::objects::object::Object;
 use crate::token::slot::Slot;
 
-#[derive(Clone, Debug, Default)]
-pub struct Template(pub Vec<(CK_ATTRIBUTE_TYPE, Vec<u8>)>);
+#[derive(Clone, Default)]
+pub struct Template(pub Vec<(CK_ATTRIBUTE_TYPE, Zeroizing<Vec<u8>>)>);
 
 impl Template {
     pub fn bytes(&self, kind: CK_ATTRIBUTE_TYPE) -> Option<&[u8]> {
@@ -20,6 +21,6 @@ impl Template {
 
     /// Whether the object has every attribute of the template with exactly its value. Key material fits nothing.
     pub fn fits(&self, object: &Object, slot: &Slot) -> bool {
-        self.0.iter().all(|(kind, wanted)| attributes::value(object, slot, *kind).is_ok_and(|value| value == *wanted))
+        self.0.iter().all(|(kind, wanted)| attributes::value(object, slot, *kind).is_ok_and(|value| value == **wanted))
     }
 }

@@ -5,6 +5,7 @@
 //! family is a file and a line in `FAMILIES`.
 
 mod curves;
+mod generation;
 mod hashes;
 mod parameter;
 mod rsa;
@@ -25,6 +26,8 @@ pub enum Way {
     Eddsa,
     /// No key at all: a digest.
     Digest,
+    /// A key is made, or a pair.
+    Generate,
 }
 
 #[derive(Debug)]
@@ -49,7 +52,7 @@ pub struct Asked {
     pub parameter: Parameter,
 }
 
-static FAMILIES: &[&[Mechanism]] = &[rsa::ROWS, curves::ROWS, hashes::ROWS];
+static FAMILIES: &[&[Mechanism]] = &[rsa::ROWS, curves::ROWS, hashes::ROWS, generation::ROWS];
 
 /// Every row, in the order in which they are listed.
 pub fn all() -> impl Iterator<Item = &'static Mechanism> {
@@ -71,6 +74,11 @@ pub fn find(asked: &Asked, flag: CK_FLAGS) -> Answer<&'static Mechanism> {
     }
     row.shape.check(row.hash, &asked.parameter)?;
     Ok(row)
+}
+
+/// The row of the mechanism that makes keys of a type.
+pub fn generating(key_type: CK_KEY_TYPE) -> Option<&'static Mechanism> {
+    generation::ROWS.iter().find(|row| row.keys.contains(&key_type))
 }
 
 impl Mechanism {

@@ -7,6 +7,7 @@
 
 mod digest;
 mod general;
+mod keys;
 mod objects;
 mod parallel;
 mod random;
@@ -17,6 +18,7 @@ mod verify;
 
 pub use digest::*;
 pub use general::*;
+pub use keys::*;
 pub use objects::*;
 pub use parallel::*;
 pub use random::*;

@@ -1,0 +1,18 @@
+/**
+ * Keys made, changed, moved and destroyed through the PKCS#11 module against a live server: a program in Python that
+ * walks templates (pkcs11/keys.py), and OpenSC's pkcs11-tool.
+ */
+import { describe, test } from "node:test";
+import { applications } from "./pkcs11-applications.ts";
+import { skipModule } from "./pkcs11-module.ts";
+import { served } from "./served.ts";
+
+describe("keys through the module", { skip: skipModule }, () => {
+  const here = served();
+  const { configured, scenario } = applications(here);
+  const keys = (name: string, ...args: readonly string[]): void => scenario("keys", name, configured("keys"), ...args);
+
+  test("a key of every kind is made, and has the attributes it was given", () => keys("generate"));
+  test("a key is for what was asked, and for nothing that its kind cannot do", () => keys("usages"));
+  test("what is wrong with a template has an answer of its own, and nothing is made", () => keys("templates"));
+});

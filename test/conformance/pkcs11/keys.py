@@ -1,0 +1,202 @@
+"""Keys made, changed, moved and destroyed by an application of PKCS#11.
+
+    keys.py MODULE SCENARIO CONFIG [ARGUMENT...]
+"""
+import ctypes as c
+import sys
+
+# Nothing is left beside the programs.
+sys.dont_write_bytecode = True
+from loader import *
+
+TOKEN, IS_PRIVATE, KEY_TYPE_OF, ID, SENSITIVE_, ENCRYPT, DECRYPT, WRAP, UNWRAP, SIGN, VERIFY, DERIVE = (
+    1, 2, 0x100, 0x102, 0x103, 0x104, 0x105, 0x106, 0x107, 0x108, 0x10A, 0x10C)
+START, END, BITS, EXPONENT, VALUE_LENGTH, EXTRACTABLE, LOCAL, NEVER, ALWAYS, GENERATED_BY, MODIFIABLE = (
+    0x110, 0x111, 0x121, 0x122, 0x161, 0x162, 0x163, 0x164, 0x165, 0x166, 0x170)
+UNIQUE_ID, POINT, SET, ALLOWED, SECRET = 4, 0x181, 0x61D, 0x40000600, 4
+RSA_GEN, EC_GEN, EDWARDS_GEN, MONTGOMERY_GEN, ML_DSA_GEN, SLH_DSA_GEN, ML_KEM_GEN = 0, 0x1040, 0x1055, 0x1056, 0x1C, 0x2D, 0x0F
+AES_GEN, GENERIC_GEN, CHACHA_GEN, XTS_GEN = 0x1080, 0x350, 0x1225, 0x1072
+INCOMPLETE, INCONSISTENT, TYPE_INVALID, VALUE_INVALID, READ_ONLY_ATTRIBUTE, READ_ONLY_SESSION, CURVE, PARAMETER_SET = (
+    0xD0, 0xD1, 0x12, 0x13, 0x10, 0xB5, 0x140, 0x209)
+YES, NO = b"\x01", b"\x00"
+P256 = bytes.fromhex("06082a8648ce3d030107")
+ED25519, X25519 = bytes.fromhex("06032b6570"), bytes.fromhex("06032b656e")
+
+
+def printable(name):
+    return bytes([0x13, len(name)]) + name.encode()
+
+
+def pair(handle, kind, public, private, rv=OK):
+    """A pair's handles, or what was answered instead. Token objects unless the templates say something else."""
+    token = [] if any(a == TOKEN for a, _ in public) else [(TOKEN, YES)]
+    made = c.c_ulong(), c.c_ulong()
+    public, private = [*public, *token], [*private, *token]
+    got = call("C_GenerateKeyPair", handle, c.byref(mechanism(kind)), template(*public), len(public), template(*private), len(private),
+               c.byref(made[0]), c.byref(made[1]))
+    is_(rv, got, f"C_GenerateKeyPair {kind:#x} {public} {private}")
+    return made[0].value, made[1].value
+
+
+def secret(handle, kind, wanted, rv=OK):
+    wanted = wanted if any(a == TOKEN for a, _ in wanted) else [*wanted, (TOKEN, YES)]
+    made = c.c_ulong()
+    got = call("C_GenerateKey", handle, c.byref(mechanism(kind)), template(*wanted), len(wanted), c.byref(made))
+    is_(rv, got, f"C_GenerateKey {kind:#x} {wanted}")
+    return made.value
+
+
+def read(handle, key, kind, rv=OK):
+    asked = Attribute(kind, NULL, 0)
+    got = call("C_GetAttributeValue", handle, key, c.byref(asked), 1)
+    is_(rv, got, f"the length of attribute {kind:#x}")
+    if rv != OK:
+        return None
+    room = c.create_string_buffer(max(asked.length, 1))
+    asked.value = c.cast(room, c.c_void_p)
+    good("C_GetAttributeValue", handle, key, c.byref(asked), 1)
+    return room.raw[: asked.length]
+
+
+def number(handle, key, kind):
+    return int.from_bytes(read(handle, key, kind), sys.byteorder)
+
+
+PAIRS = [
+    (RSA_GEN, [(BITS, 2048), (EXPONENT, b"\x01\x00\x01")]),
+    (RSA_GEN, [(BITS, 3072), (EXPONENT, b"\x00\x01\x00\x01")]),
+    (EC_GEN, [(PARAMS, P256)]),
+    (EC_GEN, [(PARAMS, printable("secp384r1"))]),
+    (EC_GEN, [(PARAMS, bytes.fromhex("06052b81040023"))]),
+    (EC_GEN, [(PARAMS, printable("secp256k1"))]),
+    (EDWARDS_GEN, [(PARAMS, ED25519)]),
+    (EDWARDS_GEN, [(PARAMS, printable("edwards448"))]),
+    (MONTGOMERY_GEN, [(PARAMS, X25519)]),
+    (MONTGOMERY_GEN, [(PARAMS, printable("curve448"))]),
+    (ML_DSA_GEN, [(SET, 2)]),
+    (SLH_DSA_GEN, [(SET, 3)]),
+    (ML_KEM_GEN, [(SET, 2)]),
+]
+SECRETS = [
+    (AES_GEN, 16, []), (AES_GEN, 24, []), (AES_GEN, 32, []),
+    (AES_GEN, 32, [(WRAP, YES), (UNWRAP, YES)]),
+    (AES_GEN, 32, [(SIGN, YES)]),
+    (GENERIC_GEN, 32, [(DERIVE, YES)]),
+    (GENERIC_GEN, 32, [(SIGN, YES), (VERIFY, YES)]),
+    (GENERIC_GEN, 64, [(SIGN, YES)]),
+    (CHACHA_GEN, 32, []), (XTS_GEN, 64, []),
+]
+
+
+def generate():
+    """Every kind of key: made by its mechanism, found again by its id and its label, with the attributes it was given."""
+    handle = begin()
+    for index, (kind, public) in enumerate(PAIRS):
+        named = [(ID, b"\xff\x00pair" + bytes([index])), (LABEL, f"pair {index}".encode())]
+        open_half, private = pair(handle, kind, [*public, *named], [*named])
+        for half, which in ((open_half, PUBLIC), (private, PRIVATE)):
+            assert find(handle, named[0], (CLASS, which)) == [half], f"{kind:#x}"
+            assert half in find(handle, named[1])
+            is_(kind, number(handle, half, GENERATED_BY), "CKA_KEY_GEN_MECHANISM")
+            assert read(handle, half, LOCAL) == YES and read(handle, half, TOKEN) == YES
+        assert read(handle, private, SENSITIVE_) == read(handle, private, ALWAYS) == read(handle, private, NEVER) == YES
+        assert read(handle, private, EXTRACTABLE) == NO
+        for attribute, value in public:
+            if attribute in (BITS, SET):
+                is_(value, number(handle, open_half, attribute), "what the template said")
+        assert read(handle, open_half, UNIQUE_ID) != read(handle, private, UNIQUE_ID)
+    for index, (kind, length, wanted) in enumerate(SECRETS):
+        named = [(ID, b"secret" + bytes([index])), (LABEL, f"secret {index}".encode())]
+        made = secret(handle, kind, [(VALUE_LENGTH, length), *wanted, *named])
+        assert find(handle, named[0]) == [made]
+        is_(length, number(handle, made, VALUE_LENGTH), f"{kind:#x} {length}")
+        is_(kind, number(handle, made, GENERATED_BY), f"{kind:#x} CKA_KEY_GEN_MECHANISM")
+        for attribute, value in wanted:
+            assert read(handle, made, attribute) == value, f"{attribute:#x}"
+    good("C_Finalize", NULL)
+
+
+def usages():
+    """What a key is for: what was asked, with its other half unless that was refused, and never what its kind cannot do."""
+    handle = begin()
+    curve = [(PARAMS, P256)]
+    both = pair(handle, EC_GEN, [*curve, (VERIFY, YES), (DERIVE, YES)], [(SIGN, YES), (DERIVE, YES)])
+    assert read(handle, both[1], SIGN) == YES and read(handle, both[1], DERIVE) == NO
+    derives = pair(handle, EC_GEN, curve, [(DERIVE, YES)])[1]
+    assert read(handle, derives, SIGN) == NO and read(handle, derives, DERIVE) == YES
+    agrees = pair(handle, MONTGOMERY_GEN, [(PARAMS, X25519), (VERIFY, YES)], [(SIGN, YES), (DERIVE, YES)])[1]
+    assert read(handle, agrees, SIGN) == NO and read(handle, agrees, DERIVE) == YES
+    signs = pair(handle, RSA_GEN, [(BITS, 2048)], [(SIGN, YES), (DECRYPT, NO)])
+    assert read(handle, signs[0], VERIFY) == YES and read(handle, signs[0], ENCRYPT) == NO and read(handle, signs[1], DECRYPT) == NO
+    wraps = pair(handle, RSA_GEN, [(BITS, 2048), (WRAP, YES)], [(UNWRAP, YES)])
+    assert read(handle, wraps[0], WRAP) == YES and read(handle, wraps[0], ENCRYPT) == NO
+    assert read(handle, secret(handle, AES_GEN, [(VALUE_LENGTH, 32), (ENCRYPT, YES)]), DECRYPT) == YES
+    for extractable, sensitive, shown in [(NO, NO, (NO, YES)), (YES, YES, (YES, YES)), (YES, NO, (YES, NO))]:
+        made = secret(handle, AES_GEN, [(VALUE_LENGTH, 16), (EXTRACTABLE, extractable), (SENSITIVE_, sensitive)])
+        assert (read(handle, made, EXTRACTABLE), read(handle, made, SENSITIVE_)) == shown
+    good("C_Finalize", NULL)
+
+
+def templates():
+    """What is wrong with a template has an answer of its own, and nothing is made."""
+    handle = begin()
+    before = sorted(find(handle))
+    rsa, curve = [(BITS, 2048)], [(PARAMS, P256)]
+    for kind, public, private, rv in [
+        (RSA_GEN, [], [], INCOMPLETE),
+        (EC_GEN, [], [], INCOMPLETE),
+        (ML_DSA_GEN, [], [], INCOMPLETE),
+        (RSA_GEN, [(BITS, 1024)], [], VALUE_INVALID),
+        (RSA_GEN, [(BITS, b"\x00\x08")], [], VALUE_INVALID),
+        (RSA_GEN, [*rsa, (EXPONENT, b"\x03")], [], VALUE_INVALID),
+        (EC_GEN, [(PARAMS, printable("brainpoolP256r1"))], [], CURVE),
+        (EC_GEN, [(PARAMS, ED25519)], [], INCONSISTENT),
+        (ML_DSA_GEN, [(SET, 9)], [], PARAMETER_SET),
+        (EC_GEN, [*curve, (BITS, 256)], [], INCONSISTENT),
+        (EC_GEN, curve, [(PARAMS, P256)], INCONSISTENT),
+        (EC_GEN, curve, [(0x80001234, b"vendor")], TYPE_INVALID),
+        (EC_GEN, curve, [(LOCAL, YES)], READ_ONLY_ATTRIBUTE),
+        (EC_GEN, curve, [(NEVER, YES)], READ_ONLY_ATTRIBUTE),
+        (EC_GEN, curve, [(CLASS, PUBLIC)], INCONSISTENT),
+        (EC_GEN, curve, [(KEY_TYPE_OF, 0)], INCONSISTENT),
+        (EC_GEN, curve, [(SIGN, b"\x02")], VALUE_INVALID),
+        (EC_GEN, curve, [(DECRYPT, YES)], INCONSISTENT),
+        (EC_GEN, [*curve, (ID, b"a")], [(ID, b"b")], INCONSISTENT),
+        (EC_GEN, [*curve, (LABEL, b"a")], [(LABEL, b"b")], INCONSISTENT),
+        (EC_GEN, [*curve, (TOKEN, NO)], [(TOKEN, YES)], INCONSISTENT),
+        (EC_GEN, [*curve, (IS_PRIVATE, YES)], [], INCONSISTENT),
+        (EC_GEN, curve, [(SIGN, YES), (SIGN, NO)], INCONSISTENT),
+        (EC_GEN, curve, [(END, b"20200101")], VALUE_INVALID),
+        (EC_GEN, curve, [(END, b"20300231")], VALUE_INVALID),
+        (EC_GEN, curve, [(END, b"2030")], VALUE_INVALID),
+        (EC_GEN, curve, [(0x109, YES)], VALUE_INVALID),
+        (EC_GEN, curve, [(0x101, b"a subject")], VALUE_INVALID),
+        (EC_GEN, curve, [(ALLOWED, bytes(c.c_ulong(RSA_PKCS)))], VALUE_INVALID),
+        (EC_GEN, curve, [(ALLOWED, b"")], VALUE_INVALID),
+        (RSA_GEN, [*rsa, (WRAP, YES)], [(UNWRAP, YES), (DECRYPT, YES)], INCONSISTENT),
+        (AES_GEN, curve, [], MECHANISM),
+        (0x0A, rsa, [], MECHANISM),
+    ]:
+        pair(handle, kind, public, private, rv)
+    for kind, wanted, rv in [
+        (AES_GEN, [], INCOMPLETE),
+        (AES_GEN, [(VALUE_LENGTH, 15)], VALUE_INVALID),
+        (AES_GEN, [(VALUE_LENGTH, 16), (VALUE, b"0123456789abcdef")], INCONSISTENT),
+        (AES_GEN, [(VALUE_LENGTH, 16), (MODULUS, b"x")], INCONSISTENT),
+        (AES_GEN, [(VALUE_LENGTH, 16), (WRAP, YES), (ENCRYPT, YES)], INCONSISTENT),
+        (AES_GEN, [(VALUE_LENGTH, 16), (UNWRAP, YES), (DECRYPT, YES)], INCONSISTENT),
+        (RSA_GEN, [(VALUE_LENGTH, 16)], MECHANISM),
+    ]:
+        secret(handle, kind, wanted, rv)
+    made = c.c_ulong()
+    is_(ARGUMENTS, call("C_GenerateKey", handle, NULL, NULL, 0, c.byref(made)), "no mechanism")
+    is_(ARGUMENTS, call("C_GenerateKey", handle, c.byref(mechanism(AES_GEN)), NULL, 0, NULL), "no place for the handle")
+    is_(ARGUMENTS, call("C_GenerateKeyPair", handle, c.byref(mechanism(EC_GEN)), NULL, 0, NULL, 0, c.byref(made), NULL))
+    read_only = c.c_ulong()
+    good("C_OpenSession", 0, 4, NULL, NULL, c.byref(read_only))
+    pair(read_only.value, EC_GEN, curve, [], READ_ONLY_SESSION)
+    assert sorted(find(handle)) == before, "something was made"
+    good("C_Finalize", NULL)
+
+
+run(globals())
