@@ -17,6 +17,8 @@ pub enum Kind {
     /// NULL, and nothing else is right.
     Reserved,
     Mechanism(CK_MECHANISM_TYPE),
+    /// A mechanism that is used at once: there is nothing that NULL would cancel.
+    Once(CK_MECHANISM_TYPE),
     Key(Role),
     /// A handle of an object, whatever it is.
     Object(Role),
@@ -88,6 +90,7 @@ impl Kind {
             Kind::Word(_) => &[],
             Kind::WordElse(..) => &[Bad::Other],
             Kind::Reserved => &[Bad::NotNull],
+            Kind::Once(_) => &[Bad::Null, Bad::Unknown, Bad::ParameterOfNull, Bad::ParameterUnknown],
             Kind::Mechanism(_) => &[Bad::Cancels, Bad::Unknown, Bad::ParameterOfNull, Bad::ParameterUnknown],
             Kind::Key(_) => &[Bad::Zero, Bad::NeverGiven, Bad::Last, Bad::OfOtherKind],
             Kind::Object(_) => &[Bad::Zero, Bad::NeverGiven, Bad::Last],
@@ -107,8 +110,8 @@ impl Kind {
             (Kind::Session, _) => vec![CKR_SESSION_HANDLE_INVALID],
             (Kind::Slot, _) => vec![CKR_SLOT_ID_INVALID],
             (Kind::WordElse(_, _, answer), _) => vec![answer],
-            (Kind::Mechanism(_), Bad::Unknown) => vec![CKR_MECHANISM_INVALID],
-            (Kind::Mechanism(_), _) => vec![CKR_MECHANISM_PARAM_INVALID, CKR_ARGUMENTS_BAD],
+            (Kind::Mechanism(_) | Kind::Once(_), Bad::Unknown) => vec![CKR_MECHANISM_INVALID],
+            (Kind::Mechanism(_) | Kind::Once(_), _) => vec![CKR_MECHANISM_PARAM_INVALID, CKR_ARGUMENTS_BAD],
             (Kind::Key(_), Bad::OfOtherKind) => {
                 vec![
                     CKR_KEY_TYPE_INCONSISTENT,
@@ -181,7 +184,7 @@ impl<'a> Call<'a> {
             Kind::Slot => self.words.push(state.slot as usize),
             Kind::Word(word) | Kind::WordElse(word, ..) => self.words.push(word as usize),
             Kind::Reserved => self.words.push(0),
-            Kind::Mechanism(kind) => {
+            Kind::Mechanism(kind) | Kind::Once(kind) => {
                 let mut mechanism = Box::new(state.mechanism(kind));
                 self.words.push(std::ptr::from_mut(&mut *mechanism) as usize);
                 self.mechanisms.push(mechanism);
@@ -254,8 +257,8 @@ impl<'a> Call<'a> {
             }
             (Kind::WordElse(_, other, _), _) => self.words[word] = other as usize,
             (Kind::Key(role), Bad::OfOtherKind) => self.words[word] = state.key(role.other()) as usize,
-            (Kind::Mechanism(_), bad) => {
-                let index = position(|kind| matches!(kind, Kind::Mechanism(_)));
+            (Kind::Mechanism(_) | Kind::Once(_), bad) => {
+                let index = position(|kind| matches!(kind, Kind::Mechanism(_) | Kind::Once(_)));
                 let garbage = self.bytes(vec![0xee; 3]);
                 let mechanism = &mut self.mechanisms[index];
                 match bad {

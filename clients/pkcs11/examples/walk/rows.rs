@@ -135,8 +135,8 @@ pub static ROWS: &[Row] = &[
     goes_on("C_VerifyUpdate", &[Session, ANY], Verify),
     // Of no data, where nothing was given before.
     Row { right: &[CKR_SIGNATURE_INVALID], ..ends("C_VerifyFinal", &[Session, BAD_SIGNATURE], Verify) },
-    plain("C_GenerateKey", &[Session, Mechanism(CKM_GENERIC_SECRET_KEY_GEN), OF_SECRET, HANDLE], DONE),
-    plain("C_GenerateKeyPair", &[Session, Mechanism(CKM_EC_KEY_PAIR_GEN), OF_CURVE, OF_PAIR, HANDLE, HANDLE], DONE),
+    plain("C_GenerateKey", &[Session, Once(CKM_GENERIC_SECRET_KEY_GEN), OF_SECRET, HANDLE], DONE),
+    plain("C_GenerateKeyPair", &[Session, Once(CKM_EC_KEY_PAIR_GEN), OF_CURVE, OF_PAIR, HANDLE, HANDLE], DONE),
     plain("C_SeedRandom", &[Session, Word(0), Word(0)], &[CKR_RANDOM_SEED_NOT_SUPPORTED]),
     plain("C_GenerateRandom", &[Session, In(32, DONE)], DONE),
     plain("C_GetFunctionStatus", &[Session], &[CKR_FUNCTION_NOT_PARALLEL]),
