@@ -46,7 +46,8 @@ const NEEDS: readonly Need[] = [
   { command: "nginx", aptOnlyFile: "nginx" },
   // The folders that it wants to be there.
   { command: "nginx-common", apt: "nginx-common", files: "/var/lib/nginx" },
-  { command: "dnssec-keyfromlabel", apt: "bind9-utils" },
+  { command: "dnssec-verify", apt: "bind9-utils" },
+  { command: "ldns-signzone", apt: "ldnsutils" },
   { command: "ssh-agent", apt: "openssh-client" },
   { command: "keytool", apt: "openjdk-17-jdk-headless" },
   { command: "g++", apt: "g++" },
