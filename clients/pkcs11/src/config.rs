@@ -33,14 +33,19 @@ pub struct Config {
     pub approval_wait_ms: u64,
     #[serde(default)]
     pub slots: Vec<SlotConfig>,
+    /// No slot is configured: every token of the vault that the client may see is one more.
+    #[serde(skip)]
+    pub every_token: bool,
 }
 
-/// One slot with its token: a namespace, or the part of it that has the tags and the algorithms.
-#[derive(Clone, Debug, Deserialize)]
+/// One slot with its token: a namespace, the part of it that has the tags and the algorithms, or a token of the vault.
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SlotConfig {
+    /// Of a token of the vault it is known there, as are tags and algorithms.
+    #[serde(default)]
     pub namespace: String,
-    /// Of the token; at most 32 bytes. Left out = the namespace.
+    /// Of the token; at most 32 bytes. Left out = that of the vault's token, or the namespace.
     #[serde(default)]
     pub label: String,
     /// Only keys that carry all of these.
@@ -51,6 +56,11 @@ pub struct SlotConfig {
     pub algorithms: Vec<String>,
     /// The local user whose password is the user PIN. Left out = the token needs no login.
     pub user: Option<String>,
+    /// The name of a token of the vault, whose PINs log in.
+    pub token: Option<String>,
+    /// Of a token of the vault: 16 hexadecimal digits; empty until it is known.
+    #[serde(skip)]
+    pub serial: String,
 }
 
 fn connect_timeout_ms() -> u64 {
@@ -88,12 +98,15 @@ impl Config {
         }
         if config.slots.is_empty() {
             let namespace = variable("HSM_PKCS11_NAMESPACE").unwrap_or_else(|| "default".to_owned());
-            let user = variable("HSM_PKCS11_USER");
-            config.slots = vec![SlotConfig { namespace, label: String::new(), tags: vec![], algorithms: vec![], user }];
+            let (user, token) = (variable("HSM_PKCS11_USER"), variable("HSM_PKCS11_TOKEN"));
+            config.every_token = token.is_none();
+            let namespace = if token.is_some() { variable("HSM_PKCS11_NAMESPACE").unwrap_or_default() } else { namespace };
+            config.slots = vec![SlotConfig { namespace, user, token, ..SlotConfig::default() }];
         }
         for slot in &mut config.slots {
             if slot.label.is_empty() {
-                slot.label = slot.namespace.chars().take(32).collect();
+                let name = slot.token.as_ref().unwrap_or(&slot.namespace);
+                slot.label = name.chars().take(32).collect();
             }
         }
         config.checked()
@@ -101,7 +114,13 @@ impl Config {
 
     fn checked(self) -> Answer<Config> {
         let known = |name: &String| crate::proto::Algorithm::from_str_name(name).is_some();
-        let fits = self.authority().is_some()
+        let opens = |slot: &SlotConfig| match (&slot.token, &slot.user) {
+            (Some(token), None) => !token.is_empty(),
+            (None, _) => !slot.namespace.is_empty(),
+            (Some(_), Some(_)) => false,
+        };
+        let fits = self.slots.iter().all(opens)
+            && self.authority().is_some()
             && self.cert.is_some() == self.key.is_some()
             && self.connect_timeout_ms > 0
             && self.timeout_ms > 0
@@ -139,6 +158,15 @@ mod tests {
     }
 
     #[test]
+    fn without_slots_the_client_itself_is_one_and_its_tokens_follow_unless_a_variable_names_one() {
+        let config = Config::of("endpoint: https://a", NONE).unwrap();
+        assert_eq!((config.slots[0].namespace.as_str(), config.every_token), ("default", true));
+        let named = Config::of("endpoint: https://a", |name| (name == "HSM_PKCS11_TOKEN").then(|| "pay".into())).unwrap();
+        assert_eq!((named.slots[0].token.as_deref(), named.slots[0].label.as_str(), named.every_token), (Some("pay"), "pay", false));
+        assert!(!Config::of("endpoint: https://a\nslots: [{token: pay}]", NONE).unwrap().every_token);
+    }
+
+    #[test]
     fn what_cannot_be_is_refused() {
         for text in [
             "endpoint: http://plain:80",
@@ -146,6 +174,8 @@ mod tests {
             "endpont: https://a",
             "endpoint: https://a\ncert: /only.pem",
             "endpoint: https://a\nslots: [{namespace: x, algorithms: [Rot13]}]",
+            "endpoint: https://a\nslots: [{label: neither-namespace-nor-token}]",
+            "endpoint: https://a\nslots: [{token: x, user: y}]",
             "endpoint: https://a\nslots: [{namespace: x, label: a-label-that-is-longer-than-32-bytes-is}]",
             "",
         ] {

@@ -5,20 +5,24 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use cryptoki_sys::*;
 
-use crate::config::Config;
+use crate::config::{Config, SlotConfig};
 use crate::error::{Answer, Refusal, refuse};
 use crate::objects::object::{Half, Object};
 use crate::proto::Key;
 use crate::remote::Remote;
+use crate::token::once;
 use crate::token::session::Session;
-use crate::token::slot::Slot;
+use crate::token::slot::{Slot, Who};
 
 pub struct Module {
-    pub slots: Vec<Slot>,
+    configured: Vec<SlotConfig>,
+    every_token: bool,
+    remote: Arc<Remote>,
+    slots: OnceLock<Vec<Slot>>,
     sessions: Mutex<HashMap<CK_SESSION_HANDLE, Opened>>,
     objects: Mutex<Objects>,
     next_handle: AtomicU64,
@@ -44,22 +48,49 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Module {
     pub fn new(config: Config) -> Answer<Module> {
         let remote = Arc::new(Remote::new(&config)?);
-        let slots = config.slots.into_iter().map(|slot| Slot::new(slot, remote.clone())).collect();
-        Ok(Module { slots, sessions: Mutex::default(), objects: Mutex::default(), next_handle: AtomicU64::new(1) })
+        Ok(Module {
+            configured: config.slots,
+            every_token: config.every_token,
+            remote,
+            slots: OnceLock::new(),
+            sessions: Mutex::default(),
+            objects: Mutex::default(),
+            next_handle: AtomicU64::new(1),
+        })
     }
 
     fn new_handle(&self) -> CK_ULONG {
         self.next_handle.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// Every slot, by its number. They are found out when they are first looked at, and stay.
+    ///
+    /// @errors `CKR_DEVICE_ERROR` when the vault has to be asked for its tokens, and cannot.
+    pub fn slots(&self) -> Answer<&[Slot]> {
+        if self.slots.get().is_none() {
+            // Another thread may be first: what it found out is as good.
+            let _ = self.slots.set(crate::token::slots(&self.configured, self.every_token, &self.remote)?);
+        }
+        Ok(self.known_slots())
+    }
+
+    /// Those that were looked at; whoever has a session has looked.
+    fn known_slots(&self) -> &[Slot] {
+        self.slots.get().map_or(&[], Vec::as_slice)
+    }
+
     pub fn slot(&self, id: CK_SLOT_ID) -> Answer<&Slot> {
-        usize::try_from(id).ok().and_then(|index| self.slots.get(index)).ok_or(Refusal(CKR_SLOT_ID_INVALID))
+        let slots = self.slots()?;
+        usize::try_from(id).ok().and_then(|index| slots.get(index)).ok_or(Refusal(CKR_SLOT_ID_INVALID))
     }
 
     pub fn open_session(&self, slot: CK_SLOT_ID, flags: CK_FLAGS) -> Answer<CK_SESSION_HANDLE> {
-        self.slot(slot)?;
+        let who = self.slot(slot)?.who();
         if flags & CKF_SERIAL_SESSION == 0 {
             return refuse(CKR_SESSION_PARALLEL_NOT_SUPPORTED);
+        }
+        if flags & CKF_RW_SESSION == 0 && who == Some(Who::Officer) {
+            return refuse(CKR_SESSION_READ_WRITE_SO_EXISTS);
         }
         let handle = self.new_handle();
         let (slot, read_write) = (slot as usize, flags & CKF_RW_SESSION != 0);
@@ -76,8 +107,53 @@ impl Module {
     pub fn with<T>(&self, handle: CK_SESSION_HANDLE, work: impl FnOnce(&mut Session, &Slot) -> Answer<T>) -> Answer<T> {
         let session = self.session(handle)?;
         let mut session = locked(&session);
-        let slot = self.slots.get(session.slot).ok_or(Refusal(CKR_SESSION_HANDLE_INVALID))?;
-        work(&mut session, slot)
+        let slot = self.known_slots().get(session.slot).ok_or(Refusal(CKR_SESSION_HANDLE_INVALID))?;
+        let proven = session.once.take();
+        let (answer, left) = once::lend(proven, || work(&mut session, slot));
+        session.once = session.once.take().or(left);
+        answer
+    }
+
+    /// @errors `CKR_SESSION_READ_ONLY_EXISTS` to an officer while a session of the token cannot write;
+    /// `CKR_OPERATION_NOT_INITIALIZED` to `CKU_CONTEXT_SPECIFIC` without an operation that uses a key.
+    pub fn log_in(&self, handle: CK_SESSION_HANDLE, kind: CK_USER_TYPE, pin: &[u8], name: Option<&str>) -> Answer<()> {
+        self.with(handle, |session, slot| {
+            // The two users of a token have no other name.
+            if name.is_some() && (kind != CKU_USER || slot.config.token.is_some()) {
+                return refuse(CKR_USER_TYPE_INVALID);
+            }
+            match kind {
+                CKU_USER => slot.log_in(Who::User, pin, name),
+                CKU_SO => {
+                    let (all, writing) = self.session_counts(session.slot);
+                    if all > writing && slot.who().is_none() {
+                        return refuse(CKR_SESSION_READ_ONLY_EXISTS);
+                    }
+                    slot.log_in(Who::Officer, pin, None)
+                }
+                CKU_CONTEXT_SPECIFIC if !session.uses_private_key() => refuse(CKR_OPERATION_NOT_INITIALIZED),
+                CKU_CONTEXT_SPECIFIC => {
+                    session.once = Some(slot.confirm(pin)?);
+                    Ok(())
+                }
+                _ => refuse(CKR_USER_TYPE_INVALID),
+            }
+        })
+    }
+
+    pub fn init_token(&self, id: CK_SLOT_ID, pin: &[u8], label: &str) -> Answer<()> {
+        let slot = self.slot(id)?;
+        if self.session_counts(id as usize).0 > 0 {
+            return refuse(CKR_SESSION_EXISTS);
+        }
+        if label.is_empty() {
+            return refuse(CKR_ARGUMENTS_BAD);
+        }
+        slot.init_token(pin, label, self.every_token && id == 0)
+    }
+
+    pub fn set_pin(&self, handle: CK_SESSION_HANDLE, old: &[u8], new: &[u8]) -> Answer<()> {
+        self.with(handle, |session, slot| if session.read_write { slot.set_pin(old, new) } else { refuse(CKR_SESSION_READ_ONLY) })
     }
 
     /// Ends what an error of the arguments ends, and is the error. @errors that of the session, when there is none.
@@ -104,8 +180,10 @@ impl Module {
 
     fn log_out_without_sessions(&self, slot: usize) {
         let (all, _) = self.session_counts(slot);
-        if all == 0 && self.slots[slot].is_logged_in() {
-            let _ = self.slots[slot].log_out();
+        if all == 0
+            && let Some(slot) = self.known_slots().get(slot).filter(|slot| slot.is_logged_in())
+        {
+            let _ = slot.log_out();
         }
     }
 
@@ -117,7 +195,7 @@ impl Module {
     }
 
     pub fn finish(&self) {
-        for slot in self.slots.iter().filter(|slot| slot.is_logged_in()) {
+        for slot in self.known_slots().iter().filter(|slot| slot.is_logged_in()) {
             let _ = slot.log_out();
         }
     }

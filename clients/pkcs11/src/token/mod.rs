@@ -1,5 +1,10 @@
 //! Slots with their tokens, who is logged in, and sessions.
 
+mod discovery;
 pub mod information;
+pub mod once;
+mod pins;
 pub mod session;
 pub mod slot;
+
+pub use discovery::slots;

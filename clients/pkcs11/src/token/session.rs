@@ -11,10 +11,14 @@ use crate::crypto::sign::Signing;
 use crate::crypto::verify::Verifying;
 use crate::error::{Answer, Refusal, refuse};
 use crate::output::{Output, Room};
+use crate::remote::Token;
+use crate::token::slot::Who;
 
 pub struct Session {
     pub slot: usize,
     pub read_write: bool,
+    /// What `C_Login` with `CKU_CONTEXT_SPECIFIC` proved, until a key is used.
+    pub once: Option<Token>,
     pub found: Option<VecDeque<CK_OBJECT_HANDLE>>,
     pub digesting: Option<Digesting>,
     pub signing: Option<Signing>,
@@ -29,17 +33,23 @@ pub struct Digesting {
 
 impl Session {
     pub fn new(slot: usize, read_write: bool) -> Session {
-        Session { slot, read_write, found: None, digesting: None, signing: None, verifying: None }
+        Session { slot, read_write, once: None, found: None, digesting: None, signing: None, verifying: None }
     }
 
-    /// State by PKCS#11 3.2 §5.6.5, of a session of a token where a user is logged in or nobody.
-    pub fn state(&self, logged_in: bool) -> CK_STATE {
-        match (self.read_write, logged_in) {
-            (false, false) => CKS_RO_PUBLIC_SESSION,
-            (false, true) => CKS_RO_USER_FUNCTIONS,
-            (true, false) => CKS_RW_PUBLIC_SESSION,
-            (true, true) => CKS_RW_USER_FUNCTIONS,
+    /// State by PKCS#11 3.2 §5.6.5, of a session of a token where this one is logged in. An officer's session may write.
+    pub fn state(&self, who: Option<Who>) -> CK_STATE {
+        match (self.read_write, who) {
+            (false, None) => CKS_RO_PUBLIC_SESSION,
+            (false, Some(_)) => CKS_RO_USER_FUNCTIONS,
+            (true, None) => CKS_RW_PUBLIC_SESSION,
+            (true, Some(Who::User)) => CKS_RW_USER_FUNCTIONS,
+            (true, Some(Who::Officer)) => CKS_RW_SO_FUNCTIONS,
         }
+    }
+
+    /// Whether an operation is active that a key may want its user's PIN for.
+    pub fn uses_private_key(&self) -> bool {
+        self.signing.is_some()
     }
 
     /// Ends what the flags name.
@@ -51,6 +61,7 @@ impl Session {
             self.digesting = None;
         }
         if flags & CKF_SIGN != 0 {
+            self.once = None;
             self.signing = None;
         }
         if flags & CKF_VERIFY != 0 {

@@ -13,7 +13,7 @@ use crate::token::information;
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_GetSlotList(_tokenPresent: CK_BBOOL, pSlotList: *mut CK_SLOT_ID, pulCount: *mut CK_ULONG) -> CK_RV {
     guard(|| {
-        let slots: Vec<CK_SLOT_ID> = (0..).take(current::module()?.slots.len()).collect();
+        let slots: Vec<CK_SLOT_ID> = (0..).take(current::module()?.slots()?.len()).collect();
         unsafe { deliver_list(&slots, pSlotList, pulCount) }
     })
 }
@@ -28,7 +28,9 @@ pub unsafe extern "C" fn C_GetTokenInfo(slotID: CK_SLOT_ID, pInfo: *mut CK_TOKEN
     guard(|| {
         let module = current::module()?;
         let slot = module.slot(slotID)?;
-        unsafe { put(pInfo, information::token(slot, module.session_counts(slotID as usize))) }
+        place(pInfo)?;
+        let token = information::token(slot, slot.token_now(), module.session_counts(slotID as usize))?;
+        unsafe { put(pInfo, token) }
     })
 }
 
