@@ -130,6 +130,8 @@ def usages():
     assert read(handle, signs[0], VERIFY) == YES and read(handle, signs[0], ENCRYPT) == NO and read(handle, signs[1], DECRYPT) == NO
     wraps = pair(handle, RSA_GEN, [(BITS, 2048), (WRAP, YES)], [(UNWRAP, YES)])
     assert read(handle, wraps[0], WRAP) == YES and read(handle, wraps[0], ENCRYPT) == NO
+    everything = secret(handle, AES_GEN, [(VALUE_LENGTH, 32), *((usage, YES) for usage in (ENCRYPT, DECRYPT, WRAP, UNWRAP))])
+    assert read(handle, everything, ENCRYPT) == YES and read(handle, everything, WRAP) == NO == read(handle, everything, UNWRAP)
     assert read(handle, secret(handle, AES_GEN, [(VALUE_LENGTH, 32), (ENCRYPT, YES)]), DECRYPT) == YES
     for extractable, sensitive, shown in [(NO, NO, (NO, YES)), (YES, YES, (YES, YES)), (YES, NO, (YES, NO))]:
         made = secret(handle, AES_GEN, [(VALUE_LENGTH, 16), (EXTRACTABLE, extractable), (SENSITIVE_, sensitive)])
@@ -173,7 +175,6 @@ def templates():
         (EC_GEN, curve, [(0x101, b"a subject")], VALUE_INVALID),
         (EC_GEN, curve, [(ALLOWED, bytes(c.c_ulong(RSA_PKCS)))], VALUE_INVALID),
         (EC_GEN, curve, [(ALLOWED, b"")], VALUE_INVALID),
-        (RSA_GEN, [*rsa, (WRAP, YES)], [(UNWRAP, YES), (DECRYPT, YES)], INCONSISTENT),
         (AES_GEN, curve, [], MECHANISM),
         (0x0A, rsa, [], MECHANISM),
     ]:
@@ -183,8 +184,6 @@ def templates():
         (AES_GEN, [(VALUE_LENGTH, 15)], VALUE_INVALID),
         (AES_GEN, [(VALUE_LENGTH, 16), (VALUE, b"0123456789abcdef")], INCONSISTENT),
         (AES_GEN, [(VALUE_LENGTH, 16), (MODULUS, b"x")], INCONSISTENT),
-        (AES_GEN, [(VALUE_LENGTH, 16), (WRAP, YES), (ENCRYPT, YES)], INCONSISTENT),
-        (AES_GEN, [(VALUE_LENGTH, 16), (UNWRAP, YES), (DECRYPT, YES)], INCONSISTENT),
         (RSA_GEN, [(VALUE_LENGTH, 16)], MECHANISM),
     ]:
         secret(handle, kind, wanted, rv)

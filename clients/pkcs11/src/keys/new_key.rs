@@ -106,8 +106,7 @@ impl Templates<'_> {
         }
     }
 
-    /// @errors `CKR_TEMPLATE_INCONSISTENT` when nothing of what is wanted is possible, and for a key that would wrap keys
-    ///   and open them as data
+    /// @errors `CKR_TEMPLATE_INCONSISTENT` when nothing of what is wanted is possible
     fn usage(&self, possible: &[Usage]) -> Answer<Vec<i32>> {
         let said: Vec<Usage> = self.said(true).chain(self.said(false)).collect();
         let mut usage: Vec<Usage> = self.said(true).filter(|usage| possible.contains(usage)).collect();
@@ -121,8 +120,11 @@ impl Templates<'_> {
             let data = possible.iter().filter(|usage| !WRAPPING.contains(usage));
             usage = data.filter(|usage| !said.contains(usage)).copied().collect();
         }
-        let wraps = usage.iter().filter(|usage| WRAPPING.contains(usage)).count();
-        if usage.is_empty() || (wraps > 0 && wraps < usage.len()) {
+        // A key that wraps others and opens them as data gives them away. Many applications ask for all of it, and few wrap.
+        if !usage.iter().all(|usage| WRAPPING.contains(usage)) {
+            usage.retain(|usage| !WRAPPING.contains(usage));
+        }
+        if usage.is_empty() {
             return refuse(CKR_TEMPLATE_INCONSISTENT);
         }
         usage.sort_unstable();
