@@ -1,5 +1,7 @@
 //! The convention of functions that return output of variable length (PKCS#11 3.2 §5.2), without its pointers.
 
+use zeroize::Zeroizing;
+
 /// What the caller has room for.
 #[derive(Clone, Copy, Debug)]
 pub enum Room {
@@ -16,6 +18,8 @@ pub enum Output {
     /// So much was needed; the operation stays active.
     TooSmall(usize),
     Bytes(Vec<u8>),
+    /// The same, wiped once it was delivered.
+    Secret(Zeroizing<Vec<u8>>),
 }
 
 impl Room {

@@ -1,7 +1,9 @@
 //! Work with keys: what the vault does when it is asked, and what needs nothing of it (digests, public halves).
 
+pub mod cipher;
 pub mod digests;
 pub mod mechanisms;
+pub mod modes;
 pub mod public_key;
 mod random;
 pub mod sign;

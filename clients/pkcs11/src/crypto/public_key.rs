@@ -1,7 +1,8 @@
 //! The public half of a key: read from its PEM, shown as attributes, and used to verify without asking the vault.
 
-use cryptoki_sys::{CKR_DEVICE_ERROR, CKR_SIGNATURE_INVALID, CKR_SIGNATURE_LEN_RANGE};
+use cryptoki_sys::{CKR_DATA_LEN_RANGE, CKR_DEVICE_ERROR, CKR_SIGNATURE_INVALID, CKR_SIGNATURE_LEN_RANGE};
 use rsa::BigUint;
+use rsa::rand_core::OsRng;
 use rsa::signature::hazmat::PrehashVerifier;
 
 use crate::crypto::digests::Hash;
@@ -56,6 +57,38 @@ impl PublicKey {
             Numbers::Curve { point, .. } => Some(point.len() - 1),
             Numbers::Other => None,
         }
+    }
+
+    /// Bytes of an RSA modulus; none of others.
+    pub fn modulus_bytes(&self) -> usize {
+        match &self.numbers {
+            Numbers::Rsa { modulus, .. } => modulus.len(),
+            _ => 0,
+        }
+    }
+
+    /// RSAES-OAEP with an empty label, and the same hash for MGF1.
+    pub fn encrypt_oaep(&self, hash: Hash, data: &[u8]) -> Answer<Vec<u8>> {
+        let key = self.rsa()?;
+        macro_rules! with {
+            ($hash:ty) => {
+                key.encrypt(&mut OsRng, rsa::Oaep::new::<$hash>(), data)
+            };
+        }
+        let made = match hash {
+            Hash::Sha256 => with!(sha2::Sha256),
+            Hash::Sha384 => with!(sha2::Sha384),
+            Hash::Sha512 => with!(sha2::Sha512),
+            Hash::Sha3_256 => with!(sha3::Sha3_256),
+            Hash::Sha3_384 => with!(sha3::Sha3_384),
+            Hash::Sha3_512 => with!(sha3::Sha3_512),
+        };
+        made.map_err(|_| Refusal(CKR_DATA_LEN_RANGE))
+    }
+
+    /// RSAES-PKCS1-v1_5.
+    pub fn encrypt_pkcs1(&self, data: &[u8]) -> Answer<Vec<u8>> {
+        self.rsa()?.encrypt(&mut OsRng, rsa::Pkcs1v15Encrypt, data).map_err(|_| Refusal(CKR_DATA_LEN_RANGE))
     }
 
     /// Whether this module can verify EdDSA with the key itself.

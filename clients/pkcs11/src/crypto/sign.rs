@@ -50,7 +50,7 @@ pub fn scheme_of(way: Way) -> SignatureScheme {
     match way {
         Way::Pkcs1 => SignatureScheme::Pkcs1,
         Way::Pss => SignatureScheme::Pss,
-        Way::Ecdsa | Way::Eddsa | Way::Digest | Way::Generate => SignatureScheme::Unspecified,
+        _ => SignatureScheme::Unspecified,
     }
 }
 

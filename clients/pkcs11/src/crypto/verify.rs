@@ -64,7 +64,7 @@ impl Verifying {
                 self.public.verify_pss(hash, salt_bytes.unwrap_or_default() as usize, data, signature)
             }
             Way::Eddsa => self.verify_eddsa(data, signature, slot),
-            Way::Digest | Way::Generate => refuse(CKR_MECHANISM_INVALID),
+            _ => refuse(CKR_MECHANISM_INVALID),
         }
     }
 

@@ -77,6 +77,10 @@ pub unsafe fn deliver(output: Output, to: *mut CK_BYTE, length: *mut CK_ULONG) -
                 place(to)?.copy_from(bytes.as_ptr(), bytes.len());
                 put(length, bytes.len() as CK_ULONG)
             }
+            Output::Secret(bytes) => {
+                place(to)?.copy_from(bytes.as_ptr(), bytes.len());
+                put(length, bytes.len() as CK_ULONG)
+            }
         }
     }
 }

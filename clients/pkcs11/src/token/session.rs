@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use cryptoki_sys::*;
 use sha2::digest::DynDigest;
 
+use crate::crypto::cipher::Ciphering;
 use crate::crypto::digests::Hash;
 use crate::crypto::mechanisms::{self, Asked};
 use crate::crypto::sign::Signing;
@@ -23,6 +24,8 @@ pub struct Session {
     pub digesting: Option<Digesting>,
     pub signing: Option<Signing>,
     pub verifying: Option<Verifying>,
+    pub encrypting: Option<Ciphering>,
+    pub decrypting: Option<Ciphering>,
 }
 
 pub struct Digesting {
@@ -33,7 +36,17 @@ pub struct Digesting {
 
 impl Session {
     pub fn new(slot: usize, read_write: bool) -> Session {
-        Session { slot, read_write, once: None, found: None, digesting: None, signing: None, verifying: None }
+        Session {
+            slot,
+            read_write,
+            once: None,
+            found: None,
+            digesting: None,
+            signing: None,
+            verifying: None,
+            encrypting: None,
+            decrypting: None,
+        }
     }
 
     /// State by PKCS#11 3.2 §5.6.5, of a session of a token where this one is logged in. An officer's session may write.
@@ -66,6 +79,12 @@ impl Session {
         }
         if flags & CKF_VERIFY != 0 {
             self.verifying = None;
+        }
+        if flags & CKF_ENCRYPT != 0 {
+            self.encrypting = None;
+        }
+        if flags & CKF_DECRYPT != 0 {
+            self.decrypting = None;
         }
     }
 

@@ -4,6 +4,7 @@
 //! sizes, the shape of its parameter, and how it is performed. A new mechanism is a row in the file of its family; a new
 //! family is a file and a line in `FAMILIES`.
 
+mod aes;
 mod curves;
 mod generation;
 mod hashes;
@@ -15,7 +16,7 @@ use cryptoki_sys::*;
 use crate::crypto::digests::Hash;
 use crate::error::{Answer, refuse};
 
-pub use parameter::{Parameter, Shape};
+pub use parameter::{AEAD_TAG_BYTES, LONGEST_ASSOCIATED_DATA, Parameter, Shape};
 
 /// How a mechanism is performed. What only the flags need to tell apart (the directions) is one way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +25,14 @@ pub enum Way {
     Pkcs1,
     Pss,
     Eddsa,
+    Oaep,
+    AesGcm,
+    AesCbc,
+    AesCbcPad,
+    AesCtr,
+    AesCcm,
+    AesXts,
+    ChaCha20Poly1305,
     /// No key at all: a digest.
     Digest,
     /// A key is made, or a pair.
@@ -52,7 +61,7 @@ pub struct Asked {
     pub parameter: Parameter,
 }
 
-static FAMILIES: &[&[Mechanism]] = &[rsa::ROWS, curves::ROWS, hashes::ROWS, generation::ROWS];
+static FAMILIES: &[&[Mechanism]] = &[rsa::ROWS, curves::ROWS, aes::ROWS, hashes::ROWS, generation::ROWS];
 
 /// Every row, in the order in which they are listed.
 pub fn all() -> impl Iterator<Item = &'static Mechanism> {
@@ -83,7 +92,10 @@ pub fn generating(key_type: CK_KEY_TYPE) -> Option<&'static Mechanism> {
 
 impl Mechanism {
     pub fn info(&self) -> CK_MECHANISM_INFO {
-        CK_MECHANISM_INFO { ulMinKeySize: self.sizes.0, ulMaxKeySize: self.sizes.1, flags: self.flags }
+        // Whether the service decrypts PKCS#1 v1.5 is its configuration, which is off unless somebody turned it on: what
+        // may not work is not promised.
+        let unsaid = if self.kind == CKM_RSA_PKCS { CKF_DECRYPT } else { 0 };
+        CK_MECHANISM_INFO { ulMinKeySize: self.sizes.0, ulMaxKeySize: self.sizes.1, flags: self.flags & !unsaid }
     }
 
     /// Of which keys the mechanism is.

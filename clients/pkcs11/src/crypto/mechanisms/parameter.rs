@@ -8,6 +8,11 @@ use cryptoki_sys::*;
 use crate::crypto::digests::Hash;
 use crate::error::{Answer, refuse};
 
+pub const AEAD_NONCE_BYTES: usize = 12;
+pub const AEAD_TAG_BYTES: usize = 16;
+/// The most associated data that the service takes.
+pub const LONGEST_ASSOCIATED_DATA: usize = 102_400;
+
 /// Which structure a mechanism's parameter is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
@@ -16,6 +21,18 @@ pub enum Shape {
     Pss,
     /// `CK_EDDSA_PARAMS`, or nothing.
     Eddsa,
+    /// `CK_RSA_PKCS_OAEP_PARAMS`
+    Oaep,
+    /// Sixteen bytes: an IV or a tweak.
+    Block,
+    /// `CK_AES_CTR_PARAMS`
+    Ctr,
+    /// `CK_GCM_PARAMS`
+    Gcm,
+    /// `CK_CCM_PARAMS`
+    Ccm,
+    /// `CK_SALSA20_CHACHA20_POLY1305_PARAMS`
+    ChaCha,
 }
 
 /// A parameter, read out of memory.
@@ -31,6 +48,24 @@ pub enum Parameter {
         prehashed: bool,
         context: Vec<u8>,
     },
+    Oaep {
+        hash: CK_MECHANISM_TYPE,
+        mgf: CK_RSA_PKCS_MGF_TYPE,
+        label: Vec<u8>,
+    },
+    Block([u8; 16]),
+    Ctr {
+        bits: CK_ULONG,
+        counter: [u8; 16],
+    },
+    /// Of GCM, CCM and ChaCha20-Poly1305 alike.
+    Aead {
+        nonce: Vec<u8>,
+        data: Vec<u8>,
+        tag_bits: CK_ULONG,
+        /// CCM says beforehand how long the plaintext is.
+        length: Option<usize>,
+    },
     /// Not of the shape that its mechanism takes.
     Unknown,
 }
@@ -43,6 +78,13 @@ impl Shape {
             (Shape::Pss, Parameter::Pss { hash, mgf, salt_bytes }) => Hash::of_mechanism(*hash)
                 .is_some_and(|named| own.is_none_or(|own| own == named) && named.mgf() == *mgf && *salt_bytes <= 512),
             (Shape::Eddsa, Parameter::Eddsa { prehashed, context }) => !prehashed && context.len() <= 255,
+            (Shape::Oaep, Parameter::Oaep { hash, mgf, .. }) => Hash::of_mechanism(*hash).is_some_and(|hash| hash.mgf() == *mgf),
+            (Shape::Block, Parameter::Block(_)) => true,
+            (Shape::Ctr, Parameter::Ctr { bits, .. }) => (1..=128).contains(bits),
+            // The lengths that the service has: any other would be another cipher than its own.
+            (Shape::Gcm | Shape::Ccm | Shape::ChaCha, Parameter::Aead { nonce, data, tag_bits, .. }) => {
+                nonce.len() == AEAD_NONCE_BYTES && *tag_bits == 8 * AEAD_TAG_BYTES as CK_ULONG && data.len() <= LONGEST_ASSOCIATED_DATA
+            }
             _ => false,
         };
         if fits { Ok(()) } else { refuse(CKR_MECHANISM_PARAM_INVALID) }
@@ -56,6 +98,7 @@ mod tests {
     #[test]
     fn a_parameter_must_be_one_the_mechanism_takes() {
         let pss = |hash, mgf| Parameter::Pss { hash, mgf, salt_bytes: 32 };
+        let aead = |bytes, tag_bits| Parameter::Aead { nonce: vec![0; bytes], data: vec![], tag_bits, length: None };
         let cases = [
             (Shape::Pss, Some(Hash::Sha256), pss(CKM_SHA256, CKG_MGF1_SHA256), true),
             (Shape::Pss, Some(Hash::Sha256), pss(CKM_SHA384, CKG_MGF1_SHA384), false),
@@ -66,6 +109,13 @@ mod tests {
             (Shape::None, None, Parameter::Unknown, false),
             (Shape::Eddsa, None, Parameter::Eddsa { prehashed: true, context: vec![] }, false),
             (Shape::Eddsa, None, Parameter::Eddsa { prehashed: false, context: vec![0; 256] }, false),
+            (Shape::Gcm, None, aead(12, 128), true),
+            (Shape::Gcm, None, aead(0, 128), false),
+            (Shape::Gcm, None, aead(16, 128), false),
+            (Shape::Gcm, None, aead(12, 96), false),
+            (Shape::Ctr, None, Parameter::Ctr { bits: 129, counter: [0; 16] }, false),
+            (Shape::Block, None, Parameter::None, false),
+            (Shape::Oaep, None, Parameter::Oaep { hash: CKM_SHA256, mgf: CKG_MGF1_SHA1, label: vec![] }, false),
         ];
         for (shape, hash, parameter, fits) in cases {
             assert_eq!(shape.check(hash, &parameter).is_ok(), fits, "{shape:?} {parameter:?}");

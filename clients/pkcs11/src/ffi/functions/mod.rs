@@ -5,7 +5,9 @@
 //! pointer which is not NULL points to as much as its length says.
 #![allow(non_snake_case, clippy::missing_safety_doc)]
 
+mod decrypt;
 mod digest;
+mod encrypt;
 mod general;
 mod keys;
 mod objects;
@@ -17,7 +19,9 @@ mod sign;
 mod slots;
 mod verify;
 
+pub use decrypt::*;
 pub use digest::*;
+pub use encrypt::*;
 pub use general::*;
 pub use keys::*;
 pub use objects::*;

@@ -1,0 +1,138 @@
+/**
+ * Ciphers and codes of the PKCS#11 module against a live server: the rules of the specification, Wycheproof's cases, openssl
+ * and pkcs11-tool as strangers.
+ */
+import assert from "node:assert/strict";
+import { constants, publicEncrypt } from "node:crypto";
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { before, describe, test } from "node:test";
+import { algorithmNumber } from "@keystead/contract/enum-names";
+import { KeyMaterialFormat, Usage } from "@keystead/contract/generated/hsm/hsm_pb";
+import { generateKey } from "@keystead/contract/operations/generate-key";
+import { importKey } from "@keystead/contract/operations/import-key";
+import { ENVIRONMENT } from "../environment.ts";
+import { builtModule, skipModule } from "./pkcs11-module.ts";
+import { served } from "./served.ts";
+
+const VECTORS = new URL("../../../shared/vectors/wycheproof/", import.meta.url);
+const skipVectors = existsSync(VECTORS) ? false : "no Wycheproof vectors beside the repository";
+
+const KEYS = {
+  any: "AES-256",
+  gcm: "AES-256-GCM",
+  cbc: "AES-128-CBC",
+  ctr: "AES-192-CTR",
+  ccm: "AES-128-CCM",
+  xts: "AES-256-XTS",
+  chacha: "ChaCha20-Poly1305",
+  mac: "AES-256-CMAC",
+  rsa: "RSA-2048",
+} as const;
+
+interface Case {
+  readonly tcId: number;
+  readonly result: string;
+  readonly [member: string]: unknown;
+}
+
+describe("the module's ciphers", { skip: skipModule }, () => {
+  const here = served();
+  let library = "";
+  let config = "";
+  let rsaPem = "";
+  const program = (file: string, scenario: string, ...args: readonly string[]): void => {
+    const { status, signal, stdout, stderr } = spawnSync(
+      "python3",
+      [join(import.meta.dirname, "pkcs11", file), library, scenario, config, ...args],
+      { env: { ...ENVIRONMENT }, encoding: "utf8" },
+    );
+    assert.equal(status, 0, `${signal ?? ""}${stdout}${stderr}`);
+  };
+
+  before(async () => {
+    library = builtModule();
+    const credential = (file: string): string => join(here.server.data, "credentials", file);
+    config = join(here.server.folder, "encryption.yaml");
+    writeFileSync(
+      config,
+      JSON.stringify({
+        endpoint: here.server.api,
+        ca: credential("ca.pem"),
+        cert: credential("admin.pem"),
+        key: credential("admin-key.pem"),
+        slots: [{ namespace: "default" }],
+      }),
+    );
+    for (const [keyId, algorithm] of Object.entries(KEYS)) {
+      const made = await here.given("gRPC", generateKey, { keyId, algorithm: algorithmNumber(algorithm) });
+      if (keyId === "rsa") rsaPem = made["public_key"] as string;
+    }
+    const allowedMechanisms = ["AES-128-GCM"];
+    await here.given("gRPC", generateKey, { keyId: "held", algorithm: algorithmNumber("AES-128"), attributes: { allowedMechanisms } });
+  });
+
+  test("every cipher goes there and back, whole and in pieces, and each mistake has its own answer", () =>
+    program("encryption.py", "rules"));
+
+  test("RSA-OAEP is with every hash and any label, and opens what openssl encrypted", () => {
+    const sealed = join(here.server.folder, "sealed");
+    const padding = { padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: "sha256" };
+    writeFileSync(sealed, publicEncrypt({ key: rsaPem, ...padding }, Buffer.from("from openssl")));
+    program("encryption.py", "rsa", sealed);
+  });
+
+  test("pkcs11-tool encrypts and decrypts with one key in several modes", () => {
+    const file = (name: string): string => join(here.server.folder, name);
+    writeFileSync(file("plain"), "a text that pkcs11-tool encrypts");
+    for (const mechanism of ["AES-CBC", "AES-CBC-PAD"]) {
+      const run = (way: string, from: string, to: string): void => {
+        const words = [way, "--id", Buffer.from("any").toString("hex"), "-m", mechanism, "--iv", "00112233445566778899aabbccddeeff"];
+        const { status, stderr } = spawnSync("pkcs11-tool", ["--module", library, ...words, "-i", file(from), "-o", file(to)], {
+          env: { ...ENVIRONMENT, HSM_PKCS11_CONFIG: config },
+          encoding: "utf8",
+        });
+        assert.equal(status, 0, `${mechanism}: ${stderr}`);
+      };
+      run("--encrypt", "plain", "sealed-by-tool");
+      run("--decrypt", "sealed-by-tool", "opened");
+      assert.equal(readFileSync(file("opened"), "utf8"), "a text that pkcs11-tool encrypts");
+    }
+  });
+
+  test("Wycheproof's cases have Wycheproof's verdicts through the module", { skip: skipVectors }, async () => {
+    const cases: object[] = [];
+    for (const [file, mechanism, algorithm, tagged] of [
+      ["aes_gcm_test", 0x1087, (bits: number) => `AES-${bits}`, true],
+      ["aes_cbc_pkcs5_test", 0x1085, (bits: number) => `AES-${bits}`, false],
+      ["aes_ccm_test", 0x1088, (bits: number) => `AES-${bits}`, true],
+      ["chacha20_poly1305_test", 0x4021, () => "ChaCha20-Poly1305", true],
+      ["aes_xts_test", 0x1071, (bits: number) => `AES-${bits / 2}-XTS`, false],
+    ] as const) {
+      const { testGroups } = JSON.parse(readFileSync(new URL(`${file}.json`, VECTORS), "utf8")) as {
+        testGroups: { tests: Case[]; keySize: number; ivSize: number; tagSize?: number }[];
+      };
+      for (const group of testGroups) {
+        const ours = tagged ? group.ivSize === 96 && group.tagSize === 128 : group.keySize !== 384;
+        // Every case that must not open, and each eighth of the others: there is a key to import for each.
+        const some = group.tests.filter(({ tcId, result }) => ours && (result !== "valid" || tcId % 8 === 0));
+        for (const item of some) {
+          const keyId = `${file}-${item.tcId}`;
+          const keyMaterial = Buffer.from(item["key"] as string, "hex");
+          const name = algorithm(group.keySize) as Parameters<typeof algorithmNumber>[0];
+          const request = { keyId, algorithm: algorithmNumber(name), keyMaterial, format: KeyMaterialFormat.RAW };
+          await here.given("gRPC", importKey, { ...request, usage: [Usage.ENCRYPT, Usage.DECRYPT] });
+          // The file numbers data units in as few bytes as they need.
+          const iv = (item["iv"] as string).padEnd(file === "aes_xts_test" ? 32 : 0, "0");
+          const sealed = `${item["ct"] as string}${tagged ? (item["tag"] as string) : ""}`;
+          const aad = (item["aad"] as string | undefined) ?? "";
+          cases.push({ label: keyId, mechanism, iv, aad, msg: item["msg"], sealed, valid: item.result === "valid" });
+        }
+      }
+    }
+    const path = join(here.server.folder, "cases.json");
+    writeFileSync(path, JSON.stringify(cases));
+    program("encryption.py", "vectors", path);
+  });
+});
