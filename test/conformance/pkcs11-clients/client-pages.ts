@@ -63,11 +63,11 @@ export function clientPages(...pages: readonly ClientPage[]): void {
   });
 }
 
-/** Somebody whose password is the PIN. */
+/** Somebody whose password is the PIN, who may make keys and use them. */
 async function makeUser(here: Served): Promise<void> {
   const first = Buffer.from("the first password 1");
   const origin = { origin: here.server.api, ca: here.server.credential("ca.pem") };
-  await here.given("gRPC", createUser, { name: USER, roles: ["Service"], namespaces: ["default"], password: first });
+  await here.given("gRPC", createUser, { name: USER, roles: ["Operator", "Service"], namespaces: ["default"], password: first });
   const { tokens } = await here.given("gRPC", login, { name: USER, password: first }, origin);
   const own = { ...origin, token: (tokens as { access_token: string }).access_token };
   await here.given("gRPC", setPassword, { password: Buffer.from(PIN), currentPassword: first }, own);
