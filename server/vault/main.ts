@@ -44,7 +44,7 @@ import { Identity } from "./authenticate/identity.ts";
 import type { Principal } from "./authenticate/principal.ts";
 import { USUAL_PIN_CHARACTERS } from "./authenticate/tokens.ts";
 import { Authorizer, type PolicyParts } from "./authorize/authorize.ts";
-import { viewGate } from "./authorize/view-gate.ts";
+import { tokenGate } from "./authorize/token-gate.ts";
 import { ConfigurationHistory } from "./authorize/configuration-history.ts";
 import type { Standing } from "./authorize/delegations.ts";
 import { checkFirstPolicy, putFirstPolicy } from "./authorize/first-policy.ts";
@@ -644,7 +644,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     gates: [
       namespaceGate(() => monitor.parts?.vault.objects, limits),
       authorizer.tags(() => [...(monitor.parts?.context.approvals.tagRules ?? []), ...scriptGate.tagRules(), ...retainedTags]),
-      viewGate,
+      tokenGate,
       authorizer.approvals,
       breaks.gate,
       scriptGate.gate,

@@ -125,6 +125,18 @@ describe("tokens through the module", { skip: skipModule }, () => {
     for (const { canonical } of events) assert.match(canonical, /"principal":"token:viewing\.user"/);
   });
 
+  test("a key with always_authenticate signs once for each CKU_CONTEXT_SPECIFIC, of a token's user and of a local one", async () => {
+    await token("asking");
+    const asking = { keyId: "asking", algorithm: Algorithm.EcdsaP256, attributes: { alwaysAuthenticate: true } };
+    await here.given("gRPC", generateKey, asking);
+    application("context", configured("asking", { slots: [{ token: "asking" }] }), USER, "asking");
+    const [first, own] = ["the first password 2", "a password of one's own"];
+    await here.given("gRPC", createUser, { name: "signer", roles: ["Service"], namespaces: ["default"], password: bytes(first) });
+    const user = configured("signer", { slots: [{ namespace: "default", user: "signer" }] });
+    application("first", user, first, own);
+    application("context", user, own, "asking");
+  });
+
   test("the password of a local user is changed by C_SetPIN, also the first one, which opens nothing else", async () => {
     const first = "the first password 1";
     await here.given("gRPC", createUser, { name: "newcomer", roles: ["Service"], namespaces: ["default"], password: bytes(first) });

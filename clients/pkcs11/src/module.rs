@@ -110,7 +110,8 @@ impl Module {
         let slot = self.known_slots().get(session.slot).ok_or(Refusal(CKR_SESSION_HANDLE_INVALID))?;
         let proven = session.once.take();
         let (answer, left) = once::lend(proven, || work(&mut session, slot));
-        session.once = session.once.take().or(left);
+        // A proof is for the operation that was active when it was given.
+        session.once = session.once.take().or(left).filter(|_| session.uses_private_key());
         answer
     }
 

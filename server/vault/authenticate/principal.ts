@@ -43,6 +43,8 @@ export interface Principal {
   readonly namespaces: ReadonlySet<string> | "all";
   /** The keys within reach, for whoever came by the PIN of a token; left out = all of those namespaces. */
   readonly view?: TokenView;
+  /** They came by the PIN of a token's security officer. */
+  readonly officer?: boolean;
   /** Used when a request names no namespace. */
   readonly defaultNamespace: string;
   /** Milliseconds since the epoch after which this principal must prove itself again. */

@@ -572,7 +572,7 @@ function principalFrom(subject: Subject, record: SubjectRecord): Omit<Principal,
     permissions: new Set([...permissionsOf(roles), ...(token === undefined ? [] : rightsOf(token.pin)), ...SELF]),
     namespaces: onlySelf ? new Set<string>() : reach,
     defaultNamespace: reach === "all" || reach.has("default") ? "default" : ([...reach][0] ?? "default"),
-    ...(token === undefined ? {} : { view: token.view }),
+    ...(token === undefined ? {} : { view: token.view, officer: token.pin === "so" }),
     ...("person" in record ? { person: record.person as string } : {}),
     ...(onlySelf ? { onlySelf } : {}),
   };

@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { Algorithm, Kdf } from "@keystead/contract/generated/hsm/hsm_pb";
+import { Algorithm, Kdf, Usage } from "@keystead/contract/generated/hsm/hsm_pb";
 import { TokenPin, type CreateTokenRequestSchema, type Token } from "@keystead/contract/generated/hsm/tokens_pb";
+import { batch } from "@keystead/contract/operations/batch";
 import { createNamespace } from "@keystead/contract/operations/create-namespace";
 import { createToken } from "@keystead/contract/operations/create-token";
 import { deleteKey } from "@keystead/contract/operations/delete-key";
@@ -21,6 +22,7 @@ import { listTokens } from "@keystead/contract/operations/list-tokens";
 import { listUsers } from "@keystead/contract/operations/list-users";
 import { loginToken } from "@keystead/contract/operations/login-token";
 import { reauthenticate } from "@keystead/contract/operations/reauthenticate";
+import { setAttributes } from "@keystead/contract/operations/set-attributes";
 import { setTokenPin } from "@keystead/contract/operations/set-token-pin";
 import { sign } from "@keystead/contract/operations/sign";
 import { updateKey } from "@keystead/contract/operations/update-key";
@@ -247,6 +249,48 @@ test("the security officer uses no key, makes none and changes none", async () =
   await refused(vault.over(generateKey, { algorithm: Algorithm.Ed25519 }, officer), "PERMISSION_DENIED");
   await refused(vault.over(updateKey, { keyId: "offices", description: "changed" }, officer), "PERMISSION_DENIED");
   await refused(vault.over(deleteKey, { keyId: "offices" }, officer), "PERMISSION_DENIED");
+});
+
+test("the security officer says which keys of the view are trusted, and changes nothing else; the user cannot say it", async () => {
+  await make("trusting", { tags: ["trusting"] });
+  const wrapping = { algorithm: Algorithm.Aes256Kwp, tags: ["trusting"] };
+  await vault.ask(generateKey, { keyId: "wrapper", ...wrapping });
+  await vault.ask(generateKey, { keyId: "elsewhere", algorithm: Algorithm.Aes256Kwp });
+  const officer = await enter("trusting", TokenPin.SO);
+  const set = (keyId: string, attributes: object, seen_ = officer): Promise<unknown> =>
+    vault.over(setAttributes, { keyId, attributes }, seen_);
+  await set("wrapper", { trusted: true });
+  await set("wrapper", { trusted: false });
+  await refused(set("wrapper", { trusted: true, label: "mine" }), "PERMISSION_DENIED");
+  await refused(set("wrapper", { label: "mine" }), "PERMISSION_DENIED");
+  await refused(set("wrapper", { usage: [Usage.WRAP], trusted: true }), "PERMISSION_DENIED");
+  await refused(set("wrapper", {}), "PERMISSION_DENIED");
+  await refused(set("elsewhere", { trusted: true }), "PERMISSION_DENIED");
+  const user = await enter("trusting");
+  await refused(set("wrapper", { trusted: true }, user), "PERMISSION_DENIED");
+  await set("wrapper", { label: "mine" }, user);
+  await refused(vault.over(generateKey, { ...wrapping, attributes: { trusted: true } }, user), "PERMISSION_DENIED");
+});
+
+test("a key with always_authenticate is used by a request that was just proven, once for each use, and by no item of a batch", async () => {
+  await make("asking");
+  await vault.ask(generateKey, { keyId: "asking", algorithm: Algorithm.Ed25519, attributes: { alwaysAuthenticate: true } });
+  const { token } = await enter("asking");
+  const proven = async (): Promise<{ token: string }> => ({
+    token: (await vault.over(reauthenticate, { secret: bytes(USER) }, { token })).accessToken,
+  });
+  const request = { keyId: "asking", data: DATA };
+  await refused(vault.over(sign, request, { token }), "LOGIN_REQUIRED");
+  await refused(vault.ask(sign, request), "LOGIN_REQUIRED");
+  const once = await proven();
+  await vault.over(sign, request, once);
+  await refused(vault.over(sign, request, once), "UNAUTHENTICATED");
+  const items = [0, 1].map(() => ({ operation: { case: "sign" as const, value: request } }));
+  const { results } = await vault.over(batch, { items }, await proven());
+  assert.deepEqual(
+    results.map(({ result }) => result.case === "error" && result.value.code),
+    ["LOGIN_REQUIRED", "LOGIN_REQUIRED"],
+  );
 });
 
 test("a token is initialised again by its officer once its view is empty: no user PIN is left, and keys never go with it", async () => {

@@ -43,7 +43,7 @@ const USER: readonly Permission[] = [
   "approval:cancel",
 ];
 
-/** The security officer sets PINs and uses no key. */
-const OFFICER: readonly Permission[] = [...ANYBODY, "token:pin"];
+/** The security officer sets PINs and says which keys are trusted; of key:update the gate leaves nothing else (token-gate.ts). */
+const OFFICER: readonly Permission[] = [...ANYBODY, "token:pin", "key:update", "key:trust"];
 
 export const rightsOf = (role: PinRole): readonly Permission[] => (role === "so" ? OFFICER : USER);

@@ -27,7 +27,7 @@ import { Identity, type IdentityOptions } from "../authenticate/identity.ts";
 import type { Principal } from "../authenticate/principal.ts";
 import type { LoadedKeySet } from "../authenticate/token.ts";
 import { Authorizer } from "../authorize/authorize.ts";
-import { viewGate } from "../authorize/view-gate.ts";
+import { tokenGate } from "../authorize/token-gate.ts";
 import { ConfigurationHistory } from "../authorize/configuration-history.ts";
 import type { Standing } from "../authorize/delegations.ts";
 import { openPolicy } from "../authorize/policy-service.ts";
@@ -260,7 +260,7 @@ export class ClockedVault {
           ...this.approvals.tagRules,
           ...retentionTags({ ...NO_RETENTION, tags: this.retention, ...this.retentionRules }),
         ]),
-        viewGate,
+        tokenGate,
         this.authorizer.approvals,
         (asked) => passGates(this.gates, asked),
         (asked) => this.approvals.gate(asked),

@@ -110,6 +110,43 @@ def view():
     good("C_Finalize", NULL)
 
 
+def context():
+    """A key that wants the PIN for each use: PKCS#11 3.2 5.6.8, CKU_CONTEXT_SPECIFIC."""
+    pin, name = sys.argv[4].encode(), sys.argv[5]
+    handle = begin()
+    good("C_Login", handle, USER, pin, len(pin))
+    private, public = key(handle, name, PRIVATE), key(handle, name, PUBLIC)
+    signature, length = c.create_string_buffer(64), c.c_ulong(64)
+    start = lambda: good("C_SignInit", handle, c.byref(mechanism(ECDSA_SHA256)), private)
+    end = lambda: call("C_Sign", handle, b"data", 4, signature, c.byref(length))
+    start()
+    is_(NOT_LOGGED_IN, end(), "without the PIN")
+    is_(3, state(handle), "whoever was logged in stays so")
+    for _ in range(2):
+        start()
+        is_(WRONG_PIN, log_in(handle, CONTEXT, b"wrong wrong"))
+        good("C_Login", handle, CONTEXT, pin, len(pin))
+        is_(OK, call("C_Sign", handle, b"data", 4, NULL, c.byref(length)), "a length query uses nothing")
+        is_(OK, end())
+        is_(OK, verify(handle, ECDSA_SHA256, public, b"data", signature.raw))
+        is_(NOT_BEGUN, log_in(handle, CONTEXT, pin))
+        start()
+        is_(NOT_LOGGED_IN, end(), "one PIN is for one use")
+    start()
+    good("C_Login", handle, CONTEXT, pin, len(pin))
+    good("C_SignInit", handle, NULL, 0)
+    start()
+    is_(NOT_LOGGED_IN, end(), "a PIN is for the operation that was active")
+    good("C_Finalize", NULL)
+
+
+def first():
+    """The first password of a local user becomes one of their own."""
+    old, own = sys.argv[4].encode(), sys.argv[5].encode()
+    good("C_SetPIN", begin(), old, len(old), own, len(own))
+    good("C_Finalize", NULL)
+
+
 def password():
     """A local user's password is the user PIN of a slot, the first one too."""
     first, own = sys.argv[4].encode(), sys.argv[5].encode()

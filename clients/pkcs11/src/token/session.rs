@@ -74,7 +74,6 @@ impl Session {
             self.digesting = None;
         }
         if flags & CKF_SIGN != 0 {
-            self.once = None;
             self.signing = None;
         }
         if flags & CKF_VERIFY != 0 {
