@@ -15,4 +15,7 @@ describe("keys through the module", { skip: skipModule }, () => {
   test("a key of every kind is made, and has the attributes it was given", () => keys("generate"));
   test("a key is for what was asked, and for nothing that its kind cannot do", () => keys("usages"));
   test("what is wrong with a template has an answer of its own, and nothing is made", () => keys("templates"));
+  test("session objects are of this process alone, and go with the session that made them", () => keys("sessions"));
+  test("keys made elsewhere come in whole or not at all", () => keys("imports"));
+  test("what may be changed is changed for every session, and the rest is refused", () => keys("changes"));
 });

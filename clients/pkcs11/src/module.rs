@@ -10,9 +10,12 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use cryptoki_sys::*;
 
 use crate::config::{Config, SlotConfig};
+use crate::crypto::public_key::PublicKey;
 use crate::error::{Answer, Refusal, refuse};
+use crate::objects::ending;
 use crate::objects::object::{Half, Object};
-use crate::proto::Key;
+use crate::objects::search::is_gone;
+use crate::proto::{GetKeyRequest, GetKeyResponse, Key};
 use crate::remote::Remote;
 use crate::token::once;
 use crate::token::session::Session;
@@ -33,6 +36,20 @@ struct Opened {
     slot: usize,
     read_write: bool,
     session: Arc<Mutex<Session>>,
+}
+
+/// A key that the service just made.
+pub struct Made {
+    pub key: Key,
+    /// PEM of the public half; empty for secret keys.
+    pub public_key: String,
+}
+
+impl Made {
+    /// @errors `CKR_DEVICE_ERROR` when the service's answer has no key
+    pub fn of(key: Option<Key>, public_key: String) -> Answer<Made> {
+        Ok(Made { key: key.ok_or(Refusal(CKR_DEVICE_ERROR))?, public_key })
+    }
 }
 
 #[derive(Default)]
@@ -168,6 +185,7 @@ impl Module {
     /// With the last session of a token its login ends (§5.6.2).
     pub fn close_session(&self, handle: CK_SESSION_HANDLE) -> Answer<()> {
         let closed = locked(&self.sessions).remove(&handle).ok_or(Refusal(CKR_SESSION_HANDLE_INVALID))?;
+        self.end_objects(closed.slot, |object| object.owner == Some(handle));
         self.log_out_without_sessions(closed.slot);
         Ok(())
     }
@@ -175,8 +193,17 @@ impl Module {
     pub fn close_all_sessions(&self, slot: CK_SLOT_ID) -> Answer<()> {
         self.slot(slot)?;
         locked(&self.sessions).retain(|_, opened| opened.slot != slot as usize);
+        self.end_objects(slot as usize, |_| true);
         self.log_out_without_sessions(slot as usize);
         Ok(())
+    }
+
+    /// Ends session objects of a slot.
+    fn end_objects(&self, index: usize, which: impl Fn(&Object) -> bool) {
+        let ended = self.take_objects(|object| object.slot == index && object.owner.is_some() && which(object));
+        if let Some(slot) = self.known_slots().get(index) {
+            ending::end(slot, ended);
+        }
     }
 
     fn log_out_without_sessions(&self, slot: usize) {
@@ -195,7 +222,20 @@ impl Module {
         of_slot.fold((0, 0), |(all, writing), opened| (all + 1, writing + CK_ULONG::from(opened.read_write)))
     }
 
+    /// With a login end the private session objects that were made under it (§5.6.9).
+    pub fn log_out(&self, handle: CK_SESSION_HANDLE) -> Answer<()> {
+        self.with(handle, |session, slot| {
+            if slot.is_logged_in() {
+                self.end_objects(session.slot, |object| object.half != Half::Public);
+            }
+            slot.log_out()
+        })
+    }
+
     pub fn finish(&self) {
+        for index in 0..self.known_slots().len() {
+            self.end_objects(index, |_| true);
+        }
         for slot in self.known_slots().iter().filter(|slot| slot.is_logged_in()) {
             let _ = slot.log_out();
         }
@@ -212,11 +252,74 @@ impl Module {
         self.object(session, slot, handle).map_err(|_| Refusal(CKR_KEY_HANDLE_INVALID))
     }
 
+    /// Forgets objects. @returns them
+    pub fn take_objects(&self, which: impl Fn(&Object) -> bool) -> Vec<Arc<Object>> {
+        let mut objects = locked(&self.objects);
+        let handles: Vec<_> = objects.by_handle.iter().filter(|(_, object)| which(object)).map(|(handle, _)| *handle).collect();
+        handles
+            .into_iter()
+            .filter_map(|handle| {
+                let object = objects.by_handle.remove(&handle)?;
+                objects.handles.remove(&object.identity());
+                Some(object)
+            })
+            .collect()
+    }
+
+    /// Session objects of a token, of all sessions of this process, in the order in which they were made.
+    pub fn session_objects(&self, slot: usize) -> Vec<(CK_OBJECT_HANDLE, Arc<Object>)> {
+        let objects = locked(&self.objects);
+        let own = objects.by_handle.iter().filter(|(_, object)| object.slot == slot && object.owner.is_some());
+        let mut own: Vec<_> = own.map(|(handle, object)| (*handle, object.clone())).collect();
+        own.sort_unstable_by_key(|(handle, _)| *handle);
+        own
+    }
+
+    /// The object as its key is now. @errors `CKR_OBJECT_HANDLE_INVALID` for a key that is gone meanwhile
+    pub fn renewed(&self, object: &Arc<Object>, slot: &Slot) -> Answer<Arc<Object>> {
+        // The service may have lost a session key whose public half goes on here.
+        if object.owner.is_some() && object.half == Half::Public {
+            return Ok(object.clone());
+        }
+        let request = GetKeyRequest { namespace: object.key.namespace.clone(), key_id: object.key.key_id.clone() };
+        let answer: GetKeyResponse = slot.call("GetKey", &request)?;
+        let key = answer.key.filter(|key| !is_gone(key)).ok_or(Refusal(CKR_OBJECT_HANDLE_INVALID))?;
+        Ok(self.replace(object.renewed(key)))
+    }
+
+    /// Puts what is known now in the place of what was.
+    pub fn replace(&self, object: Object) -> Arc<Object> {
+        let object = Arc::new(object);
+        let mut objects = locked(&self.objects);
+        if let Some(handle) = objects.handles.get(&object.identity()).copied() {
+            objects.by_handle.insert(handle, object.clone());
+        }
+        object
+    }
+
     /// Makes the objects of a key known. @returns the handle of the half asked for
-    pub fn register_key(&self, slot: usize, key: &Key, owner: Option<CK_SESSION_HANDLE>, half: Half) -> Option<CK_OBJECT_HANDLE> {
-        let objects = Object::of_key(slot, key, owner).into_iter();
-        let handles: Vec<_> = objects.map(|object| (object.half, self.register(object))).collect();
+    pub fn register_key(&self, slot: usize, made: &Made, owner: Option<CK_SESSION_HANDLE>, half: Half) -> Option<CK_OBJECT_HANDLE> {
+        let objects = Object::of_key(slot, &made.key, owner).into_iter();
+        let known = |object: Object| {
+            if !made.public_key.is_empty() {
+                object.learn(&made.public_key);
+            }
+            (object.half, self.register(object))
+        };
+        let handles: Vec<_> = objects.map(known).collect();
         handles.into_iter().find(|(own, _)| *own == half).map(|(_, handle)| handle)
+    }
+
+    /// Makes a public key of the application known, for as long as its session.
+    pub fn register_public(
+        &self,
+        slot: usize,
+        key_type: CK_KEY_TYPE,
+        key: Key,
+        owner: CK_SESSION_HANDLE,
+        public: PublicKey,
+    ) -> CK_OBJECT_HANDLE {
+        self.register(Object::of_public(slot, key_type, key, owner, self.new_handle(), public))
     }
 
     /// The same key has the same handle, whenever it is found.

@@ -198,4 +198,153 @@ def templates():
     good("C_Finalize", NULL)
 
 
+def create(handle, wanted, rv=OK):
+    made = c.c_ulong()
+    is_(rv, call("C_CreateObject", handle, template(*wanted), len(wanted), c.byref(made)), f"C_CreateObject {wanted}")
+    return made.value
+
+
+def change(handle, key, *pairs, rv=OK):
+    is_(rv, call("C_SetAttributeValue", handle, key, template(*pairs), len(pairs)), f"C_SetAttributeValue {pairs}")
+
+
+def destroy(handle, key, rv=OK):
+    is_(rv, call("C_DestroyObject", handle, key), "C_DestroyObject")
+
+
+ON_P256 = [(PARAMS, P256)]
+
+
+def sessions():
+    """Session objects: of this process alone, found in all its sessions, and gone with the one that made them."""
+    handle, other = begin(), session()
+    named = (LABEL, b"of the session")
+    public, private = pair(handle, EC_GEN, [*ON_P256, (TOKEN, NO), named], [(TOKEN, NO), named])
+    made = secret(handle, AES_GEN, [(VALUE_LENGTH, 32), (TOKEN, NO), named])
+    for each in (handle, other):
+        assert sorted(find(each, named)) == sorted([public, private, made])
+        assert find(each, named, (TOKEN, NO), (CLASS, SECRET)) == [made]
+        assert find(each, named, (TOKEN, YES)) == []
+    assert read(handle, private, TOKEN) == NO and read(handle, private, SENSITIVE_) == YES
+    signature = sign(other, ECDSA_SHA256, private, b"by a key of the session")
+    is_(OK, verify(other, ECDSA_SHA256, public, b"by a key of the session", signature))
+    read_only = c.c_ulong()
+    good("C_OpenSession", 0, 4, NULL, NULL, c.byref(read_only))
+    local = secret(read_only.value, AES_GEN, [(VALUE_LENGTH, 16), (TOKEN, NO)])
+    change(read_only.value, local, (LABEL, b"renamed"))
+    destroy(read_only.value, local)
+    destroy(read_only.value, local, rv=OBJECT)
+    destroy(handle, private)
+    is_(OK, verify(other, ECDSA_SHA256, public, b"by a key of the session", signature), "the public half goes on")
+    is_(OBJECT, call("C_GetAttributeValue", handle, private, NULL, 0))
+    good("C_CloseSession", handle)
+    assert find(other, named) == []
+    is_(OBJECT, call("C_GetAttributeValue", other, made, NULL, 0))
+    kept = secret(other, AES_GEN, [(VALUE_LENGTH, 32), (TOKEN, NO)])
+    good("C_CloseAllSessions", 0)
+    assert kept not in find(session())
+    good("C_Finalize", NULL)
+
+
+def imports():
+    """Keys made elsewhere come in whole or not at all; public ones alone stay in the session that made them."""
+    handle = begin()
+    aes = [(CLASS, SECRET), (KEY_TYPE_OF, 0x1F), (TOKEN, YES)]
+    made = create(handle, [*aes, (VALUE, bytes(range(32))), (LABEL, b"imported")])
+    assert read(handle, made, LOCAL) == read(handle, made, ALWAYS) == read(handle, made, NEVER) == NO
+    is_(UNAVAILABLE, number(handle, made, GENERATED_BY), "CKA_KEY_GEN_MECHANISM")
+    is_(32, number(handle, made, VALUE_LENGTH))
+    is_(SENSITIVE, call("C_GetAttributeValue", handle, made, template((VALUE, b"")), 1))
+    plain = create(handle, [*aes[:2], (TOKEN, NO), (VALUE, bytes(range(16))), (SENSITIVE_, NO), (EXTRACTABLE, YES)])
+    assert read(handle, plain, VALUE) == bytes(range(16))
+    change(handle, plain, (SENSITIVE_, YES))
+    is_(SENSITIVE, call("C_GetAttributeValue", handle, plain, template((VALUE, b"")), 1))
+    # The example of RFC 6979 A.2.5: its scalar, and its public key.
+    scalar = bytes.fromhex("c9afa9d845ba75166b5c215767b1d6934e50c3db36e89b127b8a622b120f6721")
+    point = bytes.fromhex("0460fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6"
+                          "7903fe1008b8bc99a41ae9e95628bc64f2f1b20c2d7e9f5177a3c294d4462299")
+    private = [(CLASS, PRIVATE), (KEY_TYPE_OF, 3), (PARAMS, P256), (VALUE, scalar), (TOKEN, NO)]
+    signer = create(handle, private)
+    public = [(CLASS, PUBLIC), (KEY_TYPE_OF, 3), (PARAMS, P256), (POINT, b"\x04\x41" + point)]
+    verifier = create(handle, public)
+    assert read(handle, verifier, POINT) == b"\x04\x41" + point and read(handle, verifier, TOKEN) == NO
+    assert verifier in find(handle, (CLASS, PUBLIC), (TOKEN, NO))
+    is_(OK, verify(handle, ECDSA_SHA256, verifier, b"data", sign(handle, ECDSA_SHA256, signer, b"data")))
+    readable = create(handle, [*private, (SENSITIVE_, NO), (EXTRACTABLE, YES)])
+    assert read(handle, readable, VALUE) == scalar
+    change(handle, verifier, (LABEL, b"somebody's"))
+    assert find(handle, (LABEL, b"somebody's")) == [verifier]
+    size = c.c_ulong()
+    for each in (made, signer, verifier):
+        good("C_GetObjectSize", handle, each, c.byref(size))
+        assert 16 < size.value < 4096
+    before = sorted(find(handle))
+    for wanted, rv in [
+        ([(KEY_TYPE_OF, 0x1F), (VALUE, bytes(16))], INCOMPLETE),
+        ([(CLASS, SECRET), (VALUE, bytes(16))], INCOMPLETE),
+        (aes, INCOMPLETE),
+        ([*aes, (VALUE, bytes(17))], VALUE_INVALID),
+        ([*aes, (VALUE, bytes(16)), (VALUE_LENGTH, 16)], INCONSISTENT),
+        ([*aes, (VALUE, bytes(16)), (LOCAL, YES)], READ_ONLY_ATTRIBUTE),
+        ([(CLASS, SECRET), (KEY_TYPE_OF, 0x15), (VALUE, bytes(24))], INCONSISTENT),
+        ([*private[:3], (TOKEN, NO)], INCOMPLETE),
+        ([*private[:3], (VALUE, bytes(32)), (TOKEN, NO)], INCONSISTENT),
+        ([*private[:3], (VALUE, bytes(33)), (TOKEN, NO)], INCONSISTENT),
+        ([(CLASS, PRIVATE), (KEY_TYPE_OF, 0), (MODULUS, b"\xc0" + bytes(255))], INCOMPLETE),
+        ([*public, (TOKEN, YES)], VALUE_INVALID),
+        ([*public, (IS_PRIVATE, YES)], VALUE_INVALID),
+        ([*public[:3], (POINT, b"\x04\x41" + point[:-1] + b"\x00")], VALUE_INVALID),
+        ([*public[:3], (POINT, b"")], VALUE_INVALID),
+        ([*public[:3]], INCOMPLETE),
+    ]:
+        create(handle, wanted, rv)
+    assert sorted(find(handle)) == before, "something was made"
+    good("C_Finalize", NULL)
+
+
+def changes():
+    """What may be changed is, at once and for every session; the rest is refused, and a destroyed key is not there."""
+    handle, other = begin(), session()
+    public, private = pair(handle, RSA_GEN, [(BITS, 2048), (ID, b"to change")], [(ID, b"to change"), (EXTRACTABLE, YES)])
+    change(handle, private, (LABEL, b"new"), (ID, b"newer"))
+    for half in (public, private):
+        assert read(other, half, LABEL) == b"new" and read(other, half, ID) == b"newer"
+    assert sorted(find(other, (ID, b"newer"))) == sorted([public, private]) and find(other, (ID, b"to change")) == []
+    change(handle, private, (DECRYPT, NO))
+    assert read(other, private, DECRYPT) == NO and read(other, private, SIGN) == YES
+    change(handle, private, (EXTRACTABLE, NO))
+    for pairs, rv in [
+        ([(DECRYPT, YES)], READ_ONLY_ATTRIBUTE),
+        ([(UNWRAP, YES)], READ_ONLY_ATTRIBUTE),
+        ([(EXTRACTABLE, YES)], READ_ONLY_ATTRIBUTE),
+        ([(SENSITIVE_, NO)], READ_ONLY_ATTRIBUTE),
+        ([(CLASS, SECRET)], READ_ONLY_ATTRIBUTE),
+        ([(KEY_TYPE_OF, 3)], READ_ONLY_ATTRIBUTE),
+        ([(TOKEN, NO)], READ_ONLY_ATTRIBUTE),
+        ([(LOCAL, NO)], READ_ONLY_ATTRIBUTE),
+        ([(NEVER, YES)], READ_ONLY_ATTRIBUTE),
+        ([(UNIQUE_ID, b"x")], READ_ONLY_ATTRIBUTE),
+        ([(MODULUS, b"x")], READ_ONLY_ATTRIBUTE),
+        ([(0x80001234, b"x")], TYPE_INVALID),
+        ([(SIGN, b"")], VALUE_INVALID),
+        ([(LABEL, b"not written"), (SENSITIVE_, NO)], READ_ONLY_ATTRIBUTE),
+    ]:
+        change(handle, private, *pairs, rv=rv)
+    assert read(other, private, LABEL) == b"new"
+    fixed = secret(handle, AES_GEN, [(VALUE_LENGTH, 16), (MODIFIABLE, NO)])
+    assert read(handle, fixed, MODIFIABLE) == NO
+    change(handle, fixed, (LABEL, b"x"), rv=0x1B)
+    read_only = c.c_ulong()
+    good("C_OpenSession", 0, 4, NULL, NULL, c.byref(read_only))
+    change(read_only.value, private, (LABEL, b"x"), rv=READ_ONLY_SESSION)
+    destroy(read_only.value, private, rv=READ_ONLY_SESSION)
+    destroy(handle, public, rv=0x1B)
+    destroy(handle, private)
+    for half in (public, private):
+        is_(OBJECT, call("C_GetAttributeValue", other, half, NULL, 0))
+    assert find(other, (ID, b"newer")) == []
+    destroy(handle, private, rv=OBJECT)
+    good("C_Finalize", NULL)
+
+
 run(globals())

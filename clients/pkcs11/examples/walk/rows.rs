@@ -97,7 +97,13 @@ pub static ROWS: &[Row] = &[
         "C_CreateObject",
         &[
             Session,
-            Template(&[(CKA_CLASS, Value::Word(CKO_DATA)), (CKA_TOKEN, Value::Truth(false)), (CKA_MODIFIABLE, Value::Truth(true))]),
+            Template(&[
+                (CKA_CLASS, Value::Word(CKO_SECRET_KEY)),
+                (CKA_KEY_TYPE, Value::Word(CKK_AES)),
+                (CKA_VALUE, Value::Bytes(&[7; 16])),
+                (CKA_TOKEN, Value::Truth(false)),
+                (CKA_MODIFIABLE, Value::Truth(true)),
+            ]),
             HANDLE,
         ],
         DONE,
@@ -110,7 +116,7 @@ pub static ROWS: &[Row] = &[
     plain("C_DestroyObject", &[Session, Object(Role::Fresh)], DONE),
     plain("C_GetObjectSize", &[Session, Object(Role::Private), HANDLE], DONE),
     plain("C_GetAttributeValue", &[Session, Object(Role::Private), CLASS_AND_LABEL], DONE),
-    plain("C_SetAttributeValue", &[Session, Object(Role::Fresh), Template(&[(CKA_LABEL, Value::Bytes(b"walked"))])], DONE),
+    plain("C_SetAttributeValue", &[Session, Object(Role::Fresh), Template(&[(CKA_DERIVE, Value::Truth(false))])], DONE),
     begins("C_FindObjectsInit", &[Session, Template(&[(CKA_CLASS, Value::Word(CKO_PRIVATE_KEY))])], Find),
     goes_on("C_FindObjects", &[Session, Handles, HANDLE], Find),
     ends("C_FindObjectsFinal", &[Session], Find),

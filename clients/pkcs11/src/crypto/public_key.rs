@@ -5,6 +5,7 @@ use rsa::BigUint;
 use rsa::rand_core::OsRng;
 use rsa::signature::hazmat::PrehashVerifier;
 
+use crate::crypto::der::read as element;
 use crate::crypto::digests::Hash;
 use crate::error::{Answer, Refusal, refuse};
 
@@ -44,9 +45,36 @@ impl PublicKey {
     /// @errors `CKR_DEVICE_ERROR` when the server's text is no public key.
     pub fn of_pem(pem: &str) -> Answer<PublicKey> {
         let text: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
-        let spki = crate::remote::base64(&text).ok_or(Refusal(CKR_DEVICE_ERROR))?;
+        PublicKey::of_spki(crate::remote::base64(&text).ok_or(Refusal(CKR_DEVICE_ERROR))?)
+    }
+
+    /// @errors `CKR_DEVICE_ERROR` for what is no SubjectPublicKeyInfo
+    pub fn of_spki(spki: Vec<u8>) -> Answer<PublicKey> {
         let numbers = numbers_of(&spki).ok_or(Refusal(CKR_DEVICE_ERROR))?;
         Ok(PublicKey { spki, numbers })
+    }
+
+    /// Whether a key that an application made up is one: a point on its curve, a modulus of a size that is used here.
+    pub fn is_sound(&self) -> bool {
+        match &self.numbers {
+            Numbers::Rsa { .. } => self.rsa().is_ok(),
+            Numbers::Curve { oid, point } => match oid.as_slice() {
+                P256 => p256::ecdsa::VerifyingKey::from_sec1_bytes(point).is_ok(),
+                P384 => p384::ecdsa::VerifyingKey::from_sec1_bytes(point).is_ok(),
+                P521 => p521::ecdsa::VerifyingKey::from_sec1_bytes(point).is_ok(),
+                SECP256K1 => k256::ecdsa::VerifyingKey::from_sec1_bytes(point).is_ok(),
+                _ => true,
+            },
+            Numbers::Other => true,
+        }
+    }
+
+    /// What the SubjectPublicKeyInfo carries, whatever kind of key it is.
+    pub fn bits(&self) -> Option<&[u8]> {
+        let (_, body, _) = element(&self.spki)?;
+        let (_, _, rest) = element(body)?;
+        let (0x03, bits, []) = element(rest)? else { return None };
+        bits.strip_prefix(&[0])
     }
 
     /// Length of a signature, where every signature of the key has the same: none for keys that do not sign here.
@@ -192,22 +220,6 @@ fn numbers_of(spki: &[u8]) -> Option<Numbers> {
         return Some(Numbers::Curve { oid: algorithm.to_vec(), point: key.to_vec() });
     }
     Some(Numbers::Other)
-}
-
-/// The first DER element: its tag, its content, what follows.
-fn element(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
-    let (&tag, rest) = der.split_first()?;
-    let (&first, mut rest) = rest.split_first()?;
-    let mut length = usize::from(first);
-    if first >= 0x80 {
-        let count = usize::from(first & 0x7f);
-        if count == 0 || count > 3 || rest.len() < count {
-            return None;
-        }
-        length = rest[..count].iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte));
-        rest = &rest[count..];
-    }
-    if rest.len() < length { None } else { Some((tag, &rest[..length], &rest[length..])) }
 }
 
 /// A DER OCTET STRING, as CKA_EC_POINT wants the point.

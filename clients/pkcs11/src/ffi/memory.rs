@@ -123,7 +123,7 @@ pub unsafe fn template(start: *mut CK_ATTRIBUTE, count: CK_ULONG) -> Answer<Temp
 }
 
 /// Writes one attribute's value, or only its length (§5.7.5). What cannot be had gets the length -1.
-pub unsafe fn put_attribute(attribute: &mut CK_ATTRIBUTE, value: Answer<Vec<u8>>) -> Answer<()> {
+pub unsafe fn put_attribute(attribute: &mut CK_ATTRIBUTE, value: Answer<Zeroizing<Vec<u8>>>) -> Answer<()> {
     let value = value.inspect_err(|_| attribute.ulValueLen = CK_UNAVAILABLE_INFORMATION)?;
     let length = value.len() as CK_ULONG;
     if !attribute.pValue.is_null() {

@@ -18,23 +18,21 @@ pub struct Makes {
 const SIGNS: &[Usage] = &[Usage::Sign, Usage::Verify];
 const RSA: &[Usage] = &[Usage::Sign, Usage::Verify, Usage::Encrypt, Usage::Decrypt, Usage::Wrap, Usage::Unwrap];
 const ENCAPSULATES: &[Usage] = &[Usage::Encapsulate, Usage::Decapsulate];
-const MACS: &[Usage] = &[Usage::Mac, Usage::VerifyMac];
 const CIPHER: &[Usage] = &[Usage::Encrypt, Usage::Decrypt];
-const AES: &[Usage] = &[Usage::Encrypt, Usage::Decrypt, Usage::Wrap, Usage::Unwrap];
-const WRAPS: &[Usage] = &[Usage::Wrap, Usage::Unwrap];
+const AES: &[Usage] = &[Usage::Encrypt, Usage::Decrypt, Usage::Mac, Usage::VerifyMac, Usage::Wrap, Usage::Unwrap];
+const MACS: &[Usage] = &[Usage::Mac, Usage::VerifyMac];
 const DERIVES: &[Usage] = &[Usage::Derive];
+const GENERIC: &[Usage] = &[Usage::Derive, Usage::Mac, Usage::VerifyMac];
 
 fn makes(name: &str, usages: &'static [Usage]) -> Answer<Makes> {
     let algorithm = Algorithm::from_str_name(name).ok_or(Refusal(CKR_GENERAL_ERROR))?;
     Ok(Makes { algorithm, usages })
 }
 
-/// What a key is wanted for, as far as it chooses the algorithm.
+/// What a key on a curve is wanted for.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct For {
     pub sign: bool,
-    pub encrypt: bool,
-    pub wrap: bool,
     pub derive: bool,
 }
 
@@ -113,6 +111,26 @@ pub fn curve_oid(key_type: CK_KEY_TYPE, params: &[u8]) -> Answer<&'static [u8]> 
     Ok(CURVES.iter().find(same).map_or(named.oid, |curve| curve.oid))
 }
 
+/// Bytes of a scalar, of keys whose private half is one.
+pub fn scalar_bytes(algorithm: Algorithm) -> Option<usize> {
+    match algorithm.as_str_name() {
+        "EcdsaP256" | "EcdhP256" | "EcdsaSecp256k1" | "EcdhSecp256k1" => Some(32),
+        "EcdsaP384" | "EcdhP384" => Some(48),
+        "EcdsaP521" | "EcdhP521" => Some(66),
+        _ => None,
+    }
+}
+
+/// Bytes of a public key on a curve: a point that is not compressed, or the bare key of RFC 8032 and RFC 7748.
+pub fn point_bytes(algorithm: Algorithm) -> Option<usize> {
+    scalar_bytes(algorithm).map(|bytes| 1 + 2 * bytes).or(match algorithm.as_str_name() {
+        "Ed25519" | "X25519" => Some(32),
+        "X448" => Some(56),
+        "Ed448" => Some(57),
+        _ => None,
+    })
+}
+
 const ML_DSA: &[(CK_ULONG, &str)] = &[(CKP_ML_DSA_44, "MlDsa44"), (CKP_ML_DSA_65, "MlDsa65"), (CKP_ML_DSA_87, "MlDsa87")];
 const ML_KEM: &[(CK_ULONG, &str)] = &[(CKP_ML_KEM_512, "MlKem512"), (CKP_ML_KEM_768, "MlKem768"), (CKP_ML_KEM_1024, "MlKem1024")];
 const SLH_DSA: &[(CK_ULONG, &str)] = &[
@@ -155,20 +173,26 @@ pub fn set_of(key_type: CK_KEY_TYPE, algorithm: i32) -> Option<CK_ULONG> {
 /// A secret key of so many bytes.
 ///
 /// @errors `CKR_KEY_SIZE_RANGE`; `CKR_TEMPLATE_INCONSISTENT` for a type that no secret key has
-pub fn secret(key_type: CK_KEY_TYPE, bytes: usize, wanted: For) -> Answer<Makes> {
+pub fn secret(key_type: CK_KEY_TYPE, bytes: usize) -> Answer<Makes> {
     let sized = |names: &[(usize, &'static str)], usages| {
         let (_, name) = names.iter().find(|(size, _)| *size == bytes).ok_or(Refusal(CKR_KEY_SIZE_RANGE))?;
         makes(name, usages)
     };
     match key_type {
-        CKK_AES if wanted.wrap && !wanted.encrypt => sized(&[(16, "Aes128Kwp"), (24, "Aes192Kwp"), (32, "Aes256Kwp")], WRAPS),
-        CKK_AES if wanted.sign && !wanted.encrypt => sized(&[(16, "Aes128Cmac"), (24, "Aes192Cmac"), (32, "Aes256Cmac")], MACS),
-        CKK_AES => sized(&[(16, "Aes128Gcm"), (24, "Aes192Gcm"), (32, "Aes256Gcm")], AES),
+        CKK_AES => sized(&[(16, "Aes128"), (24, "Aes192"), (32, "Aes256")], AES),
         CKK_AES_XTS => sized(&[(32, "Aes128Xts"), (64, "Aes256Xts")], CIPHER),
         CKK_CHACHA20 => sized(&[(32, "ChaCha20Poly1305")], CIPHER),
-        CKK_GENERIC_SECRET if wanted.sign => sized(&[(32, "HmacSha256"), (48, "HmacSha384"), (64, "HmacSha512")], MACS),
-        CKK_GENERIC_SECRET => makes("GenericSecret", DERIVES),
+        CKK_GENERIC_SECRET => makes("GenericSecret", GENERIC),
         _ => refuse(CKR_TEMPLATE_INCONSISTENT),
+    }
+}
+
+/// A secret for the HMAC of SHA-2 whose keys have so many bytes. @errors `CKR_KEY_SIZE_RANGE`
+pub fn hmac(bytes: usize) -> Answer<Makes> {
+    match bytes {
+        48 => makes("HmacSha384", MACS),
+        64 => makes("HmacSha512", MACS),
+        _ => refuse(CKR_KEY_SIZE_RANGE),
     }
 }
 
@@ -211,17 +235,12 @@ mod tests {
                 assert_eq!(set_of(key_type, made.algorithm as i32), Some(*set));
             }
         }
-        let wants = |encrypt, sign, wrap| For { encrypt, sign, wrap, derive: false };
-        for wanted in [wants(true, false, false), wants(false, true, false), wants(false, false, true)] {
-            for bytes in [16, 24, 32] {
-                assert!(secret(CKK_AES, bytes, wanted).is_ok());
-            }
+        for bytes in [16, 24, 32] {
+            assert!(secret(CKK_AES, bytes).is_ok());
         }
-        for bytes in [32, 48, 64] {
-            assert!(secret(CKK_GENERIC_SECRET, bytes, wants(false, true, false)).is_ok());
-        }
-        assert_eq!(secret(CKK_AES, 17, For::default()), refuse(CKR_KEY_SIZE_RANGE));
-        assert_eq!(secret(CKK_DES3, 24, For::default()), refuse(CKR_TEMPLATE_INCONSISTENT));
+        assert!(secret(CKK_GENERIC_SECRET, 48).is_ok());
+        assert_eq!(secret(CKK_AES, 17), refuse(CKR_KEY_SIZE_RANGE));
+        assert_eq!(secret(CKK_DES3, 24), refuse(CKR_TEMPLATE_INCONSISTENT));
         assert!(rsa(2048).is_ok() && rsa(1024).is_err());
     }
 }

@@ -7,7 +7,7 @@ use super::new_key::{NewKey, Templates};
 use super::wanted::Wanted;
 use crate::crypto::mechanisms::{self, Asked, Mechanism};
 use crate::error::{Answer, Refusal, refuse};
-use crate::module::Module;
+use crate::module::{Made, Module};
 use crate::objects::object::Half;
 use crate::objects::template::Template;
 use crate::proto::{GenerateKeyRequest, GenerateKeyResponse};
@@ -48,18 +48,16 @@ fn secret_makes(mechanism: &Mechanism, templates: &Templates) -> Answer<Makes> {
         (_, None) => return refuse(CKR_TEMPLATE_INCOMPLETE),
         (_, Some(bytes)) => usize::try_from(bytes).unwrap_or(usize::MAX),
     };
-    let makes = algorithms::secret(key_type, bytes, templates.purpose());
-    // A generated secret has the one size of the algorithm.
-    if key_type == CKK_GENERIC_SECRET && !templates.purpose().sign && bytes != 32 {
-        return refuse(CKR_ATTRIBUTE_VALUE_INVALID);
-    }
+    let makes = match (key_type, bytes) {
+        // A generated secret has the one size of the algorithm; longer ones are for the MACs whose keys are so long.
+        (CKK_GENERIC_SECRET, 48 | 64) => algorithms::hmac(bytes),
+        (CKK_GENERIC_SECRET, bytes) if bytes != 32 => return refuse(CKR_ATTRIBUTE_VALUE_INVALID),
+        _ => algorithms::secret(key_type, bytes),
+    };
     makes.map_err(|refusal| if refusal.0 == CKR_KEY_SIZE_RANGE { Refusal(CKR_ATTRIBUTE_VALUE_INVALID) } else { refusal })
 }
 
-fn made(new: NewKey, slot: &Slot) -> Answer<GenerateKeyResponse> {
-    if !new.token {
-        return refuse(CKR_TEMPLATE_INCONSISTENT);
-    }
+fn made(new: NewKey, slot: &Slot) -> Answer<Made> {
     let request = GenerateKeyRequest {
         namespace: slot.config.namespace.clone(),
         algorithm: new.makes.algorithm as i32,
@@ -67,9 +65,11 @@ fn made(new: NewKey, slot: &Slot) -> Answer<GenerateKeyResponse> {
         tags: new.tags,
         exportable: new.exportable as i32,
         attributes: Some(new.attributes),
+        session_key: !new.token,
         ..Default::default()
     };
-    slot.call("GenerateKey", &request).map_err(of_making)
+    let answer: GenerateKeyResponse = slot.call("GenerateKey", &request).map_err(of_making)?;
+    Made::of(answer.key, answer.public_key)
 }
 
 /// What the service refuses of a new key is in its template.
@@ -99,7 +99,7 @@ impl Module {
             templates.of_type(key_type)?;
             let new = NewKey::of(&templates, pair_makes(mechanism, &templates)?, session, slot)?;
             let owner = new.owner(handle);
-            let key = made(new, slot)?.key.ok_or(Refusal(CKR_DEVICE_ERROR))?;
+            let key = made(new, slot)?;
             let of = |half| self.register_key(session.slot, &key, owner, half).ok_or(Refusal(CKR_DEVICE_ERROR));
             Ok((of(Half::Public)?, of(Half::Private)?))
         })
@@ -113,7 +113,7 @@ impl Module {
             templates.of_type(mechanism.keys[0])?;
             let new = NewKey::of(&templates, secret_makes(mechanism, &templates)?, session, slot)?;
             let owner = new.owner(handle);
-            let key = made(new, slot)?.key.ok_or(Refusal(CKR_DEVICE_ERROR))?;
+            let key = made(new, slot)?;
             self.register_key(session.slot, &key, owner, Half::Secret).ok_or(Refusal(CKR_DEVICE_ERROR))
         })
     }

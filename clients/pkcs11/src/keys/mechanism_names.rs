@@ -43,7 +43,23 @@ const ECDSA: Rows = &[
     (CKM_ECDSA_SHA3_512, &["ECDSA-SHA3-512"]),
 ];
 
-/// Keys that are used in one way, which has the name of their algorithm.
+macro_rules! aes {
+    ($name:literal) => {
+        &[
+            (CKM_AES_GCM, &[concat!($name, "-GCM")]),
+            (CKM_AES_CBC_PAD, &[concat!($name, "-CBC")]),
+            (CKM_AES_CBC, &[concat!($name, "-CBC-NO-PADDING")]),
+            (CKM_AES_CTR, &[concat!($name, "-CTR")]),
+            (CKM_AES_CCM, &[concat!($name, "-CCM")]),
+            (CKM_AES_CMAC, &[concat!($name, "-CMAC")]),
+            (CKM_AES_GMAC, &[concat!($name, "-GMAC")]),
+            (CKM_AES_KEY_WRAP, &[concat!($name, "-KW")]),
+            (CKM_AES_KEY_WRAP_KWP, &[concat!($name, "-KWP")]),
+        ]
+    };
+}
+
+/// Secret keys, and keys that are used in one way, which has the name of their algorithm.
 fn only(algorithm: &str) -> Rows {
     match algorithm {
         "Ed25519" => &[(CKM_EDDSA, &["Ed25519"])],
@@ -54,7 +70,19 @@ fn only(algorithm: &str) -> Rows {
         "EcdhP384" => &[(CKM_ECDH1_DERIVE, &["ECDH-P384"])],
         "EcdhP521" => &[(CKM_ECDH1_DERIVE, &["ECDH-P521"])],
         "EcdhSecp256k1" => &[(CKM_ECDH1_DERIVE, &["ECDH-secp256k1"])],
-        "GenericSecret" => &[(CKM_HKDF_DERIVE, &["hkdf"]), (CKM_SP800_108_COUNTER_KDF, &["counter_hmac", "counter_cmac"])],
+        "GenericSecret" => &[
+            (CKM_HKDF_DERIVE, &["hkdf"]),
+            (CKM_SP800_108_COUNTER_KDF, &["counter_hmac", "counter_cmac"]),
+            (CKM_SHA256_HMAC, &["HMAC-SHA-256"]),
+            (CKM_SHA384_HMAC, &["HMAC-SHA-384"]),
+            (CKM_SHA512_HMAC, &["HMAC-SHA-512"]),
+            (CKM_SHA3_256_HMAC, &["HMAC-SHA3-256"]),
+            (CKM_SHA3_384_HMAC, &["HMAC-SHA3-384"]),
+            (CKM_SHA3_512_HMAC, &["HMAC-SHA3-512"]),
+        ],
+        "Aes128" => aes!("AES-128"),
+        "Aes192" => aes!("AES-192"),
+        "Aes256" => aes!("AES-256"),
         "HmacSha256" => &[(CKM_SHA256_HMAC, &["HMAC-SHA-256"])],
         "HmacSha384" => &[(CKM_SHA384_HMAC, &["HMAC-SHA-384"])],
         "HmacSha512" => &[(CKM_SHA512_HMAC, &["HMAC-SHA-512"])],

@@ -54,6 +54,8 @@ const TWINS: &[(Usage, Usage)] = &[
 ];
 
 const WRAPPING: [Usage; 2] = [Usage::Wrap, Usage::Unwrap];
+/// What secret keys are for only when that is asked for, beside something else.
+const MACS: [Usage; 2] = [Usage::Mac, Usage::VerifyMac];
 
 /// The usage that an attribute of such an object stands for.
 pub fn usage_of(attribute: CK_ATTRIBUTE_TYPE, half: Half) -> Option<Usage> {
@@ -98,12 +100,7 @@ impl Templates<'_> {
     /// What the key is wanted for.
     pub fn purpose(&self) -> For {
         let is = |usages: &[Usage]| self.said(true).any(|usage| usages.contains(&usage));
-        For {
-            sign: is(&[Usage::Sign, Usage::Verify, Usage::Mac, Usage::VerifyMac]),
-            encrypt: is(&[Usage::Encrypt, Usage::Decrypt]),
-            wrap: is(&WRAPPING),
-            derive: is(&[Usage::Derive]),
-        }
+        For { sign: is(&[Usage::Sign, Usage::Verify]), derive: is(&[Usage::Derive]) }
     }
 
     /// @errors `CKR_TEMPLATE_INCONSISTENT` when nothing of what is wanted is possible
@@ -117,7 +114,8 @@ impl Templates<'_> {
                 }
             }
         } else {
-            let data = possible.iter().filter(|usage| !WRAPPING.contains(usage));
+            let only_macs = possible.iter().all(|usage| MACS.contains(usage));
+            let data = possible.iter().filter(|usage| !WRAPPING.contains(usage) && (only_macs || !MACS.contains(usage)));
             usage = data.filter(|usage| !said.contains(usage)).copied().collect();
         }
         // A key that wraps others and opens them as data gives them away. Many applications ask for all of it, and few wrap.

@@ -5,9 +5,11 @@ use cryptoki_sys::*;
 use zeroize::Zeroizing;
 
 use super::known::{Giver, Kind, known};
+use super::new_key::usage_of;
 use crate::error::{Answer, refuse};
 use crate::objects::object::Half;
 use crate::objects::template::Template;
+use crate::proto::Usage;
 
 /// Longest label in characters and longest id in bytes that the service keeps.
 const LONGEST_LABEL: usize = 256;
@@ -65,10 +67,6 @@ impl<'a> Wanted<'a> {
         }
     }
 
-    pub fn has(&self, attribute: CK_ATTRIBUTE_TYPE) -> bool {
-        self.bytes(attribute).is_some()
-    }
-
     pub fn bytes(&self, attribute: CK_ATTRIBUTE_TYPE) -> Option<&'a [u8]> {
         self.template.bytes(attribute)
     }
@@ -89,6 +87,19 @@ impl<'a> Wanted<'a> {
 
     pub fn truth(&self, attribute: CK_ATTRIBUTE_TYPE) -> Option<bool> {
         self.bytes(attribute).map(|value| value == [CK_TRUE])
+    }
+
+    /// What a public key alone may be used for: what the template says, else all that it can.
+    ///
+    /// @errors `CKR_TEMPLATE_INCONSISTENT` when nothing is left
+    pub fn public_usage(&self, possible: &[Usage]) -> Answer<Vec<i32>> {
+        const OPEN: [Usage; 5] = [Usage::Verify, Usage::Encrypt, Usage::Wrap, Usage::Derive, Usage::Encapsulate];
+        let flag = |usage: Usage| self.template.0.iter().find(|(kind, _)| usage_of(*kind, Half::Public) == Some(usage));
+        let said = |usage: Usage| flag(usage).map(|(_, value)| **value == [CK_TRUE]);
+        let named = OPEN.into_iter().any(|usage| said(usage) == Some(true));
+        let own = OPEN.into_iter().filter(|usage| possible.contains(usage) && said(*usage).unwrap_or(!named));
+        let usage: Vec<i32> = own.map(|usage| usage as i32).collect();
+        if usage.is_empty() { refuse(CKR_TEMPLATE_INCONSISTENT) } else { Ok(usage) }
     }
 
     pub fn mechanisms(&self) -> Option<Vec<CK_MECHANISM_TYPE>> {

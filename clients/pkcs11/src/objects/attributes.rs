@@ -27,7 +27,7 @@ pub fn value(object: &Object, slot: &Slot, kind: CK_ATTRIBUTE_TYPE) -> Answer<Ve
         CKA_DESTROYABLE => truth(!is_public || object.owner.is_some()),
         CKA_LABEL => attributes.label.as_ref().filter(|label| !label.is_empty()).map_or_else(key_id, |label| label.as_bytes().to_vec()),
         CKA_ID => attributes.id.as_ref().filter(|id| !id.is_empty()).cloned().unwrap_or_else(key_id),
-        CKA_UNIQUE_ID => [object.key.key_id.as_bytes(), if is_public { b"/public" } else { b"" }].concat(),
+        CKA_UNIQUE_ID => [object.name().as_bytes(), if is_public { b"/public" } else { b"" }].concat(),
         CKA_START_DATE => date(attributes.start_date.as_ref()),
         CKA_END_DATE => date(attributes.end_date.as_ref()),
         CKA_LOCAL => truth(attributes.local()),
@@ -41,10 +41,18 @@ pub fn value(object: &Object, slot: &Slot, kind: CK_ATTRIBUTE_TYPE) -> Answer<Ve
             number(set_of(object.key_type, object.key.algorithm).ok_or(Refusal(CKR_ATTRIBUTE_TYPE_INVALID))?)
         }
         CKA_SUBJECT if object.half != Half::Secret => vec![],
+        CKA_VALUE if is_public && [CKK_ML_DSA, CKK_ML_KEM, CKK_SLH_DSA].contains(&object.key_type) => {
+            object.public_key(slot)?.bits().ok_or(Refusal(CKR_DEVICE_ERROR))?.to_vec()
+        }
         CKA_PUBLIC_KEY_INFO if object.half != Half::Secret => object.public_key(slot)?.spki.clone(),
         CKA_MODULUS | CKA_PUBLIC_EXPONENT | CKA_MODULUS_BITS | CKA_EC_PARAMS | CKA_EC_POINT => return numbers(object, slot, kind),
         _ => return of_half(object, attributes, kind),
     })
+}
+
+/// Attributes that are the same for as long as there is the object: nobody needs to be asked.
+pub fn is_constant(attribute: CK_ATTRIBUTE_TYPE) -> bool {
+    matches!(attribute, CKA_CLASS | CKA_KEY_TYPE | CKA_TOKEN | CKA_PRIVATE | CKA_UNIQUE_ID)
 }
 
 /// What only some halves have.
@@ -74,7 +82,7 @@ fn of_half(object: &Object, attributes: &KeyAttributes, kind: CK_ATTRIBUTE_TYPE)
         (Half::Private | Half::Secret, CKA_ALWAYS_SENSITIVE) => truth(attributes.always_sensitive()),
         (Half::Private | Half::Secret, CKA_NEVER_EXTRACTABLE) => truth(attributes.never_extractable()),
         (Half::Private | Half::Secret, CKA_WRAP_WITH_TRUSTED) => truth(false),
-        // Also of keys that may leave in plain: this is not the way out, and the answer is the same for all.
+        // Read by `material` where it may be; nothing is found by it.
         (Half::Private | Half::Secret, CKA_VALUE) => return refuse(CKR_ATTRIBUTE_SENSITIVE),
         (Half::Private, CKA_PRIVATE_EXPONENT | CKA_PRIME_1 | CKA_PRIME_2 | CKA_EXPONENT_1 | CKA_EXPONENT_2 | CKA_COEFFICIENT) if rsa => {
             return refuse(CKR_ATTRIBUTE_SENSITIVE);

@@ -1,6 +1,8 @@
 //! What a token holds, as PKCS#11 shows it: objects, their attributes, templates, finding.
 
 pub mod attributes;
+pub mod ending;
+pub mod material;
 pub mod object;
-mod search;
+pub mod search;
 pub mod template;

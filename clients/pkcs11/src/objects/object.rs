@@ -52,6 +52,8 @@ pub struct Object {
     pub key: Key,
     /// The session whose end ends it; none for token objects.
     pub owner: Option<CK_SESSION_HANDLE>,
+    /// Its number, when it is a public key that only this process knows; the service has never heard of it.
+    pub local: Option<u64>,
     public: Mutex<Option<Arc<PublicKey>>>,
 }
 
@@ -61,13 +63,40 @@ impl Object {
         let Some(attributes) = &key.attributes else { return vec![] };
         let Some(key_type) = key_type_of(attributes.key_type()) else { return vec![] };
         let halves: &[Half] = if attributes.object_class() == "secret" { &[Half::Secret] } else { &[Half::Private, Half::Public] };
-        let object = |half: &Half| Object { slot, half: *half, key_type, key: key.clone(), owner, public: Mutex::new(None) };
+        let object = |half: &Half| Object { slot, half: *half, key_type, key: key.clone(), owner, local: None, public: Mutex::new(None) };
         halves.iter().map(object).collect()
     }
 
-    /// What tells it from every other object of the slot.
+    /// A public key of an application, which ends with its session.
+    pub fn of_public(slot: usize, key_type: CK_KEY_TYPE, key: Key, owner: CK_SESSION_HANDLE, number: u64, public: PublicKey) -> Object {
+        let public = Mutex::new(Some(Arc::new(public)));
+        Object { slot, half: Half::Public, key_type, key, owner: Some(owner), local: Some(number), public }
+    }
+
+    /// What tells it from every other object of the slot: no key of the service has a name with a slash.
+    pub fn name(&self) -> String {
+        self.local.map_or_else(|| self.key.key_id.clone(), |number| format!("local/{number}"))
+    }
+
     pub fn identity(&self) -> (usize, String, Half) {
-        (self.slot, self.key.key_id.clone(), self.half)
+        (self.slot, self.name(), self.half)
+    }
+
+    /// Whether they are the halves of one key.
+    pub fn is_twin_of(&self, other: &Object) -> bool {
+        self.slot == other.slot && self.name() == other.name()
+    }
+
+    /// The same with what the service says of its key now.
+    pub fn renewed(&self, key: Key) -> Object {
+        let known = self.public.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let public = Mutex::new(known.filter(|_| key.version == self.key.version));
+        Object { slot: self.slot, half: self.half, key_type: self.key_type, key, owner: self.owner, local: self.local, public }
+    }
+
+    /// Knows the public half from the answer that made the key: it outlives a session key's private half.
+    pub fn learn(&self, pem: &str) {
+        *self.public.lock().unwrap_or_else(PoisonError::into_inner) = PublicKey::of_pem(pem).ok().map(Arc::new);
     }
 
     /// The public half of the version that the object shows.

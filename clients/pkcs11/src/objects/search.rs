@@ -1,19 +1,20 @@
 //! Finding objects: the service is asked by what it files keys under, and the whole template decides here.
 
+use std::collections::VecDeque;
+
 use cryptoki_sys::*;
 
 use crate::error::{Answer, Refusal, refuse};
 use crate::module::Module;
-use crate::objects::object::{Object, key_type_name};
+use crate::objects::object::{Half, Object, key_type_name};
 use crate::objects::template::Template;
 use crate::proto::{Algorithm, FindObjectsRequest, FindObjectsResponse, GetKeyRequest, GetKeyResponse, Key, KeyAttributes, KeyState};
 use crate::token::slot::Slot;
 
 const PER_PAGE: u32 = 1000;
 
-/// Every object of the token that fits and may be seen now. Private ones are not seen before login.
+/// Every object of the token itself that fits and may be seen now.
 pub fn find(index: usize, slot: &Slot, template: &Template) -> Answer<Vec<Object>> {
-    // Of keys there are only token objects, and no other class of object.
     if template.bytes(CKA_TOKEN).is_some_and(|value| value != [CK_TRUE]) {
         return Ok(vec![]);
     }
@@ -25,9 +26,18 @@ pub fn find(index: usize, slot: &Slot, template: &Template) -> Answer<Vec<Object
         Err(Refusal(CKR_USER_NOT_LOGGED_IN)) if !slot.is_open() => vec![],
         answer => answer?,
     };
-    let seen = |object: &Object| object.half == crate::objects::object::Half::Public || slot.is_open();
-    let objects = keys.iter().filter(|key| in_view(slot, key)).flat_map(|key| Object::of_key(index, key, None));
-    Ok(objects.filter(|object| seen(object) && template.fits(object, slot)).collect())
+    let objects = keys.iter().filter(|key| in_view(slot, key) && !is_gone(key)).flat_map(|key| Object::of_key(index, key, None));
+    Ok(objects.filter(|object| seen(object, slot) && template.fits(object, slot)).collect())
+}
+
+/// Private objects are not seen before login.
+fn seen(object: &Object, slot: &Slot) -> bool {
+    object.half == Half::Public || slot.is_open()
+}
+
+/// Whether there is no key to be seen any more, though its name stays taken: also while destruction waits for its time.
+pub fn is_gone(key: &Key) -> bool {
+    matches!(key.state(), KeyState::Destroyed | KeyState::PurgeScheduled)
 }
 
 fn in_view(slot: &Slot, key: &Key) -> bool {
@@ -87,8 +97,7 @@ fn named(slot: &Slot, name: &[u8]) -> Answer<Option<Key>> {
     let key_id = String::from_utf8_lossy(name).into_owned();
     let answer: Answer<GetKeyResponse> = slot.call("GetKey", &GetKeyRequest { namespace: slot.config.namespace.clone(), key_id });
     match answer {
-        // The name of a destroyed key stays taken, but there is no key.
-        Ok(answer) => Ok(answer.key.filter(|key| key.state() != KeyState::Destroyed)),
+        Ok(answer) => Ok(answer.key),
         Err(Refusal(CKR_OBJECT_HANDLE_INVALID)) => Ok(None),
         Err(refusal) => Err(refusal),
     }
@@ -106,7 +115,10 @@ impl Module {
                 }
             }
             let found = find(session.slot, slot, template)?;
-            session.found = Some(found.into_iter().map(|object| self.register(object)).collect());
+            let mut handles: VecDeque<_> = found.into_iter().map(|object| self.register(object)).collect();
+            let own = self.session_objects(session.slot).into_iter();
+            handles.extend(own.filter(|(_, object)| seen(object, slot) && template.fits(object, slot)).map(|(handle, _)| handle));
+            session.found = Some(handles);
             Ok(())
         })
     }

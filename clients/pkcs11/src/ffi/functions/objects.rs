@@ -1,11 +1,13 @@
 //! Objects and their attributes (PKCS#11 3.2 §5.7).
 
 use cryptoki_sys::*;
+use zeroize::Zeroizing;
 
 use crate::error::{Refusal, refuse};
 use crate::ffi::memory::{attributes, elements_mut, place, put, put_attribute, template};
 use crate::ffi::{current, guard};
-use crate::objects::attributes::value;
+use crate::objects::attributes::{is_constant, value};
+use crate::objects::material::{self, is_material};
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_GetAttributeValue(
@@ -17,10 +19,18 @@ pub unsafe extern "C" fn C_GetAttributeValue(
     guard(|| {
         let module = current::module()?;
         module.with(hSession, |session, slot| {
-            let object = module.object(session, slot, hObject)?;
+            let mut object = module.object(session, slot, hObject)?;
+            let asked = unsafe { attributes(pTemplate, ulCount)? };
+            if !asked.iter().all(|attribute| is_constant(attribute.type_)) {
+                object = module.renewed(&object, slot)?;
+            }
             let mut answer = Ok(());
-            for attribute in unsafe { attributes(pTemplate, ulCount)? } {
-                match unsafe { put_attribute(attribute, value(&object, slot, attribute.type_)) } {
+            for attribute in asked {
+                let value = match is_material(&object, attribute.type_) {
+                    true => material::value(&object, slot, attribute.type_),
+                    false => value(&object, slot, attribute.type_).map(Zeroizing::new),
+                };
+                match unsafe { put_attribute(attribute, value) } {
                     Ok(()) => {}
                     // These are said of single attributes: the others are looked at all the same.
                     Err(Refusal(rv @ (CKR_ATTRIBUTE_SENSITIVE | CKR_ATTRIBUTE_TYPE_INVALID | CKR_BUFFER_TOO_SMALL))) => answer = refuse(rv),

@@ -89,5 +89,5 @@ pub unsafe extern "C" fn C_LoginUser(
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_Logout(hSession: CK_SESSION_HANDLE) -> CK_RV {
-    guard(|| current::module()?.with(hSession, |_, slot| slot.log_out()))
+    guard(|| current::module()?.log_out(hSession))
 }

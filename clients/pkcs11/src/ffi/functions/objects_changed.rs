@@ -1,0 +1,49 @@
+//! Objects made, changed and destroyed (PKCS#11 3.2 §5.7).
+
+use cryptoki_sys::*;
+
+use crate::ffi::memory::{place, put, template};
+use crate::ffi::{current, guard};
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn C_CreateObject(
+    hSession: CK_SESSION_HANDLE,
+    pTemplate: *mut CK_ATTRIBUTE,
+    ulCount: CK_ULONG,
+    phObject: *mut CK_OBJECT_HANDLE,
+) -> CK_RV {
+    guard(|| {
+        let module = current::module()?;
+        place(phObject)?;
+        let template = unsafe { template(pTemplate, ulCount)? };
+        unsafe { put(phObject, module.create_key(hSession, &template)?) }
+    })
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn C_DestroyObject(hSession: CK_SESSION_HANDLE, hObject: CK_OBJECT_HANDLE) -> CK_RV {
+    guard(|| current::module()?.destroy(hSession, hObject))
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn C_GetObjectSize(hSession: CK_SESSION_HANDLE, hObject: CK_OBJECT_HANDLE, pulSize: *mut CK_ULONG) -> CK_RV {
+    guard(|| {
+        let module = current::module()?;
+        place(pulSize)?;
+        unsafe { put(pulSize, module.object_size(hSession, hObject)?) }
+    })
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn C_SetAttributeValue(
+    hSession: CK_SESSION_HANDLE,
+    hObject: CK_OBJECT_HANDLE,
+    pTemplate: *mut CK_ATTRIBUTE,
+    ulCount: CK_ULONG,
+) -> CK_RV {
+    guard(|| {
+        let module = current::module()?;
+        let template = unsafe { template(pTemplate, ulCount)? };
+        module.set_attributes(hSession, hObject, &template)
+    })
+}
