@@ -9,13 +9,11 @@
  */
 import assert from "node:assert/strict";
 import { spawnSync, type SpawnSyncOptions } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { chmodSync, chownSync, copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
 import { before, describe, test } from "node:test";
-import { createUser } from "@keystead/contract/operations/create-user";
-import { login } from "@keystead/contract/operations/login";
-import { setPassword } from "@keystead/contract/operations/set-password";
 import { ENVIRONMENT } from "../../environment.ts";
 import { blocksOf, printed, type Block } from "../../papers.ts";
 import { administratorRuns } from "../people.ts";
@@ -45,8 +43,6 @@ export interface Packages {
   into(folder: string): Readonly<Record<string, string>>;
 }
 
-const USER = "deploy";
-const PIN = "a PIN is a password here 1";
 /** Whatever a block left running ends with the block. */
 const ENDS = "trap 'for pid in ${SSH_AGENT_PID-} ${P11_KIT_SERVER_PID-} $(cat -- *.pid 2>/dev/null); do kill \"$pid\"; done' EXIT\n";
 
@@ -55,22 +51,11 @@ export function clientPages(...pages: readonly ClientPage[]): void {
   describe("clients of the module", { skip: skipModule }, () => {
     const here = served();
     let library = "";
-    before(async () => {
+    before(() => {
       library = builtModule();
-      await makeUser(here);
     });
     for (const page of pages) describe(paperOf(page.name), { skip: whyNot(page) }, () => tryOut(page, here, () => library));
   });
-}
-
-/** Somebody whose password is the PIN, who may make keys and use them. */
-async function makeUser(here: Served): Promise<void> {
-  const first = Buffer.from("the first password 1");
-  const origin = { origin: here.server.api, ca: here.server.credential("ca.pem") };
-  await here.given("gRPC", createUser, { name: USER, roles: ["Operator", "Service"], namespaces: ["default"], password: first });
-  const { tokens } = await here.given("gRPC", login, { name: USER, password: first }, origin);
-  const own = { ...origin, token: (tokens as { access_token: string }).access_token };
-  await here.given("gRPC", setPassword, { password: Buffer.from(PIN), currentPassword: first }, own);
 }
 
 /** With CI=true nothing is left out: what is missing fails. */
@@ -109,7 +94,8 @@ function tryOut(page: ClientPage, here: Served, library: () => string): void {
     writeFileSync(join(folder, "etc/ca.pem"), here.server.credential("ca.pem"), { mode: 0o644 });
     for (const [name, credential] of [["client.pem", "admin.pem"] as const, ["client-key.pem", "admin-key.pem"] as const])
       writeFileSync(join(folder, "etc", name), here.server.credential(credential));
-    writeFileSync(join(folder, "etc/pin"), PIN);
+    // Each token of each run has PINs of its own.
+    for (const name of ["so-pin", "pin"]) writeFileSync(join(folder, "etc", name), randomBytes(12).toString("base64url"));
     if (page.unprivileged && NOBODY !== undefined) for (const name of [".", "etc", "run"]) chownSync(join(folder, name), NOBODY, NOBODY);
     writeFileSync(join(folder, "askpass"), `#!/bin/sh\ncat '${folder}/etc/pin'\n`, { mode: 0o755 });
     env = {
@@ -134,7 +120,7 @@ function tryOut(page: ClientPage, here: Served, library: () => string): void {
     if (block.info === "text") continue;
     test(name, async () => {
       const folder = dirname(places.get("/etc/keystead") as string);
-      if (block.info === "sh keystead") await administer(block, here, folder);
+      if (block.info === "sh keystead") await administer(placed(block.text), here, folder);
       else if (block.info === "sh client")
         run(placed, block, { cwd: folder, env, ...(page.unprivileged && NOBODY !== undefined ? { uid: NOBODY, gid: NOBODY } : {}) });
       else {
@@ -149,9 +135,9 @@ function tryOut(page: ClientPage, here: Served, library: () => string): void {
 }
 
 /** The commands of the administrator, in this process: a new one for each would cost more than all the work. */
-async function administer(block: Block, here: Served, folder: string): Promise<void> {
-  for (const line of block.text.split("\n")) {
-    const [program, ...args] = line.split(" ");
+async function administer(text: string, here: Served, folder: string): Promise<void> {
+  for (const line of text.replaceAll(/\\\n/g, "").split("\n")) {
+    const [program, ...args] = line.split(/ +/);
     assert.equal(program, "keystead");
     const { exit, err, out } = await administratorRuns(here.server, folder, ...args);
     assert.equal(exit, 0, `${line}\n${out}${err}`);
