@@ -3,7 +3,7 @@
  * and pkcs11-tool as strangers.
  */
 import assert from "node:assert/strict";
-import { constants, publicEncrypt } from "node:crypto";
+import { constants, publicEncrypt, randomBytes } from "node:crypto";
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -28,7 +28,19 @@ const KEYS = {
   xts: "AES-256-XTS",
   chacha: "ChaCha20-Poly1305",
   mac: "AES-256-CMAC",
+  cmac: "AES-128-CMAC",
+  gmac: "AES-256-GMAC",
+  hmac256: "HMAC-SHA-256",
+  derives: "Generic-Secret",
   rsa: "RSA-2048",
+  p256: "ECDSA-P256",
+  p384: "ECDSA-P384",
+  p521: "ECDSA-P521",
+  ed25519: "Ed25519",
+  mldsa44: "ML-DSA-44",
+  mldsa65: "ML-DSA-65",
+  mldsa87: "ML-DSA-87",
+  slh128f: "SLH-DSA-SHA2-128f",
 } as const;
 
 interface Case {
@@ -66,12 +78,23 @@ describe("the module's ciphers", { skip: skipModule }, () => {
       }),
     );
     for (const [keyId, algorithm] of Object.entries(KEYS)) {
-      const made = await here.given("gRPC", generateKey, { keyId, algorithm: algorithmNumber(algorithm) });
+      const usage = keyId === "any" ? [Usage.ENCRYPT, Usage.DECRYPT, Usage.MAC, Usage.VERIFY_MAC] : [];
+      const made = await here.given("gRPC", generateKey, { keyId, algorithm: algorithmNumber(algorithm), usage });
       if (keyId === "rsa") rsaPem = made["public_key"] as string;
     }
     const allowedMechanisms = ["AES-128-GCM"];
     await here.given("gRPC", generateKey, { keyId: "held", algorithm: algorithmNumber("AES-128"), attributes: { allowedMechanisms } });
   });
+
+  test("codes are those of Python and of every key its own, whole, in pieces and of other lengths", async () => {
+    const keyMaterial = randomBytes(40);
+    const raw = { keyMaterial, format: KeyMaterialFormat.RAW, usage: [Usage.MAC, Usage.VERIFY_MAC] };
+    await here.given("gRPC", importKey, { keyId: "generic", algorithm: algorithmNumber("Generic-Secret"), ...raw });
+    program("codes.py", "macs", keyMaterial.toString("hex"));
+  });
+
+  test("post-quantum signatures, contexts, pre-hashed EdDSA and SHA-3 verify, and what was changed does not", () =>
+    program("codes.py", "signatures"));
 
   test("every cipher goes there and back, whole and in pieces, and each mistake has its own answer", () =>
     program("encryption.py", "rules"));
@@ -134,5 +157,37 @@ describe("the module's ciphers", { skip: skipModule }, () => {
     const path = join(here.server.folder, "cases.json");
     writeFileSync(path, JSON.stringify(cases));
     program("encryption.py", "vectors", path);
+  });
+
+  test("Wycheproof's codes have Wycheproof's verdicts through the module", { skip: skipVectors }, async () => {
+    const cases: object[] = [];
+    for (const [file, mechanism, algorithm, tagBits] of [
+      ["hmac_sha256_test", 0x251, () => "Generic-Secret", 256],
+      ["hmac_sha3_256_test", 0x2b1, () => "Generic-Secret", 256],
+      ["aes_cmac_test", 0x108a, (bits: number) => `AES-${bits}`, 128],
+      ["aes_gmac_test", 0x108e, (bits: number) => `AES-${bits}`, 128],
+    ] as const) {
+      const { testGroups } = JSON.parse(readFileSync(new URL(`${file}.json`, VECTORS), "utf8")) as {
+        testGroups: { tests: Case[]; keySize: number; ivSize?: number; tagSize: number }[];
+      };
+      for (const group of testGroups) {
+        const ours =
+          group.tagSize === tagBits &&
+          (group.ivSize ?? 96) === 96 &&
+          (algorithm(0) === "Generic-Secret" || [128, 192, 256].includes(group.keySize));
+        for (const item of group.tests.filter(({ tcId }) => ours && tcId % 7 === 0)) {
+          const keyId = `${file}-${item.tcId}`;
+          const keyMaterial = Buffer.from(item["key"] as string, "hex");
+          const name = algorithm(group.keySize) as Parameters<typeof algorithmNumber>[0];
+          const request = { keyId, algorithm: algorithmNumber(name), keyMaterial, format: KeyMaterialFormat.RAW };
+          await here.given("gRPC", importKey, { ...request, usage: [Usage.MAC, Usage.VERIFY_MAC] });
+          const parameter = (item["iv"] as string | undefined) ?? "";
+          cases.push({ label: keyId, mechanism, parameter, msg: item["msg"], tag: item["tag"], valid: item.result === "valid" });
+        }
+      }
+    }
+    const path = join(here.server.folder, "codes.json");
+    writeFileSync(path, JSON.stringify(cases));
+    program("codes.py", "vectors", path);
   });
 });

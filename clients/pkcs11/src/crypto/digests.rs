@@ -13,6 +13,9 @@ pub enum Hash {
     Sha3_256,
     Sha3_384,
     Sha3_512,
+    /// These two only for digests: the service signs with neither.
+    Sha1,
+    Sha224,
 }
 
 /// One row per hash: its own mechanism, its mask generator (PKCS#1 MGF1), and how a DigestInfo of it begins (RFC 8017
@@ -27,18 +30,26 @@ struct Row {
     proto: proto::Digest,
 }
 
-const ROWS: [Row; 6] = [
+const ROWS: [Row; 8] = [
     Row { hash: Hash::Sha256, mechanism: CKM_SHA256, mgf: CKG_MGF1_SHA256, bytes: 32, arc: 1, proto: proto::Digest::Sha256 },
     Row { hash: Hash::Sha384, mechanism: CKM_SHA384, mgf: CKG_MGF1_SHA384, bytes: 48, arc: 2, proto: proto::Digest::Sha384 },
     Row { hash: Hash::Sha512, mechanism: CKM_SHA512, mgf: CKG_MGF1_SHA512, bytes: 64, arc: 3, proto: proto::Digest::Sha512 },
     Row { hash: Hash::Sha3_256, mechanism: CKM_SHA3_256, mgf: CKG_MGF1_SHA3_256, bytes: 32, arc: 8, proto: proto::Digest::Sha3256 },
     Row { hash: Hash::Sha3_384, mechanism: CKM_SHA3_384, mgf: CKG_MGF1_SHA3_384, bytes: 48, arc: 9, proto: proto::Digest::Sha3384 },
     Row { hash: Hash::Sha3_512, mechanism: CKM_SHA3_512, mgf: CKG_MGF1_SHA3_512, bytes: 64, arc: 10, proto: proto::Digest::Sha3512 },
+    Row { hash: Hash::Sha1, mechanism: CKM_SHA_1, mgf: CKG_MGF1_SHA1, bytes: 20, arc: 0, proto: proto::Digest::Unspecified },
+    Row { hash: Hash::Sha224, mechanism: CKM_SHA224, mgf: CKG_MGF1_SHA224, bytes: 28, arc: 4, proto: proto::Digest::Unspecified },
 ];
 
+/// The rows that the service has too.
+fn known() -> impl Iterator<Item = &'static Row> {
+    ROWS.iter().filter(|row| row.proto != proto::Digest::Unspecified)
+}
+
 impl Hash {
+    /// A hash that signatures and encryption can name: one that the service has.
     pub fn of_mechanism(mechanism: CK_MECHANISM_TYPE) -> Option<Hash> {
-        ROWS.iter().find(|row| row.mechanism == mechanism).map(|row| row.hash)
+        known().find(|row| row.mechanism == mechanism).map(|row| row.hash)
     }
 
     fn row(self) -> &'static Row {
@@ -72,7 +83,7 @@ impl Hash {
 
     /// The hash and the digest of a whole DigestInfo.
     pub fn in_digest_info(data: &[u8]) -> Option<(Hash, &[u8])> {
-        ROWS.iter().find_map(|row| {
+        known().find_map(|row| {
             let digest = data.strip_prefix(&row.hash.digest_info()[..])?;
             (digest.len() == row.bytes).then_some((row.hash, digest))
         })
@@ -86,6 +97,8 @@ impl Hash {
             Hash::Sha3_256 => Box::new(sha3::Sha3_256::default()),
             Hash::Sha3_384 => Box::new(sha3::Sha3_384::default()),
             Hash::Sha3_512 => Box::new(sha3::Sha3_512::default()),
+            Hash::Sha1 => Box::new(sha1::Sha1::default()),
+            Hash::Sha224 => Box::new(sha2::Sha224::default()),
         }
     }
 }
@@ -112,5 +125,7 @@ mod tests {
         assert_eq!(Hash::in_digest_info(&whole[..50]), None);
         assert_eq!(Hash::in_digest_info(&[&whole[..], &[0]].concat()), None);
         assert_eq!(Hash::in_digest_info(&[7; 32]), None);
+        assert_eq!(Hash::in_digest_info(&[&Hash::Sha224.digest_info()[..], &[7; 28]].concat()), None, "the service has no SHA-224");
+        assert_eq!(Hash::of_mechanism(CKM_SHA_1), None);
     }
 }

@@ -1,6 +1,7 @@
 //! Work with keys: what the vault does when it is asked, and what needs nothing of it (digests, public halves).
 
 pub mod cipher;
+mod codes;
 pub mod der;
 pub mod digests;
 pub mod mechanisms;

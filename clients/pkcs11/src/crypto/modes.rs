@@ -5,6 +5,7 @@
 
 use cryptoki_sys::CKR_KEY_FUNCTION_NOT_PERMITTED;
 
+use crate::crypto::digests::Hash;
 use crate::crypto::mechanisms::Way;
 use crate::error::{Answer, refuse};
 use crate::proto::{Algorithm, Key, KeyMode};
@@ -38,6 +39,29 @@ pub fn cipher_mode(way: Way, key: &Key) -> Answer<KeyMode> {
     if own { Ok(KeyMode::Unspecified) } else { refuse(CKR_KEY_FUNCTION_NOT_PERMITTED) }
 }
 
+/// The same of a code. @errors `CKR_KEY_FUNCTION_NOT_PERMITTED` for a key that makes other codes
+pub fn mac_mode(way: Way, hash: Option<Hash>, key: &Key) -> Answer<KeyMode> {
+    use Algorithm::*;
+    let (mode, own) = match (way, hash) {
+        (Way::Hmac, Some(Hash::Sha256)) => (KeyMode::HmacSha256, HmacSha256),
+        (Way::Hmac, Some(Hash::Sha384)) => (KeyMode::HmacSha384, HmacSha384),
+        (Way::Hmac, Some(Hash::Sha512)) => (KeyMode::HmacSha512, HmacSha512),
+        (Way::Hmac, Some(Hash::Sha3_256)) => (KeyMode::HmacSha3256, HmacSha3256),
+        (Way::Hmac, Some(Hash::Sha3_384)) => (KeyMode::HmacSha3384, HmacSha3384),
+        (Way::Hmac, Some(Hash::Sha3_512)) => (KeyMode::HmacSha3512, HmacSha3512),
+        (Way::Cmac, _) => (KeyMode::Cmac, Aes256Cmac),
+        _ => (KeyMode::Gmac, Aes256Gmac),
+    };
+    match key.algorithm() {
+        GenericSecret if way == Way::Hmac => Ok(mode),
+        Aes128 | Aes192 | Aes256 if way != Way::Hmac => Ok(mode),
+        Aes128Cmac | Aes192Cmac if way == Way::Cmac => Ok(KeyMode::Unspecified),
+        Aes128Gmac | Aes192Gmac if way == Way::Gmac => Ok(KeyMode::Unspecified),
+        algorithm if algorithm == own => Ok(KeyMode::Unspecified),
+        _ => refuse(CKR_KEY_FUNCTION_NOT_PERMITTED),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,6 +85,18 @@ mod tests {
             (Way::AesXts, Algorithm::Aes256, refused),
         ] {
             assert_eq!(cipher_mode(way, &key(algorithm)), wanted, "{way:?} {algorithm:?}");
+        }
+        for (way, hash, algorithm, wanted) in [
+            (Way::Hmac, Some(Hash::Sha256), Algorithm::HmacSha256, Ok(KeyMode::Unspecified)),
+            (Way::Hmac, Some(Hash::Sha384), Algorithm::HmacSha256, refused),
+            (Way::Hmac, Some(Hash::Sha384), Algorithm::GenericSecret, Ok(KeyMode::HmacSha384)),
+            (Way::Hmac, Some(Hash::Sha256), Algorithm::Kmac128, refused),
+            (Way::Cmac, None, Algorithm::Aes192Cmac, Ok(KeyMode::Unspecified)),
+            (Way::Cmac, None, Algorithm::Aes192, Ok(KeyMode::Cmac)),
+            (Way::Gmac, None, Algorithm::Aes192Cmac, refused),
+            (Way::Gmac, None, Algorithm::Aes256Gcm, refused),
+        ] {
+            assert_eq!(mac_mode(way, hash, &key(algorithm)), wanted, "{way:?} {algorithm:?}");
         }
     }
 }

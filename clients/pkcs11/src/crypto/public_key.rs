@@ -110,6 +110,7 @@ impl PublicKey {
             Hash::Sha3_256 => with!(sha3::Sha3_256),
             Hash::Sha3_384 => with!(sha3::Sha3_384),
             Hash::Sha3_512 => with!(sha3::Sha3_512),
+            Hash::Sha1 | Hash::Sha224 => return refuse(CKR_DATA_LEN_RANGE),
         };
         made.map_err(|_| Refusal(CKR_DATA_LEN_RANGE))
     }
@@ -184,6 +185,7 @@ impl PublicKey {
             Hash::Sha3_256 => with!(sha3::Sha3_256),
             Hash::Sha3_384 => with!(sha3::Sha3_384),
             Hash::Sha3_512 => with!(sha3::Sha3_512),
+            Hash::Sha1 | Hash::Sha224 => return refuse(CKR_SIGNATURE_INVALID),
         };
         verified.map_err(|_| Refusal(CKR_SIGNATURE_INVALID))
     }

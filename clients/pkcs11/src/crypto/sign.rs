@@ -8,13 +8,16 @@ use std::sync::Arc;
 use cryptoki_sys::*;
 use zeroize::Zeroizing;
 
+use crate::crypto::cipher::append;
+use crate::crypto::codes;
 use crate::crypto::digests::Hash;
 use crate::crypto::mechanisms::{self, Asked, Mechanism, Parameter, Way};
+use crate::crypto::modes::mac_mode;
 use crate::error::{Answer, Refusal, refuse};
 use crate::module::Module;
 use crate::objects::object::{Half, Object};
 use crate::output::{Output, Room};
-use crate::proto::{SignDigestRequest, SignDigestResponse, SignRequest, SignResponse, SignatureFormat, SignatureScheme, Usage};
+use crate::proto::{Algorithm, SignDigestRequest, SignDigestResponse, SignRequest, SignResponse, SignatureFormat, SignatureScheme, Usage};
 use crate::token::slot::Slot;
 
 /// The most data one signature may cover: no request of the service is longer.
@@ -46,10 +49,37 @@ pub fn salt_of(parameter: &Parameter) -> (Option<Hash>, Option<u32>) {
     }
 }
 
-pub fn scheme_of(way: Way) -> SignatureScheme {
+/// What a signature is for, where it says so.
+pub fn context_of(parameter: &Parameter) -> Vec<u8> {
+    match parameter {
+        Parameter::Eddsa { context, .. } | Parameter::Context { context, .. } => context.clone(),
+        _ => vec![],
+    }
+}
+
+/// How long every signature of a key is.
+pub fn signature_bytes(object: &Object, slot: &Slot) -> Answer<usize> {
+    use Algorithm::*;
+    let known = match object.key.algorithm() {
+        MlDsa44 => Some(2420),
+        MlDsa65 => Some(3309),
+        MlDsa87 => Some(4627),
+        SlhDsaSha2128s | SlhDsaShake128s => Some(7856),
+        SlhDsaSha2128f | SlhDsaShake128f => Some(17_088),
+        SlhDsaSha2192s | SlhDsaShake192s => Some(16_224),
+        SlhDsaSha2192f | SlhDsaShake192f => Some(35_664),
+        SlhDsaSha2256s | SlhDsaShake256s => Some(29_792),
+        SlhDsaSha2256f | SlhDsaShake256f => Some(49_856),
+        _ => object.public_key(slot)?.signature_bytes(),
+    };
+    known.ok_or(Refusal(CKR_KEY_TYPE_INCONSISTENT))
+}
+
+pub fn scheme_of(way: Way, parameter: &Parameter) -> SignatureScheme {
     match way {
         Way::Pkcs1 => SignatureScheme::Pkcs1,
         Way::Pss => SignatureScheme::Pss,
+        Way::Eddsa if matches!(parameter, Parameter::Eddsa { prehashed: true, .. }) => SignatureScheme::Prehash,
         _ => SignatureScheme::Unspecified,
     }
 }
@@ -61,8 +91,14 @@ pub fn format_of(way: Way) -> SignatureFormat {
 impl Signing {
     pub fn begin(asked: &Asked, object: Arc<Object>, slot: &Slot) -> Answer<Signing> {
         let mechanism = mechanisms::find(asked, CKF_SIGN)?;
-        check_key(mechanism, &object, Half::Private, Usage::Sign)?;
-        let signature_bytes = object.public_key(slot)?.signature_bytes().ok_or(Refusal(CKR_KEY_TYPE_INCONSISTENT))?;
+        let signature_bytes = if mechanism.is_mac() {
+            check_key(mechanism, &object, Half::Secret, Usage::Mac)?;
+            mac_mode(mechanism.way, mechanism.hash, &object.key)?;
+            codes::bytes_of(mechanism, &asked.parameter)
+        } else {
+            check_key(mechanism, &object, Half::Private, Usage::Sign)?;
+            signature_bytes(&object, slot)?
+        };
         let parameter = asked.parameter.clone();
         Ok(Signing { mechanism, parameter, object, signature_bytes, collected: Zeroizing::default(), in_pieces: false })
     }
@@ -76,7 +112,7 @@ impl Signing {
             return refuse(CKR_DATA_LEN_RANGE);
         }
         self.in_pieces = true;
-        self.collected.extend_from_slice(piece);
+        append(&mut self.collected, piece);
         Ok(())
     }
 
@@ -100,6 +136,9 @@ impl Signing {
     }
 
     fn signature(&self, data: &[u8], slot: &Slot) -> Answer<Vec<u8>> {
+        if self.mechanism.is_mac() {
+            return codes::make(self.mechanism, &self.parameter, &self.object, data, slot);
+        }
         let (named, salt_bytes) = salt_of(&self.parameter);
         let way = self.mechanism.way;
         match (way, self.mechanism.hash) {
@@ -116,18 +155,14 @@ impl Signing {
                 self.sign_digest(hash, data, salt_bytes, slot)
             }
             (_, hash) => {
-                let context = match &self.parameter {
-                    Parameter::Eddsa { context, .. } => context.clone(),
-                    _ => vec![],
-                };
                 let request = SignRequest {
                     namespace: self.object.key.namespace.clone(),
                     key_id: self.object.key.key_id.clone(),
                     data: data.to_vec(),
                     digest: hash.map_or(0, Hash::number),
-                    scheme: scheme_of(way) as i32,
+                    scheme: scheme_of(way, &self.parameter) as i32,
                     format: format_of(way) as i32,
-                    context,
+                    context: context_of(&self.parameter),
                     salt_bytes,
                     ..Default::default()
                 };
@@ -143,7 +178,7 @@ impl Signing {
             key_id: self.object.key.key_id.clone(),
             digest_value: digest.to_vec(),
             digest: hash.number(),
-            scheme: scheme_of(self.mechanism.way) as i32,
+            scheme: scheme_of(self.mechanism.way, &self.parameter) as i32,
             format: format_of(self.mechanism.way) as i32,
             salt_bytes,
             ..Default::default()

@@ -1,14 +1,18 @@
-//! C_VerifyInit to C_VerifyFinal: done here with the public half, but for what only the service knows (Ed448, contexts).
+//! C_VerifyInit to C_VerifyFinal: done here with the public half, but for what only the service knows: codes, and signatures
+//! of Ed448, ML-DSA and SLH-DSA, with contexts or pre-hashed.
 
 use std::sync::Arc;
 
 use cryptoki_sys::*;
 use sha2::digest::DynDigest;
+use zeroize::Zeroizing;
 
+use crate::crypto::cipher::{LONGEST_DATA, append};
+use crate::crypto::codes;
 use crate::crypto::digests::Hash;
 use crate::crypto::mechanisms::{self, Asked, Mechanism, Parameter, Way};
-use crate::crypto::public_key::PublicKey;
-use crate::crypto::sign::{check_key, salt_of};
+use crate::crypto::modes::mac_mode;
+use crate::crypto::sign::{check_key, context_of, salt_of, scheme_of, signature_bytes};
 use crate::error::{Answer, Refusal, refuse};
 use crate::module::Module;
 use crate::objects::object::{Half, Object};
@@ -19,73 +23,100 @@ pub struct Verifying {
     mechanism: &'static Mechanism,
     parameter: Parameter,
     object: Arc<Object>,
-    public: Arc<PublicKey>,
+    /// What hashes pieces, where the mechanism hashes and this is decided here.
     hasher: Option<Box<dyn DynDigest + Send>>,
+    /// Pieces, where the vault decides.
+    collected: Zeroizing<Vec<u8>>,
     in_pieces: bool,
 }
 
 impl Verifying {
-    pub fn begin(asked: &Asked, object: Arc<Object>, slot: &Slot) -> Answer<Verifying> {
+    pub fn begin(asked: &Asked, object: Arc<Object>) -> Answer<Verifying> {
         let mechanism = mechanisms::find(asked, CKF_VERIFY)?;
-        check_key(mechanism, &object, Half::Public, Usage::Verify)?;
-        let public = object.public_key(slot)?;
-        let hasher = mechanism.hash.map(Hash::hasher);
-        Ok(Verifying { mechanism, parameter: asked.parameter.clone(), object, public, hasher, in_pieces: false })
+        if mechanism.is_mac() {
+            check_key(mechanism, &object, Half::Secret, Usage::VerifyMac)?;
+            mac_mode(mechanism.way, mechanism.hash, &object.key)?;
+        } else {
+            check_key(mechanism, &object, Half::Public, Usage::Verify)?;
+        }
+        let hasher = mechanism.hash.filter(|_| !mechanism.is_mac()).map(Hash::hasher);
+        let parameter = asked.parameter.clone();
+        Ok(Verifying { mechanism, parameter, object, hasher, collected: Zeroizing::default(), in_pieces: false })
     }
 
     /// @errors all of them end the operation, which is the caller's to do.
     pub fn update(&mut self, piece: &[u8]) -> Answer<()> {
+        if !self.mechanism.in_pieces() {
+            return refuse(CKR_OPERATION_NOT_INITIALIZED);
+        }
         self.in_pieces = true;
-        self.hasher.as_mut().ok_or(Refusal(CKR_OPERATION_NOT_INITIALIZED))?.update(piece);
+        match &mut self.hasher {
+            Some(hasher) => hasher.update(piece),
+            None if piece.len() > LONGEST_DATA - self.collected.len() => return refuse(CKR_DATA_LEN_RANGE),
+            None => append(&mut self.collected, piece),
+        }
         Ok(())
     }
 
     /// C_Verify with data, C_VerifyFinal without.
     pub fn end(mut self, data: Option<&[u8]>, signature: &[u8], slot: &Slot) -> Answer<()> {
-        match (data, &mut self.hasher) {
-            (Some(_), _) if self.in_pieces => return refuse(CKR_OPERATION_ACTIVE),
-            (None, None) => return refuse(CKR_OPERATION_NOT_INITIALIZED),
-            (Some(data), Some(hasher)) => hasher.update(data),
+        match data {
+            Some(_) if self.in_pieces => return refuse(CKR_OPERATION_ACTIVE),
+            None if !self.mechanism.in_pieces() => return refuse(CKR_OPERATION_NOT_INITIALIZED),
             _ => {}
         }
-        let digest = self.hasher.take().map(|hasher| hasher.finalize());
-        let data = digest.as_deref().or(data).unwrap_or_default();
+        let Some(mut hasher) = self.hasher.take() else {
+            let collected = std::mem::take(&mut self.collected);
+            return self.decide(data.unwrap_or(&collected), signature, slot);
+        };
+        hasher.update(data.unwrap_or_default());
+        self.decide(&hasher.finalize(), signature, slot)
+    }
+
+    /// Of data, or of its digest where the mechanism hashes.
+    fn decide(&self, data: &[u8], signature: &[u8], slot: &Slot) -> Answer<()> {
+        if self.mechanism.is_mac() {
+            return codes::verify(self.mechanism, &self.parameter, &self.object, data, signature, slot);
+        }
+        if signature_bytes(&self.object, slot)? != signature.len() {
+            return refuse(CKR_SIGNATURE_LEN_RANGE);
+        }
+        let public = self.object.public_key(slot)?;
         let (named, salt_bytes) = salt_of(&self.parameter);
         match self.mechanism.way {
             Way::Ecdsa if data.is_empty() || data.len() > 64 => refuse(CKR_DATA_LEN_RANGE),
-            Way::Ecdsa => self.public.verify_ecdsa(data, signature),
+            Way::Ecdsa => public.verify_ecdsa(data, signature),
             Way::Pkcs1 => {
                 let prefix = self.mechanism.hash.map(Hash::digest_info);
                 let block = [prefix.as_ref().map_or(&[][..], |prefix| &prefix[..]), data].concat();
-                self.public.verify_pkcs1(&block, signature)
+                public.verify_pkcs1(&block, signature)
             }
             Way::Pss => {
                 let hash = named.filter(|hash| hash.bytes() == data.len()).ok_or(Refusal(CKR_DATA_LEN_RANGE))?;
-                self.public.verify_pss(hash, salt_bytes.unwrap_or_default() as usize, data, signature)
+                public.verify_pss(hash, salt_bytes.unwrap_or_default() as usize, data, signature)
             }
-            Way::Eddsa => self.verify_eddsa(data, signature, slot),
-            _ => refuse(CKR_MECHANISM_INVALID),
+            Way::Eddsa if public.is_ed25519() && self.is_plain() => public.verify_ed25519(data, signature),
+            _ => self.ask(data, signature, slot),
         }
     }
 
-    fn verify_eddsa(&self, data: &[u8], signature: &[u8], slot: &Slot) -> Answer<()> {
-        if self.public.signature_bytes() != Some(signature.len()) {
-            return refuse(CKR_SIGNATURE_LEN_RANGE);
-        }
-        let context = match &self.parameter {
-            Parameter::Eddsa { context, .. } => context.clone(),
-            _ => vec![],
-        };
-        if self.public.is_ed25519() && context.is_empty() {
-            return self.public.verify_ed25519(data, signature);
+    /// Whether it is neither pre-hashed nor for something.
+    fn is_plain(&self) -> bool {
+        context_of(&self.parameter).is_empty() && !matches!(self.parameter, Parameter::Eddsa { prehashed: true, .. })
+    }
+
+    fn ask(&self, data: &[u8], signature: &[u8], slot: &Slot) -> Answer<()> {
+        if data.len() > LONGEST_DATA {
+            return refuse(CKR_DATA_LEN_RANGE);
         }
         let request = VerifyRequest {
             namespace: self.object.key.namespace.clone(),
             key_id: self.object.key.key_id.clone(),
             data: data.to_vec(),
             signature: signature.to_vec(),
+            scheme: scheme_of(self.mechanism.way, &self.parameter) as i32,
             version: self.object.key.version,
-            context,
+            context: context_of(&self.parameter),
             ..Default::default()
         };
         let answer: VerifyResponse = slot.call("Verify", &request)?;
@@ -103,7 +134,7 @@ impl Module {
             if session.verifying.is_some() {
                 return refuse(CKR_OPERATION_ACTIVE);
             }
-            session.verifying = Some(Verifying::begin(asked, self.key(session, slot, key)?, slot)?);
+            session.verifying = Some(Verifying::begin(asked, self.key(session, slot, key)?)?);
             Ok(())
         })
     }

@@ -39,6 +39,16 @@ unsafe fn parameter(mechanism: &CK_MECHANISM) -> Answer<Parameter> {
                 let context = elements(eddsa.pContextData, eddsa.ulContextDataLen)?;
                 Ok(Parameter::Eddsa { prehashed: eddsa.phFlag != CK_FALSE, context: context.to_vec() })
             }),
+            Shape::Context => structure(mechanism, |signing: CK_SIGN_ADDITIONAL_CONTEXT| {
+                if signing.ulContextLen > 255 || signing.hedgeVariant > CKH_DETERMINISTIC_REQUIRED {
+                    return Ok(Parameter::Unknown);
+                }
+                let deterministic = signing.hedgeVariant == CKH_DETERMINISTIC_REQUIRED;
+                let context = bounded(signing.pContext, signing.ulContextLen)?;
+                Ok(context.map_or(Parameter::Unknown, |context| Parameter::Context { deterministic, context }))
+            }),
+            Shape::MacLength => structure(mechanism, |bytes: CK_MAC_GENERAL_PARAMS| Ok(Parameter::MacBytes(bytes))),
+            Shape::GmacNonce => structure(mechanism, |nonce: [u8; 12]| Ok(Parameter::Nonce(nonce))),
             Shape::Oaep => structure(mechanism, |oaep: CK_RSA_PKCS_OAEP_PARAMS| {
                 let source = match oaep.source {
                     0 if oaep.ulSourceDataLen == 0 => Some(vec![]),

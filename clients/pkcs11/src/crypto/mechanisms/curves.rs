@@ -15,6 +15,9 @@ pub static ROWS: &[Mechanism] = &[
     ecdsa(CKM_ECDSA_SHA256, Some(Hash::Sha256)),
     ecdsa(CKM_ECDSA_SHA384, Some(Hash::Sha384)),
     ecdsa(CKM_ECDSA_SHA512, Some(Hash::Sha512)),
+    ecdsa(CKM_ECDSA_SHA3_256, Some(Hash::Sha3_256)),
+    ecdsa(CKM_ECDSA_SHA3_384, Some(Hash::Sha3_384)),
+    ecdsa(CKM_ECDSA_SHA3_512, Some(Hash::Sha3_512)),
     Mechanism {
         kind: CKM_EDDSA,
         flags: CKF_SIGN | CKF_VERIFY | CKF_EC_OID,

@@ -10,6 +10,8 @@ const fn digest(kind: CK_MECHANISM_TYPE, hash: Hash) -> Mechanism {
 }
 
 pub static ROWS: &[Mechanism] = &[
+    digest(CKM_SHA_1, Hash::Sha1),
+    digest(CKM_SHA224, Hash::Sha224),
     digest(CKM_SHA256, Hash::Sha256),
     digest(CKM_SHA384, Hash::Sha384),
     digest(CKM_SHA512, Hash::Sha512),

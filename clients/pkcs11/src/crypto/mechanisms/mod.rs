@@ -8,7 +8,9 @@ mod aes;
 mod curves;
 mod generation;
 mod hashes;
+mod macs;
 mod parameter;
+mod post_quantum;
 mod rsa;
 
 use cryptoki_sys::*;
@@ -25,6 +27,11 @@ pub enum Way {
     Pkcs1,
     Pss,
     Eddsa,
+    /// ML-DSA and SLH-DSA.
+    PostQuantum,
+    Hmac,
+    Cmac,
+    Gmac,
     Oaep,
     AesGcm,
     AesCbc,
@@ -61,7 +68,7 @@ pub struct Asked {
     pub parameter: Parameter,
 }
 
-static FAMILIES: &[&[Mechanism]] = &[rsa::ROWS, curves::ROWS, aes::ROWS, hashes::ROWS, generation::ROWS];
+static FAMILIES: &[&[Mechanism]] = &[rsa::ROWS, curves::ROWS, aes::ROWS, macs::ROWS, post_quantum::ROWS, hashes::ROWS, generation::ROWS];
 
 /// Every row, in the order in which they are listed.
 pub fn all() -> impl Iterator<Item = &'static Mechanism> {
@@ -103,9 +110,14 @@ impl Mechanism {
         self.keys.contains(&key_type)
     }
 
+    /// Whether it makes codes, with secret keys, and not signatures.
+    pub fn is_mac(&self) -> bool {
+        matches!(self.way, Way::Hmac | Way::Cmac | Way::Gmac)
+    }
+
     /// Whether data may come in pieces: a signature only where the data is hashed on the way.
     pub fn in_pieces(&self) -> bool {
-        self.hash.is_some()
+        self.hash.is_some() || self.is_mac()
     }
 }
 

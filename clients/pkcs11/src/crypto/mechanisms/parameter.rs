@@ -21,6 +21,12 @@ pub enum Shape {
     Pss,
     /// `CK_EDDSA_PARAMS`, or nothing.
     Eddsa,
+    /// `CK_SIGN_ADDITIONAL_CONTEXT`, or nothing.
+    Context,
+    /// `CK_MAC_GENERAL_PARAMS`: the length of the code.
+    MacLength,
+    /// The twelve bytes of a nonce.
+    GmacNonce,
     /// `CK_RSA_PKCS_OAEP_PARAMS`
     Oaep,
     /// Sixteen bytes: an IV or a tweak.
@@ -48,6 +54,13 @@ pub enum Parameter {
         prehashed: bool,
         context: Vec<u8>,
     },
+    /// What a signature is for, and whether it must be the same each time.
+    Context {
+        deterministic: bool,
+        context: Vec<u8>,
+    },
+    MacBytes(CK_ULONG),
+    Nonce([u8; 12]),
     Oaep {
         hash: CK_MECHANISM_TYPE,
         mgf: CK_RSA_PKCS_MGF_TYPE,
@@ -74,10 +87,18 @@ impl Shape {
     /// @errors `CKR_MECHANISM_PARAM_INVALID` unless the parameter is one of this shape that the service performs
     pub fn check(self, own: Option<Hash>, parameter: &Parameter) -> Answer<()> {
         let fits = match (self, parameter) {
-            (Shape::None | Shape::Eddsa, Parameter::None) => true,
+            (Shape::None | Shape::Eddsa | Shape::Context, Parameter::None) => true,
             (Shape::Pss, Parameter::Pss { hash, mgf, salt_bytes }) => Hash::of_mechanism(*hash)
                 .is_some_and(|named| own.is_none_or(|own| own == named) && named.mgf() == *mgf && *salt_bytes <= 512),
-            (Shape::Eddsa, Parameter::Eddsa { prehashed, context }) => !prehashed && context.len() <= 255,
+            (Shape::Eddsa, Parameter::Eddsa { context, .. }) => context.len() <= 255,
+            // The service's signatures of these are hedged.
+            (Shape::Context, Parameter::Context { deterministic, context }) => !deterministic && context.len() <= 255,
+            (Shape::GmacNonce, Parameter::Nonce(_)) => true,
+            // As short as the service makes them: RFC 2104 §5, SP 800-38B App. A.
+            (Shape::MacLength, Parameter::MacBytes(bytes)) => match own {
+                Some(hash) => (10.max(hash.bytes() / 2)..=hash.bytes()).contains(&(*bytes as usize)),
+                None => (8..=16).contains(bytes),
+            },
             (Shape::Oaep, Parameter::Oaep { hash, mgf, .. }) => Hash::of_mechanism(*hash).is_some_and(|hash| hash.mgf() == *mgf),
             (Shape::Block, Parameter::Block(_)) => true,
             (Shape::Ctr, Parameter::Ctr { bits, .. }) => (1..=128).contains(bits),
@@ -107,7 +128,14 @@ mod tests {
             (Shape::Pss, None, pss(CKM_SHA_1, CKG_MGF1_SHA1), false),
             (Shape::None, None, Parameter::None, true),
             (Shape::None, None, Parameter::Unknown, false),
-            (Shape::Eddsa, None, Parameter::Eddsa { prehashed: true, context: vec![] }, false),
+            (Shape::Eddsa, None, Parameter::Eddsa { prehashed: true, context: vec![] }, true),
+            (Shape::Context, None, Parameter::Context { deterministic: true, context: vec![] }, false),
+            (Shape::Context, None, Parameter::Context { deterministic: false, context: vec![0; 256] }, false),
+            (Shape::MacLength, Some(Hash::Sha256), Parameter::MacBytes(16), true),
+            (Shape::MacLength, Some(Hash::Sha256), Parameter::MacBytes(15), false),
+            (Shape::MacLength, Some(Hash::Sha256), Parameter::MacBytes(33), false),
+            (Shape::MacLength, None, Parameter::MacBytes(7), false),
+            (Shape::MacLength, None, Parameter::None, false),
             (Shape::Eddsa, None, Parameter::Eddsa { prehashed: false, context: vec![0; 256] }, false),
             (Shape::Gcm, None, aead(12, 128), true),
             (Shape::Gcm, None, aead(0, 128), false),

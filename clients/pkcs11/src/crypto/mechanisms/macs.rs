@@ -1,0 +1,34 @@
+//! Message authentication codes (PKCS#11 3.2 §6.13.7, §6.14.6, §6.19 and following). Sizes are bytes of the key.
+
+use cryptoki_sys::*;
+
+use super::{Mechanism, Shape, Way};
+use crate::crypto::digests::Hash;
+
+const BOTH: CK_FLAGS = CKF_SIGN | CKF_VERIFY;
+
+const fn hmac(kind: CK_MECHANISM_TYPE, shape: Shape, hash: Hash) -> Mechanism {
+    Mechanism { kind, flags: BOTH, keys: &[CKK_GENERIC_SECRET], sizes: (8, 512), shape, way: Way::Hmac, hash: Some(hash) }
+}
+
+const fn aes(kind: CK_MECHANISM_TYPE, shape: Shape, way: Way) -> Mechanism {
+    Mechanism { kind, flags: BOTH, keys: &[CKK_AES], sizes: (16, 32), shape, way, hash: None }
+}
+
+pub static ROWS: &[Mechanism] = &[
+    hmac(CKM_SHA256_HMAC, Shape::None, Hash::Sha256),
+    hmac(CKM_SHA256_HMAC_GENERAL, Shape::MacLength, Hash::Sha256),
+    hmac(CKM_SHA384_HMAC, Shape::None, Hash::Sha384),
+    hmac(CKM_SHA384_HMAC_GENERAL, Shape::MacLength, Hash::Sha384),
+    hmac(CKM_SHA512_HMAC, Shape::None, Hash::Sha512),
+    hmac(CKM_SHA512_HMAC_GENERAL, Shape::MacLength, Hash::Sha512),
+    hmac(CKM_SHA3_256_HMAC, Shape::None, Hash::Sha3_256),
+    hmac(CKM_SHA3_256_HMAC_GENERAL, Shape::MacLength, Hash::Sha3_256),
+    hmac(CKM_SHA3_384_HMAC, Shape::None, Hash::Sha3_384),
+    hmac(CKM_SHA3_384_HMAC_GENERAL, Shape::MacLength, Hash::Sha3_384),
+    hmac(CKM_SHA3_512_HMAC, Shape::None, Hash::Sha3_512),
+    hmac(CKM_SHA3_512_HMAC_GENERAL, Shape::MacLength, Hash::Sha3_512),
+    aes(CKM_AES_CMAC, Shape::None, Way::Cmac),
+    aes(CKM_AES_CMAC_GENERAL, Shape::MacLength, Way::Cmac),
+    aes(CKM_AES_GMAC, Shape::GmacNonce, Way::Gmac),
+];
