@@ -28,6 +28,8 @@ pub enum Kind {
     Made(&'static [CK_RV]),
     /// A pointer and a pointer to a length.
     Out,
+    /// The same of a part, or of nothing collected: too little room may be enough, and an error of the data come first.
+    OutOfPart,
     /// A pointer to so many bytes of output.
     Place(usize),
     /// A pointer to handles and how many there is room for.
@@ -96,7 +98,7 @@ impl Kind {
             Kind::Object(_) => &[Bad::Zero, Bad::NeverGiven, Bad::Last],
             Kind::In(..) => &[Bad::LengthOfNull, Bad::HugeLength, Bad::Empty],
             Kind::Made(_) => &[Bad::LengthOfNull, Bad::HugeLength, Bad::Empty, Bad::Changed],
-            Kind::Out => &[Bad::AsksLength, Bad::TooSmall, Bad::NoLength],
+            Kind::Out | Kind::OutOfPart => &[Bad::AsksLength, Bad::TooSmall, Bad::NoLength],
             Kind::Place(_) => &[Bad::Null],
             Kind::Handles => &[Bad::LengthOfNull, Bad::HugeLength],
             Kind::Template(_) => &[Bad::LengthOfNull, Bad::HugeLength, Bad::ValueOfNull, Bad::ValueHuge, Bad::ValueOdd],
@@ -128,6 +130,7 @@ impl Kind {
             (Kind::In(_, empty), Bad::Empty) => empty.to_vec(),
             (Kind::Made(wrong), Bad::Empty | Bad::Changed) => wrong.to_vec(),
             (Kind::Out, Bad::TooSmall) => vec![CKR_BUFFER_TOO_SMALL],
+            (Kind::OutOfPart, Bad::TooSmall) => vec![CKR_OK, CKR_BUFFER_TOO_SMALL, CKR_ENCRYPTED_DATA_LEN_RANGE],
             (Kind::Template(_), Bad::ValueOfNull | Bad::ValueHuge | Bad::ValueOdd) => {
                 vec![CKR_ATTRIBUTE_VALUE_INVALID, CKR_ARGUMENTS_BAD, CKR_TEMPLATE_INCONSISTENT, CKR_BUFFER_TOO_SMALL]
             }
@@ -200,7 +203,7 @@ impl<'a> Call<'a> {
                 let address = self.bytes(made);
                 self.words.extend([address, length]);
             }
-            Kind::Out => {
+            Kind::Out | Kind::OutOfPart => {
                 let address = self.bytes(vec![CANARY; ROOM + BEYOND]);
                 let mut length = Box::new(ROOM as CK_ULONG);
                 self.words.extend([address, std::ptr::from_mut(&mut *length) as usize]);
@@ -251,8 +254,8 @@ impl<'a> Call<'a> {
                 let index = self.memory.iter().position(|bytes| bytes.as_ptr() as usize == self.words[word]).expect("its memory");
                 self.memory[index][1] ^= 1;
             }
-            (Kind::Out, Bad::TooSmall) => {
-                let index = position(|kind| matches!(kind, Kind::Out));
+            (Kind::Out | Kind::OutOfPart, Bad::TooSmall) => {
+                let index = position(|kind| matches!(kind, Kind::Out | Kind::OutOfPart));
                 *self.outputs[index].1 = 1;
             }
             (Kind::WordElse(_, other, _), _) => self.words[word] = other as usize,
