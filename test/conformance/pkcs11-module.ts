@@ -34,6 +34,12 @@ export function builtModule(): string {
   return join(TARGET, "debug/libhsm_pkcs11.so");
 }
 
+/** Builds the application that loads any module, clients/pkcs11/probe. @returns its path */
+export function builtProbe(): string {
+  cargo("build", "--bin", "hsm-pkcs11-probe");
+  return join(TARGET, "debug/hsm-pkcs11-probe");
+}
+
 /** Builds one of the crate's programs. @returns its path */
 export function builtExample(name: string): string {
   cargo("build", "--example", name);

@@ -147,7 +147,10 @@ impl Application {
     }
 
     pub fn public(&self, session: CK_SESSION_HANDLE, kind: Kind, label: &str) -> Result<Public, Failure> {
-        let object = self.find(session, CKO_PUBLIC_KEY, label)?;
+        self.public_of(session, kind, self.find(session, CKO_PUBLIC_KEY, label)?)
+    }
+
+    pub fn public_of(&self, session: CK_SESSION_HANDLE, kind: Kind, object: CK_OBJECT_HANDLE) -> Result<Public, Failure> {
         Ok(match kind {
             // The last 65 bytes are the point, within an OCTET STRING or not.
             Kind::Ecdsa => {

@@ -51,31 +51,37 @@ pub fn sign(application: &Application, wanted: &Wanted) -> Result<String, Failur
         application.initialize(true)?;
         application.open(wanted)?;
     }
-    let mut children = vec![];
-    for _ in 0..processes {
-        // SAFETY: this process has one thread.
+    children(processes, &|| in_process(application, wanted).map(|_| ()))?;
+    Ok(format!(r#"{{"processes":{processes}}}"#))
+}
+
+/// Forks so many children, each of which does the work and ends. @errors when one of them failed
+pub fn children(count: u64, work: &dyn Fn() -> Result<(), Failure>) -> Result<(), Failure> {
+    let mut running = vec![];
+    for _ in 0..count {
+        // SAFETY: the child does what a child of a process with threads may: it uses locks of its own and of libc alone.
         match unsafe { fork() } {
             0 => {
-                let ended = in_process(application, wanted);
+                let ended = work();
                 if let Err(Failure(text)) = &ended {
-                    eprintln!("{text}");
+                    eprintln!("a child: {text}");
                 }
                 // SAFETY: the child ends without what its parent registered.
                 unsafe { _exit(c_int::from(ended.is_err())) }
             }
-            child if child > 0 => children.push(child),
+            child if child > 0 => running.push(child),
             _ => return Err(Failure("fork failed".into())),
         }
     }
     let mut failed = 0;
-    for child in children {
+    for child in running {
         let mut status = 0;
         // SAFETY: a child of this process, waited for once.
         if unsafe { waitpid(child, &mut status, 0) } != child || status != 0 {
             failed += 1;
         }
     }
-    if failed == 0 { Ok(format!(r#"{{"processes":{processes}}}"#)) } else { Err(Failure(format!("{failed} processes failed"))) }
+    if failed == 0 { Ok(()) } else { Err(Failure(format!("{failed} processes failed"))) }
 }
 
 fn in_process(application: &Application, wanted: &Wanted) -> Result<Found, Failure> {

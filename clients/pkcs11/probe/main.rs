@@ -7,11 +7,15 @@
 //!     hsm-pkcs11-probe MODULE info
 //!     hsm-pkcs11-probe MODULE sign slot=0 label=KEY mechanism=ecdsa threads=16 processes=1 seconds=2 check=1 locking=1
 //!     hsm-pkcs11-probe MODULE find slot=0 label=KEY seconds=2
+//!     hsm-pkcs11-probe MODULE serve label=KEY mechanism=ecdsa                a signature for each line that comes
+//!     hsm-pkcs11-probe MODULE fork-amid label=KEY mechanism=ecdsa threads=4 seconds=2
+//!     hsm-pkcs11-probe MODULE finalize-amid label=KEY mechanism=ecdsa threads=8 times=5
 //!     hsm-pkcs11-probe MODULE make slot=0 label=KEY mechanism=ecdsa
 #![allow(unsafe_code)]
 
 mod application;
 mod load;
+mod upset;
 
 use std::collections::HashMap;
 use std::process::ExitCode;
@@ -48,6 +52,9 @@ fn run(arguments: &[String]) -> Result<String, Failure> {
         "info" => application.information(),
         "sign" => load::sign(&application, &wanted),
         "find" => load::find(&application, &wanted),
+        "serve" => upset::serve(&application, &wanted),
+        "fork-amid" => upset::fork_amid(&application, &wanted),
+        "finalize-amid" => upset::finalize_amid(&application, &wanted),
         "make" => application.make(&wanted),
         other => Err(Failure(format!("no verb {other}"))),
     }

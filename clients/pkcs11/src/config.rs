@@ -10,11 +10,12 @@ use cryptoki_sys::{CKR_ARGUMENTS_BAD, CKR_FUNCTION_FAILED};
 use serde::Deserialize;
 
 use crate::error::{Answer, Refusal, refuse};
+use crate::remote::Endpoint;
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Origin of the API port: `https://hsm.example.com:8443`.
+    /// Origin of the API port, `https://hsm.example.com:8443`, or the server's unix socket, `unix:///run/keystead/api.sock`.
     #[serde(default)]
     pub endpoint: String,
     /// PEM file of the authorities that may have signed the server's certificate.
@@ -23,7 +24,9 @@ pub struct Config {
     /// PEM files of the client's certificate (with its chain) and private key. Without them only a login says who asks.
     pub cert: Option<PathBuf>,
     pub key: Option<PathBuf>,
-    /// Longest wait for a connection, and for an answer, in milliseconds.
+    /// File with the role id and secret id of a service account, who asks where nobody is logged in.
+    pub credential: Option<PathBuf>,
+    /// How long a server that is away is waited for, and how long a call may take in all, in milliseconds.
     #[serde(default = "connect_timeout_ms")]
     pub connect_timeout_ms: u64,
     #[serde(default = "timeout_ms")]
@@ -96,6 +99,9 @@ impl Config {
         if let Some(key) = variable("HSM_PKCS11_KEY") {
             config.key = Some(key.into());
         }
+        if let Some(credential) = variable("HSM_PKCS11_CREDENTIAL") {
+            config.credential = Some(credential.into());
+        }
         if config.slots.is_empty() {
             let namespace = variable("HSM_PKCS11_NAMESPACE").unwrap_or_else(|| "default".to_owned());
             let (user, token) = (variable("HSM_PKCS11_USER"), variable("HSM_PKCS11_TOKEN"));
@@ -119,27 +125,21 @@ impl Config {
             (None, _) => !slot.namespace.is_empty(),
             (Some(_), Some(_)) => false,
         };
+        let server = self.server();
         let fits = self.slots.iter().all(opens)
-            && self.authority().is_some()
+            && server.is_some()
             && self.cert.is_some() == self.key.is_some()
+            // A unix socket asks for no certificate: one that is named would be believed to count.
+            && (self.cert.is_none() || !matches!(server, Some(Endpoint::Socket(_))))
             && self.connect_timeout_ms > 0
             && self.timeout_ms > 0
             && self.slots.iter().all(|slot| slot.label.len() <= 32 && slot.algorithms.iter().all(known));
         if fits { Ok(self) } else { refuse(CKR_ARGUMENTS_BAD) }
     }
 
-    /// Host and port of the endpoint. Only https: the module never sends a key's work in plain.
-    pub fn authority(&self) -> Option<(String, u16)> {
-        let rest = self.endpoint.strip_prefix("https://")?.trim_end_matches('/');
-        if rest.contains(['/', '@', '?', '#']) {
-            return None;
-        }
-        let (host, port) = match rest.rsplit_once(':') {
-            Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok()?),
-            _ => (rest, 443),
-        };
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        if host.is_empty() { None } else { Some((host.to_owned(), port)) }
+    /// Where the server is.
+    pub fn server(&self) -> Option<Endpoint> {
+        Endpoint::of(&self.endpoint)
     }
 }
 
@@ -153,7 +153,7 @@ mod tests {
     fn variables_stand_over_the_file_and_a_slot_is_named_after_its_namespace() {
         let text = "endpoint: https://a:1\nca: /ca.pem\nslots: [{namespace: payments}]";
         let config = Config::of(text, |name| (name == "HSM_PKCS11_ENDPOINT").then(|| "https://[::1]:8443".into())).unwrap();
-        assert_eq!(config.authority(), Some(("::1".into(), 8443)));
+        assert_eq!(config.server(), Some(Endpoint::Tls { host: "::1".into(), port: 8443 }));
         assert_eq!(config.slots[0].label, "payments");
     }
 
@@ -173,6 +173,7 @@ mod tests {
             "endpoint: https://a/path",
             "endpont: https://a",
             "endpoint: https://a\ncert: /only.pem",
+            "endpoint: unix:///a\ncert: /a.pem\nkey: /a-key.pem",
             "endpoint: https://a\nslots: [{namespace: x, algorithms: [Rot13]}]",
             "endpoint: https://a\nslots: [{label: neither-namespace-nor-token}]",
             "endpoint: https://a\nslots: [{token: x, user: y}]",

@@ -239,6 +239,7 @@ impl Module {
         for slot in self.known_slots().iter().filter(|slot| slot.is_logged_in()) {
             let _ = slot.log_out();
         }
+        self.remote.finish();
     }
 
     /// @errors `CKR_OBJECT_HANDLE_INVALID` for what is not, is of another token, or may not be seen without login.
@@ -320,6 +321,19 @@ impl Module {
         public: PublicKey,
     ) -> CK_OBJECT_HANDLE {
         self.register(Object::of_public(slot, key_type, key, owner, self.new_handle(), public))
+    }
+
+    /// Reads the key of an object again, after a rotation: all its objects show what it is now, under the handles they had.
+    ///
+    /// @errors `CKR_KEY_HANDLE_INVALID` when there is no such key any more
+    pub fn read_again(&self, slot: &Slot, object: &Arc<Object>) -> Answer<Arc<Object>> {
+        let gone = |refusal: Refusal| if refusal.0 == CKR_OBJECT_HANDLE_INVALID { Refusal(CKR_KEY_HANDLE_INVALID) } else { refusal };
+        let renewed = self.renewed(object, slot).map_err(gone)?;
+        let twins: Vec<Arc<Object>> = locked(&self.objects).by_handle.values().filter(|other| other.is_twin_of(object)).cloned().collect();
+        for twin in twins.iter().filter(|twin| twin.half != object.half) {
+            self.replace(twin.renewed(renewed.key.clone()));
+        }
+        Ok(renewed)
     }
 
     /// The same key has the same handle, whenever it is found.

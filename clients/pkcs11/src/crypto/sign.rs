@@ -167,6 +167,7 @@ impl Signing {
                     ..Default::default()
                 };
                 let answer: SignResponse = slot.call("Sign", &request)?;
+                self.object.saw_version(answer.version);
                 Ok(answer.signature)
             }
         }
@@ -184,6 +185,7 @@ impl Signing {
             ..Default::default()
         };
         let answer: SignDigestResponse = slot.call("SignDigest", &request)?;
+        self.object.saw_version(answer.version);
         Ok(answer.signature)
     }
 }
@@ -198,7 +200,12 @@ impl Module {
             if session.signing.is_some() {
                 return refuse(CKR_OPERATION_ACTIVE);
             }
-            session.signing = Some(Signing::begin(asked, self.key(session, slot, key)?, slot)?);
+            let object = self.key(session, slot, key)?;
+            session.signing = Some(match Signing::begin(asked, object.clone(), slot) {
+                // The version that the object shows is gone.
+                Err(Refusal(CKR_OBJECT_HANDLE_INVALID)) => Signing::begin(asked, self.read_again(slot, &object)?, slot)?,
+                begun => begun?,
+            });
             Ok(())
         })
     }
@@ -214,7 +221,9 @@ impl Module {
         self.with(handle, |session, slot| {
             let ended = session.signing.as_ref().ok_or(Refusal(CKR_OPERATION_NOT_INITIALIZED))?.end(data, room, slot);
             if !matches!(ended, Ok(Output::Length(_) | Output::TooSmall(_))) {
-                session.signing = None;
+                let signed = session.signing.take().filter(|signing| ended.is_ok() && signing.object.is_outdated());
+                // Whoever looks at the public half now must see the one that fits. That it cannot be read spoils no signature.
+                let _ = signed.map(|signing| self.read_again(slot, &signing.object));
             }
             ended
         })

@@ -17,10 +17,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use cryptoki_sys::{CK_RV, CKR_GENERAL_ERROR, CKR_OK};
 
 use crate::error::Answer;
+use crate::remote::deadline::within_call;
 
 /// The return value of a call, whatever happens in it.
 fn guard(work: impl FnOnce() -> Answer<()>) -> CK_RV {
-    match catch_unwind(AssertUnwindSafe(work)) {
+    match catch_unwind(AssertUnwindSafe(|| within_call(work))) {
         Ok(Ok(())) => CKR_OK,
         Ok(Err(refusal)) => refusal.0,
         Err(_) => CKR_GENERAL_ERROR,

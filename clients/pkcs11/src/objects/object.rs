@@ -3,6 +3,7 @@
 //! An object is what the server last said of its key; nothing is decided by it. Public halves are asked for once per
 //! version.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use cryptoki_sys::*;
@@ -55,6 +56,8 @@ pub struct Object {
     /// Its number, when it is a public key that only this process knows; the service has never heard of it.
     pub local: Option<u64>,
     public: Mutex<Option<Arc<PublicKey>>>,
+    /// Whether the server spoke of another version than this one shows.
+    outdated: AtomicBool,
 }
 
 impl Object {
@@ -63,14 +66,44 @@ impl Object {
         let Some(attributes) = &key.attributes else { return vec![] };
         let Some(key_type) = key_type_of(attributes.key_type()) else { return vec![] };
         let halves: &[Half] = if attributes.object_class() == "secret" { &[Half::Secret] } else { &[Half::Private, Half::Public] };
-        let object = |half: &Half| Object { slot, half: *half, key_type, key: key.clone(), owner, local: None, public: Mutex::new(None) };
+        let object = |half: &Half| Object {
+            slot,
+            half: *half,
+            key_type,
+            key: key.clone(),
+            owner,
+            local: None,
+            public: Mutex::new(None),
+            outdated: AtomicBool::new(false),
+        };
         halves.iter().map(object).collect()
+    }
+
+    /// Takes note of the version that the server used.
+    pub fn saw_version(&self, version: u32) {
+        if version != self.key.version {
+            self.outdated.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the key was rotated since the object was read.
+    pub fn is_outdated(&self) -> bool {
+        self.outdated.load(Ordering::Relaxed)
     }
 
     /// A public key of an application, which ends with its session.
     pub fn of_public(slot: usize, key_type: CK_KEY_TYPE, key: Key, owner: CK_SESSION_HANDLE, number: u64, public: PublicKey) -> Object {
         let public = Mutex::new(Some(Arc::new(public)));
-        Object { slot, half: Half::Public, key_type, key, owner: Some(owner), local: Some(number), public }
+        Object {
+            slot,
+            half: Half::Public,
+            key_type,
+            key,
+            owner: Some(owner),
+            local: Some(number),
+            public,
+            outdated: AtomicBool::new(false),
+        }
     }
 
     /// What tells it from every other object of the slot: no key of the service has a name with a slash.
@@ -91,7 +124,16 @@ impl Object {
     pub fn renewed(&self, key: Key) -> Object {
         let known = self.public.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let public = Mutex::new(known.filter(|_| key.version == self.key.version));
-        Object { slot: self.slot, half: self.half, key_type: self.key_type, key, owner: self.owner, local: self.local, public }
+        Object {
+            slot: self.slot,
+            half: self.half,
+            key_type: self.key_type,
+            key,
+            owner: self.owner,
+            local: self.local,
+            public,
+            outdated: AtomicBool::new(false),
+        }
     }
 
     /// Knows the public half from the answer that made the key: it outlives a session key's private half.

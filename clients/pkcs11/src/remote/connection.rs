@@ -4,13 +4,11 @@
 //! the connection; nothing is guessed.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
-use std::sync::Arc;
-use std::time::Duration;
+use std::time::Instant;
 
-use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use zeroize::Zeroizing;
+
+use super::stream::Stream;
 
 /// Longest head of an answer, and longest body: a request may be 15 MiB, and no answer is longer than its request by much.
 const HEAD_BYTES: u64 = 32 * 1024;
@@ -21,83 +19,80 @@ pub struct HttpAnswer {
     pub body: Zeroizing<Vec<u8>>,
 }
 
+/// Why there is no answer.
+#[derive(Debug)]
+pub enum Lost {
+    /// Not all of the request left this process, so nobody has performed it.
+    Unsent,
+    /// All of it left. It may have been performed.
+    Unanswered,
+}
+
 pub struct Connection {
-    stream: BufReader<StreamOwned<ClientConnection, TcpStream>>,
-    host: String,
+    stream: BufReader<Stream>,
     /// False once the server said that it closes, or anything went wrong.
     pub open: bool,
 }
 
-/// Where a connection goes, and how long it may take.
-pub struct Target {
-    pub host: String,
-    pub port: u16,
-    pub tls: Arc<ClientConfig>,
-    pub connect_timeout: Duration,
-    pub timeout: Duration,
+/// A request without its head.
+pub struct Post<'a> {
+    pub authority: &'a str,
+    pub path: &'a str,
+    pub token: Option<&'a str>,
+    pub body: &'a [u8],
+}
+
+impl Post<'_> {
+    /// The bytes of the request, which leave in one write.
+    fn bytes(&self) -> Zeroizing<Vec<u8>> {
+        let token = self.token.unwrap_or_default();
+        let mut bytes = Zeroizing::new(Vec::with_capacity(self.body.len() + token.len() + 512));
+        let length = self.body.len().to_string();
+        let (named, ended) = if self.token.is_some() { ("\r\nauthorization: Bearer ", "\r\n\r\n") } else { ("", "\r\n\r\n") };
+        for part in [
+            "POST ",
+            self.path,
+            " HTTP/1.1\r\nhost: ",
+            self.authority,
+            "\r\ncontent-type: application/proto\r\nconnect-protocol-version: 1\r\ncontent-length: ",
+            &length,
+            named,
+            token,
+            ended,
+        ] {
+            bytes.extend_from_slice(part.as_bytes());
+        }
+        bytes.extend_from_slice(self.body);
+        bytes
+    }
 }
 
 impl Connection {
-    pub fn open(target: &Target) -> io::Result<Connection> {
-        let mut last = io::Error::from(ErrorKind::NotFound);
-        for address in (target.host.as_str(), target.port).to_socket_addrs()? {
-            match TcpStream::connect_timeout(&address, target.connect_timeout) {
-                Ok(socket) => return Connection::over(socket, target),
-                Err(error) => last = error,
-            }
-        }
-        Err(last)
-    }
-
-    fn over(socket: TcpStream, target: &Target) -> io::Result<Connection> {
-        socket.set_nodelay(true)?;
-        socket.set_read_timeout(Some(target.timeout))?;
-        socket.set_write_timeout(Some(target.timeout))?;
-        let name = ServerName::try_from(target.host.clone()).map_err(io::Error::other)?;
-        let client = ClientConnection::new(target.tls.clone(), name).map_err(io::Error::other)?;
-        let host = format!("{}:{}", target.host, target.port);
-        Ok(Connection { stream: BufReader::new(StreamOwned::new(client, socket)), host, open: true })
+    pub fn over(stream: Stream) -> Connection {
+        Connection { stream: BufReader::new(stream), open: true }
     }
 
     /// Whether nothing came since the last answer. Between answers a server sends only its goodbye.
-    pub fn is_quiet(&self) -> bool {
-        let socket = &self.stream.get_ref().sock;
-        if !self.open || !self.stream.buffer().is_empty() || socket.set_nonblocking(true).is_err() {
-            return false;
-        }
-        let peeked = socket.peek(&mut [0]);
-        let blocking = socket.set_nonblocking(false).is_ok();
-        blocking && peeked.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+    pub fn is_quiet(&mut self) -> bool {
+        self.open && self.stream.buffer().is_empty() && self.stream.get_mut().is_quiet()
     }
 
-    pub fn post(&mut self, path: &str, body: &[u8], token: Option<&str>) -> io::Result<HttpAnswer> {
+    pub fn post(&mut self, post: &Post, until: Instant) -> Result<HttpAnswer, Lost> {
         let open = std::mem::replace(&mut self.open, false);
         if !open {
-            return Err(ErrorKind::NotConnected.into());
+            return Err(Lost::Unsent);
         }
-        let mut request = Zeroizing::new(Vec::with_capacity(body.len() + 1024));
-        write!(
-            request,
-            "POST {path} HTTP/1.1\r\nhost: {}\r\ncontent-type: application/proto\r\nconnect-protocol-version: 1\r\ncontent-length: {}\r\n",
-            self.host,
-            body.len()
-        )?;
-        if let Some(token) = token {
-            write!(request, "authorization: Bearer {token}\r\n")?;
-        }
-        request.extend_from_slice(b"\r\n");
-        request.extend_from_slice(body);
+        let request = post.bytes();
         let stream = self.stream.get_mut();
-        stream.write_all(&request)?;
-        stream.flush()?;
-        let answer = self.read()?;
-        Ok(answer)
+        stream.set_end(until);
+        stream.write_all(&request).and_then(|()| stream.flush()).map_err(|_| Lost::Unsent)?;
+        self.read().map_err(|_| Lost::Unanswered)
     }
 
     fn read(&mut self) -> io::Result<HttpAnswer> {
         let bad = |what: &str| io::Error::new(ErrorKind::InvalidData, what.to_owned());
         let mut head = (&mut self.stream).take(HEAD_BYTES);
-        let mut line = String::new();
+        let mut line = String::with_capacity(256);
         head.read_line(&mut line)?;
         let mut words = line.split(' ');
         let status = match (words.next(), words.next()) {
@@ -126,5 +121,21 @@ impl Connection {
         self.stream.read_exact(&mut body)?;
         self.open = !closes;
         Ok(HttpAnswer { status, body })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_has_its_token_in_the_head_and_its_body_behind_it() {
+        let mut post = Post { authority: "localhost", path: "/hsm.HsmService/Sign", token: None, body: b"body" };
+        assert_eq!(
+            post.bytes().as_slice(),
+            b"POST /hsm.HsmService/Sign HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/proto\r\nconnect-protocol-version: 1\r\ncontent-length: 4\r\n\r\nbody"
+        );
+        post.token = Some("abc");
+        assert!(String::from_utf8_lossy(&post.bytes()).ends_with("content-length: 4\r\nauthorization: Bearer abc\r\n\r\nbody"));
     }
 }

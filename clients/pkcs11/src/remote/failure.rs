@@ -15,10 +15,24 @@ pub struct Failure {
     pub refusal: Refusal,
     /// Of a request that waits for approval.
     pub approval_id: Option<String>,
+    pub away: Option<Away>,
+}
+
+/// A part of the service that will be back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Away {
+    /// The vault is sealed: nothing was done.
+    Sealed,
+    /// The vault is not there, and the service says that it did nothing.
+    Undone,
+    /// The vault is not there, and may have done it.
+    Unknown,
 }
 
 #[derive(Deserialize)]
 struct Body {
+    #[serde(default)]
+    message: String,
     #[serde(default)]
     details: Vec<Detail>,
 }
@@ -32,18 +46,23 @@ struct Detail {
 
 /// What an error's body says. What is no error of ours (a proxy's page) is a device error.
 pub fn of(body: &[u8]) -> Failure {
-    let Some(detail) = detail_of(body) else { return Failure { refusal: Refusal(CKR_DEVICE_ERROR), approval_id: None } };
-    let refusal = Refusal::of_code(&detail.code);
+    // JSON is YAML, so the reader of the configuration reads it.
+    let read = serde_yaml_ng::from_slice::<Body>(body).ok().and_then(|body| Some((detail_of(&body)?, body.message)));
+    let Some((detail, message)) = read else { return Failure { refusal: Refusal(CKR_DEVICE_ERROR), approval_id: None, away: None } };
     // It is shown on terminals, so it must be an id and nothing else.
     let is_id =
         |id: &String| !id.is_empty() && id.len() <= 128 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
-    Failure { refusal, approval_id: Some(detail.approval_id).filter(is_id) }
+    let away = match detail.code.as_str() {
+        "VAULT_SEALED" => Some(Away::Sealed),
+        "PROVIDER_UNAVAILABLE" if message.ends_with("nothing was done") => Some(Away::Undone),
+        "PROVIDER_UNAVAILABLE" => Some(Away::Unknown),
+        _ => None,
+    };
+    Failure { refusal: Refusal::of_code(&detail.code), approval_id: Some(detail.approval_id).filter(is_id), away }
 }
 
-fn detail_of(body: &[u8]) -> Option<ErrorDetail> {
-    // JSON is YAML, so the reader of the configuration reads it.
-    let failure: Body = serde_yaml_ng::from_slice(body).ok()?;
-    let detail = failure.details.iter().find(|detail| detail.kind == "hsm.ErrorDetail")?;
+fn detail_of(body: &Body) -> Option<ErrorDetail> {
+    let detail = body.details.iter().find(|detail| detail.kind == "hsm.ErrorDetail")?;
     ErrorDetail::decode(unpadded(&detail.value)?.as_slice()).ok()
 }
 
@@ -65,7 +84,17 @@ mod tests {
     #[test]
     fn the_code_within_the_details_decides() {
         let detail = ErrorDetail { code: "KEY_NOT_EXTRACTABLE".into(), ..Default::default() };
-        assert_eq!(of(body(detail).as_bytes()), Failure { refusal: Refusal(CKR_KEY_UNEXTRACTABLE), approval_id: None });
+        assert_eq!(of(body(detail).as_bytes()), Failure { refusal: Refusal(CKR_KEY_UNEXTRACTABLE), approval_id: None, away: None });
+    }
+
+    #[test]
+    fn a_vault_that_is_away_did_nothing_or_perhaps_something() {
+        let away = |message: &str| {
+            let detail = ErrorDetail { code: "PROVIDER_UNAVAILABLE".into(), ..Default::default() };
+            of(body(detail).replace(r#""message":"no""#, &format!(r#""message":"{message}""#)).as_bytes()).away
+        };
+        assert_eq!(away("the vault is not connected; nothing was done"), Some(Away::Undone));
+        assert_eq!(away("the outcome is unknown, repeat with the same request id"), Some(Away::Unknown));
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub fn slots(configured: &[SlotConfig], every_token: bool, remote: &Arc<Remote>)
 
 /// The tokens that the client's certificate may see; none without one.
 fn visible(remote: &Remote) -> Answer<Vec<Token>> {
-    let answer: Answer<ListTokensResponse> = remote.call("ListTokens", &ListTokensRequest::default(), None);
+    let answer: Answer<ListTokensResponse> = remote.call_as_process("ListTokens", &ListTokensRequest::default());
     match answer {
         Ok(answer) => Ok(answer.tokens),
         Err(Refusal(CKR_USER_NOT_LOGGED_IN | CKR_ACTION_PROHIBITED | CKR_FUNCTION_NOT_SUPPORTED)) => Ok(vec![]),

@@ -102,7 +102,7 @@ impl Slot {
         }
         // As the client's certificate: whoever is logged in here may be the one whose PIN it is.
         let answer: Answer<ListTokensResponse> = match &self.config.token {
-            Some(_) => self.remote.call("ListTokens", &ListTokensRequest::default(), None),
+            Some(_) => self.remote.call_as_process("ListTokens", &ListTokensRequest::default()),
             None => return Refusal(CKR_PIN_INCORRECT),
         };
         let token = answer.ok().and_then(|answer| answer.tokens.into_iter().find(|token| Some(&token.name) == self.config.token.as_ref()));
@@ -139,7 +139,7 @@ impl Slot {
             so_pin: new_pin(pin)?,
             ..Default::default()
         };
-        let answer: Answer<CreateTokenResponse> = self.remote.call("CreateToken", &request, None);
+        let answer: Answer<CreateTokenResponse> = self.remote.call_as_process("CreateToken", &request);
         request.so_pin.zeroize();
         answer.map(|_| ()).map_err(|refusal| match refusal.0 {
             // A token of this name is there already, and is not this slot's.

@@ -83,13 +83,10 @@ impl Slot {
             return self.remote.call(operation, request, Some(&once));
         }
         let login = self.login_now();
-        let answer = self.remote.call(operation, request, login.as_ref().map(|login| &login.access));
-        match (answer, login) {
-            (Err(Refusal(CKR_USER_NOT_LOGGED_IN)), Some(old)) => {
-                let renewed = self.renew(&old)?;
-                self.remote.call(operation, request, Some(&renewed.access))
-            }
-            (answer, _) => answer,
+        let Some(login) = login else { return self.remote.call_as_process(operation, request) };
+        match self.remote.call(operation, request, Some(&login.access)) {
+            Err(Refusal(CKR_USER_NOT_LOGGED_IN)) => self.remote.call(operation, request, Some(&self.renew(&login)?.access)),
+            answer => answer,
         }
     }
 
@@ -108,11 +105,12 @@ impl Slot {
                 *login = Some(renewed.clone());
                 Ok(renewed)
             }
-            Err(Refusal(CKR_DEVICE_ERROR)) => refuse(CKR_DEVICE_ERROR),
-            Err(_) => {
+            Err(Refusal(CKR_USER_NOT_LOGGED_IN)) => {
                 *login = None;
                 refuse(CKR_USER_NOT_LOGGED_IN)
             }
+            // A server that is away, or a vault that is sealed, has not ended the session.
+            Err(refusal) => Err(refusal),
         }
     }
 
