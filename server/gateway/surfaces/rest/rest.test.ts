@@ -100,6 +100,7 @@ test("falsehood and emptiness are printed, absence is not", async (context) => {
       bytes_used: "0",
       purge_needs_approval: false,
       purge_reason: "",
+      session_key: false,
     },
   });
 });
