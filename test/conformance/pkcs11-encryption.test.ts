@@ -96,6 +96,8 @@ describe("the module's ciphers", { skip: skipModule }, () => {
   test("post-quantum signatures, contexts, pre-hashed EdDSA and SHA-3 verify, and what was changed does not", () =>
     program("codes.py", "signatures"));
 
+  test("a signature that is given first is verified by the same rules, and no state is saved", () => program("codes.py", "given_first"));
+
   test("every cipher goes there and back, whole and in pieces, and each mistake has its own answer", () =>
     program("encryption.py", "rules"));
 

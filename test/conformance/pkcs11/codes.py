@@ -138,6 +138,46 @@ def signatures():
     good("C_Finalize", NULL)
 
 
+def given_first():
+    """C_VerifySignature: the signature first, then the data, whole or in pieces; and states that are not saved."""
+    handle, data = begin(), b"what is signed"
+    for name, kind, which in [("p256", ECDSA_SHA256, True), ("ed25519", EDDSA, False), ("mldsa44", ML_DSA, False), ("hmac256", 0x251, True)]:
+        private, public = (key(handle, name, SECRET),) * 2 if name == "hmac256" else (key(handle, name, PRIVATE), key(handle, name, PUBLIC))
+        signature = sign(handle, kind, private, data)
+        begun = ("C_VerifySignatureInit", handle, c.byref(mechanism(kind)), public)
+        good(*begun, signature, len(signature))
+        is_(ACTIVE, call(*begun, signature, len(signature)), name)
+        good("C_VerifySignature", handle, data, len(data))
+        is_(NOT_BEGUN, call("C_VerifySignature", handle, data, len(data)), "it ends")
+        good(*begun, signature, len(signature))
+        if which:
+            good("C_VerifySignatureUpdate", handle, data[:4], 4)
+            good("C_VerifySignatureUpdate", handle, data[4:], len(data) - 4)
+            good("C_VerifySignatureFinal", handle)
+        else:
+            is_(NOT_BEGUN, call("C_VerifySignatureUpdate", handle, data, len(data)), "it takes no pieces")
+        for wrong, wanted in [(bytes([signature[0] ^ 1]) + signature[1:], SIGNATURE), (signature[1:], SIGNATURE_LENGTH)]:
+            good(*begun, wrong, len(wrong))
+            is_(wanted, call("C_VerifySignature", handle, data, len(data)), name)
+        good(*begun, signature, len(signature))
+        is_(SIGNATURE, call("C_VerifySignature", handle, b"other", 5), name)
+        good(*begun, signature, len(signature))
+        good("C_VerifySignatureInit", handle, NULL, public, NULL, 0)
+        is_(NOT_BEGUN, call("C_VerifySignatureFinal", handle), "NULL cancels")
+    room, flags = c.c_ulong(), c.c_ulong(7)
+    is_(NOT_BEGUN, call("C_GetOperationState", handle, NULL, c.byref(room)))
+    good("C_DigestInit", handle, c.byref(mechanism(SHA256)))
+    is_(0x180, call("C_GetOperationState", handle, NULL, c.byref(room)), "unsaveable")
+    is_(0x67, call("C_DigestKey", handle, key(handle, "hmac256", SECRET)), "indigestible")
+    is_(NOT_BEGUN, call("C_DigestUpdate", handle, b"", 0), "which ended the digest")
+    is_(0x160, call("C_SetOperationState", handle, b"x", 1, 0, 0), "never saved")
+    good("C_GetSessionValidationFlags", handle, 1, c.byref(flags))
+    is_(0, flags.value)
+    for name in ("C_SignRecoverInit", "C_VerifyRecoverInit", "C_DigestEncryptUpdate", "C_DecryptVerifyUpdate"):
+        is_(0x54, call(name, handle, NULL, 0, NULL, NULL), name)
+    good("C_Finalize", NULL)
+
+
 def vectors():
     """Published codes: ours is the file's exactly when the file's is valid."""
     handle = begin()

@@ -121,6 +121,7 @@ impl Kind {
                     CKR_WRAPPING_KEY_TYPE_INCONSISTENT,
                     CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT,
                     CKR_OBJECT_HANDLE_INVALID,
+                    CKR_KEY_INDIGESTIBLE,
                 ]
             }
             (Kind::Object(_), _) => vec![CKR_OBJECT_HANDLE_INVALID],

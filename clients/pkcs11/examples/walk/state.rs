@@ -18,11 +18,19 @@ pub enum Operation {
     Verify,
     Encrypt,
     Decrypt,
+    VerifySignature,
 }
 
 impl Operation {
-    pub const ALL: &[Operation] =
-        &[Operation::Find, Operation::Digest, Operation::Sign, Operation::Verify, Operation::Encrypt, Operation::Decrypt];
+    pub const ALL: &[Operation] = &[
+        Operation::Find,
+        Operation::Digest,
+        Operation::Sign,
+        Operation::Verify,
+        Operation::Encrypt,
+        Operation::Decrypt,
+        Operation::VerifySignature,
+    ];
 
     /// The states to walk a function through: nothing active, what it needs, what it does not need, everything.
     pub fn sets(needs: Option<Operation>) -> Vec<Vec<Operation>> {
@@ -202,6 +210,12 @@ impl<'a> State<'a> {
             Operation::Verify => begin("C_VerifyInit", CKM_ECDSA_SHA256, self.keys[1]),
             Operation::Encrypt => begin("C_EncryptInit", CKM_AES_GCM, self.keys[2]),
             Operation::Decrypt => begin("C_DecryptInit", CKM_AES_GCM, self.keys[2]),
+            Operation::VerifySignature => {
+                let mechanism = self.mechanism(CKM_ECDSA_SHA256);
+                let signature = [self.signature.as_ptr() as usize, self.signature.len()];
+                let words = [session, ptr::from_ref(&mechanism) as usize, self.keys[1] as usize, signature[0], signature[1]];
+                self.library.call("C_VerifySignatureInit", &words)
+            }
         }
     }
 

@@ -10,3 +10,4 @@ pub mod public_key;
 mod random;
 pub mod sign;
 pub mod verify;
+pub mod verify_signature;

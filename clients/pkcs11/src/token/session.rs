@@ -10,6 +10,7 @@ use crate::crypto::digests::Hash;
 use crate::crypto::mechanisms::{self, Asked};
 use crate::crypto::sign::Signing;
 use crate::crypto::verify::Verifying;
+use crate::crypto::verify_signature::VerifyingSignature;
 use crate::error::{Answer, Refusal, refuse};
 use crate::output::{Output, Room};
 use crate::remote::Token;
@@ -24,9 +25,13 @@ pub struct Session {
     pub digesting: Option<Digesting>,
     pub signing: Option<Signing>,
     pub verifying: Option<Verifying>,
+    pub verifying_signature: Option<VerifyingSignature>,
     pub encrypting: Option<Ciphering>,
     pub decrypting: Option<Ciphering>,
 }
+
+/// Of `Session::cancel` alone: the operation that C_VerifySignatureInit begins, for which there is no flag.
+pub const VERIFY_SIGNATURE: CK_FLAGS = 1 << (CK_FLAGS::BITS - 1);
 
 pub struct Digesting {
     hash: Hash,
@@ -44,6 +49,7 @@ impl Session {
             digesting: None,
             signing: None,
             verifying: None,
+            verifying_signature: None,
             encrypting: None,
             decrypting: None,
         }
@@ -79,12 +85,31 @@ impl Session {
         if flags & CKF_VERIFY != 0 {
             self.verifying = None;
         }
+        if flags & (CKF_VERIFY | VERIFY_SIGNATURE) != 0 {
+            self.verifying_signature = None;
+        }
         if flags & CKF_ENCRYPT != 0 {
             self.encrypting = None;
         }
         if flags & CKF_DECRYPT != 0 {
             self.decrypting = None;
         }
+    }
+
+    /// Whether any operation is active that has a state.
+    pub fn is_active(&self) -> bool {
+        self.digesting.is_some()
+            || self.signing.is_some()
+            || self.verifying.is_some()
+            || self.verifying_signature.is_some()
+            || self.encrypting.is_some()
+            || self.decrypting.is_some()
+    }
+
+    /// The vault hands out no key to be hashed. @errors all; they end the digest as every error does
+    pub fn digest_key(&mut self) -> Answer<()> {
+        self.digesting.take().ok_or(Refusal(CKR_OPERATION_NOT_INITIALIZED))?;
+        refuse(CKR_KEY_INDIGESTIBLE)
     }
 
     pub fn digest_init(&mut self, asked: Option<&Asked>) -> Answer<()> {

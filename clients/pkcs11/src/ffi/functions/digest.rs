@@ -54,3 +54,17 @@ pub unsafe extern "C" fn C_DigestFinal(hSession: CK_SESSION_HANDLE, pDigest: *mu
         unsafe { deliver(output, pDigest, pulDigestLen) }
     })
 }
+
+/// No key of the vault comes here to be hashed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn C_DigestKey(hSession: CK_SESSION_HANDLE, hKey: CK_OBJECT_HANDLE) -> CK_RV {
+    guard(|| {
+        let module = current::module()?;
+        module.with(hSession, |session, slot| {
+            if session.digesting.is_some() {
+                module.key(session, slot, hKey).inspect_err(|_| session.cancel(CKF_DIGEST))?;
+            }
+            session.digest_key()
+        })
+    })
+}

@@ -18,7 +18,9 @@ mod random;
 mod sessions;
 mod sign;
 mod slots;
+mod state;
 mod verify;
+mod verify_signature;
 
 pub use decrypt::*;
 pub use digest::*;
@@ -33,4 +35,6 @@ pub use random::*;
 pub use sessions::*;
 pub use sign::*;
 pub use slots::*;
+pub use state::*;
 pub use verify::*;
+pub use verify_signature::*;
