@@ -9,6 +9,7 @@ import type { Permission } from "./permissions.ts";
 const CRITICAL: readonly Permission[] = [
   "key:destroy",
   "key:approve_purge",
+  "key:copy",
   "key:wrap",
   "key:export",
   "policy:update",

@@ -127,6 +127,7 @@ const SUCCESSES: Readonly<Record<string, EventType>> = {
   GenerateKey: "key.created",
   ImportKey: "key.created",
   UnwrapKey: "key.created",
+  CopyKey: "key.created",
   RotateKey: "key.rotated",
   RollbackKey: "key.rolled_back",
   ActivateKey: "key.activated",

@@ -125,6 +125,8 @@ export const USAGE_TENSES: Readonly<Record<KeyUse, "new" | "past">> = Object.fre
   wrap: "new",
   unwrap: "past",
   export: "past",
+  // The copy makes new things in its turn.
+  copy: "new",
 });
 
 export interface TransitionRow {

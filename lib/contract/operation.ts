@@ -14,8 +14,8 @@ import type { Permission } from "./permissions.ts";
  */
 export type Phase = "sealed" | "open" | "maintenance" | "error";
 
-/** What an operation may do with a key: one of the key's usages, or let its material out under protection ("export"). */
-export type KeyUse = Usage | "export";
+/** What an operation may do with a key: one of the key's usages, let its material out ("export"), or make another key of it. */
+export type KeyUse = Usage | "export" | "copy";
 
 export interface Operation<I extends DescMessage = DescMessage, O extends DescMessage = DescMessage> {
   /** Name on gRPC, in the audit log and in metrics. */

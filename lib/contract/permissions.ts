@@ -19,6 +19,8 @@ export const PERMISSIONS = Object.freeze([
   // Declaring wrapping keys trusted: under those leave keys that leave under no other.
   "key:trust",
   "key:use_revoked",
+  // Making another key of the same material.
+  "key:copy",
   "key:wrap",
   "key:unwrap",
   // To whoever the caller names: what is exported under a stranger's public key is the stranger's.

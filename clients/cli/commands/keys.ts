@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { group, type Run } from "../command-tree.ts";
 import { keysAttributes } from "./keys-attributes.ts";
+import { keysCopy } from "./keys-copy.ts";
 import { keysCreate } from "./keys-create.ts";
 import { keysDelete } from "./keys-delete.ts";
 import { keysApprovePurge, keysCancelDestroy, keysDestroy, keysPurge } from "./keys-destroy.ts";
@@ -21,6 +22,7 @@ export function keys(root: Command, run: Run): void {
   const parent = group(root, "keys", "Create, import, list, show, rotate and retire keys");
   for (const add of [
     keysCreate,
+    keysCopy,
     keysImport,
     keysList,
     keysFind,

@@ -1,8 +1,8 @@
 /** Keys that come in from elsewhere or leave. */
-import type { AlgorithmName } from "@keystead/contract/algorithms";
+import type { AlgorithmName, Usage } from "@keystead/contract/algorithms";
 import type { WrapMode } from "@keystead/contract/key-modes";
 import type { Ways } from "../operation-ways.ts";
-import type { KeyAddress, KeyAttributes, KeyStateSpelling, KeyTemplate, NewKey, NewKeyResponse } from "./keys.ts";
+import type { ExportPolicy, KeyAddress, KeyAttributes, KeyStateSpelling, KeyTemplate, NewKey, NewKeyResponse } from "./keys.ts";
 import type { DigestSpelling } from "./names.ts";
 
 export type KeyMaterialFormat = "pkcs8" | "sec1" | "jwk" | "raw" | "pem";
@@ -75,8 +75,26 @@ export interface ExportKeyResponse {
   readonly mechanism?: WrappingMechanism;
 }
 
+export interface CopyKeyRequest extends KeyAddress {
+  /** Chosen by the vault when left out. */
+  readonly newKeyId?: string | undefined;
+  /** Some of the key's own; all of them when left out. */
+  readonly usage?: readonly Usage[] | undefined;
+  /** Besides those of the key. */
+  readonly tags?: readonly string[] | undefined;
+  readonly description?: string | undefined;
+  readonly exportable?: ExportPolicy | undefined;
+  readonly attributes?: KeyAttributes | undefined;
+  /** `staged` or `active`. */
+  readonly state?: KeyStateSpelling | undefined;
+  /** In the vault's memory alone. */
+  readonly sessionKey?: boolean | undefined;
+}
+
 export interface TransferOperations {
   importKey(request: ImportKeyRequest): Promise<NewKeyResponse>;
+  /** Another key of the same material, never weaker; what is left out is as it is of the first. */
+  copyKey(request: CopyKeyRequest): Promise<NewKeyResponse>;
   wrapKey(request: WrapKeyRequest): Promise<WrapKeyResponse>;
   unwrapKey(request: UnwrapKeyRequest): Promise<NewKeyResponse>;
   /** A key leaves: encrypted for the holder of a public key, or in plain if its policy says so. */
@@ -85,6 +103,7 @@ export interface TransferOperations {
 
 export const TRANSFER_OPERATIONS: Ways<TransferOperations> = {
   importKey: "ImportKey",
+  copyKey: "CopyKey",
   wrapKey: "WrapKey",
   unwrapKey: "UnwrapKey",
   exportKey: "ExportKey",

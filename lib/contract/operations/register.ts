@@ -33,6 +33,7 @@ import { agreeKey } from "./agree-key.ts";
 import { deriveKey } from "./derive-key.ts";
 import { hpkeOpen } from "./hpke-open.ts";
 import { hpkeSeal } from "./hpke-seal.ts";
+import { copyKey } from "./copy-key.ts";
 import { wrapKey } from "./wrap-key.ts";
 import { unwrapKey } from "./unwrap-key.ts";
 import { exportKey } from "./export-key.ts";
@@ -201,6 +202,7 @@ export const OPERATIONS: readonly Operation[] = Object.freeze([
   hpkeSeal,
   hpkeOpen,
   wrapKey,
+  copyKey,
   unwrapKey,
   exportKey,
   rewrapData,

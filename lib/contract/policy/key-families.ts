@@ -63,7 +63,7 @@ const USES: ReadonlySet<Permission> = new Set<Permission>(
   PERMISSIONS.filter(
     (permission) =>
       (permission.startsWith("crypto:") && !KEYLESS.has(permission)) ||
-      (["key:wrap", "key:unwrap", "key:export", "key:export_plain", "key:use_revoked"] as Permission[]).includes(permission),
+      (["key:copy", "key:wrap", "key:unwrap", "key:export", "key:export_plain", "key:use_revoked"] as Permission[]).includes(permission),
   ),
 );
 

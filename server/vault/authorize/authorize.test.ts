@@ -33,6 +33,7 @@ const TABLE: Readonly<Record<string, string>> = {
   PurgeKey: "A N K",
   SetAttributes: "A N O K",
   FindObjects: "A N O K U S R",
+  CopyKey: "A N K",
   WrapKey: "A N K",
   UnwrapKey: "A N O K",
   ExportKey: "A N K",

@@ -3,7 +3,7 @@
  *
  * A request that makes a key is judged by what the key will be. One that changes a key's tags is judged twice, by the
  * tags before and after, so that nobody moves a key into or out of a rule's reach without being inside on both sides. One
- * that makes a key on the way (derived, unwrapped, agreed on) is judged also as if the key that it is about had the tags
+ * that makes a key on the way (derived, unwrapped, agreed on, copied) is judged also as if the key that it is about had the tags
  * of the new one: a rule about a tag holds for what is to carry it.
  */
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
@@ -42,6 +42,10 @@ export function requestFacts(operation: Operation, request: MessageShape<DescMes
     return { made: { algorithm: algorithmName(algorithm ?? 0) ?? "", tags: tags ?? [] } };
   if (asKey !== undefined && asKey.tags.length > 0)
     return { after: (before) => ({ ...before, tags: [...new Set([...before.tags, ...asKey.tags])] }) };
+  if (operation.permission === "key:copy")
+    return tags === undefined || tags.length === 0
+      ? NOTHING
+      : { after: (before) => ({ ...before, tags: [...new Set([...before.tags, ...tags])] }) };
   if (addTags === undefined || removeTags === undefined || addTags.length + removeTags.length === 0) return NOTHING;
   return {
     after: (before) => ({ ...before, tags: [...new Set([...before.tags, ...addTags])].filter((tag) => !removeTags.includes(tag)) }),

@@ -33,7 +33,7 @@ const DAILY: readonly Permission[] = [
   "key:update",
   "key:unwrap",
 ];
-const KEYS: readonly Permission[] = [...DAILY, "key:revoke", "key:destroy", "key:wrap", "key:export"];
+const KEYS: readonly Permission[] = [...DAILY, "key:revoke", "key:destroy", "key:copy", "key:wrap", "key:export"];
 
 /** Asking for what others must agree to: to see what came of it, and to take it back. */
 const ASK: readonly Permission[] = ["approval:view", "approval:cancel"];

@@ -42,22 +42,30 @@ interface TagChange {
   readonly remove: readonly string[];
 }
 
-const MAKING: ReadonlySet<string> = new Set(["key:create", "key:import"]);
+const MAKING: ReadonlySet<string> = new Set(["key:create", "key:import", "key:copy"]);
 
 /** The change of tags that a request asks for, or undefined. */
 export function tagChange(operation: Operation, request: MessageShape<DescMessage>): TagChange | undefined {
-  const { tags, addTags, removeTags, asKey, keyId } = request as {
+  const {
+    tags,
+    addTags,
+    removeTags,
+    asKey,
+    keyId,
+    newKeyId = keyId,
+  } = request as {
     readonly tags?: readonly string[];
     readonly addTags?: readonly string[];
     readonly removeTags?: readonly string[];
     readonly asKey?: { readonly tags: readonly string[]; readonly keyId: string };
     readonly keyId?: string;
+    readonly newKeyId?: string;
   };
   if (asKey !== undefined) return asKey.tags.length === 0 ? undefined : { made: true, keyId: asKey.keyId, add: asKey.tags, remove: [] };
   if (addTags !== undefined && removeTags !== undefined)
     return addTags.length + removeTags.length === 0 ? undefined : { made: false, keyId: keyId ?? "", add: addTags, remove: removeTags };
   if (!MAKING.has(operation.permission) || tags === undefined || tags.length === 0) return undefined;
-  return { made: true, keyId: keyId ?? "", add: tags, remove: [] };
+  return { made: true, keyId: newKeyId ?? "", add: tags, remove: [] };
 }
 
 /** @throws {HsmError} PERMISSION_DENIED naming the rule */

@@ -18,6 +18,7 @@ const USER: readonly Permission[] = [
   "key:deactivate",
   "key:update",
   "key:destroy",
+  "key:copy",
   "key:wrap",
   "key:unwrap",
   "key:export",

@@ -3,6 +3,7 @@
  *
  *      key_type=CKK_EC                   a public attribute, as it is
  *      label~pQ3…                        any other: 128 bits of HMAC-SHA-256 under the index key, base64url
+ *      material~x1_…                     the mark of a version's material, where the key may leave the vault
  *
  * The header is under the record's MAC, and its digest is in the audit log, so entries are as genuine as the record. A
  * store reads them off the record (record.ts) and files the key; it learns which keys of one namespace share a value and
@@ -23,6 +24,8 @@ export interface Wanted {
   readonly state?: KeyStateName | undefined;
   readonly tags?: readonly string[];
   readonly attributes?: SomeAttributes;
+  /** Marks of its versions' material. */
+  readonly marks?: readonly string[];
 }
 
 /** Bytes of a keyed entry: by chance alone, two among a million values share one with probability 2^-89. */
@@ -53,10 +56,13 @@ function filed(name: AttributeName, value: Value): boolean {
   return indexed === "always" || (indexed === "when true" && value === true) || (indexed === "when false" && value === false);
 }
 
+/** Of every version's material, as far as they are written down. */
+const marksOf = ({ versions }: KeyAttributes): string[] => versions.flatMap(({ mark }) => mark ?? []);
+
 /** Every entry of a key, sorted, each once. */
 export function indexEntries(key: KeyObject, namespace: string, attributes: KeyAttributes): readonly string[] {
   const values: SomeAttributes = attributeValues(attributes);
-  return [...new Set(entriesOf(key, namespace, { ...attributes, attributes: values }))].sort();
+  return [...new Set(entriesOf(key, namespace, { ...attributes, attributes: values, marks: marksOf(attributes) }))].sort();
 }
 
 /**
@@ -66,13 +72,15 @@ export function entriesFor(key: KeyObject, namespace: string, wanted: Wanted): r
   return entriesOf(key, namespace, wanted);
 }
 
-function entriesOf(key: KeyObject, namespace: string, { algorithm, state, tags = [], attributes = {} }: Wanted): string[] {
+function entriesOf(key: KeyObject, namespace: string, { algorithm, state, tags = [], attributes = {}, marks = [] }: Wanted): string[] {
   const keyed = (name: string, value: string): string =>
     `${name}~${createHmac("sha256", key).update(`${namespace}\0${name}\0${value}`).digest().toString("base64url", 0, HASH_BYTES)}`;
   const names = ATTRIBUTE_NAMES.filter((name) => filed(name, attributes[name]));
   const entries = (which: readonly AttributeName[]): string[] =>
     which.map((name) => (ATTRIBUTES[name].public ? `${name}=${String(attributes[name])}` : keyed(name, String(attributes[name]))));
   return [
+    // Keyed hashes already.
+    ...marks.map((mark) => `material~${mark}`),
     ...entries(names.filter((name) => NAMING.has(name))),
     ...tags.map((tag) => keyed("tag", tag)),
     ...(state === undefined || !EXACT_STATES.has(state) ? [] : [keyed("state", state)]),

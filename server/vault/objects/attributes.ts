@@ -72,8 +72,10 @@ export interface VersionAttributes {
   readonly complianceRequirement?: string;
   /** The version whose material this is a copy of. */
   readonly promotedFrom?: number;
-  /** What it was derived, agreed on, encapsulated or decapsulated with: `id@vN`. */
+  /** What it was derived, agreed on, encapsulated or decapsulated with, or copied from: `id@vN`. */
   readonly derivedFrom?: string;
+  /** Keyed hash of the material, of keys that may leave (material.ts): what comes back wrapped is recognised by it. */
+  readonly mark?: string;
   /** When it ceased to be current. */
   readonly deactivatedAt?: number;
   readonly revocation?: RevocationFacts;

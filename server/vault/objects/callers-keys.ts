@@ -11,6 +11,9 @@ import type { Grant } from "../grant.ts";
 import type { KeyAttributes } from "./attributes.ts";
 import type { DescribedKey, LeavingKey, NewKey, OpenKey, PreparedKey, VersionFacts } from "./key-shapes.ts";
 import type { Step } from "./lifecycle.ts";
+import { copyOf, type CopyWish } from "./copies.ts";
+import { newAttributes } from "./new-attributes.ts";
+import { weakerIn } from "./no-weaker.ts";
 import type { KeyFacts, Objects } from "./objects.ts";
 import { isSessionKeyId, type KeyOwner, type SessionKeys } from "./session-keys.ts";
 
@@ -96,11 +99,23 @@ export class CallersKeys implements Shared {
   async create(key: NewKey): Promise<PreparedKey> {
     if (key.sessionKey !== true) {
       if (isSessionKeyId(key.keyId)) throw new HsmError("INVALID_REQUEST", "key_id: ids of this form are those of session keys");
-      return this.#stored.create(key);
+      return this.#stored.create(await this.#fromOutside(key));
     }
     if (this.#owner === undefined) throw new HsmError("INVALID_REQUEST", "session_key: nobody is there to have one");
     await this.#stored.admitSessionKey(key.namespace);
-    return this.#session.create(this.#owner, key);
+    const mark = (key.exportable ?? "never") === "never" ? {} : { mark: this.#stored.markOf(key.namespace, key.algorithm, key.key) };
+    return this.#session.create(this.#owner, { ...(await this.#fromOutside(key)), ...mark });
+  }
+
+  /**
+   * Prepares a copy of the key that a grant names.
+   *
+   * @throws {HsmError} as {@link create}; KEY_ATTRIBUTE_FORBIDS; INVALID_REQUEST for a copy that would be weaker; KEY_STATE_FORBIDS
+   */
+  async copy(grant: Grant, wish: CopyWish): Promise<PreparedKey> {
+    const owner = this.#ownerOf(grant.namespace, grant.keyId);
+    const { attributes, open } = owner === undefined ? await this.#stored.openToCopy(grant) : this.#session.openToCopy(owner, grant);
+    return this.create(copyOf(attributes, open, wish, this.now()));
   }
 
   /** Prepares a new current version. @throws {HsmError} as `Objects.rotate`; INVALID_REQUEST for a session key */
@@ -194,6 +209,30 @@ export class CallersKeys implements Shared {
     const shredding = await this.#stored.shred(...asked);
     this.#session.endNamespace(asked[0]);
     return shredding;
+  }
+
+  /**
+   * A key that came wrapped, as it may be here: what left this namespace does not come back weaker than it was, and what came
+   * under a trusted key leaves under trusted ones alone.
+   *
+   * @throws {HsmError} INVALID_REQUEST
+   */
+  async #fromOutside(key: NewKey): Promise<NewKey> {
+    if (key.under === undefined) return key;
+    const { namespace, exportable = "never" } = key;
+    const { trusted } = (await this.describe(namespace, key.under)).attributes;
+    if (trusted === true && exportable === "plain")
+      throw new HsmError("INVALID_REQUEST", "exportable: what came under a trusted key does not leave in plain");
+    const guarded = trusted === true && exportable === "wrapped" ? { ...key, wrapWithTrusted: true } : key;
+    const mark = this.#stored.markOf(namespace, key.algorithm, key.key);
+    const known = [...(await this.#stored.ofMaterial(namespace, mark)), ...this.#session.ofMaterial(namespace, mark)];
+    const attributes = newAttributes(guarded, this.now());
+    for (const before of known) {
+      const weaker = weakerIn(before, attributes);
+      if (weaker !== undefined)
+        throw new HsmError("INVALID_REQUEST", `${weaker}: this key was here before, and does not come back weaker than it was`);
+    }
+    return guarded;
   }
 
   #ownerOf(namespace: string, keyId: string): KeyOwner | undefined {

@@ -13,6 +13,8 @@ export interface KeyFilter {
   readonly tags: readonly string[];
   /** Values by name; of usages, at least these. */
   readonly attributes?: SomeAttributes;
+  /** Marks of material (material.ts), all of them. */
+  readonly marks?: readonly string[];
   /** Whether whoever asks may see the key; everybody may when it is left out. */
   readonly visible?: ((keyId: string, facts: { readonly algorithm: string; readonly tags: readonly string[] }) => boolean) | undefined;
 }

@@ -77,6 +77,7 @@ export function permit(
 ): KeyStateName {
   if (
     usage === "export" ||
+    usage === "copy" ||
     !attributes.usage.includes(usage) ||
     !(ALGORITHMS[attributes.algorithm].usages as readonly Usage[]).includes(usage)
   ) {
@@ -124,6 +125,12 @@ export function permitUnder(
   const { attributes: wrapping, keyId: wrappingId } = under;
   if (wrapping.exportable === "plain" && target.exportable !== "plain")
     throw new HsmError("KEY_NOT_EXTRACTABLE", `key '${wrappingId}' may leave in plain and key '${targetId}' may not`);
+}
+
+/** Returns when a key may be copied now. @throws {HsmError} KEY_STATE_FORBIDS */
+export function permitCopy(attributes: KeyAttributes, keyId: string, now: number): void {
+  const state = keyState(attributes, now);
+  if (state !== "active") throw stateForbids(keyId, state);
 }
 
 function permitInState(

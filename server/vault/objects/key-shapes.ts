@@ -80,6 +80,12 @@ export interface NewKey {
   /** The key itself; stored, then forgotten. */
   readonly key: Key;
   readonly local: boolean;
+  /** Of its material, when it may leave and is not stored; objects.ts writes that of stored keys. */
+  readonly mark?: string;
+  /** The key that it is a copy of. */
+  readonly copyOf?: KeyAttributes;
+  /** Id of the key of this namespace that it came wrapped under. */
+  readonly under?: string;
   /** `id@vN` of the key that it came from. */
   readonly derivedFrom?: string;
   /** It is to be in memory alone; false when left out. */

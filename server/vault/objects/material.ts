@@ -1,7 +1,7 @@
 /**
  * The records that hold key material, one for each version. Nowhere else is a key made of bytes, or bytes of a key.
  */
-import type { KeyObject } from "node:crypto";
+import { createHmac, type KeyObject } from "node:crypto";
 import type { AlgorithmName } from "@keystead/contract/algorithms";
 import { HsmError } from "@keystead/contract/errors";
 import type { Key } from "@keystead/crypto/composite-key";
@@ -46,6 +46,23 @@ export function loadMaterial(algorithm: AlgorithmName, material: Buffer): Key {
 
 /** The stored form of a key. The caller wipes it. */
 export const storedMaterial = (algorithm: AlgorithmName, key: Key): Buffer => mechanismFor(algorithm).store(key);
+
+/** Bytes of a mark. */
+const MARK_BYTES = 16;
+
+/**
+ * What tells whether material is the same, and nothing else of it, within one namespace of this vault.
+ *
+ * @param indexKey HMAC key of the vault's index
+ */
+export function materialMark(indexKey: KeyObject, namespace: string, algorithm: AlgorithmName, key: Key): string {
+  const material = storedMaterial(algorithm, key);
+  try {
+    return createHmac("sha256", indexKey).update(`${namespace}\0material\0`).update(material).digest().toString("base64url", 0, MARK_BYTES);
+  } finally {
+    wipe(material);
+  }
+}
 
 /** Prepares the record of a version. */
 export function materialWrite(

@@ -15,7 +15,7 @@ import type { NewKey } from "./key-shapes.ts";
  */
 export function newAttributes(key: NewKey, now: number): KeyAttributes {
   const origin = key.derivedFrom === undefined ? {} : { derivedFrom: key.derivedFrom };
-  const version = { ...versionOf(1, key.key, now, key.local), ...origin };
+  const version = { ...versionOf(1, key.key, now, key.local), ...origin, ...(key.mark === undefined ? {} : { mark: key.mark }) };
   const exportable = key.exportable ?? "never";
   const attributes: KeyAttributes = {
     algorithm: key.algorithm,
@@ -30,8 +30,8 @@ export function newAttributes(key: NewKey, now: number): KeyAttributes {
     exportable,
     label: key.label ?? "",
     objectId: key.objectId ?? "",
-    alwaysSensitive: key.local && exportable !== "plain",
-    neverExtractable: key.local && exportable === "never",
+    alwaysSensitive: (key.copyOf?.alwaysSensitive ?? key.local) && exportable !== "plain",
+    neverExtractable: (key.copyOf?.neverExtractable ?? key.local) && exportable === "never",
     modifiable: key.modifiable ?? true,
     ...(key.startDate === undefined ? (key.state === "pre_activation" ? {} : { startDate: now }) : { startDate: key.startDate }),
     ...(key.endDate === undefined ? {} : { endDate: key.endDate }),

@@ -35,10 +35,10 @@ import { collectSoon } from "./collect.ts";
 import { nextBlock, Uses, type Block, type Settled } from "./uses.ts";
 import type { Hierarchy } from "./hierarchy.ts";
 import { matches, type KeyFilter } from "./key-filter.ts";
-import { permit, permitExport, permitUnder, usableVersions, versionState, type Asking } from "./key-rules.ts";
+import { permit, permitCopy, permitExport, permitUnder, usableVersions, versionState, type Asking } from "./key-rules.ts";
 import type { DescribedKey, DescribedNamespace, LeavingKey, NewKey, OpenKey, PreparedKey, VersionFacts } from "./key-shapes.ts";
 import { destroyAtOnce, requireState, versionToPromote, withNewVersion, type Step } from "./lifecycle.ts";
-import { loadMaterial, materialWrite, readMaterial, removal, storedMaterial } from "./material.ts";
+import { loadMaterial, materialMark, materialWrite, readMaterial, removal, storedMaterial } from "./material.ts";
 import { Namespaces, newNamespace, type NamespaceEntry } from "./namespaces.ts";
 import { newAttributes, versionOf } from "./new-attributes.ts";
 import { recordName, type RecordKey } from "./record.ts";
@@ -159,8 +159,41 @@ export class Objects {
     const wanted = version === 0 ? entry.attributes.current : version;
     noteState(grant, permitExport(entry.attributes, keyId, way, wanted, { now: this.now(), mayUseRevoked, reauthenticated }));
     permitUnder(under, entry.attributes, keyId);
+    if (versionNumbered(entry.attributes, wanted)?.mark === undefined) await this.#mark(namespace, keyId, entry, wanted);
     const { algorithm, key } = entry.opened.get(wanted) ?? (await this.#openVersion(namespace, keyId, entry, wanted));
     return { algorithm, version: wanted, material: storedMaterial(algorithm, key) };
+  }
+
+  /**
+   * A key, to be copied. The grant is spent, whatever the answer.
+   *
+   * @throws {HsmError} KEY_STATE_FORBIDS unless it is active; OBJECT_NOT_FOUND; INTEGRITY_FAILURE; PERMISSION_DENIED for a spent
+   *   grant or one that is not for copying
+   */
+  async openToCopy(grant: Grant): Promise<{ readonly attributes: KeyAttributes; readonly open: OpenKey }> {
+    const { namespace, keyId, usage } = consumeGrant(grant);
+    if (usage !== "copy") throw new HsmError("PERMISSION_DENIED", "this grant does not copy a key");
+    const entry = this.#cached(namespace, keyId) ?? (await this.#load(namespace, keyId));
+    const { attributes } = entry;
+    permitCopy(attributes, keyId, this.now());
+    return {
+      attributes,
+      open: entry.opened.get(attributes.current) ?? (await this.#openVersion(namespace, keyId, entry, attributes.current)),
+    };
+  }
+
+  /** The mark of material in a namespace. */
+  markOf(namespace: string, algorithm: AlgorithmName, key: Key): string {
+    return materialMark(this.#options.hierarchy.indexKey, namespace, algorithm, key);
+  }
+
+  /** Every key of a namespace, destroyed ones too, that has or had material of this mark and could leave. */
+  async ofMaterial(namespace: string, mark: string): Promise<KeyAttributes[]> {
+    const found: KeyAttributes[] = [];
+    const filter: KeyFilter = { algorithm: undefined, state: undefined, tags: [], marks: [mark] };
+    for await (const { record } of this.#namespaces.candidates(namespace, filter, ""))
+      if (record.attributes.versions.some((version) => version.mark === mark)) found.push(record.attributes);
+    return found;
   }
 
   /** Milliseconds since the epoch by the clock that dates are compared with. */
@@ -389,7 +422,7 @@ export class Objects {
       if (space.attributes.maxKeys > 0 && living(census) >= space.attributes.maxKeys)
         throw new HsmError("QUOTA_EXCEEDED", `namespace '${key.namespace}' may hold ${space.attributes.maxKeys} keys`);
       const staged = this.#options.newKeysStaged === true ? ({ state: "pre_activation" } as const) : {};
-      const attributes = newAttributes({ ...key, ...staged }, this.now());
+      const attributes = this.#marked(key.namespace, newAttributes({ ...key, ...staged }, this.now()), key.key);
       const head = this.#headWrite(headKey, attributes, space.kek, undefined);
       const material = materialWrite(this.#records, key.namespace, key.keyId, 1, key.algorithm, key.key, space.kek);
       // Counted now, so that two creations under way cannot both take the last place.
@@ -428,7 +461,7 @@ export class Objects {
       const key = await generate(before.algorithm);
       const version = { ...versionOf(before.current + 1, key, now, true), ...facts };
       return {
-        attributes: withNewVersion(before, version, now),
+        attributes: this.#marked(namespace, withNewVersion(before, version, now), key),
         added: materialWrite(this.#records, namespace, keyId, version.version, before.algorithm, key, space.kek),
       };
     });
@@ -442,9 +475,18 @@ export class Objects {
    */
   rollback(namespace: string, keyId: string, version: number, facts: VersionFacts = {}): Promise<PreparedKey> {
     return this.#alter(namespace, keyId, async (before, now, space) => {
-      const { local, publicKey } = versionToPromote(keyId, before, version);
+      const { local, publicKey, mark } = versionToPromote(keyId, before, version);
       const current = before.current + 1;
-      const promoted = { version: current, state: "active" as const, createdAt: now, local, publicKey, promotedFrom: version, ...facts };
+      const promoted = {
+        version: current,
+        state: "active" as const,
+        createdAt: now,
+        local,
+        publicKey,
+        promotedFrom: version,
+        ...(mark === undefined ? {} : { mark }),
+        ...facts,
+      };
       const record = await readMaterial(this.#records, namespace, keyId, version, before.algorithm, space.kek);
       try {
         const key: RecordKey = { namespace, kind: "version", id: keyId, version: current };
@@ -721,6 +763,23 @@ export class Objects {
     }
   }
 
+  /** With the mark of the current version's material, where the key may leave. */
+  #marked(namespace: string, attributes: KeyAttributes, key: Key): KeyAttributes {
+    return attributes.exportable === "never"
+      ? attributes
+      : withMark(attributes, attributes.current, this.markOf(namespace, attributes.algorithm, key));
+  }
+
+  /** Writes down the mark of a version of a key that was made before there were marks, before it leaves. */
+  async #mark(namespace: string, keyId: string, entry: Entry, version: number): Promise<void> {
+    const { algorithm, key } = entry.opened.get(version) ?? (await this.#openVersion(namespace, keyId, entry, version));
+    const mark = this.markOf(namespace, algorithm, key);
+    await this.#recorded("FileKeys", [keyId], async () => {
+      const { change } = await this.#alter(namespace, keyId, (before) => ({ attributes: withMark(before, version, mark) }));
+      return change;
+    });
+  }
+
   #cached(namespace: string, keyId: string): Entry | undefined {
     const entry = this.#entries.get(`${namespace}/${keyId}`);
     if (entry !== undefined) this.counters.cacheHits += 1;
@@ -778,6 +837,14 @@ export class Objects {
 function held({ attributes: { allowedMechanisms: allowed } }: Entry, key: OpenKey): OpenKey {
   return allowed === undefined ? key : { ...key, allowed };
 }
+
+const versionNumbered = ({ versions }: KeyAttributes, wanted: number): KeyAttributes["versions"][number] | undefined =>
+  versions.find(({ version }) => version === wanted);
+
+const withMark = (attributes: KeyAttributes, wanted: number, mark: string): KeyAttributes => ({
+  ...attributes,
+  versions: attributes.versions.map((version) => (version.version === wanted ? { ...version, mark } : version)),
+});
 
 /** @throws {HsmError} KEY_STATE_FORBIDS once the namespace is being destroyed */
 function requireLiving(namespace: string, { ending }: NamespaceEntry): void {

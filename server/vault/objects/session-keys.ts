@@ -17,7 +17,7 @@ import { consumeGrant, type Grant } from "../grant.ts";
 import type { KeyAttributes } from "./attributes.ts";
 import { ObjectLocks, preparedChange } from "./change.ts";
 import { collectSoon } from "./collect.ts";
-import { permit, permitExport, permitUnder } from "./key-rules.ts";
+import { permit, permitCopy, permitExport, permitUnder } from "./key-rules.ts";
 import type { DescribedKey, LeavingKey, NewKey, OpenKey, PreparedKey } from "./key-shapes.ts";
 import { destroyAtOnce, type Step } from "./lifecycle.ts";
 import { storedMaterial } from "./material.ts";
@@ -158,6 +158,22 @@ export class SessionKeys {
     permitUnder(under, held.attributes, keyId);
     const { algorithm } = held.attributes;
     return { algorithm, version: 1, material: storedMaterial(algorithm, held.open.key) };
+  }
+
+  /** The owner's key, to be copied; as `Objects.openToCopy`. @throws {HsmError} */
+  openToCopy(owner: KeyOwner, grant: Grant): { readonly attributes: KeyAttributes; readonly open: OpenKey } {
+    const { namespace, keyId, usage } = consumeGrant(grant);
+    if (usage !== "copy") throw new HsmError("PERMISSION_DENIED", "this grant does not copy a key");
+    const { attributes, open } = this.#owned(owner, namespace, keyId);
+    permitCopy(attributes, keyId, this.#now());
+    return { attributes, open };
+  }
+
+  /** Every key of a namespace, whoever has it, that has material of this mark and could leave. */
+  ofMaterial(namespace: string, mark: string): KeyAttributes[] {
+    return [...this.#held.values()].flatMap(({ namespace: own, attributes }) =>
+      own === namespace && attributes.versions.some((version) => version.mark === mark) ? attributes : [],
+    );
   }
 
   /** Prepares a change of what is said about the owner's key. @throws {HsmError} OBJECT_NOT_FOUND; what `step` throws */

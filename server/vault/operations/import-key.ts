@@ -67,6 +67,7 @@ export const importKey = handler(operation, async (invocation, { objects, provid
     ...life,
     key,
     local: false,
+    ...(request.wrappingKeyId === "" ? {} : { under: request.wrappingKeyId }),
     sessionKey: request.sessionKey,
   });
   return { reply: { keyId, key: keyMessage(described), publicKey: currentPublicKeyPem(described) }, keyId, version: 1, change };

@@ -43,14 +43,17 @@ export function newKeyUsage(algorithm: AlgorithmName, asked: readonly Usage[]): 
   return data.length === 0 ? possible : data;
 }
 
+/** The state that a new key is asked to begin in. @throws {HsmError} INVALID_REQUEST for one in which none begins */
+export function firstState(asked: KeyState): "pre_activation" | "active" | undefined {
+  const state = stateName(asked);
+  if (state !== undefined && state !== "pre_activation" && state !== "active")
+    throw new HsmError("INVALID_REQUEST", "state: a key begins as pre_activation (staged) or active");
+  return state;
+}
+
 /** State, dates and attributes of a new key. @throws {HsmError} INVALID_REQUEST */
-export function newKeyLife(
+export const newKeyLife = (
   algorithm: AlgorithmName,
   request: { readonly attributes?: KeyAttributes | undefined; readonly state: KeyState },
   now: number,
-): NewLife {
-  const state = stateName(request.state);
-  if (state !== undefined && state !== "pre_activation" && state !== "active")
-    throw new HsmError("INVALID_REQUEST", "state: a key begins as pre_activation (staged) or active");
-  return newLife(algorithm, attributesOf(request.attributes), state, now);
-}
+): NewLife => newLife(algorithm, attributesOf(request.attributes), firstState(request.state), now);

@@ -29,6 +29,7 @@ import { getKey } from "./get-key.ts";
 import { getPublicKey } from "./get-public-key.ts";
 import { getStatus } from "./get-status.ts";
 import { listAlerts } from "./list-alerts.ts";
+import { copyKey } from "./copy-key.ts";
 import { wrapKey } from "./wrap-key.ts";
 import { unwrapKey } from "./unwrap-key.ts";
 import { exportKey } from "./export-key.ts";
@@ -196,6 +197,7 @@ const LINES = [
   hpkeSeal,
   hpkeOpen,
   wrapKey,
+  copyKey,
   unwrapKey,
   exportKey,
   rewrapData,

@@ -36,6 +36,7 @@ export const unwrapKey = handler(operation, async (invocation, { objects, provid
     ...life,
     key,
     local: false,
+    under: request.keyId,
     sessionKey: template.sessionKey,
   });
   return {

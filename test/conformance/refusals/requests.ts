@@ -72,6 +72,7 @@ const VALID: Readonly<Record<string, (namespace: string, made: Made) => object>>
   PurgeKey: (namespace) => ({ namespace, keyId: "due" }),
   ApprovePurge: (namespace) => ({ namespace, keyId: "waiting" }),
   SetAttributes: (namespace) => ({ namespace, keyId: "turning", attributes: { label: "turns" } }),
+  CopyKey: (namespace) => ({ namespace, keyId: "leaver" }),
   FindObjects: (namespace) => ({ namespace, match: { keyType: "CKK_AES" } }),
   Sign: (namespace) => ({ namespace, keyId: "signer", data: DATA }),
   SignDigest: (namespace) => ({ namespace, keyId: "curve", digestValue: Buffer.alloc(32, 7) }),

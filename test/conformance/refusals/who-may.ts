@@ -41,7 +41,7 @@ const DAILY = [
 ];
 const SEE_NAMESPACES = ["ListNamespaces", "GetNamespace"];
 /** Keys leave. */
-const LET_OUT = ["WrapKey", "ExportKey"];
+const LET_OUT = ["WrapKey", "ExportKey", "CopyKey"];
 /** What came of one's own requests that others must agree to. */
 const ASK = ["ListApprovals", "GetApproval", "CancelRequest", "ListApproverKeys"];
 /** Handing on what one holds. */
