@@ -30,6 +30,7 @@ import { keys } from "./commands/keys.ts";
 import { login, logout } from "./commands/login.ts";
 import { mac } from "./commands/mac.ts";
 import { namespaces } from "./commands/namespaces.ts";
+import { objects } from "./commands/objects.ts";
 import { policy, roles } from "./commands/policy.ts";
 import { bindings } from "./commands/bindings.ts";
 import { grants } from "./commands/grants.ts";
@@ -57,7 +58,7 @@ import { whoami } from "./commands/whoami.ts";
 const REGISTER: readonly (readonly [heading: string, commands: readonly ((root: Command, run: Run) => void)[]])[] = [
   ["Server:", [dev, server, init, config, status, alerts, seal, unseal, rekey]],
   ["People and programs:", [login, logout, whoami, users, serviceAccounts, sessions]],
-  ["Keys:", [keys, namespaces, budgets]],
+  ["Keys:", [keys, objects, namespaces, budgets]],
   ["Use of keys:", [sign, signDigest, verify, csr, certificate, encrypt, decrypt, mac, dataKey, batch]],
   ["Establishing keys:", [encapsulate, decapsulate, agree, derive, hpke]],
   ["Moving keys:", [wrap, unwrap, exportCommand, rewrap]],

@@ -28,6 +28,7 @@ import { SCRIPT_OPERATIONS, type ScriptOperations } from "./areas/scripts.ts";
 import { SINK_OPERATIONS, type SinkOperations } from "./areas/sinks.ts";
 import { POLICY_OPERATIONS, type PolicyOperations } from "./areas/policy.ts";
 import { SIGNATURE_OPERATIONS, type SignatureOperations } from "./areas/signatures.ts";
+import { STORED_OBJECT_OPERATIONS, type StoredObjectOperations } from "./areas/stored-objects.ts";
 import { TOKEN_OPERATIONS, type TokenOperations } from "./areas/tokens.ts";
 import { TRANSFER_OPERATIONS, type TransferOperations } from "./areas/transfer.ts";
 import { VAULT_OPERATIONS, type VaultOperations } from "./areas/vault.ts";
@@ -76,6 +77,7 @@ const AREAS: Readonly<Record<string, Way>> = {
   ...SCRIPT_OPERATIONS,
   ...SINK_OPERATIONS,
   ...TOKEN_OPERATIONS,
+  ...STORED_OBJECT_OPERATIONS,
 };
 
 /** Everything a Keystead server can be asked. */
@@ -95,7 +97,8 @@ export interface Keystead
     ApprovalOperations,
     ScriptOperations,
     SinkOperations,
-    TokenOperations {
+    TokenOperations,
+    StoredObjectOperations {
   /** A result per item, in order; an item's refusal is its result's `error`, not a thrown error. */
   batch(request: { readonly namespace?: string | undefined; readonly items: readonly BatchItem[] }): Promise<readonly BatchResult[]>;
   /**

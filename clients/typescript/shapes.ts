@@ -14,6 +14,7 @@ export type * from "./areas/names.ts";
 export type * from "./areas/namespaces.ts";
 export type * from "./areas/policy.ts";
 export type * from "./areas/signatures.ts";
+export type * from "./areas/stored-objects.ts";
 export type * from "./areas/tokens.ts";
 export type * from "./areas/transfer.ts";
 export type * from "./areas/vault.ts";

@@ -76,6 +76,10 @@ export const PERMISSIONS = Object.freeze([
   "identity:self",
   // Held by callers without a credential, and of use to nobody else.
   "session:begin",
+  // Certificates and data beside the keys; private ones need one permission more.
+  "object:read",
+  "object:private",
+  "object:write",
   // Tokens of PKCS#11: to see them, and to make and remove them.
   "token:read",
   "token:manage",

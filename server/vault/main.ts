@@ -73,6 +73,7 @@ import { sessionLimits } from "./limits/session-limits.ts";
 import { RateLimits } from "./limits/rate-limits.ts";
 import { Monitor } from "./monitor.ts";
 import { parseHeader, type UnsealSecret } from "./objects/hierarchy.ts";
+import { StoredObjects } from "./objects/stored-objects.ts";
 import { retentionTags } from "./objects/retention.ts";
 import { retentionRules } from "./objects/retention-settings.ts";
 import type { PolicyControl } from "./operations/policy-control.ts";
@@ -466,6 +467,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
       auditStreams,
       objects,
       documents,
+      storedObjects: new StoredObjects(documents, now),
       listings,
       identity,
       approvals,

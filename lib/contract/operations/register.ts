@@ -151,6 +151,11 @@ import { initToken } from "./init-token.ts";
 import { initTokenPin } from "./init-token-pin.ts";
 import { setTokenPin } from "./set-token-pin.ts";
 import { reauthenticate } from "./reauthenticate.ts";
+import { storeObject } from "./store-object.ts";
+import { getStoredObject } from "./get-stored-object.ts";
+import { findStoredObjects } from "./find-stored-objects.ts";
+import { updateStoredObject } from "./update-stored-object.ts";
+import { deleteStoredObject } from "./delete-stored-object.ts";
 
 /** Every operation, in the order of its number. */
 export const OPERATIONS: readonly Operation[] = Object.freeze([
@@ -303,6 +308,11 @@ export const OPERATIONS: readonly Operation[] = Object.freeze([
   initTokenPin,
   setTokenPin,
   reauthenticate,
+  storeObject,
+  getStoredObject,
+  findStoredObjects,
+  updateStoredObject,
+  deleteStoredObject,
 ] as unknown as Operation[]);
 
 const byNumber = new Map(OPERATIONS.map((row) => [row.number, row]));

@@ -21,7 +21,10 @@ const CRYPTO: readonly Permission[] = [
 ];
 /** Secrets that others share: the result becomes a managed key (with key:create) or bytes (with crypto:shared_secret). */
 const ESTABLISH: readonly Permission[] = ["crypto:encapsulate", "crypto:decapsulate", "crypto:derive", "crypto:shared_secret"];
+/** Certificates and data beside the keys. */
+const OBJECTS: readonly Permission[] = ["object:read", "object:private", "object:write"];
 const DAILY: readonly Permission[] = [
+  ...OBJECTS,
   "key:create",
   "key:import",
   "key:read",
@@ -61,10 +64,11 @@ export const ROLES: Readonly<Record<string, readonly Permission[]>> = Object.fre
   ],
   Operator: [...DAILY, ...AGREE, "key:use_revoked", "key:delegate", ...CRYPTO, ...ESTABLISH, "namespace:read", "alert:view", ...EVERYBODY],
   KeyAdmin: [...KEYS, ...AGREE, "namespace:read", ...EVERYBODY],
-  KeyUser: ["key:read", "key:delegate", ...CRYPTO, ...AGREE, ...EVERYBODY],
-  Service: ["key:read", ...CRYPTO, ...ASK, "crypto:sign_digest", ...ESTABLISH, ...EVERYBODY],
+  KeyUser: ["key:read", "object:read", "object:private", "key:delegate", ...CRYPTO, ...AGREE, ...EVERYBODY],
+  Service: ["key:read", "object:read", "object:private", ...CRYPTO, ...ASK, "crypto:sign_digest", ...ESTABLISH, ...EVERYBODY],
   Auditor: [
     "key:read",
+    "object:read",
     ...AGREE,
     "namespace:read",
     "budget:read",

@@ -6,11 +6,13 @@ import type { Permission } from "@keystead/contract/permissions";
 /** Whose PIN it is. */
 export type PinRole = "so" | "user";
 
-const ANYBODY: readonly Permission[] = ["token:read", "key:read", "status:view", "audit:prove", "identity:self"];
+const ANYBODY: readonly Permission[] = ["token:read", "key:read", "object:read", "status:view", "audit:prove", "identity:self"];
 
 /** What the user of a PKCS#11 token may do. */
 const USER: readonly Permission[] = [
   ...ANYBODY,
+  "object:private",
+  "object:write",
   "key:create",
   "key:import",
   "key:rotate",
@@ -44,7 +46,7 @@ const USER: readonly Permission[] = [
   "approval:cancel",
 ];
 
-/** The security officer sets PINs and says which keys are trusted; of key:update the gate leaves nothing else (token-gate.ts). */
-const OFFICER: readonly Permission[] = [...ANYBODY, "token:pin", "key:update", "key:trust"];
+/** The security officer sets PINs and says which keys are trusted; of key:update and object:write the gate leaves nothing else (token-gate.ts). */
+const OFFICER: readonly Permission[] = [...ANYBODY, "token:pin", "key:update", "object:write", "key:trust"];
 
 export const rightsOf = (role: PinRole): readonly Permission[] => (role === "so" ? OFFICER : USER);

@@ -40,6 +40,7 @@ export const DOCUMENT_KINDS = Object.freeze([
   "sink",
   "token",
   "token-pin",
+  "stored-object",
 ] as const);
 export type DocumentKind = (typeof DOCUMENT_KINDS)[number];
 

@@ -23,6 +23,7 @@ import type { Change } from "../objects/change.ts";
 import type { RekeyProgress } from "../ceremonies/rekey.ts";
 import type { CallersKeys } from "../objects/callers-keys.ts";
 import type { Budgets } from "../limits/budgets.ts";
+import type { StoredObjects } from "../objects/stored-objects.ts";
 import type { Documents } from "../objects/documents.ts";
 import type { AuditBreakControl } from "./audit-break-control.ts";
 import type { ConfigurationControl } from "./configuration-control.ts";
@@ -94,6 +95,8 @@ export interface Context {
   /** As the caller has them. */
   readonly objects: CallersKeys;
   readonly documents: Documents;
+  /** Certificates and data beside the keys. */
+  readonly storedObjects: StoredObjects;
   /** What the audit log proves about itself. */
   readonly proofs: AuditProofs;
   /** What is damaged of it. */

@@ -17,6 +17,7 @@ const OPEN_ALONE = [
   "policy",
   "proofs",
   "sinks",
+  "storedObjects",
 ] as const;
 /** The rooms of an open vault. */
 export type OpenRooms = Pick<Context, (typeof OPEN_ALONE)[number]>;

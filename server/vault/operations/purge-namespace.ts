@@ -8,11 +8,12 @@ import { handler } from "./handler.ts";
 const AT_ONCE = 200;
 
 /** Destroys the next keys of a namespace whose deletion is due; with the last of them the namespace and its own key. */
-export const purgeNamespace = handler(operation, async ({ namespace }, { objects, documents, budgets, identity }) => {
+export const purgeNamespace = handler(operation, async ({ namespace }, { objects, documents, budgets, identity, storedObjects }) => {
   objects.requireDue(namespace);
   // By themselves and before: whoever holds locks of documents and of keys could wait for a rekey that holds others.
   await budgets.end(namespace);
   await identity.tokens.end(namespace);
+  await storedObjects.end(namespace);
   const { change, gone, complete, attributes } = await objects.shred(namespace, AT_ONCE);
   const reply = { ...gone, complete };
   if (!complete) return { reply, change };

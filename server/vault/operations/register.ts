@@ -149,6 +149,11 @@ import { initToken } from "./init-token.ts";
 import { initTokenPin } from "./init-token-pin.ts";
 import { setTokenPin } from "./set-token-pin.ts";
 import { reauthenticate } from "./reauthenticate.ts";
+import { storeObject } from "./store-object.ts";
+import { getStoredObject } from "./get-stored-object.ts";
+import { findStoredObjects } from "./find-stored-objects.ts";
+import { updateStoredObject } from "./update-stored-object.ts";
+import { deleteStoredObject } from "./delete-stored-object.ts";
 
 const LINES = [
   generateKey,
@@ -297,6 +302,11 @@ const LINES = [
   initTokenPin,
   setTokenPin,
   reauthenticate,
+  storeObject,
+  getStoredObject,
+  findStoredObjects,
+  updateStoredObject,
+  deleteStoredObject,
 ] as unknown as readonly Handler[];
 
 /** Handlers by operation number. */

@@ -47,6 +47,7 @@ import type { Context } from "../operations/handler.ts";
 import { EVERY_EVENT } from "../operations/handler.ts";
 import { ListingCache, type ListReply } from "../operations/listing-cache.ts";
 import { SoftwareProvider } from "../providers/software.ts";
+import { StoredObjects } from "../objects/stored-objects.ts";
 import { NO_RETENTION, retentionTags, type RetentionRules } from "../objects/retention.ts";
 import type { SessionKeyRules } from "../objects/session-keys.ts";
 import { memoryStore } from "../stores/memory.ts";
@@ -229,6 +230,7 @@ export class ClockedVault {
       budgets: this.budgets,
       objects: vault.keysOf(),
       documents: vault.documents,
+      storedObjects: new StoredObjects(vault.documents, () => this.now),
       proofs: new AuditProofs(vault.checkpoints, vault.tree),
       identity: this.identity,
       listings: new ListingCache<ListReply>(),

@@ -9,6 +9,7 @@ import { generateKeyPairSync } from "node:crypto";
 import type { ErrorCode } from "@keystead/contract/errors";
 import { Algorithm, Digest, Kdf, KeyMaterialFormat } from "@keystead/contract/generated/hsm/hsm_pb";
 import { ScriptEngine } from "@keystead/contract/generated/hsm/scripts_pb";
+import { StoredObjectClass } from "@keystead/contract/generated/hsm/stored_objects_pb";
 import { TokenPin } from "@keystead/contract/generated/hsm/tokens_pb";
 import type { Operation } from "@keystead/contract/operation";
 import { OPERATIONS, operationByName } from "@keystead/contract/operations/register";
@@ -192,6 +193,11 @@ const VALID: Readonly<Record<string, (namespace: string, made: Made) => object>>
   LoginService: () => ({ roleId: "absent", secretId: "absent.absent" }),
   LoginOidc: () => ({ token: "absent.absent.absent" }),
   GetJwks: () => ({}),
+  StoreObject: (namespace) => ({ namespace, objectClass: StoredObjectClass.DATA, label: "stored", value: DATA }),
+  GetStoredObject: (namespace) => ({ namespace, objectId: "obj-absent" }),
+  FindStoredObjects: (namespace) => ({ namespace, label: "stored" }),
+  UpdateStoredObject: (namespace) => ({ namespace, objectId: "obj-absent", label: "other" }),
+  DeleteStoredObject: (namespace) => ({ namespace, objectId: "obj-absent" }),
   CreateToken: (namespace) => ({ namespace, label: "taken", soPin: PIN }),
   ListTokens: () => ({}),
   GetToken: (namespace) => ({ namespace, name: `taken${namespace}` }),
@@ -262,6 +268,9 @@ export const COMES_TO_NOTHING: Readonly<Record<string, ErrorCode>> = {
   LoginService: "UNAUTHENTICATED",
   LoginOidc: "UNAUTHENTICATED",
   RevokeSession: "OBJECT_NOT_FOUND",
+  GetStoredObject: "OBJECT_NOT_FOUND",
+  UpdateStoredObject: "OBJECT_NOT_FOUND",
+  DeleteStoredObject: "OBJECT_NOT_FOUND",
   CreateToken: "OBJECT_EXISTS",
   DeleteToken: "OBJECT_NOT_FOUND",
   LoginToken: "UNAUTHENTICATED",

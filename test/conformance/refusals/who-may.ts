@@ -25,8 +25,11 @@ const CRYPTO = [
 ];
 /** For the roles that share secrets with others. */
 const ESTABLISH = ["Encapsulate", "Decapsulate", "AgreeKey"];
-const READ = ["GetKey", "GetPublicKey", "ListKeys", "ListVersions", "FindObjects"];
+const READ = ["GetKey", "GetPublicKey", "ListKeys", "ListVersions", "FindObjects", "GetStoredObject", "FindStoredObjects"];
 const DAILY = [
+  "StoreObject",
+  "UpdateStoredObject",
+  "DeleteStoredObject",
   "GenerateKey",
   "ImportKey",
   "RotateKey",

@@ -68,7 +68,7 @@ impl Session {
 
     /// Whether an operation is active that a key may want its user's PIN for.
     pub fn uses_private_key(&self) -> bool {
-        self.signing.is_some()
+        self.signing.is_some() || self.decrypting.is_some()
     }
 
     /// Ends what the flags name.

@@ -1,0 +1,48 @@
+import { HsmError } from "@keystead/contract/errors";
+import { storeObject as operation } from "@keystead/contract/operations/store-object";
+import { handler } from "./handler.ts";
+import { classOf, storedObjectMessage, textOf } from "./stored-object-message.ts";
+
+/** Keeps a certificate or data. */
+export const storeObject = handler(operation, async ({ namespace, principal, request }, { storedObjects, objects }) => {
+  const { maxKeys } = (await objects.describeNamespace(namespace)).attributes;
+  const { value, tags } = request;
+  if (principal.view?.tags.every((tag) => tags.includes(tag)) === false)
+    throw new HsmError("PERMISSION_DENIED", "the token does not show objects without its tags");
+  const kind = classOf(request.objectClass);
+  if (kind === undefined) throw new HsmError("INVALID_REQUEST", "object_class is missing");
+  const foreign =
+    kind === "data"
+      ? [request.id, request.subject, request.issuer, request.serialNumber].some(({ length }) => length > 0) ||
+        request.category !== 0 ||
+        request.trusted
+      : request.application !== "" || request.dataObjectId.length > 0;
+  if (foreign) throw new HsmError("INVALID_REQUEST", `what is given is not of an object of class ${kind}`);
+  // Keys and objects share the places that a namespace has.
+  const room = maxKeys === 0 ? undefined : Math.max(0, maxKeys - (await objects.count(namespace, EVERY_KEY)));
+  const { found, change } = await storedObjects.store(
+    {
+      namespace,
+      class: kind,
+      label: request.label,
+      id: textOf(request.id),
+      subject: textOf(request.subject),
+      issuer: textOf(request.issuer),
+      serial: textOf(request.serialNumber),
+      category: request.category,
+      trusted: request.trusted,
+      private: request.private,
+      application: request.application,
+      dataObjectId: textOf(request.dataObjectId),
+      modifiable: request.modifiable ?? true,
+      destroyable: request.destroyable ?? true,
+      copyable: request.copyable ?? true,
+      tags: [...new Set(tags)],
+    },
+    value,
+    room,
+  );
+  return { reply: { object: storedObjectMessage(found) }, change, keyId: found.objectId };
+});
+
+const EVERY_KEY = { algorithm: undefined, state: undefined, tags: [] };
