@@ -98,6 +98,11 @@ describe("the module's ciphers", { skip: skipModule }, () => {
 
   test("a signature that is given first is verified by the same rules, and no state is saved", () => program("codes.py", "given_first"));
 
+  test("messages under one key have nonces of the caller or the vault, and one that does not open ends itself alone", () =>
+    program("messages.py", "ciphers"));
+
+  test("messages are signed and verified one after the other, whole and in parts", () => program("messages.py", "signatures"));
+
   test("every cipher goes there and back, whole and in pieces, and each mistake has its own answer", () =>
     program("encryption.py", "rules"));
 

@@ -37,12 +37,12 @@ impl Direction {
         if self == Direction::Encrypt { CKF_ENCRYPT } else { CKF_DECRYPT }
     }
 
-    fn usage(self) -> Usage {
+    pub fn usage(self) -> Usage {
         if self == Direction::Encrypt { Usage::Encrypt } else { Usage::Decrypt }
     }
 
     /// What is wrong with data of a length that cannot be.
-    fn length_refused<T>(self) -> Answer<T> {
+    pub fn length_refused<T>(self) -> Answer<T> {
         refuse(if self == Direction::Encrypt { CKR_DATA_LEN_RANGE } else { CKR_ENCRYPTED_DATA_LEN_RANGE })
     }
 }
@@ -209,10 +209,32 @@ impl Ciphering {
             Parameter::Oaep { label, .. } => (vec![], label.clone()),
             _ => (vec![], vec![]),
         };
-        self.ask(data, nonce, associated_data, slot)
+        if self.object.local.is_some() {
+            return refuse(CKR_KEY_FUNCTION_NOT_PERMITTED);
+        }
+        let cipher = Cipher { mechanism: self.mechanism, object: &self.object, mode: self.mode, parameter: &self.parameter };
+        cipher.ask(self.direction, data, nonce, associated_data, slot).map(|(output, _)| output)
     }
+}
 
-    fn ask(&self, data: &[u8], nonce: Vec<u8>, associated_data: Vec<u8>, slot: &Slot) -> Answer<Zeroizing<Vec<u8>>> {
+/// A request to the vault.
+pub struct Cipher<'a> {
+    pub mechanism: &'static Mechanism,
+    pub object: &'a Object,
+    pub mode: KeyMode,
+    pub parameter: &'a Parameter,
+}
+
+impl Cipher<'_> {
+    /// What comes out, and to encrypt the nonce that the vault took.
+    pub fn ask(
+        &self,
+        direction: Direction,
+        data: &[u8],
+        nonce: Vec<u8>,
+        associated_data: Vec<u8>,
+        slot: &Slot,
+    ) -> Answer<(Zeroizing<Vec<u8>>, Vec<u8>)> {
         let digest = match &self.parameter {
             Parameter::Oaep { hash, .. } => Hash::of_mechanism(*hash).map_or(0, Hash::number),
             _ => 0,
@@ -224,19 +246,19 @@ impl Ciphering {
         } as i32;
         let (namespace, key_id) = (self.object.key.namespace.clone(), self.object.key.key_id.clone());
         let (format, mode) = (CiphertextFormat::Raw as i32, self.mode as i32);
-        if self.direction == Direction::Encrypt {
+        if direction == Direction::Encrypt {
             let mut request =
                 EncryptRequest { namespace, key_id, plaintext: data.to_vec(), associated_data, scheme, digest, format, nonce, mode };
             let answer: Answer<EncryptResponse> = slot.call("Encrypt", &request);
             request.plaintext.zeroize();
-            return answer.map(|answer| Zeroizing::new(answer.ciphertext));
+            return answer.map(|answer| (Zeroizing::new(answer.ciphertext), answer.nonce));
         }
         // A pair decrypts under the version whose public half was shown; what a secret key encrypted is of its current one.
-        let version = if self.is_rsa() { self.object.key.version } else { 0 };
+        let version = if self.object.key_type == CKK_RSA { self.object.key.version } else { 0 };
         let request =
             DecryptRequest { namespace, key_id, ciphertext: data.to_vec(), associated_data, scheme, digest, format, nonce, version, mode };
         let answer: DecryptResponse = slot.call("Decrypt", &request)?;
-        Ok(Zeroizing::new(answer.plaintext))
+        Ok((Zeroizing::new(answer.plaintext), vec![]))
     }
 }
 

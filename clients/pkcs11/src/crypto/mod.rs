@@ -5,6 +5,8 @@ mod codes;
 pub mod der;
 pub mod digests;
 pub mod mechanisms;
+pub mod message_signatures;
+pub mod messages;
 pub mod modes;
 pub mod public_key;
 mod random;

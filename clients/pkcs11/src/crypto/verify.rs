@@ -109,6 +109,10 @@ impl Verifying {
         if data.len() > LONGEST_DATA {
             return refuse(CKR_DATA_LEN_RANGE);
         }
+        // A public key of the application's own is not the vault's to verify with.
+        if self.object.local.is_some() {
+            return refuse(CKR_KEY_FUNCTION_NOT_PERMITTED);
+        }
         let request = VerifyRequest {
             namespace: self.object.key.namespace.clone(),
             key_id: self.object.key.key_id.clone(),

@@ -6,6 +6,7 @@ mod current;
 mod functions;
 mod lists;
 mod memory;
+mod message_parameters;
 mod parameters;
 mod unsupported;
 

@@ -8,6 +8,8 @@ use sha2::digest::DynDigest;
 use crate::crypto::cipher::Ciphering;
 use crate::crypto::digests::Hash;
 use crate::crypto::mechanisms::{self, Asked};
+use crate::crypto::message_signatures::{MessageSigning, MessageVerifying};
+use crate::crypto::messages::Messages;
 use crate::crypto::sign::Signing;
 use crate::crypto::verify::Verifying;
 use crate::crypto::verify_signature::VerifyingSignature;
@@ -28,6 +30,10 @@ pub struct Session {
     pub verifying_signature: Option<VerifyingSignature>,
     pub encrypting: Option<Ciphering>,
     pub decrypting: Option<Ciphering>,
+    pub message_encrypting: Option<Messages>,
+    pub message_decrypting: Option<Messages>,
+    pub message_signing: Option<MessageSigning>,
+    pub message_verifying: Option<MessageVerifying>,
 }
 
 /// Of `Session::cancel` alone: the operation that C_VerifySignatureInit begins, for which there is no flag.
@@ -52,6 +58,10 @@ impl Session {
             verifying_signature: None,
             encrypting: None,
             decrypting: None,
+            message_encrypting: None,
+            message_decrypting: None,
+            message_signing: None,
+            message_verifying: None,
         }
     }
 
@@ -94,6 +104,18 @@ impl Session {
         if flags & CKF_DECRYPT != 0 {
             self.decrypting = None;
         }
+        if flags & CKF_MESSAGE_ENCRYPT != 0 {
+            self.message_encrypting = None;
+        }
+        if flags & CKF_MESSAGE_DECRYPT != 0 {
+            self.message_decrypting = None;
+        }
+        if flags & CKF_MESSAGE_SIGN != 0 {
+            self.message_signing = None;
+        }
+        if flags & CKF_MESSAGE_VERIFY != 0 {
+            self.message_verifying = None;
+        }
     }
 
     /// Whether any operation is active that has a state.
@@ -104,6 +126,10 @@ impl Session {
             || self.verifying_signature.is_some()
             || self.encrypting.is_some()
             || self.decrypting.is_some()
+            || self.message_encrypting.is_some()
+            || self.message_decrypting.is_some()
+            || self.message_signing.is_some()
+            || self.message_verifying.is_some()
     }
 
     /// The vault hands out no key to be hashed. @errors all; they end the digest as every error does

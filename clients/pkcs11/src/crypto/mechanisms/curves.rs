@@ -2,11 +2,11 @@
 
 use cryptoki_sys::*;
 
-use super::{Mechanism, Shape, Way};
+use super::{Mechanism, SIGNS, Shape, Way};
 use crate::crypto::digests::Hash;
 
 const fn ecdsa(kind: CK_MECHANISM_TYPE, hash: Option<Hash>) -> Mechanism {
-    let flags = CKF_SIGN | CKF_VERIFY | CKF_EC_F_P | CKF_EC_OID | CKF_EC_UNCOMPRESS;
+    let flags = SIGNS | CKF_EC_F_P | CKF_EC_OID | CKF_EC_UNCOMPRESS;
     Mechanism { kind, flags, keys: &[CKK_EC], sizes: (256, 521), shape: Shape::None, way: Way::Ecdsa, hash }
 }
 
@@ -20,7 +20,7 @@ pub static ROWS: &[Mechanism] = &[
     ecdsa(CKM_ECDSA_SHA3_512, Some(Hash::Sha3_512)),
     Mechanism {
         kind: CKM_EDDSA,
-        flags: CKF_SIGN | CKF_VERIFY | CKF_EC_OID,
+        flags: SIGNS | CKF_EC_OID,
         keys: &[CKK_EC_EDWARDS],
         sizes: (255, 448),
         shape: Shape::Eddsa,

@@ -2,17 +2,15 @@
 
 use cryptoki_sys::*;
 
-use super::{Mechanism, Shape, Way};
+use super::{Mechanism, SIGNS, Shape, Way};
 use crate::crypto::digests::Hash;
 
-const BOTH: CK_FLAGS = CKF_SIGN | CKF_VERIFY;
-
 const fn hmac(kind: CK_MECHANISM_TYPE, shape: Shape, hash: Hash) -> Mechanism {
-    Mechanism { kind, flags: BOTH, keys: &[CKK_GENERIC_SECRET], sizes: (8, 512), shape, way: Way::Hmac, hash: Some(hash) }
+    Mechanism { kind, flags: SIGNS, keys: &[CKK_GENERIC_SECRET], sizes: (8, 512), shape, way: Way::Hmac, hash: Some(hash) }
 }
 
-const fn aes(kind: CK_MECHANISM_TYPE, shape: Shape, way: Way) -> Mechanism {
-    Mechanism { kind, flags: BOTH, keys: &[CKK_AES], sizes: (16, 32), shape, way, hash: None }
+const fn aes(kind: CK_MECHANISM_TYPE, flags: CK_FLAGS, shape: Shape, way: Way) -> Mechanism {
+    Mechanism { kind, flags, keys: &[CKK_AES], sizes: (16, 32), shape, way, hash: None }
 }
 
 pub static ROWS: &[Mechanism] = &[
@@ -28,7 +26,8 @@ pub static ROWS: &[Mechanism] = &[
     hmac(CKM_SHA3_384_HMAC_GENERAL, Shape::MacLength, Hash::Sha3_384),
     hmac(CKM_SHA3_512_HMAC, Shape::None, Hash::Sha3_512),
     hmac(CKM_SHA3_512_HMAC_GENERAL, Shape::MacLength, Hash::Sha3_512),
-    aes(CKM_AES_CMAC, Shape::None, Way::Cmac),
-    aes(CKM_AES_CMAC_GENERAL, Shape::MacLength, Way::Cmac),
-    aes(CKM_AES_GMAC, Shape::GmacNonce, Way::Gmac),
+    aes(CKM_AES_CMAC, SIGNS, Shape::None, Way::Cmac),
+    aes(CKM_AES_CMAC_GENERAL, SIGNS, Shape::MacLength, Way::Cmac),
+    // Not by messages: its nonce is the mechanism's parameter, and would be that of all of them.
+    aes(CKM_AES_GMAC, CKF_SIGN | CKF_VERIFY, Shape::GmacNonce, Way::Gmac),
 ];

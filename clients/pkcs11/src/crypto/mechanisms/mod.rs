@@ -18,7 +18,7 @@ use cryptoki_sys::*;
 use crate::crypto::digests::Hash;
 use crate::error::{Answer, refuse};
 
-pub use parameter::{AEAD_TAG_BYTES, LONGEST_ASSOCIATED_DATA, Parameter, Shape};
+pub use parameter::{AEAD_NONCE_BYTES, AEAD_TAG_BYTES, LONGEST_ASSOCIATED_DATA, Parameter, Shape};
 
 /// How a mechanism is performed. What only the flags need to tell apart (the directions) is one way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,14 +80,20 @@ pub fn named(kind: CK_MECHANISM_TYPE) -> Answer<&'static Mechanism> {
     all().find(|row| row.kind == kind).map_or_else(|| refuse(CKR_MECHANISM_INVALID), Ok)
 }
 
+/// What every mechanism that signs also does, message by message.
+const SIGNS: CK_FLAGS = CKF_SIGN | CKF_VERIFY | CKF_MESSAGE_SIGN | CKF_MESSAGE_VERIFY;
+
+/// The row of a mechanism whose parameter comes later, with each message. @errors `CKR_MECHANISM_INVALID`
+pub fn taken_by(kind: CK_MECHANISM_TYPE, flag: CK_FLAGS) -> Answer<&'static Mechanism> {
+    let row = named(kind)?;
+    if row.flags & flag == 0 { refuse(CKR_MECHANISM_INVALID) } else { Ok(row) }
+}
+
 /// The row of a mechanism that the function of that flag takes: `CKF_SIGN` for C_SignInit, and so on.
 ///
 /// @errors `CKR_MECHANISM_INVALID`; `CKR_MECHANISM_PARAM_INVALID` unless the parameter is one that the mechanism takes
 pub fn find(asked: &Asked, flag: CK_FLAGS) -> Answer<&'static Mechanism> {
-    let row = named(asked.kind)?;
-    if row.flags & flag == 0 {
-        return refuse(CKR_MECHANISM_INVALID);
-    }
+    let row = taken_by(asked.kind, flag)?;
     row.shape.check(row.hash, &asked.parameter)?;
     Ok(row)
 }

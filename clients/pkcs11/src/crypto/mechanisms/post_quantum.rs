@@ -3,10 +3,10 @@
 
 use cryptoki_sys::*;
 
-use super::{Mechanism, Shape, Way};
+use super::{Mechanism, SIGNS, Shape, Way};
 
 const fn row(kind: CK_MECHANISM_TYPE, keys: &'static [CK_KEY_TYPE], sizes: (CK_ULONG, CK_ULONG)) -> Mechanism {
-    Mechanism { kind, flags: CKF_SIGN | CKF_VERIFY, keys, sizes, shape: Shape::Context, way: Way::PostQuantum, hash: None }
+    Mechanism { kind, flags: SIGNS, keys, sizes, shape: Shape::Context, way: Way::PostQuantum, hash: None }
 }
 
 pub static ROWS: &[Mechanism] = &[

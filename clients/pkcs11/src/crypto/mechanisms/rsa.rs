@@ -2,7 +2,7 @@
 
 use cryptoki_sys::*;
 
-use super::{Mechanism, Shape, Way};
+use super::{Mechanism, SIGNS, Shape, Way};
 use crate::crypto::digests::Hash;
 
 const fn row(kind: CK_MECHANISM_TYPE, flags: CK_FLAGS, shape: Shape, way: Way, hash: Option<Hash>) -> Mechanism {
@@ -10,15 +10,15 @@ const fn row(kind: CK_MECHANISM_TYPE, flags: CK_FLAGS, shape: Shape, way: Way, h
 }
 
 const fn pkcs1(kind: CK_MECHANISM_TYPE, hash: Option<Hash>) -> Mechanism {
-    row(kind, CKF_SIGN | CKF_VERIFY, Shape::None, Way::Pkcs1, hash)
+    row(kind, SIGNS, Shape::None, Way::Pkcs1, hash)
 }
 
 const fn pss(kind: CK_MECHANISM_TYPE, hash: Option<Hash>) -> Mechanism {
-    row(kind, CKF_SIGN | CKF_VERIFY, Shape::Pss, Way::Pss, hash)
+    row(kind, SIGNS, Shape::Pss, Way::Pss, hash)
 }
 
 pub static ROWS: &[Mechanism] = &[
-    row(CKM_RSA_PKCS, CKF_SIGN | CKF_VERIFY | CKF_ENCRYPT | CKF_DECRYPT, Shape::None, Way::Pkcs1, None),
+    row(CKM_RSA_PKCS, SIGNS | CKF_ENCRYPT | CKF_DECRYPT, Shape::None, Way::Pkcs1, None),
     row(CKM_RSA_PKCS_OAEP, CKF_ENCRYPT | CKF_DECRYPT, Shape::Oaep, Way::Oaep, None),
     pkcs1(CKM_SHA256_RSA_PKCS, Some(Hash::Sha256)),
     pkcs1(CKM_SHA384_RSA_PKCS, Some(Hash::Sha384)),
