@@ -64,7 +64,7 @@ export const ATTRIBUTES = Object.freeze({
     change: "freely",
     public: false,
     indexed: "always",
-    meaning: "An identifier that other systems chose.",
+    meaning: "An identifier that other systems chose. No two stored keys of a namespace that are not destroyed have the same.",
   },
   object_class: {
     pkcs11: "CKA_CLASS",

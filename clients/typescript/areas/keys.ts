@@ -232,10 +232,16 @@ export interface FindObjectsRequest {
   readonly namespace?: string | undefined;
   readonly match?: KeyAttributes | undefined;
   readonly algorithm?: AlgorithmSpelling | undefined;
+  /** Keys of any of these. */
+  readonly algorithms?: readonly AlgorithmSpelling[] | undefined;
   readonly state?: KeyStateSpelling | undefined;
   readonly tags?: readonly string[] | undefined;
   readonly perPage?: number | undefined;
   readonly pageToken?: string | undefined;
+  /** What PKCS#11 shows as CKA_ID: the attribute `id`, or of a key without one its name. */
+  readonly shownId?: Uint8Array | undefined;
+  /** The same of CKA_LABEL. */
+  readonly shownLabel?: string | undefined;
 }
 
 export interface FindObjectsResponse {

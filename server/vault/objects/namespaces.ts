@@ -12,7 +12,8 @@ import { entriesFor } from "./attribute-index.ts";
 import { currentKeyAttributes, type KeyAttributes, type NamespaceAttributes, type StoredKeyAttributes } from "./attributes.ts";
 import { adjust, type Census } from "./census.ts";
 import type { Hierarchy } from "./hierarchy.ts";
-import type { KeyFilter } from "./key-filter.ts";
+import { waysToFind, type KeyFilter } from "./key-filter.ts";
+import { merged } from "./merged.ts";
 import type { CurrentRecord, VaultedRecords } from "./vaulted-records.ts";
 
 export interface NamespaceEntry {
@@ -39,6 +40,13 @@ export interface MetKey {
 
 /** Most records that are read from the store at once; a scan may begin with fewer. */
 const PAGE = 500;
+
+const EVERYTHING: KeyFilter = Object.freeze({ algorithm: undefined, state: undefined, tags: [] });
+/** What a key can be called (proto/hsm/hsm.proto). */
+const KEY_ID = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,128}$/;
+
+/** Whether the store's index knows every key. */
+const allFiled = ({ census, unfiled }: NamespaceEntry): boolean => census !== undefined && unfiled.size === 0;
 
 /** A namespace that has no keys yet. The bytes of its own key stay the caller's. */
 export const newNamespace = (attributes: NamespaceAttributes, kek: Uint8Array): NamespaceEntry => ({
@@ -135,8 +143,29 @@ export class Namespaces {
    */
   async *candidates(namespace: string, filter: KeyFilter, after: string, first: number = PAGE): AsyncGenerator<MetKey> {
     const space = await this.get(namespace);
+    const ways = waysToFind(filter);
+    const [only] = ways;
+    // As long as not every key is filed, all are looked through, once.
+    if (ways.length === 1 && only !== undefined && !("named" in only)) yield* this.#walk(namespace, space, only, after, first);
+    else if (!allFiled(space)) yield* this.#walk(namespace, space, EVERYTHING, after, first);
+    else
+      yield* merged(
+        ways.map((way) =>
+          "named" in way ? this.#named(namespace, space, way.named, after) : this.#walk(namespace, space, way, after, first),
+        ),
+      );
+  }
+
+  /** The key of this name, when there is one and its turn is still to come. */
+  async *#named(namespace: string, space: NamespaceEntry, name: string, after: string): AsyncGenerator<MetKey> {
+    if (!KEY_ID.test(name) || name <= after) return;
+    const record = await this.#records.read<StoredKeyAttributes>({ namespace, kind: "key", id: name, version: 0 }, space.kek);
+    if (record !== undefined) yield { id: name, record: { ...record, attributes: currentKeyAttributes(record.attributes) } };
+  }
+
+  async *#walk(namespace: string, space: NamespaceEntry, filter: KeyFilter, after: string, first: number): AsyncGenerator<MetKey> {
     const entries = entriesFor(this.#hierarchy.indexKey, namespace, filter);
-    const filed = entries.length > 0 && space.census !== undefined && space.unfiled.size === 0;
+    const filed = entries.length > 0 && allFiled(space);
     let last = after;
     for (let size = Math.min(PAGE, first); ; size = Math.min(PAGE, size * 2)) {
       const page = filed
@@ -151,9 +180,8 @@ export class Namespaces {
 
   async #count(namespace: string, space: NamespaceEntry): Promise<Census> {
     const census: Census = new Map();
-    const everything: KeyFilter = { algorithm: undefined, state: undefined, tags: [] };
     try {
-      for await (const { id, record } of this.candidates(namespace, everything, "")) {
+      for await (const { id, record } of this.candidates(namespace, EVERYTHING, "")) {
         adjust(census, `${record.attributes.algorithm}/${record.attributes.state}`, 1);
         if (record.header.index === undefined) space.unfiled.add(id);
         this.#listed(namespace, id, record.attributes);

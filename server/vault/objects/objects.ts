@@ -412,12 +412,13 @@ export class Objects {
   /** Prepares a new key with one version. @throws {HsmError} OBJECT_EXISTS; OBJECT_NOT_FOUND (namespace); QUOTA_EXCEEDED */
   async create(key: NewKey): Promise<PreparedKey> {
     const space = await this.#namespaces.get(key.namespace);
-    const release = await this.#locks.acquire(`${key.namespace}/${key.keyId}`);
+    let release = await this.#locks.acquire(`${key.namespace}/${key.keyId}`);
     try {
       requireLiving(key.namespace, space);
       const headKey: RecordKey = { namespace: key.namespace, kind: "key", id: key.keyId, version: 0 };
       if ((await this.#records.read(headKey, space.kek)) !== undefined)
         throw new HsmError("OBJECT_EXISTS", `key '${key.keyId}' exists already`);
+      release = both(release, await this.#reserveObjectId(key.namespace, key.keyId, key.objectId ?? ""));
       const census = await this.#namespaces.censusOf(key.namespace);
       if (space.attributes.maxKeys > 0 && living(census) >= space.attributes.maxKeys)
         throw new HsmError("QUOTA_EXCEEDED", `namespace '${key.namespace}' may hold ${space.attributes.maxKeys} keys`);
@@ -520,12 +521,14 @@ export class Objects {
     ) => (Step & { readonly added?: RecordWrite }) | Promise<Step & { readonly added?: RecordWrite }>,
   ): Promise<PreparedKey> {
     const space = await this.#namespaces.get(namespace);
-    const release = await this.#locks.acquire(`${namespace}/${keyId}`);
+    let release = await this.#locks.acquire(`${namespace}/${keyId}`);
     try {
       requireLiving(namespace, space);
       const before = await this.#head(namespace, keyId, space.kek);
       const now = this.now();
       const { attributes: stepped, added, removed = [], about } = await step(before.attributes, now, space);
+      if (stepped.objectId !== before.attributes.objectId)
+        release = both(release, await this.#reserveObjectId(namespace, keyId, stepped.objectId));
       const relimited = stepped.maxUses !== before.attributes.maxUses || stepped.maxBytes !== before.attributes.maxBytes;
       // A block that was reserved under another limit is given back.
       const settled = relimited ? this.#uses.settle(`${namespace}/${keyId}`, before.attributes, true) : undefined;
@@ -763,6 +766,28 @@ export class Objects {
     }
   }
 
+  /**
+   * Holds a CKA_ID for a key, until what is returned is called. Whoever holds one waits for nobody but the log, so that waiting for
+   * one with a key's lock in hand cannot end in a ring.
+   *
+   * @throws {HsmError} OBJECT_EXISTS when another key of the namespace has it, unless that key is destroyed
+   */
+  async #reserveObjectId(namespace: string, keyId: string, objectId: string): Promise<() => void> {
+    if (objectId === "") return () => undefined;
+    const release = await this.#locks.acquire(`${namespace}//id/${objectId}`);
+    try {
+      await this.#namespaces.censusOf(namespace);
+      const filter: KeyFilter = { algorithm: undefined, state: undefined, tags: [], attributes: { id: objectId } };
+      for await (const { id, record } of this.#namespaces.candidates(namespace, filter, ""))
+        if (id !== keyId && matches(id, record.attributes, filter, this.now()))
+          throw new HsmError("OBJECT_EXISTS", "attributes.id: another key of the namespace has it");
+      return release;
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
   /** With the mark of the current version's material, where the key may leave. */
   #marked(namespace: string, attributes: KeyAttributes, key: Key): KeyAttributes {
     return attributes.exportable === "never"
@@ -837,6 +862,13 @@ export class Objects {
 function held({ attributes: { allowedMechanisms: allowed } }: Entry, key: OpenKey): OpenKey {
   return allowed === undefined ? key : { ...key, allowed };
 }
+
+const both =
+  (one: () => void, other: () => void): (() => void) =>
+  () => {
+    other();
+    one();
+  };
 
 const versionNumbered = ({ versions }: KeyAttributes, wanted: number): KeyAttributes["versions"][number] | undefined =>
   versions.find(({ version }) => version === wanted);
