@@ -166,6 +166,19 @@ describe("the module's ciphers", { skip: skipModule }, () => {
     program("encryption.py", "vectors", path);
   });
 
+  test("Wycheproof's OAEP ciphertexts have Wycheproof's verdicts through the module", { skip: skipVectors }, async () => {
+    const { testGroups } = JSON.parse(readFileSync(new URL("rsa_oaep_2048_sha256_mgf1sha256_test.json", VECTORS), "utf8")) as {
+      testGroups: { tests: Case[]; privateKeyPkcs8: string }[];
+    };
+    const [group] = testGroups;
+    assert.ok(group !== undefined);
+    const request = { keyId: "oaep", algorithm: algorithmNumber("RSA-2048"), format: KeyMaterialFormat.PKCS8 };
+    await here.given("gRPC", importKey, { ...request, keyMaterial: Buffer.from(group.privateKeyPkcs8, "hex") });
+    const path = join(here.server.folder, "oaep.json");
+    writeFileSync(path, JSON.stringify(group.tests));
+    program("encryption.py", "oaep_vectors", path);
+  });
+
   test("Wycheproof's codes have Wycheproof's verdicts through the module", { skip: skipVectors }, async () => {
     const cases: object[] = [];
     for (const [file, mechanism, algorithm, tagBits] of [

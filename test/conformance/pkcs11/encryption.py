@@ -199,6 +199,26 @@ def rsa():
     good("C_Finalize", NULL)
 
 
+def oaep_vectors():
+    """Published cases of RSA-OAEP with SHA-256 and labels: valid ones open, the others have the one answer."""
+    handle = begin()
+    private, public = key(handle, "oaep", PRIVATE), key(handle, "oaep", PUBLIC)
+    with open(sys.argv[4]) as file:
+        cases = json.load(file)
+    for case in cases:
+        message, sealed, label = (bytes.fromhex(case[name]) for name in ("msg", "ct", "label"))
+        rv, opened = one_shot(handle, "Decrypt", OAEP, private, sealed, given=oaep(0x250, label))
+        if case["result"] == "valid":
+            is_(OK, rv, str(case["tcId"]))
+            assert opened == message, case["tcId"]
+            again = one_shot(handle, "Encrypt", OAEP, public, message, given=oaep(0x250, label))[1]
+            assert one_shot(handle, "Decrypt", OAEP, private, again, given=oaep(0x250, label))[1] == message, case["tcId"]
+        else:
+            assert rv in (SEALED, SEALED_LENGTH), f"{case['tcId']}: {rv:#x}"
+    is_(37, len(cases))
+    good("C_Finalize", NULL)
+
+
 def vectors():
     """Published cases through the module: valid ones open and come out again, the others do not open."""
     handle, counted = begin(), 0

@@ -30,6 +30,8 @@ pub enum Kind {
     Out,
     /// The same of a part, or of nothing collected: too little room may be enough, and an error of the data come first.
     OutOfPart,
+    /// The parameter of a message of AES-GCM, and its length.
+    MessageOfGcm,
     /// A pointer to so many bytes of output.
     Place(usize),
     /// A pointer to handles and how many there is room for.
@@ -99,6 +101,7 @@ impl Kind {
             Kind::In(..) => &[Bad::LengthOfNull, Bad::HugeLength, Bad::Empty],
             Kind::Made(_) => &[Bad::LengthOfNull, Bad::HugeLength, Bad::Empty, Bad::Changed],
             Kind::Out | Kind::OutOfPart => &[Bad::AsksLength, Bad::TooSmall, Bad::NoLength],
+            Kind::MessageOfGcm => &[Bad::LengthOfNull, Bad::HugeLength],
             Kind::Place(_) => &[Bad::Null],
             Kind::Handles => &[Bad::LengthOfNull, Bad::HugeLength],
             Kind::Template(_) => &[Bad::LengthOfNull, Bad::HugeLength, Bad::ValueOfNull, Bad::ValueHuge, Bad::ValueOdd],
@@ -128,6 +131,7 @@ impl Kind {
             (Kind::Key(_), _) => {
                 vec![CKR_KEY_HANDLE_INVALID, CKR_OBJECT_HANDLE_INVALID, CKR_WRAPPING_KEY_HANDLE_INVALID, CKR_UNWRAPPING_KEY_HANDLE_INVALID]
             }
+            (Kind::MessageOfGcm, _) => vec![CKR_MECHANISM_PARAM_INVALID, CKR_ARGUMENTS_BAD],
             (Kind::In(_, empty), Bad::Empty) => empty.to_vec(),
             (Kind::Made(wrong), Bad::Empty | Bad::Changed) => wrong.to_vec(),
             (Kind::Out, Bad::TooSmall) => vec![CKR_BUFFER_TOO_SMALL],
@@ -213,6 +217,13 @@ impl<'a> Call<'a> {
             Kind::Place(length) => {
                 let address = self.bytes(vec![0; length]);
                 self.words.push(address);
+            }
+            Kind::MessageOfGcm => {
+                let (nonce, tag) = (self.bytes(vec![9; 12]), self.bytes(vec![0; 16]));
+                // Six words: the nonce, its length, none of its bits fixed, from the caller; the tag and its bits.
+                let words = [nonce, 12, 0, 0, tag, 128];
+                let parameter = self.bytes(words.iter().flat_map(|word: &usize| word.to_ne_bytes()).collect());
+                self.words.extend([parameter, size_of::<CK_GCM_MESSAGE_PARAMS>()]);
             }
             Kind::Handles => {
                 let address = self.bytes(vec![0; 4 * size_of::<CK_ULONG>()]);

@@ -39,6 +39,9 @@ const fn closes(name: &'static str, kinds: &'static [Kind], right: &'static [CK_
 
 /// Data of any length may be signed, digested and encrypted, of none too.
 const ANY: Kind = In(32, DONE);
+/// Of a message that was not begun.
+const PART: Kind = In(32, &[CKR_OPERATION_NOT_INITIALIZED]);
+const OPENS_NOT: Kind = In(32, &[CKR_AEAD_DECRYPT_FAILED]);
 const BAD_SIGNATURE: Kind = Made(&[CKR_SIGNATURE_INVALID, CKR_SIGNATURE_LEN_RANGE]);
 const BAD_CIPHERTEXT: Kind =
     Made(&[CKR_ENCRYPTED_DATA_INVALID, CKR_ENCRYPTED_DATA_LEN_RANGE, CKR_AEAD_DECRYPT_FAILED, CKR_BUFFER_TOO_SMALL]);
@@ -147,6 +150,43 @@ pub static ROWS: &[Row] = &[
     ends("C_VerifySignature", &[Session, In(32, &[CKR_SIGNATURE_INVALID])], VerifySignature),
     goes_on("C_VerifySignatureUpdate", &[Session, ANY], VerifySignature),
     Row { right: &[CKR_SIGNATURE_INVALID], ..ends("C_VerifySignatureFinal", &[Session], VerifySignature) },
+    begins("C_MessageEncryptInit", &[Session, Mechanism(CKM_AES_GCM), Key(Role::Secret)], MessageEncrypt),
+    goes_on("C_EncryptMessage", &[Session, MessageOfGcm, ANY, ANY, Out], MessageEncrypt),
+    goes_on("C_EncryptMessageBegin", &[Session, MessageOfGcm, ANY], MessageEncrypt),
+    // Of a message that was not begun.
+    Row {
+        right: &[CKR_OPERATION_NOT_INITIALIZED],
+        ..goes_on("C_EncryptMessageNext", &[Session, MessageOfGcm, PART, Word(0), HANDLE, Word(CKF_END_OF_MESSAGE)], MessageEncrypt)
+    },
+    ends("C_MessageEncryptFinal", &[Session], MessageEncrypt),
+    begins("C_MessageDecryptInit", &[Session, Mechanism(CKM_AES_GCM), Key(Role::Secret)], MessageDecrypt),
+    // Of no ciphertext; a question for the length does not look at it.
+    Row {
+        right: &[CKR_AEAD_DECRYPT_FAILED, CKR_OK],
+        ..goes_on("C_DecryptMessage", &[Session, MessageOfGcm, OPENS_NOT, OPENS_NOT, Out], MessageDecrypt)
+    },
+    goes_on("C_DecryptMessageBegin", &[Session, MessageOfGcm, ANY], MessageDecrypt),
+    Row {
+        right: &[CKR_OPERATION_NOT_INITIALIZED],
+        ..goes_on("C_DecryptMessageNext", &[Session, MessageOfGcm, PART, Word(0), HANDLE, Word(CKF_END_OF_MESSAGE)], MessageDecrypt)
+    },
+    ends("C_MessageDecryptFinal", &[Session], MessageDecrypt),
+    begins("C_MessageSignInit", &[Session, Mechanism(CKM_ECDSA_SHA256), Key(Role::Private)], MessageSign),
+    goes_on("C_SignMessage", &[Session, Word(0), Word(0), ANY, Out], MessageSign),
+    goes_on("C_SignMessageBegin", &[Session, Word(0), Word(0)], MessageSign),
+    Row {
+        right: &[CKR_OPERATION_NOT_INITIALIZED],
+        ..goes_on("C_SignMessageNext", &[Session, Word(0), Word(0), PART, Word(0), Word(0)], MessageSign)
+    },
+    ends("C_MessageSignFinal", &[Session], MessageSign),
+    begins("C_MessageVerifyInit", &[Session, Mechanism(CKM_ECDSA_SHA256), Key(Role::Public)], MessageVerify),
+    goes_on("C_VerifyMessage", &[Session, Word(0), Word(0), In(32, &[CKR_SIGNATURE_INVALID]), BAD_SIGNATURE], MessageVerify),
+    goes_on("C_VerifyMessageBegin", &[Session, Word(0), Word(0)], MessageVerify),
+    Row {
+        right: &[CKR_OPERATION_NOT_INITIALIZED],
+        ..goes_on("C_VerifyMessageNext", &[Session, Word(0), Word(0), PART, Word(0), Word(0)], MessageVerify)
+    },
+    ends("C_MessageVerifyFinal", &[Session], MessageVerify),
     plain("C_GetOperationState", &[Session, Word(0), HANDLE], &[CKR_OPERATION_NOT_INITIALIZED, CKR_STATE_UNSAVEABLE]),
     plain("C_SetOperationState", &[Session, In(8, &[CKR_SAVED_STATE_INVALID]), Word(0), Word(0)], &[CKR_SAVED_STATE_INVALID]),
     plain("C_GetSessionValidationFlags", &[Session, WordElse(CKS_LAST_VALIDATION_OK, 77, CKR_ARGUMENTS_BAD), HANDLE], DONE),
@@ -173,6 +213,7 @@ impl Row {
             CKR_OK if has(Bad::AsksLength) => Some(true),
             CKR_OK => Some(!self.ends),
             CKR_BUFFER_TOO_SMALL => Some(true),
+            _ if operation.is_of_messages() => Some(true),
             // Searches are not among the operations of §5.1.
             _ if operation == Find => None,
             _ => Some(false),

@@ -19,6 +19,10 @@ pub enum Operation {
     Encrypt,
     Decrypt,
     VerifySignature,
+    MessageEncrypt,
+    MessageDecrypt,
+    MessageSign,
+    MessageVerify,
 }
 
 impl Operation {
@@ -30,7 +34,16 @@ impl Operation {
         Operation::Encrypt,
         Operation::Decrypt,
         Operation::VerifySignature,
+        Operation::MessageEncrypt,
+        Operation::MessageDecrypt,
+        Operation::MessageSign,
+        Operation::MessageVerify,
     ];
+
+    /// Whether it goes on until its own end, whatever becomes of its messages.
+    pub fn is_of_messages(self) -> bool {
+        matches!(self, Operation::MessageEncrypt | Operation::MessageDecrypt | Operation::MessageSign | Operation::MessageVerify)
+    }
 
     /// The states to walk a function through: nothing active, what it needs, what it does not need, everything.
     pub fn sets(needs: Option<Operation>) -> Vec<Vec<Operation>> {
@@ -210,6 +223,10 @@ impl<'a> State<'a> {
             Operation::Verify => begin("C_VerifyInit", CKM_ECDSA_SHA256, self.keys[1]),
             Operation::Encrypt => begin("C_EncryptInit", CKM_AES_GCM, self.keys[2]),
             Operation::Decrypt => begin("C_DecryptInit", CKM_AES_GCM, self.keys[2]),
+            Operation::MessageEncrypt => begin("C_MessageEncryptInit", CKM_AES_GCM, self.keys[2]),
+            Operation::MessageDecrypt => begin("C_MessageDecryptInit", CKM_AES_GCM, self.keys[2]),
+            Operation::MessageSign => begin("C_MessageSignInit", CKM_ECDSA_SHA256, self.keys[0]),
+            Operation::MessageVerify => begin("C_MessageVerifyInit", CKM_ECDSA_SHA256, self.keys[1]),
             Operation::VerifySignature => {
                 let mechanism = self.mechanism(CKM_ECDSA_SHA256);
                 let signature = [self.signature.as_ptr() as usize, self.signature.len()];

@@ -74,8 +74,12 @@ fn place(session: &mut Session, direction: Direction) -> &mut Option<Messages> {
 }
 
 impl Messages {
-    fn begin(direction: Direction, kind: CK_MECHANISM_TYPE, object: Arc<Object>) -> Answer<Messages> {
-        let mechanism = mechanisms::taken_by(kind, flag(direction))?;
+    fn begin(direction: Direction, asked: &Asked, object: Arc<Object>) -> Answer<Messages> {
+        let mechanism = mechanisms::taken_by(asked.kind, flag(direction))?;
+        // The parameter comes with each message: one that comes here says nothing, and must at least be one.
+        if asked.parameter == Parameter::Unknown {
+            return refuse(CKR_MECHANISM_PARAM_INVALID);
+        }
         check_key(mechanism, &object, Half::Secret, direction.usage())?;
         let mode = cipher_mode(mechanism.way, &object.key)?;
         Ok(Messages { direction, mechanism, object, mode, begun: None })
@@ -203,7 +207,7 @@ impl Module {
             if place(session, direction).is_some() {
                 return refuse(CKR_OPERATION_ACTIVE);
             }
-            let begun = Messages::begin(direction, asked.kind, self.key(session, slot, key)?)?;
+            let begun = Messages::begin(direction, asked, self.key(session, slot, key)?)?;
             *place(session, direction) = Some(begun);
             Ok(())
         })
