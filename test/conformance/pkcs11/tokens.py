@@ -102,6 +102,7 @@ def view():
     assert find(handle, (CLASS, PRIVATE)) == []
     good("C_Login", handle, USER, pin, len(pin))
     assert len(find(handle, (CLASS, PRIVATE))) == 1
+    assert find(handle, (LABEL, b"nobody")) == [], "a name that no key has"
     private, public = key(handle, name, PRIVATE), key(handle, name, PUBLIC)
     signature = sign(handle, ECDSA_SHA256, private, b"data")
     is_(OK, verify(handle, ECDSA_SHA256, public, b"data", signature))

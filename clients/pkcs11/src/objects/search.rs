@@ -98,7 +98,8 @@ fn named(slot: &Slot, name: &[u8]) -> Answer<Option<Key>> {
     let answer: Answer<GetKeyResponse> = slot.call("GetKey", &GetKeyRequest { namespace: slot.config.namespace.clone(), key_id });
     match answer {
         Ok(answer) => Ok(answer.key),
-        Err(Refusal(CKR_OBJECT_HANDLE_INVALID)) => Ok(None),
+        // A key outside of what the caller may see, or none at all, of which a token's PIN is told no more.
+        Err(Refusal(CKR_OBJECT_HANDLE_INVALID | CKR_ACTION_PROHIBITED)) => Ok(None),
         Err(refusal) => Err(refusal),
     }
 }

@@ -1,4 +1,5 @@
-//! Mechanisms that make keys. Sizes are bits of RSA moduli and of fields, bytes of secret keys, as each section counts.
+//! Mechanisms that make keys. Sizes are bits of RSA moduli and of fields, bytes of most secret keys, as each section
+//! counts.
 
 use cryptoki_sys::*;
 
@@ -31,5 +32,6 @@ pub static ROWS: &[Mechanism] = &[
     secret(CKM_AES_KEY_GEN, &[CKK_AES], (16, 32)),
     secret(CKM_AES_XTS_KEY_GEN, &[CKK_AES_XTS], (32, 64)),
     secret(CKM_CHACHA20_KEY_GEN, &[CKK_CHACHA20], (32, 32)),
-    secret(CKM_GENERIC_SECRET_KEY_GEN, &[CKK_GENERIC_SECRET], (32, 64)),
+    // In bits (§6.4.4). Java makes HMAC keys of the least size there is.
+    secret(CKM_GENERIC_SECRET_KEY_GEN, &[CKK_GENERIC_SECRET], (256, 512)),
 ];
