@@ -3,13 +3,14 @@
 //! The file is the text given in `pReserved` of `C_Initialize` as a path, else `HSM_PKCS11_CONFIG`, else none. Every
 //! unknown key is an error: a misspelt one would silently do nothing.
 
+use std::fs;
 use std::path::PathBuf;
-use std::{env, fs};
 
 use cryptoki_sys::{CKR_ARGUMENTS_BAD, CKR_FUNCTION_FAILED};
 use serde::Deserialize;
 
 use crate::error::{Answer, Refusal, refuse};
+use crate::ffi::environment::variable;
 use crate::remote::Endpoint;
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -77,12 +78,12 @@ fn timeout_ms() -> u64 {
 impl Config {
     /// @errors `CKR_FUNCTION_FAILED` when the file cannot be read; `CKR_ARGUMENTS_BAD` when it says what cannot be.
     pub fn load(reserved: Option<&str>) -> Answer<Config> {
-        let path = reserved.map(str::to_owned).or_else(|| env::var("HSM_PKCS11_CONFIG").ok());
+        let path = reserved.map(str::to_owned).or_else(|| variable("HSM_PKCS11_CONFIG"));
         let text = match path.filter(|path| !path.is_empty()) {
             Some(path) => fs::read_to_string(path).map_err(|_| Refusal(CKR_FUNCTION_FAILED))?,
             None => "{}".to_owned(),
         };
-        Config::of(&text, |name| env::var(name).ok())
+        Config::of(&text, variable)
     }
 
     fn of(text: &str, variable: impl Fn(&str) -> Option<String>) -> Answer<Config> {
