@@ -1,7 +1,9 @@
 //! C_EncryptInit to C_DecryptFinal: the vault encrypts and decrypts; with a public RSA key this is done here.
 //!
-//! What comes in parts is collected and sent whole at the end: parts give no output, so nothing of a plaintext is handed out
-//! before the whole of it was accepted. Plaintexts are wiped when they were delivered.
+//! Parts of what is authenticated are collected and sent whole at the end: they give no output, so nothing of a plaintext is
+//! handed out before the whole of it was accepted. CBC and CTR authenticate nothing, and applications count on a block for a
+//! block: their parts go to the vault as they come, each with the IV that the one before ended with. Plaintexts are wiped
+//! when they were delivered.
 
 use std::sync::Arc;
 
@@ -58,6 +60,10 @@ pub struct Ciphering {
     modulus_bytes: usize,
     collected: Zeroizing<Vec<u8>>,
     in_pieces: bool,
+    /// Where parts give output: the IV or counter of the next block.
+    chain: Option<[u8; BLOCK_BYTES]>,
+    /// Bytes of parts that went through.
+    streamed: usize,
     /// What was made and did not fit into the caller's buffer, for when it comes again with the same data.
     waiting: Option<([u8; 32], Zeroizing<Vec<u8>>)>,
 }
@@ -81,8 +87,26 @@ impl Ciphering {
         let mode = cipher_mode(mechanism.way, &object.key)?;
         let modulus_bytes = if object.key_type == CKK_RSA { object.public_key(slot)?.modulus_bytes() } else { 0 };
         let parameter = asked.parameter.clone();
-        let collected = Zeroizing::default();
-        Ok(Ciphering { direction, mechanism, parameter, object, mode, modulus_bytes, collected, in_pieces: false, waiting: None })
+        let chain = match (mechanism.way, &parameter) {
+            (Way::AesCbc, Parameter::Block(iv)) => Some(*iv),
+            // What comes before the padding is encrypted as blocks without any, if the key may be used so.
+            (Way::AesCbcPad, Parameter::Block(iv)) if may_go_without_padding(&object) => Some(*iv),
+            (Way::AesCtr, Parameter::Ctr { counter, .. }) => Some(*counter),
+            _ => None,
+        };
+        Ok(Ciphering {
+            direction,
+            mechanism,
+            parameter,
+            object,
+            mode,
+            modulus_bytes,
+            collected: Zeroizing::default(),
+            in_pieces: false,
+            chain,
+            streamed: 0,
+            waiting: None,
+        })
     }
 
     fn is_rsa(&self) -> bool {
@@ -90,16 +114,59 @@ impl Ciphering {
     }
 
     /// @errors all of them end the operation, which is the caller's to do.
-    pub fn update(&mut self, piece: &[u8]) -> Answer<()> {
+    pub fn update(&mut self, piece: &[u8], room: Room, slot: &Slot) -> Answer<Output> {
         if self.is_rsa() {
             return refuse(CKR_OPERATION_NOT_INITIALIZED);
         }
         if piece.len() > LONGEST_DATA - self.collected.len() {
             return self.direction.length_refused();
         }
+        let ready = self.ready(self.collected.len() + piece.len());
+        if let Some(early) = room.without(ready) {
+            return Ok(early);
+        }
         self.in_pieces = true;
         append(&mut self.collected, piece);
-        Ok(())
+        match self.chain {
+            Some(iv) if ready > 0 => self.blocks(iv, ready, slot).map(Output::Secret),
+            _ => Ok(Output::Bytes(vec![])),
+        }
+    }
+
+    /// How many of so many bytes give output now. To decrypt with padding, the last block waits: it may be that with the padding.
+    fn ready(&self, bytes: usize) -> usize {
+        if self.chain.is_none() {
+            return 0;
+        }
+        let rest = bytes % BLOCK_BYTES;
+        let last = self.mechanism.way == Way::AesCbcPad && self.direction == Direction::Decrypt && rest == 0;
+        bytes.saturating_sub(if last { BLOCK_BYTES } else { rest })
+    }
+
+    /// Puts the first blocks of what was collected through.
+    fn blocks(&mut self, iv: [u8; BLOCK_BYTES], bytes: usize, slot: &Slot) -> Answer<Zeroizing<Vec<u8>>> {
+        let counts = self.mechanism.way == Way::AesCtr;
+        if counts && !self.counts(bytes) {
+            return self.direction.length_refused();
+        }
+        let rest = Zeroizing::new(self.collected[bytes..].to_vec());
+        let mut data = std::mem::replace(&mut self.collected, rest);
+        data[bytes..].zeroize();
+        data.truncate(bytes);
+        let mode = if counts { self.mode } else { KeyMode::CbcNoPadding };
+        let cipher = Cipher { mechanism: self.mechanism, object: &self.object, mode, parameter: &self.parameter };
+        let (output, _) = cipher.ask(self.direction, &data, iv.to_vec(), vec![], slot)?;
+        if output.len() != bytes {
+            return refuse(CKR_DEVICE_ERROR);
+        }
+        self.streamed += bytes;
+        self.chain = Some(if counts {
+            u128::from_be_bytes(iv).wrapping_add((bytes / BLOCK_BYTES) as u128).to_be_bytes()
+        } else {
+            let ciphertext = if self.direction == Direction::Encrypt { &output } else { &data };
+            ciphertext[bytes - BLOCK_BYTES..].try_into().map_err(|_| Refusal(CKR_GENERAL_ERROR))?
+        });
+        Ok(output)
     }
 
     /// One call with data, or the end of pieces without.
@@ -174,7 +241,7 @@ impl Ciphering {
     fn counts(&self, bytes: usize) -> bool {
         let Parameter::Ctr { bits, counter } = &self.parameter else { return false };
         let Some(limit) = 1_u128.checked_shl(*bits as u32) else { return true };
-        u128::from_be_bytes(*counter) % limit + bytes.div_ceil(BLOCK_BYTES) as u128 <= limit
+        u128::from_be_bytes(*counter) % limit + (self.streamed + bytes).div_ceil(BLOCK_BYTES) as u128 <= limit
     }
 
     /// What RSA padding takes of the modulus.
@@ -186,7 +253,7 @@ impl Ciphering {
     }
 
     fn perform(&self, data: &[u8], slot: &Slot) -> Answer<Zeroizing<Vec<u8>>> {
-        if data.is_empty() && self.mechanism.way == Way::AesCbc {
+        if data.is_empty() && matches!(self.mechanism.way, Way::AesCbc | Way::AesCtr) {
             return Ok(Zeroizing::default());
         }
         if self.is_rsa() && self.direction == Direction::Encrypt {
@@ -203,8 +270,8 @@ impl Ciphering {
             }
         }
         let (nonce, associated_data) = match &self.parameter {
+            _ if self.chain.is_some() => (self.chain.unwrap_or_default().to_vec(), vec![]),
             Parameter::Block(block) => (block.to_vec(), vec![]),
-            Parameter::Ctr { counter, .. } => (counter.to_vec(), vec![]),
             Parameter::Aead { nonce, data, .. } => (nonce.clone(), data.clone()),
             Parameter::Oaep { label, .. } => (vec![], label.clone()),
             _ => (vec![], vec![]),
@@ -262,6 +329,12 @@ impl Cipher<'_> {
     }
 }
 
+/// Whether the key's allowed mechanisms, if it has any, have CBC without padding.
+fn may_go_without_padding(object: &Object) -> bool {
+    let allowed = object.key.attributes.as_ref().map_or(&[][..], |attributes| &attributes.allowed_mechanisms);
+    allowed.is_empty() || allowed.iter().any(|name| name.ends_with("-CBC-NO-PADDING"))
+}
+
 /// Appends without leaving a copy behind where the bytes stood before.
 pub fn append(to: &mut Zeroizing<Vec<u8>>, piece: &[u8]) {
     if to.capacity() - to.len() < piece.len() {
@@ -292,16 +365,11 @@ impl Module {
         })
     }
 
-    /// Whether there is room decides nothing here: a part gives no output. Only a question for the length takes no data.
     pub fn cipher_update(&self, handle: CK_SESSION_HANDLE, direction: Direction, piece: &[u8], room: Room) -> Answer<Output> {
-        self.with(handle, |session, _| {
+        self.with(handle, |session, slot| {
             let active = place(session, direction);
-            let ciphering = active.as_mut().ok_or(Refusal(CKR_OPERATION_NOT_INITIALIZED))?;
-            if matches!(room, Room::AsksLength) {
-                return Ok(Output::Length(0));
-            }
-            let updated = ciphering.update(piece);
-            updated.inspect_err(|_| *active = None).map(|()| Output::Bytes(vec![]))
+            let updated = active.as_mut().ok_or(Refusal(CKR_OPERATION_NOT_INITIALIZED))?.update(piece, room, slot);
+            updated.inspect_err(|_| *active = None)
         })
     }
 
@@ -314,5 +382,98 @@ impl Module {
             }
             ended
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::{Algorithm, Key, KeyAttributes};
+
+    fn ciphering(kind: CK_MECHANISM_TYPE, direction: Direction, parameter: Parameter, allowed: &[&str]) -> Ciphering {
+        let attributes = KeyAttributes {
+            key_type: Some("CKK_AES".into()),
+            object_class: Some("secret".into()),
+            allowed_mechanisms: allowed.iter().map(|name| (*name).to_owned()).collect(),
+            ..Default::default()
+        };
+        let key = Key { key_id: "k".into(), algorithm: Algorithm::Aes256 as i32, attributes: Some(attributes), ..Default::default() };
+        let object = Arc::new(Object::of_key(0, &key, None).remove(0));
+        let chain = match &parameter {
+            Parameter::Block(iv) if may_go_without_padding(&object) => Some(*iv),
+            Parameter::Ctr { counter, .. } => Some(*counter),
+            _ => None,
+        };
+        Ciphering {
+            direction,
+            mechanism: mechanisms::named(kind).unwrap(),
+            parameter,
+            object,
+            mode: KeyMode::Unspecified,
+            modulus_bytes: 0,
+            collected: Zeroizing::default(),
+            in_pieces: false,
+            chain,
+            streamed: 0,
+            waiting: None,
+        }
+    }
+
+    const IV: Parameter = Parameter::Block([0; 16]);
+
+    #[test]
+    fn parts_keep_pace_where_nothing_is_authenticated_and_padding_waits_for_the_end() {
+        use Direction::{Decrypt, Encrypt};
+        let ctr = || Parameter::Ctr { bits: 128, counter: [0; 16] };
+        let aead = || Parameter::Aead { nonce: vec![0; 12], data: vec![], tag_bits: 128, length: None };
+        for (kind, direction, parameter, ready) in [
+            (CKM_AES_CBC, Encrypt, IV, [0, 0, 16, 16, 32]),
+            (CKM_AES_CBC, Decrypt, IV, [0, 0, 16, 16, 32]),
+            (CKM_AES_CBC_PAD, Encrypt, IV, [0, 0, 16, 16, 32]),
+            (CKM_AES_CBC_PAD, Decrypt, IV, [0, 0, 0, 16, 16]),
+            (CKM_AES_CTR, Encrypt, ctr(), [0, 0, 16, 16, 32]),
+            (CKM_AES_GCM, Decrypt, aead(), [0, 0, 0, 0, 0]),
+        ] {
+            let active = ciphering(kind, direction, parameter, &[]);
+            assert_eq!([0, 15, 16, 17, 32].map(|bytes| active.ready(bytes)), ready, "{kind:#x} {direction:?}");
+        }
+        let padded_alone = ciphering(CKM_AES_CBC_PAD, Encrypt, IV, &["AES-256-CBC"]);
+        assert_eq!(padded_alone.ready(64), 0);
+        assert_eq!(ciphering(CKM_AES_CBC_PAD, Encrypt, IV, &["AES-256-CBC", "AES-256-CBC-NO-PADDING"]).ready(64), 64);
+    }
+
+    #[test]
+    fn how_much_comes_out_is_known_before_it_is_asked_for() {
+        use Direction::{Decrypt, Encrypt};
+        let of = |kind, direction, bytes| ciphering(kind, direction, IV, &[]).length(bytes);
+        assert_eq!(of(CKM_AES_CBC_PAD, Encrypt, 32), Ok(Length::Exactly(48)));
+        assert_eq!(of(CKM_AES_CBC_PAD, Decrypt, 32), Ok(Length::AtMost(32)));
+        assert_eq!(of(CKM_AES_CBC_PAD, Decrypt, 31), refuse(CKR_ENCRYPTED_DATA_LEN_RANGE));
+        assert_eq!(of(CKM_AES_CBC, Encrypt, 31), refuse(CKR_DATA_LEN_RANGE));
+        assert_eq!(of(CKM_AES_GCM, Decrypt, 15), refuse(CKR_ENCRYPTED_DATA_LEN_RANGE));
+        assert_eq!(of(CKM_AES_GCM, Encrypt, LONGEST_DATA + 1), refuse(CKR_DATA_LEN_RANGE));
+        assert_eq!(of(CKM_AES_GCM, Encrypt, 5), Ok(Length::Exactly(21)));
+    }
+
+    #[test]
+    fn a_counter_never_begins_anew() {
+        let mut last = [0; 16];
+        last[15] = 254;
+        let mut active = ciphering(CKM_AES_CTR, Direction::Encrypt, Parameter::Ctr { bits: 8, counter: last }, &[]);
+        assert!(active.counts(32));
+        assert!(!active.counts(33));
+        active.streamed = 32;
+        assert!(active.counts(0));
+        assert!(!active.counts(1));
+    }
+
+    #[test]
+    fn what_grows_keeps_its_bytes() {
+        let mut grown = Zeroizing::new(vec![]);
+        for byte in 0..100u8 {
+            append(&mut grown, &[byte, byte]);
+        }
+        assert_eq!(grown.len(), 200);
+        assert!(grown.chunks(2).enumerate().all(|(index, pair)| pair == [index as u8; 2]));
     }
 }
