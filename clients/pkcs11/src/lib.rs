@@ -16,6 +16,7 @@ mod module;
 mod objects;
 mod output;
 mod remote;
+mod stored;
 mod token;
 
 /// Messages of proto/, written by build.rs.

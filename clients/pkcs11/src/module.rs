@@ -17,6 +17,7 @@ use crate::objects::object::{Half, Object};
 use crate::objects::search::is_gone;
 use crate::proto::{GetKeyRequest, GetKeyResponse, Key};
 use crate::remote::Remote;
+use crate::stored::StoredObjects;
 use crate::token::once;
 use crate::token::session::Session;
 use crate::token::slot::{Slot, Who};
@@ -28,6 +29,7 @@ pub struct Module {
     slots: OnceLock<Vec<Slot>>,
     sessions: Mutex<HashMap<CK_SESSION_HANDLE, Opened>>,
     objects: Mutex<Objects>,
+    stored: StoredObjects,
     next_handle: AtomicU64,
 }
 
@@ -72,11 +74,17 @@ impl Module {
             slots: OnceLock::new(),
             sessions: Mutex::default(),
             objects: Mutex::default(),
+            stored: StoredObjects::default(),
             next_handle: AtomicU64::new(1),
         })
     }
 
-    fn new_handle(&self) -> CK_ULONG {
+    /// Certificates and data.
+    pub fn stored_objects(&self) -> &StoredObjects {
+        &self.stored
+    }
+
+    pub fn new_handle(&self) -> CK_ULONG {
         self.next_handle.fetch_add(1, Ordering::Relaxed)
     }
 
@@ -186,6 +194,7 @@ impl Module {
     pub fn close_session(&self, handle: CK_SESSION_HANDLE) -> Answer<()> {
         let closed = locked(&self.sessions).remove(&handle).ok_or(Refusal(CKR_SESSION_HANDLE_INVALID))?;
         self.end_objects(closed.slot, |object| object.owner == Some(handle));
+        self.stored.forget(closed.slot, |stored| stored.owner == Some(handle));
         self.log_out_without_sessions(closed.slot);
         Ok(())
     }
@@ -194,6 +203,7 @@ impl Module {
         self.slot(slot)?;
         locked(&self.sessions).retain(|_, opened| opened.slot != slot as usize);
         self.end_objects(slot as usize, |_| true);
+        self.stored.forget(slot as usize, |stored| stored.owner.is_some());
         self.log_out_without_sessions(slot as usize);
         Ok(())
     }
@@ -227,6 +237,7 @@ impl Module {
         self.with(handle, |session, slot| {
             if slot.is_logged_in() {
                 self.end_objects(session.slot, |object| object.half != Half::Public);
+                self.stored.forget(session.slot, |stored| stored.owner.is_some() && stored.object.private);
             }
             slot.log_out()
         })

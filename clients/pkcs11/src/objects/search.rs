@@ -119,6 +119,7 @@ impl Module {
             let mut handles: VecDeque<_> = found.into_iter().map(|object| self.register(object)).collect();
             let own = self.session_objects(session.slot).into_iter();
             handles.extend(own.filter(|(_, object)| seen(object, slot) && template.fits(object, slot)).map(|(handle, _)| handle));
+            handles.extend(self.find_stored(session.slot, slot, template)?);
             session.found = Some(handles);
             Ok(())
         })

@@ -3,7 +3,7 @@
 use cryptoki_sys::*;
 use zeroize::Zeroizing;
 
-use crate::error::{Refusal, refuse};
+use crate::error::{Answer, Refusal, refuse};
 use crate::ffi::memory::{attributes, elements_mut, place, put, put_attribute, template};
 use crate::ffi::{current, guard};
 use crate::objects::attributes::{is_constant, value};
@@ -19,27 +19,35 @@ pub unsafe extern "C" fn C_GetAttributeValue(
     guard(|| {
         let module = current::module()?;
         module.with(hSession, |session, slot| {
-            let mut object = module.object(session, slot, hObject)?;
             let asked = unsafe { attributes(pTemplate, ulCount)? };
+            if let Some(stored) = module.stored(session, slot, hObject) {
+                return unsafe { put_each(asked, |kind| module.stored_value(&stored, slot, kind).map(Zeroizing::new)) };
+            }
+            let mut object = module.object(session, slot, hObject)?;
             if !asked.iter().all(|attribute| is_constant(attribute.type_)) {
                 object = module.renewed(&object, slot)?;
             }
-            let mut answer = Ok(());
-            for attribute in asked {
-                let value = match is_material(&object, attribute.type_) {
-                    true => material::value(&object, slot, attribute.type_),
-                    false => value(&object, slot, attribute.type_).map(Zeroizing::new),
-                };
-                match unsafe { put_attribute(attribute, value) } {
-                    Ok(()) => {}
-                    // These are said of single attributes: the others are looked at all the same.
-                    Err(Refusal(rv @ (CKR_ATTRIBUTE_SENSITIVE | CKR_ATTRIBUTE_TYPE_INVALID | CKR_BUFFER_TOO_SMALL))) => answer = refuse(rv),
-                    Err(refusal) => return Err(refusal),
-                }
-            }
-            answer
+            let read = |kind| match is_material(&object, kind) {
+                true => material::value(&object, slot, kind),
+                false => value(&object, slot, kind).map(Zeroizing::new),
+            };
+            unsafe { put_each(asked, read) }
         })
     })
+}
+
+/// Reads attribute by attribute. What is said of single attributes is said at the end: the others are looked at all the same.
+unsafe fn put_each(asked: &mut [CK_ATTRIBUTE], read: impl Fn(CK_ATTRIBUTE_TYPE) -> Answer<Zeroizing<Vec<u8>>>) -> Answer<()> {
+    let mut answer = Ok(());
+    for attribute in asked {
+        let value = read(attribute.type_);
+        match unsafe { put_attribute(attribute, value) } {
+            Ok(()) => {}
+            Err(Refusal(rv @ (CKR_ATTRIBUTE_SENSITIVE | CKR_ATTRIBUTE_TYPE_INVALID | CKR_BUFFER_TOO_SMALL))) => answer = refuse(rv),
+            Err(refusal) => return Err(refusal),
+        }
+    }
+    answer
 }
 
 #[unsafe(no_mangle)]

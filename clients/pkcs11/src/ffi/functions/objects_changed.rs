@@ -4,6 +4,7 @@ use cryptoki_sys::*;
 
 use crate::ffi::memory::{place, put, template};
 use crate::ffi::{current, guard};
+use crate::stored::is_stored;
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_CreateObject(
@@ -16,13 +17,22 @@ pub unsafe extern "C" fn C_CreateObject(
         let module = current::module()?;
         place(phObject)?;
         let template = unsafe { template(pTemplate, ulCount)? };
+        if is_stored(&template) {
+            return unsafe { put(phObject, module.create_stored(hSession, &template)?) };
+        }
         unsafe { put(phObject, module.create_key(hSession, &template)?) }
     })
 }
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_DestroyObject(hSession: CK_SESSION_HANDLE, hObject: CK_OBJECT_HANDLE) -> CK_RV {
-    guard(|| current::module()?.destroy(hSession, hObject))
+    guard(|| {
+        let module = current::module()?;
+        match module.stored_of(hSession, hObject)? {
+            Some(stored) => module.destroy_stored(hSession, hObject, &stored),
+            None => module.destroy(hSession, hObject),
+        }
+    })
 }
 
 #[unsafe(no_mangle)]
@@ -30,7 +40,11 @@ pub unsafe extern "C" fn C_GetObjectSize(hSession: CK_SESSION_HANDLE, hObject: C
     guard(|| {
         let module = current::module()?;
         place(pulSize)?;
-        unsafe { put(pulSize, module.object_size(hSession, hObject)?) }
+        let bytes = match module.stored_of(hSession, hObject)? {
+            Some(stored) => stored.size() as CK_ULONG,
+            None => module.object_size(hSession, hObject)?,
+        };
+        unsafe { put(pulSize, bytes) }
     })
 }
 
@@ -44,6 +58,9 @@ pub unsafe extern "C" fn C_SetAttributeValue(
     guard(|| {
         let module = current::module()?;
         let template = unsafe { template(pTemplate, ulCount)? };
-        module.set_attributes(hSession, hObject, &template)
+        match module.stored_of(hSession, hObject)? {
+            Some(stored) => module.change_stored(hSession, hObject, &stored, &template),
+            None => module.set_attributes(hSession, hObject, &template),
+        }
     })
 }
