@@ -3,6 +3,7 @@ import { clientPages } from "./client-pages.ts";
 import { GO, NODE, PYTHON, RUST } from "./packages.ts";
 
 clientPages(
+  { name: "java", programs: ["java", "javac", "keytool"] },
   { name: "python", programs: ["python3"], packages: PYTHON },
   { name: "node", programs: ["node", "npm"], packages: NODE },
   { name: "go", programs: ["go", "gcc"], packages: GO },
