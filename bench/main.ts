@@ -193,6 +193,7 @@ function judge(): Target[] {
     const grown = `with ${count(most_.keys)} keys, of ${count(fewest.keys)}`;
     most(`opening and using a key ${grown}`, most_.useUs / fewest.useUs, 2, "x");
     most("finding a key by its label, with the most keys", most_.findUs, 2_000, "us");
+    most("finding a key by the id that PKCS#11 shows, with the most keys", most_.findShownUs, 2_000, "us");
     most(`first page of a listing ${grown}`, most_.firstPageUs / fewest.firstPageUs, 2, "x");
   }
   return found;
@@ -294,6 +295,7 @@ function report(): void {
           "page in the middle us",
           "total us",
           "find us",
+          "find shown us",
           "create us",
           "unseal s",
           "count s",
@@ -302,8 +304,8 @@ function report(): void {
         ],
         store.map((row) => [
           count(row.keys),
-          ...[row.describeUs, row.useUs, row.firstPageUs, row.middlePageUs, row.totalUs, row.findUs, row.createUs].map((us) =>
-            us.toFixed(1),
+          ...[row.describeUs, row.useUs, row.firstPageUs, row.middlePageUs, row.totalUs, row.findUs, row.findShownUs, row.createUs].map(
+            (us) => us.toFixed(1),
           ),
           row.unsealSeconds.toFixed(2),
           row.countSeconds.toFixed(2),

@@ -31,6 +31,8 @@ export interface StoreRow {
   readonly totalUs: number;
   /** One key by its label. */
   readonly findUs: number;
+  /** One key by the id that PKCS#11 shows: its own, or its name. */
+  readonly findShownUs: number;
   readonly createUs: number;
   readonly databaseMiB: number;
   readonly residentMiB: number;
@@ -115,6 +117,9 @@ async function record(vault: OpenVault, change: Change, key: string): Promise<vo
 
 const idOf = (index: number): string => `key-${String(index).padStart(8, "0")}`;
 
+/** Every second key has an id of its own; the others show their name. */
+const shownIdOf = (index: number): string => Buffer.from(index % 2 === 0 ? `id ${index}` : idOf(index)).toString("hex");
+
 async function make(vault: OpenVault, index: number): Promise<void> {
   const { change } = await vault.objects.create({
     namespace: NAMESPACE,
@@ -126,6 +131,7 @@ async function make(vault: OpenVault, index: number): Promise<void> {
     key: await mechanismFor("AES-256-GCM").generate(),
     local: true,
     label: `label of ${idOf(index)}`,
+    ...(index % 2 === 0 ? { objectId: shownIdOf(index) } : {}),
   });
   await record(vault, change, idOf(index));
 }
@@ -175,6 +181,11 @@ async function measure(size: number): Promise<StoreRow> {
       const { keys } = await objects.list(NAMESPACE, { ...NO_FILTER, attributes: { label: `label of ${some()}` } }, "", 50);
       if (keys.length !== 1) throw new Error(`${keys.length} keys have one label`);
     });
+    const findShownUs = await timed(500, async () => {
+      const shownId = shownIdOf(Math.floor(Math.random() * size));
+      const { keys } = await objects.list(NAMESPACE, { ...NO_FILTER, shownId, algorithms: ["AES-256-GCM", "RSA-2048"] }, "", 50);
+      if (keys.length !== 1) throw new Error(`${keys.length} keys show one id`);
+    });
     const createUs = await timed(500, (round) => make(opened.vault, size + round));
     const residentMiB = process.memoryUsage.rss() / 1048576;
     await opened.close();
@@ -190,6 +201,7 @@ async function measure(size: number): Promise<StoreRow> {
       middlePageUs,
       totalUs,
       findUs,
+      findShownUs,
       createUs,
       databaseMiB,
       residentMiB,

@@ -25,6 +25,13 @@ export interface Operation<I extends DescMessage = DescMessage, O extends DescMe
   /** One answer, or a stream of them (see the register's STREAM_ON). */
   readonly method: DescMethodUnary<I, O> | DescMethodServerStreaming<I, O>;
   readonly permission: Permission;
+  /**
+   * What a request needs in the place of `permission`, because it asks for something that other people may; undefined for any
+   * other request.
+   *
+   * @param sessionKey the key is a session key of the caller's own
+   */
+  instead?(request: MessageShape<I>, sessionKey: boolean): Permission | undefined;
   /** Permissions that a request needs beyond `permission` because of what it asks for. */
   demands?(request: MessageShape<I>): readonly Permission[];
   readonly phases: readonly Phase[];

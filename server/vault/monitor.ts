@@ -371,12 +371,20 @@ export class Monitor {
       draft.otherKeyId = operation.other?.keyId(request) ?? "";
       draft.sessionKey = this.#ofSession(principal, draft.namespace, draft.keyId, draft.otherKeyId);
       draft.demands = demandsOf(operation, request);
-      const question: Question = { principal, operation, namespace: draft.namespace, keyId: draft.keyId, address: about.address, uses };
-      const deciding = this.#decide(operation, request, question);
+      const asked = rowFor(operation, request, draft.sessionKey);
+      const question: Question = {
+        principal,
+        operation: asked,
+        namespace: draft.namespace,
+        keyId: draft.keyId,
+        address: about.address,
+        uses,
+      };
+      const deciding = this.#decide(asked, request, question);
       const grants = deciding instanceof Promise ? await deciding : deciding;
       draft.grants = grants;
       if (this.#options.gates.length > 0) {
-        const passing = passGates(this.#options.gates, askedOf(operation, request, draft, about, false));
+        const passing = passGates(this.#options.gates, askedOf(asked, request, draft, about, false));
         const holding = passing instanceof Promise ? await passing : passing;
         if (holding !== undefined) {
           held = true;
@@ -754,6 +762,12 @@ async function withChange(performed: Result<DescMessage>, preparing: Promise<Cha
     wipe(...(performed.secrets ?? []));
     throw error;
   }
+}
+
+/** The row, with the permission that this request needs. */
+function rowFor(operation: Operation, request: MessageShape<DescMessage>, sessionKey: boolean): Operation {
+  const permission = operation.instead?.(request, sessionKey);
+  return permission === undefined ? operation : { ...operation, permission };
 }
 
 /** For log lines. */

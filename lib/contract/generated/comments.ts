@@ -370,7 +370,7 @@ export const COMMENTS: Readonly<Record<string, string>> = {
   "hsm.HsmService.Decapsulate": "The shared secret that a ciphertext carries, as a managed key (as_key) or returned (as_bytes). A ciphertext that was not made for the key yields another secret and no error, as FIPS 203 wants it.",
   "hsm.HsmService.Decrypt": "Decrypts what Encrypt made. Every failure has the same answer.",
   "hsm.HsmService.DeleteBudget": "Removes a budget; nothing is limited by it any more.",
-  "hsm.HsmService.DeleteKey": "Destroys every version of a key. The id stays taken and answers as destroyed.",
+  "hsm.HsmService.DeleteKey": "Destroys every version of a key. The id stays taken and answers as destroyed. A session key of one's own is gone without a trace, and ending it needs key:create alone.",
   "hsm.HsmService.DeleteNamespace": "Schedules the destruction of everything in a namespace, with the key that all of it is encrypted under. From now on nothing in it is used. Until it is due it can be cancelled.",
   "hsm.HsmService.DeleteScript": "Removes a script that is not enabled, with all its versions.",
   "hsm.HsmService.DeleteServiceAccount": "Removes a service account, with every session it has.",

@@ -5,6 +5,8 @@ export const deleteKey = operation({
   number: 7,
   method: HsmService.method.deleteKey,
   permission: "key:destroy",
+  // Nothing is lost that its maker could not make again, and nobody else has it.
+  instead: (_, sessionKey) => (sessionKey ? "key:create" : undefined),
   scope: "key",
   effect: "change",
 });

@@ -38,7 +38,7 @@ export function requestFacts(operation: Operation, request: MessageShape<DescMes
     readonly removeTags?: readonly string[];
     readonly asKey?: { readonly tags: readonly string[] };
   };
-  if (operation.permission === "key:create" || operation.permission === "key:import")
+  if (operation.scope !== "key" && (operation.permission === "key:create" || operation.permission === "key:import"))
     return { made: { algorithm: algorithmName(algorithm ?? 0) ?? "", tags: tags ?? [] } };
   if (asKey !== undefined && asKey.tags.length > 0)
     return { after: (before) => ({ ...before, tags: [...new Set([...before.tags, ...asKey.tags])] }) };

@@ -246,6 +246,16 @@ test("the end of a session key is at once and for good, and no stored key can ta
   await assert.rejects(vault.askFrom(BOB, generateKey, { keyId, algorithm: Algorithm.EcdsaP256 }), { code: "INVALID_REQUEST" });
 });
 
+test("whoever may make session keys may end their own, without the permission to destroy keys", async () => {
+  const operator: Caller = { id: "user:operator", roles: ["Operator"] };
+  const keyId = await make(operator);
+  const { keyId: stored } = await vault.askFrom(operator, generateKey, { algorithm: Algorithm.EcdsaP256 });
+  await vault.askFrom(operator, deleteKey, { keyId });
+  assert.equal(vault.vault.sessionKeys.count, 0);
+  for (const other of [stored, await make()])
+    await assert.rejects(vault.askFrom(operator, deleteKey, { keyId: other }), { code: "PERMISSION_DENIED" });
+});
+
 test("a principal has as many session keys as configured, each that ends makes room, and one that could not be made takes none", async () => {
   vault.sessionKeyRules = { most: 2, idleMs: 60_000 };
   await vault.reopen();

@@ -6887,7 +6887,8 @@ export const HsmService: GenService<{
     output: typeof RotateKeyResponseSchema;
   },
   /**
-   * Destroys every version of a key. The id stays taken and answers as destroyed.
+   * Destroys every version of a key. The id stays taken and answers as destroyed. A session key of one's own is gone without a
+   * trace, and ending it needs key:create alone.
    *
    * @generated from rpc hsm.HsmService.DeleteKey
    */
