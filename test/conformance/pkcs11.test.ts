@@ -4,8 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { spawnSync } from "node:child_process";
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, describe, test } from "node:test";
 import { algorithmNumber } from "@keystead/contract/enum-names";
@@ -14,10 +13,9 @@ import { generateKey } from "@keystead/contract/operations/generate-key";
 import { getAuditLog } from "@keystead/contract/operations/get-audit-log";
 import { login } from "@keystead/contract/operations/login";
 import { setPassword } from "@keystead/contract/operations/set-password";
-import { ENVIRONMENT } from "../environment.ts";
 import { opensslAccepts } from "./openssl.ts";
 import { applications } from "./pkcs11-applications.ts";
-import { builtModule, cargo, skipModule, unsupportedFunctions } from "./pkcs11-module.ts";
+import { cargo, skipModule, unsupportedFunctions } from "./pkcs11-module.ts";
 import { ROOT } from "./running-server.ts";
 import { served } from "./served.ts";
 
@@ -121,32 +119,5 @@ describe("the module with a server", { skip: skipModule }, () => {
       users.some((principal) => principal.includes("application")),
       JSON.stringify(users),
     );
-  });
-
-  test("a trace has each call with its answer, and neither PIN nor data nor values", () => {
-    const trace = join(here.server.folder, "trace");
-    const given = join(here.server.folder, "traced");
-    writeFileSync(given, "something that is signed");
-    const slots = [{ namespace: "default", user: "application" }];
-    const run = spawnSync(
-      "pkcs11-tool",
-      `--login --sign -m ECDSA-SHA256 --id 70323536 -i ${given} -o ${given}.signature`
-        .split(" ")
-        .concat("--module", builtModule(), "--pin", PIN),
-      { env: { ...ENVIRONMENT, HSM_PKCS11_CONFIG: configured("traced", { slots }), HSM_PKCS11_TRACE: trace }, encoding: "utf8" },
-    );
-    assert.equal(run.status, 0, run.stderr);
-    const text = readFileSync(trace, "utf8");
-    for (const line of [
-      / C_Login\(session=0x[0-9a-f]+, user=0x1\) = CKR_OK \d+ us\n/,
-      / C_SignInit\(session=0x[0-9a-f]+, mechanism=CKM_ECDSA_SHA256\[0\], object=0x[0-9a-f]+\) = CKR_OK /,
-      / C_FindObjectsInit\(.*CKA_CLASS:8.*\) = CKR_OK /,
-      / C_Finalize\(/,
-    ])
-      assert.match(text, line);
-    const signature = readFileSync(`${given}.signature`);
-    for (const secret of [PIN, "something that is signed", signature.toString("hex"), signature.toString("latin1"), "p256"])
-      assert.ok(!text.includes(secret), secret);
-    assert.equal(statSync(trace).mode & 0o777, 0o600);
   });
 });

@@ -2,10 +2,17 @@
 
 use cryptoki_sys::*;
 
-use super::exported::*;
-use super::{trace, traced};
+use super::functions::*;
+use super::unsupported::*;
 
-pub(super) const fn version(major: u8, minor: u8) -> CK_VERSION {
+/// A value that other languages read and nobody writes.
+#[repr(transparent)]
+pub struct Shared<T>(pub T);
+
+// SAFETY: nothing writes what the pointers within point to, which lives as long as the library.
+unsafe impl<T> Sync for Shared<T> {}
+
+const fn version(major: u8, minor: u8) -> CK_VERSION {
     CK_VERSION { major, minor }
 }
 
@@ -49,35 +56,9 @@ macro_rules! functions {
     };
 }
 
-pub(super) use functions;
-
-/// What is handed out: the list of 2.40, and the interfaces, newest first, because the first is what is given to whoever
-/// does not choose.
-pub struct Lists {
-    pub list_2_40: &'static CK_FUNCTION_LIST,
-    pub interfaces: [CK_INTERFACE; 3],
-}
-
-// SAFETY: nothing writes what the pointers within point to, which lives as long as the library.
-unsafe impl Sync for Lists {}
-
-/// Lists of the functions that have their names where this is written.
-macro_rules! lists {
-    () => {{
-    static LIST_2_40: CK_FUNCTION_LIST = functions!(2.40 list CK_FUNCTION_LIST, 2, 40;);
-    static LIST_3_0: CK_FUNCTION_LIST_3_0 = functions!(3.0 list CK_FUNCTION_LIST_3_0, 3, 0;);
-    static LIST_3_2: CK_FUNCTION_LIST_3_2 = functions!(3.2 list CK_FUNCTION_LIST_3_2, 3, 2);
-        Lists { list_2_40: &LIST_2_40, interfaces: [interface(&LIST_3_2), interface(&LIST_3_0), interface(&LIST_2_40)] }
-    }};
-}
-pub(super) use lists;
-
-static PLAIN: Lists = lists!();
-
-/// Those of this process: the traced ones when somebody wants to see.
-pub fn current() -> &'static Lists {
-    if trace::is_on() { &traced::TRACED } else { &PLAIN }
-}
+pub static LIST_2_40: CK_FUNCTION_LIST = functions!(2.40 list CK_FUNCTION_LIST, 2, 40;);
+pub static LIST_3_0: CK_FUNCTION_LIST_3_0 = functions!(3.0 list CK_FUNCTION_LIST_3_0, 3, 0;);
+pub static LIST_3_2: CK_FUNCTION_LIST_3_2 = functions!(3.2 list CK_FUNCTION_LIST_3_2, 3, 2);
 
 /// Names of the newest list, in its order.
 #[cfg(test)]
@@ -86,7 +67,7 @@ pub static NAMES: &[&str] = functions!(3.2 names CK_FUNCTION_LIST_3_2, 3, 2);
 /// The one name the specification gives.
 pub const NAME: &[u8] = b"PKCS 11\0";
 
-pub(super) const fn interface<T>(list: &'static T) -> CK_INTERFACE {
+const fn interface<T>(list: &'static T) -> CK_INTERFACE {
     CK_INTERFACE {
         pInterfaceName: NAME.as_ptr().cast_mut(),
         pFunctionList: std::ptr::from_ref(list).cast_mut().cast(),
@@ -94,6 +75,9 @@ pub(super) const fn interface<T>(list: &'static T) -> CK_INTERFACE {
         flags: 0,
     }
 }
+
+/// Newest first: the first is what is given to whoever does not choose.
+pub static INTERFACES: Shared<[CK_INTERFACE; 3]> = Shared([interface(&LIST_3_2), interface(&LIST_3_0), interface(&LIST_2_40)]);
 
 /// Versions of the interfaces, in their order.
 pub static VERSIONS: [CK_VERSION; 3] = [version(3, 2), version(3, 0), version(2, 40)];

@@ -8,17 +8,8 @@ mod functions;
 mod lists;
 mod memory;
 mod message_parameters;
-mod names;
 mod parameters;
-mod trace;
-mod traced;
 mod unsupported;
-
-/// All functions, by their names.
-mod exported {
-    pub use super::functions::*;
-    pub use super::unsupported::*;
-}
 
 #[cfg(test)]
 mod tests;

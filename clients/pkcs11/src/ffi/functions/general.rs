@@ -7,7 +7,7 @@ use cryptoki_sys::*;
 
 use crate::config::Config;
 use crate::error::{Refusal, refuse};
-use crate::ffi::lists::{self, NAME, VERSIONS};
+use crate::ffi::lists::{INTERFACES, LIST_2_40, NAME, VERSIONS};
 use crate::ffi::memory::{deliver_list, place, put};
 use crate::ffi::{current, guard};
 use crate::module::Module;
@@ -48,12 +48,12 @@ pub unsafe extern "C" fn C_GetInfo(pInfo: *mut CK_INFO) -> CK_RV {
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_GetFunctionList(ppFunctionList: *mut *mut CK_FUNCTION_LIST) -> CK_RV {
-    guard(|| unsafe { put(ppFunctionList, ptr::from_ref(lists::current().list_2_40).cast_mut()) })
+    guard(|| unsafe { put(ppFunctionList, ptr::from_ref(&LIST_2_40).cast_mut()) })
 }
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_GetInterfaceList(pInterfacesList: *mut CK_INTERFACE, pulCount: *mut CK_ULONG) -> CK_RV {
-    guard(|| unsafe { deliver_list(&lists::current().interfaces, pInterfacesList, pulCount) })
+    guard(|| unsafe { deliver_list(&INTERFACES.0, pInterfacesList, pulCount) })
 }
 
 #[unsafe(no_mangle)]
@@ -70,6 +70,6 @@ pub unsafe extern "C" fn C_GetInterface(
         let fits = |wanted: &CK_VERSION| version.is_none_or(|version| (version.major, version.minor) == (wanted.major, wanted.minor));
         let position = VERSIONS.iter().position(fits).filter(|_| flags == 0 && name.is_none_or(|name| name.to_bytes_with_nul() == NAME));
         let index = position.ok_or(Refusal(CKR_FUNCTION_FAILED))?;
-        unsafe { put(ppInterface, ptr::from_ref(&lists::current().interfaces[index]).cast_mut()) }
+        unsafe { put(ppInterface, ptr::from_ref(&INTERFACES.0[index]).cast_mut()) }
     })
 }
