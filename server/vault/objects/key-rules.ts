@@ -11,7 +11,7 @@ import { ALGORITHMS, type Usage } from "@keystead/contract/algorithms";
 import { HsmError } from "@keystead/contract/errors";
 import { effectiveState, permittedUse } from "@keystead/contract/lifecycle";
 import type { KeyUse } from "@keystead/contract/operation";
-import type { KeyAttributes, KeyStateName, VersionAttributes } from "./attributes.ts";
+import type { ExportPolicy, KeyAttributes, KeyStateName, VersionAttributes } from "./attributes.ts";
 
 /** Who asks, as far as it matters here, and when. */
 export interface Asking {
@@ -36,15 +36,18 @@ function requireLogin({ alwaysAuthenticate }: KeyAttributes, keyId: string, usag
 }
 
 /**
- * Returns when a key may be called trusted: what leaves under it must not be had by other ways, so it wraps keys, and
- * nobody outside has it.
+ * Returns when a key may be called trusted: what leaves under it must not be had by other ways, so it wraps keys, never
+ * leaves, and did not come of another key, of which whoever uses that one could make a twin that leaves. Whether a key that
+ * was imported is known outside is for whoever trusts it to know.
  *
  * @throws {HsmError} INVALID_REQUEST
  */
-export function requireTrustworthy({ usage, exportable }: KeyAttributes): void {
+export function requireTrustworthy({ usage, exportable, versions, current }: KeyAttributes): void {
   if (!usage.includes("wrap")) throw new HsmError("INVALID_REQUEST", "attributes.trusted: is for keys that wrap keys");
   if (exportable !== "never")
     throw new HsmError("INVALID_REQUEST", "attributes.trusted: is for keys that never leave the vault (exportable: never)");
+  if (versions.find(({ version }) => version === current)?.derivedFrom !== undefined)
+    throw new HsmError("INVALID_REQUEST", "attributes.trusted: is not for keys that came of another key, which could be made again");
 }
 
 /** @throws {HsmError} KEY_ATTRIBUTE_FORBIDS for a key that is not to be destroyed */
@@ -131,6 +134,28 @@ export function permitUnder(
 export function permitCopy(attributes: KeyAttributes, keyId: string, now: number): void {
   const state = keyState(attributes, now);
   if (state !== "active") throw stateForbids(keyId, state);
+}
+
+/**
+ * What may be said of a key that comes in under another. A key that left under a trusted one must not come back as one that
+ * leaves otherwise, so whatever comes in under a trusted key goes out under trusted keys alone, and never in plain.
+ *
+ * @param wanted as the request says it; `wrapWithTrusted` undefined = it says nothing
+ * @returns whether the new key asks for trusted keys
+ * @throws {HsmError} KEY_ATTRIBUTE_FORBIDS
+ * @see Clulow 2003 §3; PKCS#11 3.2 §4.11 (CKA_UNWRAP_TEMPLATE), which has the same end
+ */
+export function permitFrom(
+  { keyId, attributes: { trusted } }: { readonly keyId: string; readonly attributes: KeyAttributes },
+  wanted: { readonly exportable: ExportPolicy; readonly wrapWithTrusted: boolean | undefined },
+): boolean {
+  if (trusted !== true) return wanted.wrapWithTrusted === true;
+  if (wanted.exportable === "plain" || wanted.wrapWithTrusted === false)
+    throw new HsmError(
+      "KEY_ATTRIBUTE_FORBIDS",
+      `key '${keyId}' is trusted: what comes in under it leaves under trusted keys alone (wrap_with_trusted) and never in plain`,
+    );
+  return true;
 }
 
 function permitInState(

@@ -1,4 +1,4 @@
-import { KDFS } from "@keystead/contract/kdfs";
+import { KDFS, type KdfName } from "@keystead/contract/kdfs";
 import { HsmError } from "@keystead/contract/errors";
 import { deriveKey as operation } from "@keystead/contract/operations/derive-key";
 import { MIN_SALT_BYTES } from "@keystead/crypto/kdf/kdf";
@@ -8,6 +8,9 @@ import { derivationOf } from "./derivation.ts";
 import { grantOf, handler } from "./handler.ts";
 import { grantWish, wishedKey } from "./secret-result.ts";
 
+/** Functions that are HMAC with the secret as its key, or little more: whoever computes codes with it computes what they derive. */
+const ARE_HMAC: ReadonlySet<KdfName> = new Set(["counter_hmac", "pbkdf2", "scrypt"]);
+
 /** A managed key out of a generic secret. Nobody sees either. */
 export const deriveKey = handler(operation, async (invocation, context) => {
   const { namespace, request, run } = invocation;
@@ -16,6 +19,12 @@ export const deriveKey = handler(operation, async (invocation, context) => {
   if (request.asKey === undefined || request.derivation === undefined)
     throw new HsmError("INVALID_REQUEST", "derivation and as_key are needed");
   const derivation = withSalt(derivationOf(request.derivation, ["secret key", "password"]));
+  const { usage } = (await objects.describe(namespace, request.keyId)).attributes;
+  if (ARE_HMAC.has(derivation.name) && usage.includes("mac"))
+    throw new HsmError(
+      "KEY_USAGE_FORBIDS",
+      `key '${request.keyId}' is for 'mac' too: its codes would give away what ${derivation.name} derives; hkdf derives apart from them`,
+    );
   const wish = await wishedKey(namespace, request.asKey, undefined, objects);
   const derived = await provider.deriveFrom(key, derivation, wish.sizeBytes, run);
   const { fields, ...rest } = await grantWish(wish, derived, key, true, context, run);
