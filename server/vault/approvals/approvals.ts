@@ -166,6 +166,8 @@ export class Approvals {
     } catch (error) {
       throw denied((error as HsmError).detail);
     }
+    // What waits is stored, with what it brings, and is performed in no session; a session key is neither.
+    if (makesSessionKey(asked.request)) throw denied("session_key: a request that has to wait for approval makes no session key");
     if (asked.batched) throw new HsmError("APPROVAL_REQUIRED", `${operation.name} needs approval, so it cannot be part of a batch`);
     return this.#hold(asked, all);
   }
@@ -464,6 +466,12 @@ export class Approvals {
     if (this.#options.rolesIn(principal, namespace, address).some((role) => roles.includes(role))) return true;
     return principal.permissions.has("approval:decide") || principal.permissions.has("audit:view");
   }
+}
+
+/** Whether a request is to make a key that is in memory alone. */
+function makesSessionKey(request: MessageShape<DescMessage>): boolean {
+  const { sessionKey, asKey } = request as { readonly sessionKey?: boolean; readonly asKey?: { readonly sessionKey: boolean } };
+  return sessionKey === true || asKey?.sessionKey === true;
 }
 
 const isSame = (a: ApprovalSubject, b: ApprovalSubject): boolean =>

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { mayNeedApproval } from "@keystead/contract/approval-scope";
 import type { ApprovalRuleConfig } from "@keystead/contract/config";
 import { HsmError } from "@keystead/contract/errors";
-import { Algorithm, Kdf } from "@keystead/contract/generated/hsm/hsm_pb";
+import { Algorithm, Kdf, KeyMaterialFormat } from "@keystead/contract/generated/hsm/hsm_pb";
 import { OPERATIONS } from "@keystead/contract/operations/register";
 import { approveRequest } from "@keystead/contract/operations/approve-request";
 import { cancelRequest } from "@keystead/contract/operations/cancel-request";
@@ -12,6 +12,7 @@ import { createUser } from "@keystead/contract/operations/create-user";
 import { deleteKey } from "@keystead/contract/operations/delete-key";
 import { deriveKey } from "@keystead/contract/operations/derive-key";
 import { generateKey } from "@keystead/contract/operations/generate-key";
+import { importKey } from "@keystead/contract/operations/import-key";
 import { setPassword } from "@keystead/contract/operations/set-password";
 import { setPolicy } from "@keystead/contract/operations/set-policy";
 import { updateKey } from "@keystead/contract/operations/update-key";
@@ -119,4 +120,20 @@ test("a user whose record names the person who asked does not count for that per
   const { subject } = vault.vault.documents.get<Approval>("approval", approvalId)?.value as Approval;
   const { code, detail } = await refusalOf(vault.askAs(second.principal, approveRequest, second.says(approvalId, subject, "approve")));
   assert.deepEqual([code, detail], ["PERMISSION_DENIED", "the requester's own word does not count"]);
+});
+
+test("a request that has to wait makes no session key: its material would be stored, and nobody's session would have the key", async () => {
+  const vault = await vaultWith([{ ...RULE, operations: ["GenerateKey", "ImportKey", "DeriveKey"] }]);
+  const secret = { algorithm: Algorithm.GenericSecret, keyMaterial: Buffer.alloc(32, 0x5e), format: KeyMaterialFormat.RAW };
+  const asKey = { algorithm: Algorithm.Aes256Gcm, sessionKey: true };
+  for (const refused of [
+    vault.askAs(ALICE, generateKey, { algorithm: Algorithm.Ed25519, sessionKey: true }),
+    vault.askAs(ALICE, importKey, { ...secret, sessionKey: true }),
+    vault.askAs(ALICE, deriveKey, { keyId: "k", derivation: { function: Kdf.HKDF }, asKey }),
+  ]) {
+    const { code, detail } = await refusalOf(refused);
+    assert.equal(code, "PERMISSION_DENIED");
+    assert.match(detail, /makes no session key/);
+  }
+  assert.equal(vault.approvals.pending(), 0);
 });
