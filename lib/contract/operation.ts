@@ -44,9 +44,12 @@ export interface Operation<I extends DescMessage = DescMessage, O extends DescMe
   readonly effect: "use" | "read" | "change";
   /** The use of a key that this operation makes, when it makes one. */
   readonly usage?: KeyUse;
-  /** A second key of the same namespace that a request names and uses. */
+  /** A second key of the same namespace that a request names. */
   readonly other?: {
-    readonly use: KeyUse;
+    /** The use that is made of it. */
+    readonly use?: KeyUse;
+    /** It is only looked at, and that is decided on as if this operation were asked for. */
+    readonly as?: Operation;
     /** The key's id; empty when this request names no second key. */
     keyId(request: MessageShape<I>): string;
   };

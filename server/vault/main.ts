@@ -645,7 +645,12 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     limits,
     gates: [
       namespaceGate(() => monitor.parts?.vault.objects, limits),
-      authorizer.tags(() => [...(monitor.parts?.context.approvals.tagRules ?? []), ...scriptGate.tagRules(), ...retainedTags]),
+      authorizer.tags((principal) => [
+        ...(monitor.parts?.context.approvals.tagRules ?? []),
+        ...(monitor.parts?.context.identity.tokens.tagRules(principal) ?? []),
+        ...scriptGate.tagRules(),
+        ...retainedTags,
+      ]),
       tokenGate,
       authorizer.approvals,
       breaks.gate,

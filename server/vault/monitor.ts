@@ -29,7 +29,7 @@ import type { Receipt } from "./audit/log.ts";
 import { ANONYMOUS, notAuthenticated, peerOf, type Authenticator } from "./authenticate/authenticate.ts";
 import type { Principal } from "./authenticate/principal.ts";
 import type { Peer } from "./authenticate/sessions.ts";
-import type { Authorizer, HiddenNamespaces, Question } from "./authorize/authorize.ts";
+import { aboutOther, type Authorizer, type HiddenNamespaces, type Question } from "./authorize/authorize.ts";
 import type { CountedUses } from "./authorize/counted-uses.ts";
 import { requestFacts } from "./authorize/request-facts.ts";
 import type { OpenVault } from "./ceremonies/unseal.ts";
@@ -615,7 +615,7 @@ export class Monitor {
     });
     const keyId = operation.other?.keyId(request) ?? "";
     const second = operation.other !== undefined && keyId !== "";
-    const otherGrant = second ? authorizer.decide({ ...question, demands, keyId, use: operation.other.use }) : undefined;
+    const otherGrant = second ? authorizer.decide(aboutOther(question, operation.other, keyId, demands)) : undefined;
     if (grant instanceof Promise || otherGrant instanceof Promise)
       return Promise.all([grant, otherGrant]).then(([one, other]) => grantsOf(one, second, other));
     return grantsOf(grant, second, otherGrant);

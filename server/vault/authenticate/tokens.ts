@@ -11,6 +11,7 @@ import { HsmError } from "@keystead/contract/errors";
 import { requireStrength } from "@keystead/crypto/password-strength";
 import { fillRandom } from "@keystead/crypto/random";
 import { wipe } from "@keystead/crypto/wipe";
+import type { TagRule } from "../authorize/tag-gate.ts";
 import type { PinRole } from "../authorize/token-rights.ts";
 import { isWhole, type TokenView } from "../token-view.ts";
 import type { Change } from "../objects/change.ts";
@@ -133,6 +134,17 @@ export class Tokens {
       .filter(({ id }) => own === undefined || own.token === id)
       .map(({ id: name, value: record }) => ({ name, record }))
       .sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /**
+   * Tags by which keys come into views. Whoever makes a key may put it into a token's view; whoever came by a PIN may put keys
+   * into the view of that token alone, or an application would find there what it takes for its own.
+   */
+  *tagRules({ view }: Pick<Principal, "view">): Generator<TagRule> {
+    for (const { id, value } of this.#options.documents.list<TokenRecord>("token")) {
+      const tags = new Set(value.view.tags.filter((tag) => view?.tags.includes(tag) !== true));
+      if (tags.size > 0) yield { name: `the view of token ${id}`, tags, namespaces: new Set([value.namespace]), gives: view !== undefined };
+    }
   }
 
   /** The token whose PIN the principal came by, and which of the two. @throws {HsmError} INVALID_REQUEST for everybody else */

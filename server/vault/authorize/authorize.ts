@@ -175,7 +175,8 @@ export class Authorizer {
     const { operation, request } = asked;
     const demands = operation.demands?.(request) ?? NO_DEMANDS;
     const questions: Question[] = [{ ...asked, ...requestFacts(operation, request), demands }];
-    if (asked.otherKeyId !== "") questions.push({ ...asked, keyId: asked.otherKeyId, demands });
+    if (asked.otherKeyId !== "" && operation.other !== undefined)
+      questions.push(aboutOther({ ...asked }, operation.other, asked.otherKeyId, demands));
     const raised = new Map<string, ApprovalRule>();
     const raise = (question: Question, facts: KeyFacts): void => {
       for (const seen of this.#factsSeen(question, facts)) {
@@ -199,9 +200,13 @@ export class Authorizer {
   };
 
   /** Holds back nothing, and refuses changes of tags that rules in force look at. @param others rules that stand elsewhere */
-  tags(others: () => Iterable<TagRule>): Gate {
+  tags(others: (principal: Principal) => Iterable<TagRule>): Gate {
     return tagGate({
-      rules: (namespace, keyId) => [...this.#parts.policy().tagRules, ...this.#parts.delegations.tagRules(namespace, keyId), ...others()],
+      rules: (namespace, keyId, principal) => [
+        ...this.#parts.policy().tagRules,
+        ...this.#parts.delegations.tagRules(namespace, keyId),
+        ...others(principal),
+      ],
       keyFacts: (namespace, keyId, principal) => this.#parts.keyFacts(namespace, keyId, principal),
       mayRetag: ({ principal, operation, namespace, address }, keyId, facts) =>
         facts.every((seen) => {
@@ -356,5 +361,16 @@ export class Authorizer {
     return rule === undefined || principal.method === "ceremony" || admits(rule, address);
   }
 }
+
+/** The question about the second key that a request names. */
+export const aboutOther = (
+  question: Question,
+  { as, use }: NonNullable<Operation["other"]>,
+  keyId: string,
+  demands: readonly Permission[],
+): Question =>
+  as === undefined
+    ? { ...question, keyId, demands, ...(use === undefined ? {} : { use }) }
+    : { ...question, operation: as, keyId, demands: NO_DEMANDS };
 
 const denied = (operation: Operation): HsmError => new HsmError("PERMISSION_DENIED", `${operation.name} is not permitted here`);

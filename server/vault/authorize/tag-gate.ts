@@ -1,7 +1,7 @@
 /**
  * The gate around tags that rules look at: what a tag gives or lifts is not for whoever may edit a key to give or lift.
  *
- * Rules by tag stand in several places (policy, grants, approval rules, policy scripts, retention). All of them are held here: a
+ * Rules by tag stand in several places (policy, grants, approval rules, policy scripts, retention, views of tokens). All of them are held here: a
  * request to add or remove a tag which a rule in force looks at needs `key:retag` besides its own permission, whether the key
  * has the tag or not, and is told which rule. A key that is made needs it only for tags that could give or lift something (bindings, conditions): a tag that only
  * takes away may be put on by anybody who makes a key.
@@ -27,7 +27,7 @@ export interface TagRule {
 }
 
 export interface TagGateOptions {
-  readonly rules: (namespace: string, keyId: string) => Iterable<TagRule>;
+  readonly rules: (namespace: string, keyId: string, principal: Asked["principal"]) => Iterable<TagRule>;
   readonly keyFacts: (namespace: string, keyId: string, principal: Asked["principal"]) => KeyFacts | Promise<KeyFacts>;
   /** Whether the caller holds `key:retag`, for the key as it is before and after. */
   readonly mayRetag: (asked: Asked, keyId: string, facts: readonly KeyFacts[]) => boolean;
@@ -95,7 +95,7 @@ function judge(
   made: boolean,
 ): undefined {
   const { namespace } = asked;
-  for (const rule of changed.length === 0 ? [] : rules(namespace, keyId)) {
+  for (const rule of changed.length === 0 ? [] : rules(namespace, keyId, asked.principal)) {
     if (made && !rule.gives) continue;
     if (rule.namespaces !== "all" && !rule.namespaces.has(namespace)) continue;
     if (rule.keyIds?.has(keyId) === false) continue;

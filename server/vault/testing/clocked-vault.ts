@@ -258,8 +258,9 @@ export class ClockedVault {
       authorizer: this.authorizer,
       limits: this.limits,
       gates: [
-        this.authorizer.tags(() => [
+        this.authorizer.tags((principal) => [
           ...this.approvals.tagRules,
+          ...this.identity.tokens.tagRules(principal),
           ...retentionTags({ ...NO_RETENTION, tags: this.retention, ...this.retentionRules }),
         ]),
         tokenGate,
