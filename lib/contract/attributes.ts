@@ -218,7 +218,7 @@ export const ATTRIBUTES = Object.freeze({
     public: false,
     indexed: "when true",
     meaning:
-      "Keys with `wrap_with_trusted` may leave under this one. Written with the permission `key:trust` alone; only a key that wraps, never leaves the vault and did not come of another key can have it. What comes in under such a key has `wrap_with_trusted`.",
+      "Keys with `wrap_with_trusted` may leave under this one. Written with the permission `key:trust` alone; only a key that wraps, never leaves the vault and did not come of another key can have it.",
   },
   wrap_with_trusted: {
     pkcs11: "CKA_WRAP_WITH_TRUSTED",

@@ -11,7 +11,7 @@ import { ALGORITHMS, type Usage } from "@keystead/contract/algorithms";
 import { HsmError } from "@keystead/contract/errors";
 import { effectiveState, permittedUse } from "@keystead/contract/lifecycle";
 import type { KeyUse } from "@keystead/contract/operation";
-import type { ExportPolicy, KeyAttributes, KeyStateName, VersionAttributes } from "./attributes.ts";
+import type { KeyAttributes, KeyStateName, VersionAttributes } from "./attributes.ts";
 
 /** Who asks, as far as it matters here, and when. */
 export interface Asking {
@@ -134,28 +134,6 @@ export function permitUnder(
 export function permitCopy(attributes: KeyAttributes, keyId: string, now: number): void {
   const state = keyState(attributes, now);
   if (state !== "active") throw stateForbids(keyId, state);
-}
-
-/**
- * What may be said of a key that comes in under another. A key that left under a trusted one must not come back as one that
- * leaves otherwise, so whatever comes in under a trusted key goes out under trusted keys alone, and never in plain.
- *
- * @param wanted as the request says it; `wrapWithTrusted` undefined = it says nothing
- * @returns whether the new key asks for trusted keys
- * @throws {HsmError} KEY_ATTRIBUTE_FORBIDS
- * @see Clulow 2003 §3; PKCS#11 3.2 §4.11 (CKA_UNWRAP_TEMPLATE), which has the same end
- */
-export function permitFrom(
-  { keyId, attributes: { trusted } }: { readonly keyId: string; readonly attributes: KeyAttributes },
-  wanted: { readonly exportable: ExportPolicy; readonly wrapWithTrusted: boolean | undefined },
-): boolean {
-  if (trusted !== true) return wanted.wrapWithTrusted === true;
-  if (wanted.exportable === "plain" || wanted.wrapWithTrusted === false)
-    throw new HsmError(
-      "KEY_ATTRIBUTE_FORBIDS",
-      `key '${keyId}' is trusted: what comes in under it leaves under trusted keys alone (wrap_with_trusted) and never in plain`,
-    );
-  return true;
 }
 
 function permitInState(

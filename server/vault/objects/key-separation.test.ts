@@ -1,7 +1,4 @@
-/**
- * What an attacker who may use keys tries with their attributes (Clulow 2003; Bortolozzo and others 2010, "Tookan"), against
- * a whole vault: every way round a rule that a key carries.
- */
+/** Uses of one key, or of a key and what was derived of it, that would undo each other, against a whole vault. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { DescMessage, MessageInitShape } from "@bufbuild/protobuf";
@@ -13,8 +10,6 @@ import { generateKey } from "@keystead/contract/operations/generate-key";
 import { generateMac } from "@keystead/contract/operations/generate-mac";
 import { importKey } from "@keystead/contract/operations/import-key";
 import { setAttributes } from "@keystead/contract/operations/set-attributes";
-import { unwrapKey } from "@keystead/contract/operations/unwrap-key";
-import { wrapKey } from "@keystead/contract/operations/wrap-key";
 import { ClockedVault, type Caller } from "../testing/clocked-vault.ts";
 
 const OFFICER: Caller = { id: "user:officer", roles: ["Administrator"] };
@@ -28,37 +23,6 @@ after(() => vault.vault.log.close());
 const ask = <I extends DescMessage, O extends DescMessage>(operation: Operation<I, O>, request: MessageInitShape<I>) =>
   vault.askFrom(OFFICER, operation, request);
 const code = (asking: Promise<unknown>): Promise<string> => vault.codeOf(asking);
-
-test("what left under a trusted key does not come back without its guard, by UnwrapKey or by ImportKey", async () => {
-  const { keyId: trusted } = await ask(generateKey, { algorithm: Algorithm.Aes256Kw, attributes: { trusted: true } });
-  const { keyId: plainly } = await ask(generateKey, { algorithm: Algorithm.Aes256Kw });
-  const guarded = { algorithm: Algorithm.Aes256Gcm, exportable: ExportPolicy.WRAPPED, attributes: { wrapWithTrusted: true } };
-  const { keyId: targetKeyId } = await ask(generateKey, guarded);
-  const { wrappedKey } = await ask(wrapKey, { keyId: trusted, targetKeyId });
-  const asKey = { algorithm: Algorithm.Aes256Gcm };
-  const wrapped = { format: KeyMaterialFormat.RAW, keyMaterial: wrappedKey, wrappingKeyId: trusted };
-  for (const refused of [
-    ask(unwrapKey, { keyId: trusted, wrappedKey, asKey: { ...asKey, exportable: ExportPolicy.PLAIN } }),
-    ask(unwrapKey, { keyId: trusted, wrappedKey, asKey, attributes: { wrapWithTrusted: false } }),
-    ask(importKey, { ...asKey, ...wrapped, exportable: ExportPolicy.PLAIN }),
-    ask(importKey, { ...asKey, ...wrapped, attributes: { wrapWithTrusted: false } }),
-  ])
-    assert.equal(await code(refused), "KEY_ATTRIBUTE_FORBIDS");
-  for (const sessionKey of [false, true])
-    for (const back of [
-      await ask(unwrapKey, { keyId: trusted, wrappedKey, asKey: { ...asKey, exportable: ExportPolicy.WRAPPED, sessionKey } }),
-      await ask(importKey, { ...asKey, ...wrapped, exportable: ExportPolicy.WRAPPED, sessionKey }),
-    ]) {
-      assert.equal(back.key?.attributes?.wrapWithTrusted, true);
-      assert.equal(await code(ask(wrapKey, { keyId: plainly, targetKeyId: back.keyId })), "KEY_NOT_EXTRACTABLE");
-      assert.equal(await code(ask(exportKey, { keyId: back.keyId, plain: true })), "KEY_NOT_EXTRACTABLE");
-    }
-  // Under a key that nobody calls trusted, what is said counts.
-  const { keyId: ordinary } = await ask(generateKey, { ...guarded, attributes: {} });
-  const { wrappedKey: other } = await ask(wrapKey, { keyId: plainly, targetKeyId: ordinary });
-  const free = await ask(unwrapKey, { keyId: plainly, wrappedKey: other, asKey: { ...asKey, exportable: ExportPolicy.WRAPPED } });
-  assert.equal(free.key?.attributes?.wrapWithTrusted, false);
-});
 
 test("a key that came of another key is not called trusted: whoever uses that one has a twin of it that leaves", async () => {
   const { keyId: secret } = await ask(generateKey, { algorithm: Algorithm.GenericSecret });

@@ -10,7 +10,6 @@ import { unwrapFailed } from "@keystead/crypto/mechanisms/refusals";
 import { wipeAfter } from "@keystead/crypto/wipe";
 import type { CallersKeys } from "../objects/callers-keys.ts";
 import type { SoftwareProvider } from "../providers/software.ts";
-import { permitFrom } from "../objects/key-rules.ts";
 import { handler, otherGrantOf, type Invocation } from "./handler.ts";
 import { currentPublicKeyPem, exportPolicyName, keyMessage } from "./key-message.ts";
 import { newKeyId, newKeyLife, newKeyUsage } from "./new-key.ts";
@@ -52,13 +51,6 @@ export const importKey = handler(operation, async (invocation, { objects, provid
   const usage = newKeyUsage(algorithm, request.usage);
   const life = newKeyLife(algorithm, request, objects.now());
   const keyId = newKeyId(request);
-  const exportable = exportPolicyName(request.exportable);
-  const wrapWithTrusted =
-    request.wrappingKeyId !== "" &&
-    permitFrom(await objects.describe(namespace, request.wrappingKeyId), {
-      exportable,
-      wrapWithTrusted: request.attributes?.wrapWithTrusted,
-    });
   const key =
     request.wrappingKeyId === ""
       ? mechanismFor(algorithm).importKey(format, request.keyMaterial)
@@ -71,9 +63,8 @@ export const importKey = handler(operation, async (invocation, { objects, provid
     usage,
     tags: [...new Set(request.tags)],
     description: request.description,
-    exportable,
+    exportable: exportPolicyName(request.exportable),
     ...life,
-    ...(wrapWithTrusted ? { wrapWithTrusted } : {}),
     key,
     local: false,
     ...(request.wrappingKeyId === "" ? {} : { under: request.wrappingKeyId }),

@@ -3,7 +3,6 @@ import { HsmError } from "@keystead/contract/errors";
 import { unwrapKey as operation } from "@keystead/contract/operations/unwrap-key";
 import { unwrapFailed } from "@keystead/crypto/mechanisms/refusals";
 import { wipeAfter } from "@keystead/crypto/wipe";
-import { permitFrom } from "../objects/key-rules.ts";
 import { grantOf, handler } from "./handler.ts";
 import { currentPublicKeyPem, exportPolicyName, keyMessage } from "./key-message.ts";
 import { newKeyId, newKeyLife, newKeyUsage } from "./new-key.ts";
@@ -20,11 +19,6 @@ export const unwrapKey = handler(operation, async (invocation, { objects, provid
     throw new HsmError("INVALID_REQUEST", "as_key.attributes: UnwrapKey takes attributes beside as_key");
   const life = newKeyLife(algorithm, request, objects.now());
   const keyId = newKeyId(template);
-  const exportable = exportPolicyName(template.exportable);
-  const wrapWithTrusted = permitFrom(await objects.describe(namespace, request.keyId), {
-    exportable,
-    wrapWithTrusted: request.attributes?.wrapWithTrusted,
-  });
   const unwrapping = await objects.open(grantOf(invocation), request.version, unwrapFailed);
   const key = wipeAfter(
     provider.unwrap(unwrapping, request.wrappedKey, wrapParams(request.mechanism, request.digest, request.mode)),
@@ -38,9 +32,8 @@ export const unwrapKey = handler(operation, async (invocation, { objects, provid
     usage,
     tags: [...new Set(template.tags)],
     description: template.description,
-    exportable,
+    exportable: exportPolicyName(template.exportable),
     ...life,
-    ...(wrapWithTrusted ? { wrapWithTrusted } : {}),
     key,
     local: false,
     under: request.keyId,
