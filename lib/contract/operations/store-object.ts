@@ -9,4 +9,5 @@ export const storeObject = operation({
   demands: (request) => [...privateDemand(request), ...trustedDemand(request)],
   scope: "namespace",
   effect: "change",
+  sealedPayload: true,
 });

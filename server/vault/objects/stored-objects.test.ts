@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
 import { after, before, test } from "node:test";
-import type { MessageInitShape } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { Algorithm } from "@keystead/contract/generated/hsm/hsm_pb";
-import { StoredObjectClass, type StoredObject, type StoreObjectRequestSchema } from "@keystead/contract/generated/hsm/stored_objects_pb";
+import { StoredObjectClass, StoreObjectRequestSchema, type StoredObject } from "@keystead/contract/generated/hsm/stored_objects_pb";
 import { TokenPin } from "@keystead/contract/generated/hsm/tokens_pb";
 import { createNamespace } from "@keystead/contract/operations/create-namespace";
 import { createToken } from "@keystead/contract/operations/create-token";
@@ -18,6 +18,8 @@ import { initToken } from "@keystead/contract/operations/init-token";
 import { loginToken } from "@keystead/contract/operations/login-token";
 import { storeObject } from "@keystead/contract/operations/store-object";
 import { updateStoredObject } from "@keystead/contract/operations/update-stored-object";
+import { derElement, derSequence } from "@keystead/crypto/formats/der-writer";
+import { readableRequest } from "../approvals/subject.ts";
 import { ClockedVault } from "../testing/clocked-vault.ts";
 
 let vault: ClockedVault;
@@ -38,6 +40,7 @@ async function store(wanted: Wanted): Promise<StoredObject> {
   assert.ok(object !== undefined);
   return object;
 }
+const PIN = (): Buffer => Buffer.from("a pin of a token");
 const CERTIFICATE = StoredObjectClass.CERTIFICATE;
 const found = async (asked: object, namespace = "default"): Promise<string[]> =>
   (await vault.ask(findStoredObjects, { namespace, ...asked })).objects.map(({ objectId }) => objectId);
@@ -204,4 +207,39 @@ test("what is stored, changed and removed is recorded with the object's name; wi
   await vault.pass(31 * 86_400_000);
   await vault.ask(createNamespace, { namespace: "ending" });
   assert.deepEqual(await found({ private: true }, "ending"), []);
+});
+
+test("nobody with a PIN stores anything that another token would show", async () => {
+  for (const name of ["planter", "planted"]) await vault.ask(createToken, { label: name, tags: [name], soPin: PIN(), userPin: PIN() });
+  const { tokens } = await vault.over(loginToken, { name: "planter", role: TokenPin.USER, pin: PIN() });
+  const put = (tags: string[]): Promise<unknown> =>
+    vault.over(
+      storeObject,
+      { objectClass: CERTIFICATE, value: certificate, label: "a trusted authority", tags },
+      { token: tokens?.accessToken ?? "" },
+    );
+  await put(["planter", "other"]);
+  await refused(put(["planter", "planted"]), "PERMISSION_DENIED");
+  assert.deepEqual(await found({ tags: ["planted"] }), []);
+});
+
+test("a certificate whose names would fill the memory of the vault is not stored", async () => {
+  const put = (nameBytes: number): Promise<unknown> => {
+    const [name, empty] = [derSequence(Buffer.alloc(nameBytes - 4)), derSequence()];
+    const said = derSequence(derElement(0x02, Buffer.from([1])), empty, name, empty, name);
+    return store({ objectClass: CERTIFICATE, value: derSequence(said, empty, derElement(0x03, Buffer.from([0]))) });
+  };
+  await put(2048);
+  await refused(put(2049), "INVALID_REQUEST");
+  await refused(put(30_000), "INVALID_REQUEST");
+});
+
+test("no event has a digest of a value, which could be guessed by it, and who approves is shown none", async () => {
+  const { objectId } = await store({ label: "code of the door", private: true, value: Buffer.from("1234") });
+  await vault.ask(updateStoredObject, { objectId, private: true, value: Buffer.from("4321") });
+  const events = (await vault.events()).filter(({ action }) => action === "StoreObject" || action === "UpdateStoredObject");
+  assert.ok(events.length > 1);
+  for (const { payload } of events) assert.equal(payload, "");
+  const request = create(StoreObjectRequestSchema, { objectClass: StoredObjectClass.DATA, value: Buffer.from("1234") });
+  assert.equal((readableRequest(StoreObjectRequestSchema, request) as { value?: unknown }).value, "[secret]");
 });

@@ -7,6 +7,7 @@
  *
  * @see PKCS#11 3.2 §4.5 (data), §4.6 (certificates)
  */
+import { hash } from "node:crypto";
 import { HsmError } from "@keystead/contract/errors";
 import { derChildren, derPart, MalformedDer } from "@keystead/crypto/formats/der-part";
 import { fillRandom } from "@keystead/crypto/random";
@@ -63,6 +64,9 @@ export interface FoundObject {
 /** Objects of one namespace, and of all. */
 const MOST_EACH = 10_000;
 const MOST = 100_000;
+/** Of the names and the serial number that a certificate says, in DER: they are in memory. */
+const MOST_NAME_BYTES = 2048;
+const MOST_SERIAL_BYTES = 64;
 /** Removed with one event of the log. */
 const AT_ONCE = 200;
 
@@ -220,8 +224,9 @@ export class StoredObjects {
 const NONE: ReadonlySet<string> = new Set();
 
 const place = (namespace: string): string => JSON.stringify([namespace]);
+/** Names of entries are short, however long what they are about is. */
 const entriesOf = (namespace: string, match: StoredObjectMatch): string[] =>
-  FILED.flatMap((name) => (match[name] === undefined ? [] : [JSON.stringify([namespace, name, match[name]])]));
+  FILED.flatMap((name) => (match[name] === undefined ? [] : [hash("sha256", JSON.stringify([namespace, name, match[name]]), "base64url")]));
 
 const isSeen = (object: StoredObject, sight: Sight): boolean =>
   (!object.private || sight.private) && sight.tags.every((tag) => object.tags.includes(tag));
@@ -236,6 +241,11 @@ function certificateSays(value: Uint8Array): Pick<StoredObject, "subject" | "iss
     const [serial, , issuer, , subject] = parts[0]?.tag === 0xa0 ? parts.slice(1) : parts;
     const fits = algorithm !== undefined && signature !== undefined && rest.length === 0 && serial?.tag === 0x02;
     if (!fits || issuer?.tag !== 0x30 || subject?.tag !== 0x30) throw new MalformedDer("no certificate");
+    if (Math.max(subject.whole.length, issuer.whole.length) > MOST_NAME_BYTES || serial.whole.length > MOST_SERIAL_BYTES)
+      throw new HsmError(
+        "INVALID_REQUEST",
+        `a certificate is stored whose names have ${MOST_NAME_BYTES} bytes at most, and its serial number ${MOST_SERIAL_BYTES}`,
+      );
     return { subject: base64(subject.whole), issuer: base64(issuer.whole), serial: base64(serial.whole) };
   } catch (error) {
     if (!(error instanceof MalformedDer)) throw error;

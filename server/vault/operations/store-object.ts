@@ -4,11 +4,14 @@ import { handler } from "./handler.ts";
 import { classOf, storedObjectMessage, textOf } from "./stored-object-message.ts";
 
 /** Keeps a certificate or data. */
-export const storeObject = handler(operation, async ({ namespace, principal, request }, { storedObjects, objects }) => {
+export const storeObject = handler(operation, async ({ namespace, principal, request }, { identity, storedObjects, objects }) => {
   const { maxKeys } = (await objects.describeNamespace(namespace)).attributes;
   const { value, tags } = request;
   if (principal.view?.tags.every((tag) => tags.includes(tag)) === false)
     throw new HsmError("PERMISSION_DENIED", "the token does not show objects without its tags");
+  for (const { name, gives, namespaces, tags: looked } of identity.tokens.tagRules(principal))
+    if (gives && namespaces !== "all" && namespaces.has(namespace) && looked !== "all" && tags.some((tag) => looked.has(tag)))
+      throw new HsmError("PERMISSION_DENIED", `${name} is another token's: its PINs alone store objects for it`);
   const kind = classOf(request.objectClass);
   if (kind === undefined) throw new HsmError("INVALID_REQUEST", "object_class is missing");
   const foreign =
