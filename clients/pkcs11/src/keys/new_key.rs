@@ -54,7 +54,7 @@ const TWINS: &[(Usage, Usage)] = &[
 ];
 
 const WRAPPING: [Usage; 2] = [Usage::Wrap, Usage::Unwrap];
-/// What secret keys are for only when that is asked for, beside something else.
+/// What keys of ciphers are for only when that is asked for.
 const MACS: [Usage; 2] = [Usage::Mac, Usage::VerifyMac];
 
 /// The usage that an attribute of such an object stands for.
@@ -114,8 +114,8 @@ impl Templates<'_> {
                 }
             }
         } else {
-            let only_macs = possible.iter().all(|usage| MACS.contains(usage));
-            let data = possible.iter().filter(|usage| !WRAPPING.contains(usage) && (only_macs || !MACS.contains(usage)));
+            let ciphers = possible.contains(&Usage::Encrypt);
+            let data = possible.iter().filter(|usage| !WRAPPING.contains(usage) && !(ciphers && MACS.contains(usage)));
             usage = data.filter(|usage| !said.contains(usage)).copied().collect();
         }
         // A key that wraps others and opens them as data gives them away. Many applications ask for all of it, and few wrap.
