@@ -212,7 +212,7 @@ for (const [name, algorithm, genpkey] of AGREEMENT) {
     }
   });
 
-  test(`${name}: a peer that is no sound key of the curve is refused with one answer, and a bare secret never becomes a key`, async () => {
+  test(`${name}: a peer that is no sound key of the curve is refused with one answer, and a bare secret becomes no key that is used as it is`, async () => {
     const keyId = fresh("agree");
     const { public_key: mine } = await given("REST", generateKey, { keyId, algorithm });
     const raw = createPublicKey(mine).export({ format: "raw-public" });
@@ -235,6 +235,8 @@ for (const [name, algorithm, genpkey] of AGREEMENT) {
     const derivation = { function: Kdf.HKDF };
     for (const surface of SURFACES) {
       await refused("INVALID_REQUEST", surface, agreeKey, { keyId, peerPublicKey: raw, asKey });
+      const short = { algorithm: Algorithm.GenericSecret, sizeBytes: 16 };
+      await refused("MECHANISM_PARAM_INVALID", surface, agreeKey, { keyId, peerPublicKey: raw, asKey: short });
       await refused("INVALID_REQUEST", surface, agreeKey, { keyId, peerPublicKey: raw, asBytes: true, derivation });
       await refused("INVALID_REQUEST", surface, agreeKey, { keyId, peerPublicKey: raw, derivation });
       const forPasswords = { function: Kdf.ARGON2ID, salt: Buffer.alloc(16) };

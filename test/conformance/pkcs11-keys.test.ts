@@ -18,4 +18,8 @@ describe("keys through the module", { skip: skipModule }, () => {
   test("session objects are of this process alone, and go with the session that made them", () => keys("sessions"));
   test("keys made elsewhere come in whole or not at all", () => keys("imports"));
   test("what may be changed is changed for every session, and the rest is refused", () => keys("changes"));
+  test("a copy is another key of the same material, and never weaker", () => keys("copies"));
+  test("keys go under keys and come back, and what cannot leave does not", () => keys("wrapping"));
+  test("both sides of an agreement derive one secret, and derivations are those of their specifications", () => keys("deriving"));
+  test("what was encapsulated is decapsulated", () => keys("encapsulation"));
 });

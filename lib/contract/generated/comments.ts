@@ -11,7 +11,7 @@ export const COMMENTS: Readonly<Record<string, string>> = {
   "hsm.AdoptPasskeyRequest.credential_id": "The security key or passkey: a second factor of the caller's user, by its id in base64url.",
   "hsm.AdoptPasskeyRequest.signature": "Proof: its assertion of the text of adoption, which names vault, principal and credential, with its holder verified.",
   "hsm.AgreeKeyRequest.as_key": "Exactly one of as_key and as_bytes.",
-  "hsm.AgreeKeyRequest.derivation": "Needed with as_key; refused with as_bytes.",
+  "hsm.AgreeKeyRequest.derivation": "Needed with as_key, but for a Generic-Secret as long as the secret, which then is the secret; refused with as_bytes.",
   "hsm.AgreeKeyRequest.peer_public_key": "SubjectPublicKeyInfo (DER or PEM), JWK, or bare: a point, compressed or not, or the u-coordinate.",
   "hsm.AgreeKeyRequest.version": "0 = the current version.",
   "hsm.AgreeKeyResponse.key": "With as_key.",

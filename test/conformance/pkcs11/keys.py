@@ -347,4 +347,238 @@ def changes():
     good("C_Finalize", NULL)
 
 
+KW, KWP, OAEP, RSA_AES, ECDH, HKDF, COUNTER_KDF, ML_KEM, CBC = 0x2109, 0x210B, 9, 0x1054, 0x1050, 0x402A, 0x3AC, 0x17, 0x1082
+UNEXTRACTABLE, NOT_PERMITTED, WRAPPED_INVALID, PROHIBITED, ENCAPSULATE, DECAPSULATE = 0x6A, 0x68, 0x110, 0x1B, 0x633, 0x634
+WRAP_WITH_TRUSTED, TRUSTED, COPYABLE, DESTROYABLE = 0x210, 0x86, 0x171, 0x172
+
+
+class Oaep(c.Structure):
+    _fields_ = [("hash", c.c_ulong), ("mgf", c.c_ulong), ("source", c.c_ulong), ("data", c.c_void_p), ("length", c.c_ulong)]
+
+
+class RsaAes(c.Structure):
+    _fields_ = [("bits", c.c_ulong), ("oaep", c.c_void_p)]
+
+
+class Ecdh(c.Structure):
+    _fields_ = [("kdf", c.c_ulong), ("shared_length", c.c_ulong), ("shared", c.c_void_p), ("public_length", c.c_ulong), ("public", c.c_void_p)]
+
+
+class Hkdf(c.Structure):
+    _fields_ = [("extract", c.c_ubyte), ("expand", c.c_ubyte), ("hash", c.c_ulong), ("salt_type", c.c_ulong), ("salt", c.c_void_p),
+                ("salt_length", c.c_ulong), ("salt_key", c.c_ulong), ("info", c.c_void_p), ("info_length", c.c_ulong)]
+
+
+class Piece(c.Structure):
+    _fields_ = [("type", c.c_ulong), ("value", c.c_void_p), ("length", c.c_ulong)]
+
+
+class CounterKdf(c.Structure):
+    _fields_ = [("prf", c.c_ulong), ("count", c.c_ulong), ("pieces", c.c_void_p), ("more", c.c_ulong), ("keys", c.c_void_p)]
+
+
+class CounterFormat(c.Structure):
+    _fields_ = [("little", c.c_ubyte), ("bits", c.c_ulong)]
+
+
+class LengthFormat(c.Structure):
+    _fields_ = [("method", c.c_ulong), ("little", c.c_ubyte), ("bits", c.c_ulong)]
+
+
+def given(kind, parameter, *kept):
+    """A mechanism with a structure, and whatever the structure points to."""
+    made = mechanism(kind, bytes(parameter))
+    made.kept = (parameter, *kept)
+    return made
+
+
+def oaep(kind=OAEP, bits=256, label=b""):
+    own = Oaep(SHA256, 2, 1, c.cast(c.c_char_p(label), c.c_void_p) if label else None, len(label))
+    if kind == OAEP:
+        return given(kind, own, label)
+    return given(kind, RsaAes(bits, c.cast(c.pointer(own), c.c_void_p)), own)
+
+
+def wrap(handle, how, wrapping, key, rv=OK):
+    how = mechanism(how) if isinstance(how, int) else how
+    length = c.c_ulong()
+    got = call("C_WrapKey", handle, c.byref(how), wrapping, key, NULL, c.byref(length))
+    if got != OK:
+        is_(rv, got, "the length of a wrapped key")
+        return None
+    room = c.create_string_buffer(length.value)
+    if rv == OK:
+        short = c.c_ulong(8)
+        is_(TOO_SMALL, call("C_WrapKey", handle, c.byref(how), wrapping, key, room, c.byref(short)))
+        assert 8 < short.value <= length.value
+    is_(rv, call("C_WrapKey", handle, c.byref(how), wrapping, key, room, c.byref(length)), "C_WrapKey")
+    return room.raw[: length.value]
+
+
+def unwrap(handle, how, key, wrapped, wanted, rv=OK):
+    how, made = mechanism(how) if isinstance(how, int) else how, c.c_ulong()
+    got = call("C_UnwrapKey", handle, c.byref(how), key, wrapped, len(wrapped), template(*wanted), len(wanted), c.byref(made))
+    is_(rv, got, f"C_UnwrapKey {wanted}")
+    return made.value
+
+
+def derive(handle, how, base, wanted, rv=OK):
+    made = c.c_ulong()
+    is_(rv, call("C_DeriveKey", handle, c.byref(how), base, template(*wanted), len(wanted), c.byref(made)), f"C_DeriveKey {wanted}")
+    return made.value
+
+
+AES_ = [(CLASS, SECRET), (KEY_TYPE_OF, 0x1F), (TOKEN, NO)]
+GENERIC = [(CLASS, SECRET), (KEY_TYPE_OF, 0x10), (TOKEN, NO)]
+READABLE = [(SENSITIVE_, NO), (EXTRACTABLE, YES)]
+
+
+def copies():
+    """A copy is another key of the same material, and never weaker."""
+    handle = begin()
+    made = secret(handle, AES_GEN, [(VALUE_LENGTH, 32), (TOKEN, NO), (LABEL, b"first"), (EXTRACTABLE, YES)])
+    copy, copied = c.c_ulong(), lambda key, *pairs: call("C_CopyObject", handle, key, template(*pairs), len(pairs), c.byref(copy))
+    is_(OK, copied(made, (TOKEN, YES), (LABEL, b"second"), (EXTRACTABLE, NO)))
+    assert copy.value != made and read(handle, copy.value, LABEL) == b"second" and read(handle, copy.value, TOKEN) == YES
+    assert read(handle, copy.value, EXTRACTABLE) == NO and read(handle, made, EXTRACTABLE) == YES
+    stored = copy.value
+    for pairs, rv in [
+        ([(EXTRACTABLE, YES)], INCONSISTENT),
+        ([(SENSITIVE_, NO)], INCONSISTENT),
+        ([(WRAP, YES)], INCONSISTENT),
+        ([(VALUE_LENGTH, 16)], INCONSISTENT),
+        ([(LOCAL, YES)], READ_ONLY_ATTRIBUTE),
+    ]:
+        is_(rv, copied(stored, *pairs), f"C_CopyObject {pairs}")
+    fixed = secret(handle, AES_GEN, [(VALUE_LENGTH, 32), (COPYABLE, NO), (DESTROYABLE, NO), (TOKEN, NO)])
+    assert read(handle, fixed, COPYABLE) == read(handle, fixed, DESTROYABLE) == NO
+    is_(PROHIBITED, copied(fixed, (LABEL, b"copy")))
+    is_(PROHIBITED, call("C_DestroyObject", handle, fixed))
+    public, private = pair(handle, EC_GEN, [*ON_P256, (TOKEN, NO)], [(TOKEN, NO)])
+    is_(OK, copied(private, (TOKEN, YES), (ID, b"of the copy")))
+    signature = sign(handle, ECDSA_SHA256, copy.value, b"by the copy")
+    is_(OK, verify(handle, ECDSA_SHA256, public, b"by the copy", signature))
+    assert len(find(handle, (ID, b"of the copy"))) == 2
+    is_(OK, copied(public, (LABEL, b"somebody")))
+    assert find(handle, (LABEL, b"somebody")) == [copy.value]
+    is_(PROHIBITED, copied(public, (TOKEN, YES)))
+    good("C_Finalize", NULL)
+
+
+def wrapping():
+    """Keys under keys, there and back: by every mechanism, secret and private ones, and what cannot leave does not."""
+    handle = begin()
+    aes = secret(handle, AES_GEN, [(VALUE_LENGTH, 32), (WRAP, YES), (UNWRAP, YES), (TOKEN, NO)])
+    rsa = pair(handle, RSA_GEN, [(BITS, 2048), (WRAP, YES), (TOKEN, NO)], [(UNWRAP, YES), (TOKEN, NO)])
+    leaving = create(handle, [*AES_, *READABLE, (VALUE, bytes(range(32)))])
+    signer = pair(handle, EC_GEN, [*ON_P256, (TOKEN, NO)], [(TOKEN, NO), (EXTRACTABLE, YES)])
+    back = [*AES_, *READABLE]
+    for how, under in [(KW, (aes, aes)), (KWP, (aes, aes)), (oaep(), rsa), (oaep(RSA_AES), rsa)]:
+        wrapped = wrap(handle, how, under[0], leaving)
+        again = unwrap(handle, how, under[1], wrapped, back)
+        assert read(handle, again, VALUE) == bytes(range(32)), how
+        assert read(handle, again, LOCAL) == NO
+        changed = wrapped[:-1] + bytes([wrapped[-1] ^ 1])
+        unwrap(handle, how, under[1], changed, back, WRAPPED_INVALID)
+    for how, under in [(KWP, (aes, aes)), (oaep(RSA_AES), rsa)]:
+        wrapped = wrap(handle, how, under[0], signer[1])
+        again = unwrap(handle, how, under[1], wrapped, [(CLASS, PRIVATE), (KEY_TYPE_OF, 3), (TOKEN, NO), (SIGN, YES), (EXTRACTABLE, YES)])
+        is_(OK, verify(handle, ECDSA_SHA256, signer[0], b"again", sign(handle, ECDSA_SHA256, again, b"again")))
+    numbers = [(MODULUS, read(handle, rsa[0], MODULUS)), (EXPONENT, b"\x01\x00\x01")]
+    stranger = create(handle, [(CLASS, PUBLIC), (KEY_TYPE_OF, 0), (WRAP, YES), *numbers])
+    wrapped = wrap(handle, oaep(), stranger, leaving)
+    assert read(handle, unwrap(handle, oaep(), rsa[1], wrapped, [*back, (VALUE_LENGTH, 32)]), VALUE) == bytes(range(32))
+    stays = secret(handle, AES_GEN, [(VALUE_LENGTH, 32), (TOKEN, NO)])
+    wrap(handle, KWP, aes, stays, UNEXTRACTABLE)
+    wrap(handle, KWP, stays, leaving, NOT_PERMITTED)
+    wrap(handle, KWP, rsa[0], leaving, 0x115)
+    wrap(handle, oaep(label=b"a label"), rsa[0], leaving, PARAMETER)
+    wrap(handle, oaep(RSA_AES, 128), rsa[0], leaving, PARAMETER)
+    wrap(handle, CBC, aes, leaving, MECHANISM)
+    wrap(handle, KWP, 999_999, leaving, 0x113)
+    wrap(handle, KWP, aes, 999_999, HANDLE)
+    wrap(handle, KWP, aes, rsa[0], 0x69)
+    wrapped = wrap(handle, KWP, aes, leaving)
+    for bad, rv in [([*back[1:]], INCOMPLETE), ([back[0], *back[2:]], INCOMPLETE), ([*back, (VALUE, b"x")], INCONSISTENT)]:
+        unwrap(handle, KWP, aes, wrapped, bad, rv)
+    unwrap(handle, KWP, stays, wrapped, back, NOT_PERMITTED)
+    unwrap(handle, KWP, 999_999, wrapped, back, 0xF0)
+    unwrap(handle, KWP, aes, b"", back, 0x112)
+    good("C_Finalize", NULL)
+
+
+def deriving():
+    """Both sides of an agreement derive one secret; what is derived with a function is what its specification says."""
+    import hmac, hashlib
+    handle = begin()
+    for kind, params in [(EC_GEN, P256), (EC_GEN, bytes.fromhex("06052b81040022")), (MONTGOMERY_GEN, X25519), (MONTGOMERY_GEN, printable("curve448"))]:
+        own = pair(handle, kind, [(PARAMS, params), (TOKEN, NO)], [(DERIVE, YES), (TOKEN, NO)])
+        other = pair(handle, kind, [(PARAMS, params), (TOKEN, NO)], [(DERIVE, YES), (TOKEN, NO)])
+        for shared, kdf, length in [(b"", 1, None), (b"both", 6, 32), (b"both", 16, 48), (b"", 8, 16)]:
+            made = []
+            for private, peer in [(own[1], other[0]), (other[1], own[0])]:
+                point = read(handle, peer, POINT)
+                # In its OCTET STRING for the one, bare for the other.
+                point = point if private == own[1] else point[2:] if point[1] < 0x80 else point[3:]
+                text, data = c.create_string_buffer(shared), c.create_string_buffer(point)
+                how = Ecdh(kdf, len(shared), c.cast(text, c.c_void_p), len(point), c.cast(data, c.c_void_p))
+                wanted = [*GENERIC, *READABLE, *([(VALUE_LENGTH, length)] if length else [])]
+                made.append(read(handle, derive(handle, given(ECDH, how, text, data), private, wanted), VALUE))
+            assert made[0] == made[1] and len(made[0]) == (length or len(made[0])), f"{kdf}"
+            if kdf == 1:
+                plain = made[0]
+            if kdf == 6:
+                assert made[0] == hashlib.sha256(plain + b"\0\0\0\1" + shared).digest(), "X9.63"
+    signer = pair(handle, EC_GEN, [*ON_P256, (TOKEN, NO)], [(TOKEN, NO)])
+    derive(handle, given(ECDH, how, text, data), signer[1], wanted, NOT_PERMITTED)
+    # RFC 5869 A.1: its key, salt and info, and what comes of them.
+    base = create(handle, [*GENERIC, (VALUE, b"\x0b" * 22), (DERIVE, YES)])
+    salt, info = c.create_string_buffer(bytes(range(13)), 13), c.create_string_buffer(bytes(range(0xF0, 0xFA)), 10)
+    hkdf = Hkdf(1, 1, SHA256, 2, c.cast(salt, c.c_void_p), 13, 0, c.cast(info, c.c_void_p), 10)
+    made = derive(handle, given(HKDF, hkdf, salt, info), base, [*GENERIC, *READABLE, (VALUE_LENGTH, 42)])
+    assert read(handle, made, VALUE).hex() == "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865"
+    assert len(read(handle, derive(handle, given(HKDF, hkdf, salt, info), base, [*AES_, *READABLE, (VALUE_LENGTH, 32)]), VALUE)) == 32
+    derive(handle, given(HKDF, hkdf, salt, info), base, GENERIC, INCOMPLETE)
+    hkdf.extract = 0
+    derive(handle, given(HKDF, hkdf, salt, info), base, [*GENERIC, (VALUE_LENGTH, 32)], PARAMETER)
+    label = c.create_string_buffer(b"label\0context", 13)
+    counter, length = CounterFormat(0, 32), LengthFormat(1, 0, 32)
+    pieces = (Piece * 3)(Piece(1, c.cast(c.pointer(counter), c.c_void_p), c.sizeof(counter)), Piece(4, c.cast(label, c.c_void_p), 13),
+                         Piece(3, c.cast(c.pointer(length), c.c_void_p), c.sizeof(length)))
+    kdf = CounterKdf(0x251, 3, c.cast(pieces, c.c_void_p), 0, NULL)
+    made = derive(handle, given(COUNTER_KDF, kdf, pieces, counter, label, length), base, [*GENERIC, *READABLE, (VALUE_LENGTH, 32)])
+    wanted = hmac.new(b"\x0b" * 22, b"\0\0\0\1" + b"label\0context" + (256).to_bytes(4, "big"), hashlib.sha256).digest()
+    assert read(handle, made, VALUE) == wanted, "SP 800-108"
+    counter.bits = 16
+    derive(handle, given(COUNTER_KDF, kdf, pieces), base, [*GENERIC, (VALUE_LENGTH, 32)], PARAMETER)
+    good("C_Finalize", NULL)
+
+
+def encapsulation():
+    """What was encapsulated is decapsulated; too little room makes nothing; another ciphertext is another secret."""
+    handle = begin()
+    for kind, length in [(1, 768), (2, 1088), (3, 1568)]:
+        public, private = pair(handle, ML_KEM_GEN, [(SET, kind), (TOKEN, NO)], [(TOKEN, NO)])
+        assert read(handle, public, ENCAPSULATE) == YES and read(handle, private, DECAPSULATE) == YES
+        wanted, how, size, made = [*GENERIC, *READABLE], mechanism(ML_KEM), c.c_ulong(), c.c_ulong()
+        before = len(find(handle, (TOKEN, NO)))
+        ask = lambda room: call("C_EncapsulateKey", handle, c.byref(how), public, template(*wanted), len(wanted), room, c.byref(size), c.byref(made))
+        is_(OK, ask(NULL))
+        is_(length, size.value)
+        size.value = length - 1
+        ciphertext = c.create_string_buffer(length)
+        is_(TOO_SMALL, ask(ciphertext))
+        is_(before, len(find(handle, (TOKEN, NO))), "keys that were made without room for the ciphertext")
+        is_(OK, ask(ciphertext))
+        again = c.c_ulong()
+        back = lambda data: call("C_DecapsulateKey", handle, c.byref(how), private, template(*wanted), len(wanted), data, len(data), c.byref(again))
+        is_(OK, back(ciphertext.raw))
+        assert read(handle, made.value, VALUE) == read(handle, again.value, VALUE)
+        is_(OK, back(ciphertext.raw[:-1] + bytes([ciphertext.raw[-1] ^ 1])))
+        assert read(handle, made.value, VALUE) != read(handle, again.value, VALUE)
+        is_(0x112, back(ciphertext.raw[:-1]))
+        is_(KEY_TYPE, call("C_DecapsulateKey", handle, c.byref(how), public, NULL, 0, ciphertext, length, c.byref(again)))
+    good("C_Finalize", NULL)
+
+
 run(globals())

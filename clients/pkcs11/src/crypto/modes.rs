@@ -62,6 +62,18 @@ pub fn mac_mode(way: Way, hash: Option<Hash>, key: &Key) -> Answer<KeyMode> {
     }
 }
 
+/// @errors `CKR_KEY_FUNCTION_NOT_PERMITTED` for a key whose algorithm wraps otherwise
+pub fn wrap_mode(way: Way, key: &Key) -> Answer<KeyMode> {
+    use Algorithm::*;
+    match (way, key.algorithm()) {
+        (Way::AesKw, Aes128 | Aes192 | Aes256) => Ok(KeyMode::Kw),
+        (Way::AesKwp, Aes128 | Aes192 | Aes256) => Ok(KeyMode::Kwp),
+        (Way::AesKw, Aes128Kw | Aes192Kw | Aes256Kw) | (Way::AesKwp, Aes128Kwp | Aes192Kwp | Aes256Kwp) => Ok(KeyMode::Unspecified),
+        (Way::Oaep | Way::RsaAesKwp, Rsa2048 | Rsa3072 | Rsa4096) => Ok(KeyMode::Unspecified),
+        _ => refuse(CKR_KEY_FUNCTION_NOT_PERMITTED),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -54,6 +54,13 @@ impl PublicKey {
         Ok(PublicKey { spki, numbers })
     }
 
+    /// The key as text, as the service takes one from elsewhere.
+    pub fn pem(&self) -> String {
+        let text = crate::remote::to_base64(&self.spki);
+        let lines: Vec<&str> = text.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
+        format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", lines.join("\n"))
+    }
+
     /// Whether a key that an application made up is one: a point on its curve, a modulus of a size that is used here.
     pub fn is_sound(&self) -> bool {
         match &self.numbers {

@@ -57,6 +57,33 @@ unsafe fn parameter(mechanism: &CK_MECHANISM) -> Answer<Parameter> {
                 };
                 Ok(source.map_or(Parameter::Unknown, |label| Parameter::Oaep { hash: oaep.hashAlg, mgf: oaep.mgf, label }))
             }),
+            Shape::RsaAes => structure(mechanism, |wrap: CK_RSA_AES_KEY_WRAP_PARAMS| {
+                if wrap.pOAEPParams.is_null() {
+                    return Ok(Parameter::Unknown);
+                }
+                let oaep = ptr::read_unaligned(wrap.pOAEPParams);
+                let label = if oaep.ulSourceDataLen == 0 { Some(vec![]) } else { bounded(oaep.pSourceData.cast(), oaep.ulSourceDataLen)? };
+                let known = |label| Parameter::RsaAes { aes_bits: wrap.ulAESKeyBits, hash: oaep.hashAlg, mgf: oaep.mgf, label };
+                Ok(label.map_or(Parameter::Unknown, known))
+            }),
+            Shape::Ecdh => structure(mechanism, |ecdh: CK_ECDH1_DERIVE_PARAMS| {
+                let shared = bounded(ecdh.pSharedData, ecdh.ulSharedDataLen)?;
+                let public = bounded(ecdh.pPublicData, ecdh.ulPublicDataLen)?;
+                let both = shared.zip(public);
+                Ok(both.map_or(Parameter::Unknown, |(shared, public)| Parameter::Ecdh { kdf: ecdh.kdf, shared, public }))
+            }),
+            Shape::Hkdf => structure(mechanism, |hkdf: CK_HKDF_PARAMS| {
+                let salt = match hkdf.ulSaltType {
+                    CKF_HKDF_SALT_NULL => Some(vec![]),
+                    CKF_HKDF_SALT_DATA => bounded(hkdf.pSalt, hkdf.ulSaltLen)?,
+                    _ => None,
+                };
+                let whole = hkdf.bExtract != CK_FALSE && hkdf.bExpand != CK_FALSE;
+                let both = salt.zip(bounded(hkdf.pInfo, hkdf.ulInfoLen)?);
+                let known = |(salt, info)| Parameter::Hkdf { whole, hash: hkdf.prfHashMechanism, salt, info };
+                Ok(both.map_or(Parameter::Unknown, known))
+            }),
+            Shape::CounterKdf => structure(mechanism, |kdf: CK_SP800_108_KDF_PARAMS| counter_kdf(&kdf)),
             Shape::Block => structure(mechanism, |block: [u8; 16]| Ok(Parameter::Block(block))),
             Shape::Ctr => structure(mechanism, |ctr: CK_AES_CTR_PARAMS| Ok(Parameter::Ctr { bits: ctr.ulCounterBits, counter: ctr.cb })),
             Shape::Gcm => {
@@ -82,6 +109,50 @@ unsafe fn bounded(start: *const u8, length: CK_ULONG) -> Answer<Option<Vec<u8>>>
     // SAFETY: the caller's promise.
     let bytes = unsafe { elements(start, length) }.map_err(|_| Refusal(CKR_MECHANISM_PARAM_INVALID))?;
     Ok(Some(bytes.to_vec()))
+}
+
+/// The pieces that a key derivation is given, where they are the ones the service puts together: the counter in front, 32
+/// bits and the largest byte first, then bytes, then perhaps the length.
+unsafe fn counter_kdf(kdf: &CK_SP800_108_KDF_PARAMS) -> Answer<Parameter> {
+    /// More pieces than anybody puts together.
+    const MOST: CK_ULONG = 64;
+    if kdf.ulNumberOfDataParams > MOST || kdf.ulAdditionalDerivedKeys != 0 {
+        return Ok(Parameter::Unknown);
+    }
+    let invalid = |_| Refusal(CKR_MECHANISM_PARAM_INVALID);
+    // SAFETY: the caller's promise, for the pieces and for what they point to.
+    let pieces = unsafe { elements(kdf.pDataParams, kdf.ulNumberOfDataParams) }.map_err(invalid)?;
+    let mut fixed: Option<Vec<u8>> = None;
+    let mut length_bits = 0;
+    for piece in pieces {
+        let is = |bytes: usize| !piece.pValue.is_null() && usize::try_from(piece.ulValueLen) == Ok(bytes);
+        match (piece.type_, &mut fixed) {
+            (CK_SP800_108_ITERATION_VARIABLE, None) if is(size_of::<CK_SP800_108_COUNTER_FORMAT>()) => {
+                // SAFETY: not NULL, as long as the structure, and the caller's promise.
+                let counter = unsafe { ptr::read_unaligned(piece.pValue.cast::<CK_SP800_108_COUNTER_FORMAT>()) };
+                if counter.bLittleEndian != CK_FALSE || counter.ulWidthInBits != 32 {
+                    return Ok(Parameter::Unknown);
+                }
+                fixed = Some(vec![]);
+            }
+            (CK_SP800_108_BYTE_ARRAY, Some(fixed)) if length_bits == 0 => {
+                // SAFETY: the caller's promise.
+                let Some(bytes) = (unsafe { bounded(piece.pValue.cast(), piece.ulValueLen)? }) else { return Ok(Parameter::Unknown) };
+                fixed.extend(bytes);
+            }
+            (CK_SP800_108_DKM_LENGTH, Some(_)) if length_bits == 0 && is(size_of::<CK_SP800_108_DKM_LENGTH_FORMAT>()) => {
+                // SAFETY: as above.
+                let length = unsafe { ptr::read_unaligned(piece.pValue.cast::<CK_SP800_108_DKM_LENGTH_FORMAT>()) };
+                let known = length.dkmLengthMethod == CK_SP800_108_DKM_LENGTH_SUM_OF_KEYS && length.bLittleEndian == CK_FALSE;
+                if !known || ![8, 16, 24, 32, 64].contains(&length.ulWidthInBits) {
+                    return Ok(Parameter::Unknown);
+                }
+                length_bits = length.ulWidthInBits;
+            }
+            _ => return Ok(Parameter::Unknown),
+        }
+    }
+    Ok(fixed.map_or(Parameter::Unknown, |before_length| Parameter::CounterKdf { prf: kdf.prfType, before_length, length_bits }))
 }
 
 unsafe fn aead(nonce: (*mut u8, CK_ULONG), data: (*mut u8, CK_ULONG), tag_bits: CK_ULONG, length: Option<usize>) -> Answer<Parameter> {

@@ -111,6 +111,14 @@ pub fn curve_oid(key_type: CK_KEY_TYPE, params: &[u8]) -> Answer<&'static [u8]> 
     Ok(CURVES.iter().find(same).map_or(named.oid, |curve| curve.oid))
 }
 
+/// Keys of every curve that such keys are on.
+pub fn every_curve(key_type: CK_KEY_TYPE, wanted: For) -> Vec<Makes> {
+    let curves = CURVES.iter().filter(|curve| curve.key_type == key_type);
+    let mut makes: Vec<Makes> = curves.filter_map(|curve| on_curve(key_type, curve.oid, wanted).ok()).collect();
+    makes.dedup();
+    makes
+}
+
 /// Bytes of a scalar, of keys whose private half is one.
 pub fn scalar_bytes(algorithm: Algorithm) -> Option<usize> {
     match algorithm.as_str_name() {
@@ -129,6 +137,25 @@ pub fn point_bytes(algorithm: Algorithm) -> Option<usize> {
         "Ed448" => Some(57),
         _ => None,
     })
+}
+
+/// Bytes of the secret that two keys of the algorithm share: a coordinate of the curve.
+pub fn shared_bytes(algorithm: Algorithm) -> Option<usize> {
+    match algorithm.as_str_name() {
+        "X25519" => Some(32),
+        "X448" => Some(56),
+        _ => scalar_bytes(algorithm),
+    }
+}
+
+/// Bytes that one encapsulation sends (FIPS 203 §8).
+pub fn ciphertext_bytes(algorithm: Algorithm) -> Option<usize> {
+    match algorithm {
+        Algorithm::MlKem512 => Some(768),
+        Algorithm::MlKem768 => Some(1088),
+        Algorithm::MlKem1024 => Some(1568),
+        _ => None,
+    }
 }
 
 const ML_DSA: &[(CK_ULONG, &str)] = &[(CKP_ML_DSA_44, "MlDsa44"), (CKP_ML_DSA_65, "MlDsa65"), (CKP_ML_DSA_87, "MlDsa87")];

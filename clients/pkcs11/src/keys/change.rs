@@ -23,8 +23,8 @@ use crate::token::slot::Slot;
 const SAID_ONCE: [CK_ATTRIBUTE_TYPE; 7] =
     [CKA_CLASS, CKA_KEY_TYPE, CKA_TOKEN, CKA_PRIVATE, CKA_MODIFIABLE, CKA_DESTROYABLE, CKA_ALWAYS_AUTHENTICATE];
 
-/// What the service is asked to write.
-fn changes(wanted: &Wanted, template: &Template, object: &Object) -> Answer<KeyAttributes> {
+/// What a template changes of an object, as the service says it.
+pub fn changes(wanted: &Wanted, template: &Template, object: &Object) -> Answer<KeyAttributes> {
     let now = object.key.attributes.clone().unwrap_or_default();
     let mut usage = now.usage.clone();
     let mut changes = KeyAttributes::default();
@@ -48,6 +48,9 @@ fn changes(wanted: &Wanted, template: &Template, object: &Object) -> Answer<KeyA
             CKA_END_DATE => changes.end_date = Some(dates::end(value)?.ok_or(Refusal(CKR_ATTRIBUTE_VALUE_INVALID))?),
             CKA_SENSITIVE => changes.sensitive = truth,
             CKA_EXTRACTABLE => changes.extractable = truth,
+            CKA_TRUSTED => changes.trusted = truth,
+            CKA_WRAP_WITH_TRUSTED => changes.wrap_with_trusted = truth,
+            CKA_COPYABLE => changes.copyable = truth,
             CKA_ALLOWED_MECHANISMS => {
                 let algorithm = Algorithm::try_from(object.key.algorithm).map_err(|_| Refusal(CKR_ATTRIBUTE_VALUE_INVALID))?;
                 changes.allowed_mechanisms = mechanism_names::names(&wanted.mechanisms().unwrap_or_default(), algorithm)?;

@@ -2,13 +2,16 @@
 
 mod algorithms;
 mod change;
+mod copy;
 mod create;
 mod dates;
+mod derive;
 mod generate;
 mod known;
 pub mod mechanism_names;
 mod new_key;
 mod public;
 mod wanted;
+mod wrap;
 
 pub use algorithms::set_of;

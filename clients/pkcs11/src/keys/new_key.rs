@@ -13,7 +13,7 @@ use super::mechanism_names;
 use super::wanted::Wanted;
 use crate::error::{Answer, refuse};
 use crate::objects::object::Half;
-use crate::proto::{ExportPolicy, KeyAttributes, Usage};
+use crate::proto::{ExportPolicy, KeyAttributes, KeyTemplate, Usage};
 use crate::token::session::Session;
 use crate::token::slot::Slot;
 
@@ -107,7 +107,9 @@ impl Templates<'_> {
     fn usage(&self, possible: &[Usage]) -> Answer<Vec<i32>> {
         let said: Vec<Usage> = self.said(true).chain(self.said(false)).collect();
         let mut usage: Vec<Usage> = self.said(true).filter(|usage| possible.contains(usage)).collect();
-        if self.said(true).next().is_some() {
+        let generic = possible.contains(&Usage::Derive) && possible.contains(&Usage::Mac);
+        // Of a generic secret that is to do what only ciphers do, nothing is left: it is for what such secrets are for.
+        if self.said(true).next().is_some() && !(generic && usage.is_empty()) {
             for (one, other) in TWINS.iter().flat_map(|(one, other)| [(one, other), (other, one)]) {
                 if usage.contains(one) && !said.contains(other) && possible.contains(other) {
                     usage.push(*other);
@@ -176,6 +178,21 @@ impl NewKey {
 }
 
 impl NewKey {
+    /// As what an established, derived or unwrapped secret becomes.
+    ///
+    /// @param size_bytes of a generic secret; 0 = the algorithm's own. Attributes of an unwrapped key go beside it.
+    pub fn as_template(self, size_bytes: u32) -> KeyTemplate {
+        KeyTemplate {
+            algorithm: self.makes.algorithm as i32,
+            usage: self.usage,
+            tags: self.tags,
+            exportable: self.exportable as i32,
+            size_bytes,
+            session_key: !self.token,
+            ..Default::default()
+        }
+    }
+
     /// The session that the key's objects end with, when they are no token objects.
     pub fn owner(&self, session: CK_SESSION_HANDLE) -> Option<CK_SESSION_HANDLE> {
         (!self.token).then_some(session)
@@ -191,25 +208,18 @@ pub fn may_make(token: bool, session: &Session, slot: &Slot) -> Answer<()> {
 }
 
 fn attributes(templates: &Templates, makes: Makes) -> Answer<KeyAttributes> {
-    // Not attributes of keys at the service yet.
-    let usual = [
-        (CKA_TRUSTED, false),
-        (CKA_WRAP_WITH_TRUSTED, false),
-        (CKA_ALWAYS_AUTHENTICATE, false),
-        (CKA_COPYABLE, true),
-        (CKA_DESTROYABLE, true),
-    ];
-    for (attribute, value) in usual {
-        if templates.truth(attribute)?.is_some_and(|wanted| wanted != value) {
-            return refuse(CKR_ATTRIBUTE_VALUE_INVALID);
-        }
-    }
     let text = templates.bytes(CKA_LABEL)?.filter(|label| !label.is_empty());
     let mechanisms = templates.agreed(|wanted| wanted.mechanisms())?;
     Ok(KeyAttributes {
         label: text.map(|label| String::from_utf8_lossy(&label).into_owned()),
         id: templates.bytes(CKA_ID)?.filter(|id| !id.is_empty()),
         modifiable: templates.truth(CKA_MODIFIABLE)?,
+        copyable: templates.truth(CKA_COPYABLE)?,
+        destroyable: templates.truth(CKA_DESTROYABLE)?,
+        wrap_with_trusted: templates.truth(CKA_WRAP_WITH_TRUSTED)?,
+        always_authenticate: templates.truth(CKA_ALWAYS_AUTHENTICATE)?,
+        // Asked for only by those who may say it.
+        trusted: templates.truth(CKA_TRUSTED)?.filter(|trusted| *trusted),
         start_date: dates::start(&templates.bytes(CKA_START_DATE)?.unwrap_or_default())?,
         end_date: dates::end(&templates.bytes(CKA_END_DATE)?.unwrap_or_default())?,
         allowed_mechanisms: mechanisms.map_or(Ok(vec![]), |kinds| mechanism_names::names(&kinds, makes.algorithm))?,

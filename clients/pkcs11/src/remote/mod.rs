@@ -32,7 +32,7 @@ use held::{Fate, Held};
 use pool::{BackOff, Pool};
 
 pub use endpoint::Endpoint;
-pub use failure::unpadded as base64;
+pub use failure::{padded as to_base64, unpadded as base64};
 
 pub struct Remote {
     pool: Pool,

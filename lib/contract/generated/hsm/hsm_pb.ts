@@ -3240,7 +3240,7 @@ export type AgreeKeyRequest = Message<"hsm.AgreeKeyRequest"> & {
   asBytes: boolean;
 
   /**
-   * Needed with as_key; refused with as_bytes.
+   * Needed with as_key, but for a Generic-Secret as long as the secret, which then is the secret; refused with as_bytes.
    *
    * @generated from field: hsm.KeyDerivation derivation = 7;
    */

@@ -8,6 +8,7 @@ mod aes;
 mod curves;
 mod generation;
 mod hashes;
+mod keys_of_keys;
 mod macs;
 mod parameter;
 mod post_quantum;
@@ -18,7 +19,7 @@ use cryptoki_sys::*;
 use crate::crypto::digests::Hash;
 use crate::error::{Answer, refuse};
 
-pub use parameter::{AEAD_NONCE_BYTES, AEAD_TAG_BYTES, LONGEST_ASSOCIATED_DATA, Parameter, Shape};
+pub use parameter::{AEAD_NONCE_BYTES, AEAD_TAG_BYTES, LONGEST_ASSOCIATED_DATA, Parameter, Prf, Shape};
 
 /// How a mechanism is performed. What only the flags need to tell apart (the directions) is one way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +45,14 @@ pub enum Way {
     Digest,
     /// A key is made, or a pair.
     Generate,
+    RsaAesKwp,
+    AesKw,
+    AesKwp,
+    Agree,
+    Hkdf,
+    /// SP 800-108 in counter mode.
+    CounterKdf,
+    Encapsulate,
 }
 
 #[derive(Debug)]
@@ -68,7 +77,8 @@ pub struct Asked {
     pub parameter: Parameter,
 }
 
-static FAMILIES: &[&[Mechanism]] = &[rsa::ROWS, curves::ROWS, aes::ROWS, macs::ROWS, post_quantum::ROWS, hashes::ROWS, generation::ROWS];
+static FAMILIES: &[&[Mechanism]] =
+    &[rsa::ROWS, curves::ROWS, aes::ROWS, macs::ROWS, post_quantum::ROWS, hashes::ROWS, generation::ROWS, keys_of_keys::ROWS];
 
 /// Every row, in the order in which they are listed.
 pub fn all() -> impl Iterator<Item = &'static Mechanism> {

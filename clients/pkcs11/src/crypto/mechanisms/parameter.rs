@@ -39,6 +39,21 @@ pub enum Shape {
     Ccm,
     /// `CK_SALSA20_CHACHA20_POLY1305_PARAMS`
     ChaCha,
+    /// `CK_RSA_AES_KEY_WRAP_PARAMS`
+    RsaAes,
+    /// `CK_ECDH1_DERIVE_PARAMS`
+    Ecdh,
+    /// `CK_HKDF_PARAMS`
+    Hkdf,
+    /// `CK_SP800_108_KDF_PARAMS`
+    CounterKdf,
+}
+
+/// The pseudorandom function of SP 800-108, as it is named, and what it is given behind the counter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prf {
+    Hmac(Hash),
+    Cmac,
 }
 
 /// A parameter, read out of memory.
@@ -79,8 +94,48 @@ pub enum Parameter {
         /// CCM says beforehand how long the plaintext is.
         length: Option<usize>,
     },
+    RsaAes {
+        aes_bits: CK_ULONG,
+        hash: CK_MECHANISM_TYPE,
+        mgf: CK_RSA_PKCS_MGF_TYPE,
+        label: Vec<u8>,
+    },
+    Ecdh {
+        kdf: CK_EC_KDF_TYPE,
+        shared: Vec<u8>,
+        public: Vec<u8>,
+    },
+    Hkdf {
+        /// Whether it is extracted and expanded, which is what the service does.
+        whole: bool,
+        hash: CK_MECHANISM_TYPE,
+        salt: Vec<u8>,
+        info: Vec<u8>,
+    },
+    CounterKdf {
+        prf: CK_MECHANISM_TYPE,
+        /// The fixed input, where the counter is of 32 bits and stands before it; the length stands at its end.
+        before_length: Vec<u8>,
+        /// Bits of the number that says the length of what is derived; 0 = it does not stand there.
+        length_bits: CK_ULONG,
+    },
     /// Not of the shape that its mechanism takes.
     Unknown,
+}
+
+impl Prf {
+    pub fn of(mechanism: CK_MECHANISM_TYPE) -> Option<Prf> {
+        Some(match mechanism {
+            CKM_SHA256_HMAC => Prf::Hmac(Hash::Sha256),
+            CKM_SHA384_HMAC => Prf::Hmac(Hash::Sha384),
+            CKM_SHA512_HMAC => Prf::Hmac(Hash::Sha512),
+            CKM_SHA3_256_HMAC => Prf::Hmac(Hash::Sha3_256),
+            CKM_SHA3_384_HMAC => Prf::Hmac(Hash::Sha3_384),
+            CKM_SHA3_512_HMAC => Prf::Hmac(Hash::Sha3_512),
+            CKM_AES_CMAC => Prf::Cmac,
+            _ => return None,
+        })
+    }
 }
 
 impl Shape {
@@ -100,6 +155,14 @@ impl Shape {
                 None => (8..=16).contains(bytes),
             },
             (Shape::Oaep, Parameter::Oaep { hash, mgf, .. }) => Hash::of_mechanism(*hash).is_some_and(|hash| hash.mgf() == *mgf),
+            (Shape::RsaAes, Parameter::RsaAes { aes_bits, hash, mgf, label }) => {
+                [128, 192, 256].contains(aes_bits) && label.is_empty() && Hash::of_mechanism(*hash).is_some_and(|hash| hash.mgf() == *mgf)
+            }
+            (Shape::Ecdh, Parameter::Ecdh { public, .. }) => !public.is_empty() && public.len() <= 4096,
+            (Shape::Hkdf, Parameter::Hkdf { whole, hash, salt, info }) => {
+                *whole && Hash::of_mechanism(*hash).is_some() && salt.len() <= 1024 && info.len() <= 4096
+            }
+            (Shape::CounterKdf, Parameter::CounterKdf { prf, before_length, .. }) => Prf::of(*prf).is_some() && before_length.len() <= 4000,
             (Shape::Block, Parameter::Block(_)) => true,
             (Shape::Ctr, Parameter::Ctr { bits, .. }) => (1..=128).contains(bits),
             // The lengths that the service has: any other would be another cipher than its own.

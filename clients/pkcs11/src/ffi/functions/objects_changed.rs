@@ -1,4 +1,4 @@
-//! Objects made, changed and destroyed (PKCS#11 3.2 §5.7).
+//! Objects made, copied, changed and destroyed (PKCS#11 3.2 §5.7).
 
 use cryptoki_sys::*;
 
@@ -21,6 +21,26 @@ pub unsafe extern "C" fn C_CreateObject(
             return unsafe { put(phObject, module.create_stored(hSession, &template)?) };
         }
         unsafe { put(phObject, module.create_key(hSession, &template)?) }
+    })
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn C_CopyObject(
+    hSession: CK_SESSION_HANDLE,
+    hObject: CK_OBJECT_HANDLE,
+    pTemplate: *mut CK_ATTRIBUTE,
+    ulCount: CK_ULONG,
+    phNewObject: *mut CK_OBJECT_HANDLE,
+) -> CK_RV {
+    guard(|| {
+        let module = current::module()?;
+        place(phNewObject)?;
+        let template = unsafe { template(pTemplate, ulCount)? };
+        let copy = match module.stored_of(hSession, hObject)? {
+            Some(stored) => module.copy_stored(hSession, &stored, &template),
+            None => module.copy(hSession, hObject, &template),
+        }?;
+        unsafe { put(phNewObject, copy) }
     })
 }
 

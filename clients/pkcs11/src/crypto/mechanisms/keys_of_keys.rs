@@ -1,0 +1,35 @@
+//! Mechanisms that move keys and make keys of others: wrapping, derivation, encapsulation.
+
+use cryptoki_sys::*;
+
+use super::{Mechanism, Shape, Way};
+
+const WRAPS: CK_FLAGS = CKF_WRAP | CKF_UNWRAP;
+
+const fn row(
+    kind: CK_MECHANISM_TYPE,
+    flags: CK_FLAGS,
+    keys: &'static [CK_KEY_TYPE],
+    sizes: (CK_ULONG, CK_ULONG),
+    shape: Shape,
+    way: Way,
+) -> Mechanism {
+    Mechanism { kind, flags, keys, sizes, shape, way, hash: None }
+}
+
+pub static ROWS: &[Mechanism] = &[
+    row(CKM_RSA_AES_KEY_WRAP, WRAPS, &[CKK_RSA], (2048, 4096), Shape::RsaAes, Way::RsaAesKwp),
+    row(CKM_AES_KEY_WRAP, WRAPS, &[CKK_AES], (16, 32), Shape::None, Way::AesKw),
+    row(CKM_AES_KEY_WRAP_KWP, WRAPS, &[CKK_AES], (16, 32), Shape::None, Way::AesKwp),
+    row(
+        CKM_ECDH1_DERIVE,
+        CKF_DERIVE | CKF_EC_F_P | CKF_EC_OID | CKF_EC_UNCOMPRESS,
+        &[CKK_EC, CKK_EC_MONTGOMERY],
+        (255, 521),
+        Shape::Ecdh,
+        Way::Agree,
+    ),
+    row(CKM_HKDF_DERIVE, CKF_DERIVE, &[CKK_GENERIC_SECRET], (14, 512), Shape::Hkdf, Way::Hkdf),
+    row(CKM_SP800_108_COUNTER_KDF, CKF_DERIVE, &[CKK_GENERIC_SECRET], (14, 512), Shape::CounterKdf, Way::CounterKdf),
+    row(CKM_ML_KEM, CKF_ENCAPSULATE | CKF_DECAPSULATE, &[CKK_ML_KEM], (CKP_ML_KEM_512, CKP_ML_KEM_1024), Shape::None, Way::Encapsulate),
+];
