@@ -581,4 +581,65 @@ def encapsulation():
     good("C_Finalize", NULL)
 
 
+def attacks():
+    """The known ways to a sensitive key by the interface alone (Clulow 2003; Bortolozzo, Centenaro, Focardi and Steel 2010): each refused."""
+    handle = begin()
+    target = secret(handle, AES_GEN, [(VALUE_LENGTH, 32), (EXTRACTABLE, YES), (TOKEN, NO), (LABEL, b"target")])
+    wraps = secret(handle, AES_GEN, [(VALUE_LENGTH, 32), (WRAP, YES), (UNWRAP, YES), (EXTRACTABLE, YES), (TOKEN, NO)])
+    wrapped = wrap(handle, KWP, wraps, target)
+
+    # Wrap and decrypt: no key does both, by no template and by no change, in whatever order.
+    both = secret(handle, AES_GEN, [(VALUE_LENGTH, 32), *((usage, YES) for usage in (WRAP, UNWRAP, ENCRYPT, DECRYPT)), (TOKEN, NO)])
+    assert read(handle, both, WRAP) == read(handle, both, UNWRAP) == NO
+    wrap(handle, KWP, both, target, NOT_PERMITTED)
+    for key, gained in [(wraps, DECRYPT), (wraps, ENCRYPT), (both, WRAP), (both, UNWRAP), (wraps, SIGN)]:
+        change(handle, key, (gained, YES), rv=READ_ONLY_ATTRIBUTE)
+    is_(NOT_PERMITTED, call("C_DecryptInit", handle, c.byref(mechanism(CBC, bytes(16))), wraps), "the wrapped key read as data")
+    for kind, iv in [(CBC, bytes(16)), (0x1085, bytes(16))]:
+        is_(NOT_PERMITTED, call("C_EncryptInit", handle, c.byref(mechanism(kind, iv)), wraps), "a key of one's own made to be unwrapped")
+    pairs = pair(handle, RSA_GEN, [(BITS, 2048), (WRAP, YES), (TOKEN, NO)], [(UNWRAP, YES), (DECRYPT, YES), (TOKEN, NO)])
+    assert read(handle, pairs[1], UNWRAP) == NO
+
+    # Back under other attributes: nothing that left comes back with more usages, another kind, or a way out.
+    is_(INCONSISTENT, call("C_CopyObject", handle, wraps, template((DECRYPT, YES)), 1, c.byref(c.c_ulong())), "two objects of one key")
+    self_wrapped = wrap(handle, KWP, secret(handle, AES_GEN, [(VALUE_LENGTH, 32), (WRAP, YES), (UNWRAP, YES), (TOKEN, NO)]), wraps)
+    unwrap(handle, KWP, wraps, wrapped, [*AES_, *READABLE], INCONSISTENT)
+    unwrap(handle, KWP, wraps, wrapped, [*AES_, (WRAP, YES), (UNWRAP, YES)], INCONSISTENT)
+    unwrap(handle, KWP, wraps, wrapped, [*GENERIC, *READABLE], INCONSISTENT)
+    unwrap(handle, KWP, wraps, self_wrapped, [*AES_, (DECRYPT, YES)], WRAPPED_INVALID)
+    copy_wraps = secret(handle, AES_GEN, [(VALUE_LENGTH, 32), (WRAP, YES), (UNWRAP, YES), (TOKEN, NO)])
+    again = wrap(handle, KWP, copy_wraps, wraps)
+    unwrap(handle, KWP, copy_wraps, again, [*AES_, (ENCRYPT, YES), (DECRYPT, YES)], INCONSISTENT)
+    harmless = unwrap(handle, KWP, wraps, wrapped, [*AES_, (ENCRYPT, YES), (EXTRACTABLE, NO)])
+    assert read(handle, harmless, SENSITIVE_) == YES
+
+    # What is one-way stays so.
+    for pairs_, rv in [([(SENSITIVE_, NO)], READ_ONLY_ATTRIBUTE), ([(NEVER, YES)], READ_ONLY_ATTRIBUTE), ([(ALWAYS, YES)], READ_ONLY_ATTRIBUTE)]:
+        change(handle, target, *pairs_, rv=rv)
+    change(handle, target, (WRAP_WITH_TRUSTED, YES))
+    change(handle, target, (WRAP_WITH_TRUSTED, NO), rv=READ_ONLY_ATTRIBUTE)
+    wrap(handle, KWP, wraps, target, UNEXTRACTABLE)
+    is_(SENSITIVE, call("C_GetAttributeValue", handle, target, template((VALUE, b"")), 1))
+
+    # A key that may be read takes none along that may not; one that left in plain is known to whoever has it.
+    readable = create(handle, [*AES_, *READABLE, (VALUE, bytes(range(32))), (WRAP, YES)])
+    fresh = secret(handle, AES_GEN, [(VALUE_LENGTH, 32), (EXTRACTABLE, YES), (TOKEN, NO)])
+    wrap(handle, KWP, readable, fresh, UNEXTRACTABLE)
+    good("C_Finalize", NULL)
+
+
+def trust():
+    """A user who may not say what is trusted gets no trusted key; under others a key that asks for trust does not leave."""
+    handle, pin = begin(), sys.argv[4].encode()
+    good("C_Login", handle, 1, pin, len(pin))
+    wraps = [(VALUE_LENGTH, 32), (WRAP, YES), (TOKEN, NO)]
+    secret(handle, AES_GEN, [*wraps, (TRUSTED, YES)], PROHIBITED)
+    own = secret(handle, AES_GEN, wraps)
+    change(handle, own, (TRUSTED, YES), rv=PROHIBITED)
+    assert read(handle, own, TRUSTED) == NO
+    asks = secret(handle, AES_GEN, [(VALUE_LENGTH, 32), (EXTRACTABLE, YES), (WRAP_WITH_TRUSTED, YES), (TOKEN, NO)])
+    wrap(handle, KWP, own, asks, UNEXTRACTABLE)
+    good("C_Finalize", NULL)
+
+
 run(globals())
