@@ -5,7 +5,7 @@
  * module asks a whole server, over TLS or over the unix socket, which decides and records each signature.
  */
 import { execFileSync, spawn, spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { median } from "./machine.ts";
@@ -28,6 +28,8 @@ export interface Pkcs11Options {
 }
 
 const SOFTHSM = ["/usr/lib/softhsm/libsofthsm2.so", "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so"];
+/** Whom bench/server.ts runs the server as when root starts it. */
+const NOBODY = 65_534;
 const PIN = "12345678";
 const MANY = 16;
 const KINDS = { ecdsa: "EcdsaP256", rsa: "Rsa2048" } as const;
@@ -56,10 +58,13 @@ export async function measurePkcs11(root: string, options: Pkcs11Options, progre
   const built = (name: string): string => join(target, "release", name);
   const folder = mkdtempSync(join(tmpdir(), "keystead-bench-pkcs11-"));
   chmodSync(folder, 0o755);
-  const server = await startServer(root);
+  const socket = join(folder, "run/api.sock");
+  mkdirSync(join(folder, "run"), { mode: 0o750 });
+  if (process.getuid?.() === 0) chownSync(join(folder, "run"), NOBODY, NOBODY);
+  const server = await startServer(root, ["--set", `server.unix_socket=${socket}`]);
   try {
     const probe = (side: Side, ...words: readonly string[]): Promise<Record<string, number>> => ask(built("hsm-pkcs11-probe"), side, words);
-    const ours = await ourSide(server, folder, built("libhsm_pkcs11.so"));
+    const ours = await ourSides(server, folder, socket, built("libhsm_pkcs11.so"));
     const soft = softSide(folder);
     for (const kind of Object.keys(KINDS)) await probe(soft, "make", `label=${kind}`, `mechanism=${kind}`);
     const rows: Pkcs11Row[] = [];
@@ -93,7 +98,7 @@ function rowOf(name: string, side: string, all: readonly Record<string, number>[
   return { name, side, medianUs: of("medianUs"), p95Us: of("p95Us"), perSecond: of("perSecond") };
 }
 
-async function ourSide(server: BenchServer, folder: string, library: string): Promise<Side[]> {
+async function ourSides(server: BenchServer, folder: string, socket: string, library: string): Promise<Side[]> {
   for (const [keyId, algorithm] of Object.entries(KINDS)) await server.call("POST", "/api/v1/keys", { key_id: keyId, algorithm });
   const file = (name: string, content: string): string => {
     const path = join(folder, name);
@@ -107,7 +112,14 @@ async function ourSide(server: BenchServer, folder: string, library: string): Pr
     key: file("key.pem", server.key),
     slots: [{ namespace: "default" }],
   };
-  return [{ name: "TLS", library, environment: { HSM_PKCS11_CONFIG: file("tls.yaml", JSON.stringify(config)) } }];
+  await server.call("POST", "/api/v1/service-accounts", { name: "bench", roles: ["Service"], namespaces: ["default"] });
+  const { secret_id: secretId } = await server.call("POST", "/api/v1/service-accounts/bench/secret-ids", {});
+  const credential = file("credential", `role_id: bench\nsecret_id: ${String(secretId)}\n`);
+  const local = { endpoint: `unix://${socket}`, credential, slots: config.slots };
+  return [
+    { name: "unix socket", library, environment: { HSM_PKCS11_CONFIG: file("local.yaml", JSON.stringify(local)) } },
+    { name: "TLS", library, environment: { HSM_PKCS11_CONFIG: file("tls.yaml", JSON.stringify(config)) } },
+  ];
 }
 
 function softSide(folder: string): Side {
