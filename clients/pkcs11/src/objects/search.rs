@@ -8,10 +8,13 @@ use crate::error::{Answer, Refusal, refuse};
 use crate::module::Module;
 use crate::objects::object::{Half, Object, key_type_name};
 use crate::objects::template::Template;
-use crate::proto::{Algorithm, FindObjectsRequest, FindObjectsResponse, GetKeyRequest, GetKeyResponse, Key, KeyAttributes, KeyState};
+use crate::proto::{Algorithm, FindObjectsRequest, FindObjectsResponse, Key, KeyAttributes, KeyState};
 use crate::token::slot::Slot;
 
 const PER_PAGE: u32 = 1000;
+/// Of what the service takes: characters, and bytes.
+const LONGEST_LABEL: usize = 256;
+const LONGEST_ID: usize = 128;
 
 /// Every object of the token itself that fits and may be seen now.
 pub fn find(index: usize, slot: &Slot, template: &Template) -> Answer<Vec<Object>> {
@@ -47,33 +50,26 @@ fn in_view(slot: &Slot, key: &Key) -> bool {
             || algorithms.iter().any(|name| Algorithm::from_str_name(name).map(|known| known as i32) == Some(key.algorithm)))
 }
 
-/// The keys that may fit: by an id or a label whatever carries it, be it as attribute or as the key's own name.
+/// The keys that may fit, asked for by what they show, in one round trip as long as they fit on a page.
 fn keys(slot: &Slot, template: &Template) -> Answer<Vec<Key>> {
-    let label = template.bytes(CKA_LABEL).and_then(|label| std::str::from_utf8(label).ok()).filter(|label| !label.is_empty());
+    let label = template.bytes(CKA_LABEL).filter(|label| !label.is_empty());
     let id = template.bytes(CKA_ID).filter(|id| !id.is_empty());
-    let mut matching = KeyAttributes::default();
-    if let Some(name) = template.number(CKA_KEY_TYPE).and_then(key_type_name) {
-        matching.key_type = Some(name.to_owned());
-    }
-    let mut found = matched(slot, KeyAttributes { label: label.map(str::to_owned), id: id.map(<[u8]>::to_vec), ..matching })?;
-    for name in [id, label.map(str::as_bytes)].into_iter().flatten() {
-        found.extend(named(slot, name)?);
-    }
-    found.sort_by(|a, b| a.key_id.cmp(&b.key_id));
-    found.dedup_by(|a, b| a.key_id == b.key_id);
-    Ok(found)
-}
-
-fn matched(slot: &Slot, matching: KeyAttributes) -> Answer<Vec<Key>> {
-    let too_long =
-        matching.label.as_ref().is_some_and(|label| label.chars().count() > 256) || matching.id.as_ref().is_some_and(|id| id.len() > 128);
-    if too_long {
+    let text = label.map(std::str::from_utf8);
+    // No key shows such a label or id, and the service would not take the question.
+    if text.is_some_and(|text| text.map_or(0, |text| text.chars().count()) > LONGEST_LABEL || text.is_err())
+        || id.is_some_and(|id| id.len() > LONGEST_ID)
+    {
         return Ok(vec![]);
     }
+    let key_type = template.number(CKA_KEY_TYPE).and_then(key_type_name).map(str::to_owned);
+    let named = slot.config.algorithms.iter().filter_map(|name| Algorithm::from_str_name(name));
     let mut request = FindObjectsRequest {
         namespace: slot.config.namespace.clone(),
-        r#match: Some(matching),
+        r#match: Some(KeyAttributes { key_type, ..Default::default() }),
         tags: slot.config.tags.clone(),
+        algorithms: named.map(i32::from).collect(),
+        shown_id: id.map(<[u8]>::to_vec),
+        shown_label: text.and_then(Result::ok).map(str::to_owned),
         per_page: PER_PAGE,
         ..Default::default()
     };
@@ -85,22 +81,6 @@ fn matched(slot: &Slot, matching: KeyAttributes) -> Answer<Vec<Key>> {
             return Ok(found);
         }
         request.page_token = page.next_page_token;
-    }
-}
-
-/// The key of that name, when it is the name of one: a key without an id or label of its own shows its name there.
-fn named(slot: &Slot, name: &[u8]) -> Answer<Option<Key>> {
-    let fits = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-".contains(byte);
-    if name.len() > 128 || !name.iter().all(fits) || name == b"." || name == b".." {
-        return Ok(None);
-    }
-    let key_id = String::from_utf8_lossy(name).into_owned();
-    let answer: Answer<GetKeyResponse> = slot.call("GetKey", &GetKeyRequest { namespace: slot.config.namespace.clone(), key_id });
-    match answer {
-        Ok(answer) => Ok(answer.key),
-        // A key outside of what the caller may see, or none at all, of which a token's PIN is told no more.
-        Err(Refusal(CKR_OBJECT_HANDLE_INVALID | CKR_ACTION_PROHIBITED)) => Ok(None),
-        Err(refusal) => Err(refusal),
     }
 }
 
