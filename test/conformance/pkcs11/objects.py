@@ -123,6 +123,16 @@ def walk():
     fixed = made(handle, *data, (TOKEN, YES), (MODIFIABLE, NO), (COPYABLE, NO), (DESTROYABLE, NO))
     is_(PROHIBITED, change(handle, fixed, (LABEL, b"x")))
     is_(PROHIBITED, call("C_DestroyObject", handle, fixed))
+    copied = c.c_ulong()
+    is_(PROHIBITED, call("C_CopyObject", handle, fixed, NULL, 0, c.byref(copied)))
+
+    # Copies.
+    wanted = template((LABEL, b"copy"), (TOKEN, NO))
+    good("C_CopyObject", handle, web, wanted, 2, c.byref(copied))
+    is_bytes(der, get(handle, copied.value, VALUE), "a copy")
+    assert find(handle, (LABEL, b"copy"), (TOKEN, NO)) == [copied.value]
+    wanted = template((VALUE, der))
+    is_(READ_ONLY, call("C_CopyObject", handle, web, wanted, 1, c.byref(copied)))
 
     # Private data, and session objects.
     hidden = made(handle, *data, (TOKEN, YES), (IS_PRIVATE, YES))
