@@ -18,6 +18,7 @@ mod output;
 mod remote;
 mod stored;
 mod token;
+mod trace;
 
 /// Messages of proto/, written by build.rs.
 mod proto {

@@ -21,6 +21,7 @@ use crate::stored::StoredObjects;
 use crate::token::once;
 use crate::token::session::Session;
 use crate::token::slot::{Slot, Who};
+use crate::trace;
 
 pub struct Module {
     configured: Vec<SlotConfig>,
@@ -105,6 +106,7 @@ impl Module {
     }
 
     pub fn slot(&self, id: CK_SLOT_ID) -> Answer<&Slot> {
+        trace::handle("slot", id);
         let slots = self.slots()?;
         usize::try_from(id).ok().and_then(|index| slots.get(index)).ok_or(Refusal(CKR_SLOT_ID_INVALID))
     }
@@ -130,6 +132,7 @@ impl Module {
 
     /// Runs with the session and its slot; other calls of the same session wait.
     pub fn with<T>(&self, handle: CK_SESSION_HANDLE, work: impl FnOnce(&mut Session, &Slot) -> Answer<T>) -> Answer<T> {
+        trace::handle("session", handle);
         let session = self.session(handle)?;
         let mut session = locked(&session);
         let slot = self.known_slots().get(session.slot).ok_or(Refusal(CKR_SESSION_HANDLE_INVALID))?;
@@ -255,6 +258,7 @@ impl Module {
 
     /// @errors `CKR_OBJECT_HANDLE_INVALID` for what is not, is of another token, or may not be seen without login.
     pub fn object(&self, session: &Session, slot: &Slot, handle: CK_OBJECT_HANDLE) -> Answer<Arc<Object>> {
+        trace::handle("object", handle);
         let object = locked(&self.objects).by_handle.get(&handle).cloned();
         let seen = |object: &Arc<Object>| object.slot == session.slot && (object.half == Half::Public || slot.is_open());
         object.filter(seen).ok_or(Refusal(CKR_OBJECT_HANDLE_INVALID))

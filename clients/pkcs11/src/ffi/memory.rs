@@ -11,12 +11,19 @@ use zeroize::Zeroizing;
 use crate::error::{Answer, Refusal, refuse};
 use crate::objects::template::Template;
 use crate::output::{Output, Room};
+use crate::trace;
 
 /// More attributes than any object has.
 const MOST_ATTRIBUTES: CK_ULONG = 4096;
 
 /// @errors `CKR_ARGUMENTS_BAD` for NULL with a length, and for a length that no memory has. NULL without one is empty.
 pub unsafe fn elements<'a, T>(start: *const T, count: CK_ULONG) -> Answer<&'a [T]> {
+    trace::length("in", count);
+    // SAFETY: the caller's promise.
+    unsafe { untraced(start, count) }
+}
+
+unsafe fn untraced<'a, T>(start: *const T, count: CK_ULONG) -> Answer<&'a [T]> {
     if start.is_null() {
         return if count == 0 { Ok(&[]) } else { refuse(CKR_ARGUMENTS_BAD) };
     }
@@ -60,6 +67,7 @@ pub unsafe fn room(start: *const CK_BYTE, length: *const CK_ULONG) -> Answer<Roo
     }
     // SAFETY: not NULL, and the caller's promise.
     let bytes = unsafe { length.read() };
+    trace::length("room", bytes);
     Ok(Room::Bytes(usize::try_from(bytes).unwrap_or(usize::MAX)))
 }
 
@@ -68,16 +76,22 @@ pub unsafe fn deliver(output: Output, to: *mut CK_BYTE, length: *mut CK_ULONG) -
     // SAFETY: `room` was asked of both and said that so many bytes fit.
     unsafe {
         match output {
-            Output::Length(needed) => put(length, needed as CK_ULONG),
+            Output::Length(needed) => {
+                trace::length("needs", needed as CK_ULONG);
+                put(length, needed as CK_ULONG)
+            }
             Output::TooSmall(needed) => {
+                trace::length("needs", needed as CK_ULONG);
                 put(length, needed as CK_ULONG)?;
                 refuse(CKR_BUFFER_TOO_SMALL)
             }
             Output::Bytes(bytes) => {
+                trace::length("out", bytes.len() as CK_ULONG);
                 place(to)?.copy_from(bytes.as_ptr(), bytes.len());
                 put(length, bytes.len() as CK_ULONG)
             }
             Output::Secret(bytes) => {
+                trace::length("out", bytes.len() as CK_ULONG);
                 place(to)?.copy_from(bytes.as_ptr(), bytes.len());
                 put(length, bytes.len() as CK_ULONG)
             }
@@ -108,14 +122,18 @@ pub unsafe fn attributes<'a>(start: *mut CK_ATTRIBUTE, count: CK_ULONG) -> Answe
         return refuse(CKR_ARGUMENTS_BAD);
     }
     // SAFETY: the caller's promise.
-    unsafe { elements_mut(start, count) }
+    let attributes = unsafe { elements_mut(start, count)? };
+    for attribute in attributes.iter() {
+        trace::attribute(attribute.type_, attribute.ulValueLen);
+    }
+    Ok(attributes)
 }
 
 pub unsafe fn template(start: *mut CK_ATTRIBUTE, count: CK_ULONG) -> Answer<Template> {
     // SAFETY: the caller's promise, for the attributes and for what they point to.
     unsafe {
         let value = |attribute: &CK_ATTRIBUTE| {
-            let value = elements(attribute.pValue.cast::<u8>(), attribute.ulValueLen).map_err(|_| Refusal(CKR_ATTRIBUTE_VALUE_INVALID))?;
+            let value = untraced(attribute.pValue.cast::<u8>(), attribute.ulValueLen).map_err(|_| Refusal(CKR_ATTRIBUTE_VALUE_INVALID))?;
             Ok((attribute.type_, Zeroizing::new(value.to_vec())))
         };
         Ok(Template(attributes(start, count)?.iter().map(value).collect::<Answer<_>>()?))

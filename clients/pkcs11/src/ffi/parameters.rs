@@ -8,11 +8,13 @@ use cryptoki_sys::*;
 use super::memory::elements;
 use crate::crypto::mechanisms::{self, AEAD_TAG_BYTES, Asked, LONGEST_ASSOCIATED_DATA, Parameter, Shape};
 use crate::error::{Answer, Refusal};
+use crate::trace;
 
 /// None for NULL, which cancels an operation (PKCS#11 3.2 §5.1).
 pub unsafe fn asked(mechanism: *const CK_MECHANISM) -> Answer<Option<Asked>> {
     // SAFETY: NULL, or by the caller's promise a mechanism; so is what follows from it.
     let Some(mechanism) = (unsafe { mechanism.as_ref() }) else { return Ok(None) };
+    trace::mechanism(mechanism.mechanism);
     // SAFETY: as above.
     let parameter = unsafe { parameter(mechanism)? };
     Ok(Some(Asked { kind: mechanism.mechanism, parameter }))

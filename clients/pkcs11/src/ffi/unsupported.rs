@@ -9,7 +9,7 @@ macro_rules! unsupported {
             #[unsafe(no_mangle)]
             #[allow(non_snake_case)]
             pub extern "C" fn $name($(_: $parameter),*) -> CK_RV {
-                CKR_FUNCTION_NOT_SUPPORTED
+                super::guard(|| crate::error::refuse(CKR_FUNCTION_NOT_SUPPORTED))
             }
         )*
 
