@@ -9,6 +9,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, describe, test } from "node:test";
 import { algorithmNumber } from "@keystead/contract/enum-names";
+import { ExportPolicy, Usage } from "@keystead/contract/generated/hsm/hsm_pb";
 import { generateKey } from "@keystead/contract/operations/generate-key";
 import { ENVIRONMENT } from "../environment.ts";
 import { builtExample, builtModule, skipModule, unsupportedFunctions } from "./pkcs11-module.ts";
@@ -33,8 +34,17 @@ describe("the module, walked", { skip: skipModule }, () => {
     for (const [keyId, algorithm] of [
       ["p256", "ECDSA-P256"],
       ["gcm", "AES-256-GCM"],
+      ["kwp", "AES-256-KWP"],
+      ["leaves", "AES-256-GCM"],
+      ["kem", "ML-KEM-768"],
+      ["base", "Generic-Secret"],
     ] as const)
-      await here.given("gRPC", generateKey, { keyId, algorithm: algorithmNumber(algorithm) });
+      await here.given("gRPC", generateKey, {
+        keyId,
+        algorithm: algorithmNumber(algorithm),
+        ...(keyId === "leaves" ? { exportable: ExportPolicy.WRAPPED } : {}),
+        ...(keyId === "base" ? { usage: [Usage.DERIVE] } : {}),
+      });
     const credential = (file: string): string => join(here.server.data, "credentials", file);
     const config = join(here.server.folder, "walk.yaml");
     writeFileSync(

@@ -123,6 +123,7 @@ impl Kind {
                     CKR_KEY_FUNCTION_NOT_PERMITTED,
                     CKR_WRAPPING_KEY_TYPE_INCONSISTENT,
                     CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT,
+                    CKR_KEY_NOT_WRAPPABLE,
                     CKR_OBJECT_HANDLE_INVALID,
                     CKR_KEY_INDIGESTIBLE,
                 ]

@@ -45,8 +45,10 @@ const OPENS_NOT: Kind = In(32, &[CKR_AEAD_DECRYPT_FAILED]);
 const BAD_SIGNATURE: Kind = Made(&[CKR_SIGNATURE_INVALID, CKR_SIGNATURE_LEN_RANGE]);
 const BAD_CIPHERTEXT: Kind =
     Made(&[CKR_ENCRYPTED_DATA_INVALID, CKR_ENCRYPTED_DATA_LEN_RANGE, CKR_AEAD_DECRYPT_FAILED, CKR_BUFFER_TOO_SMALL]);
-const PIN: Kind = In(8, &[CKR_PIN_INCORRECT, CKR_PIN_LEN_RANGE, CKR_USER_PIN_NOT_INITIALIZED, CKR_ARGUMENTS_BAD]);
+/// An empty one is refused as any other, by what is looked at first.
+const PIN: Kind = In(8, NO_PIN);
 const NO_PIN: &[CK_RV] = &[
+    CKR_ARGUMENTS_BAD,
     CKR_USER_PIN_NOT_INITIALIZED,
     CKR_PIN_INCORRECT,
     CKR_PIN_LEN_RANGE,
@@ -59,6 +61,8 @@ const NO_PIN: &[CK_RV] = &[
 const HANDLE: Kind = Place(size_of::<CK_ULONG>());
 const CLASS_AND_LABEL: Kind = Template(&[(CKA_LABEL, Value::Room(64)), (CKA_CLASS, Value::Room(8))]);
 const OF_SECRET: Kind = Template(&[(CKA_TOKEN, Value::Truth(true)), (CKA_VALUE_LEN, Value::Word(32))]);
+const OF_WRAPPED: Kind =
+    Template(&[(CKA_CLASS, Value::Word(CKO_SECRET_KEY)), (CKA_KEY_TYPE, Value::Word(CKK_AES)), (CKA_TOKEN, Value::Truth(false))]);
 const OF_PAIR: Kind = Template(&[(CKA_TOKEN, Value::Truth(true))]);
 const OF_CURVE: Kind =
     Template(&[(CKA_EC_PARAMS, Value::Bytes(&[6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7])), (CKA_VERIFY, Value::Truth(true))]);
@@ -192,6 +196,20 @@ pub static ROWS: &[Row] = &[
     plain("C_GetSessionValidationFlags", &[Session, WordElse(CKS_LAST_VALIDATION_OK, 77, CKR_ARGUMENTS_BAD), HANDLE], DONE),
     plain("C_GenerateKey", &[Session, Once(CKM_GENERIC_SECRET_KEY_GEN), OF_SECRET, HANDLE], DONE),
     plain("C_GenerateKeyPair", &[Session, Once(CKM_EC_KEY_PAIR_GEN), OF_CURVE, OF_PAIR, HANDLE, HANDLE], DONE),
+    plain("C_WrapKey", &[Session, Once(CKM_AES_KEY_WRAP_KWP), Key(Role::Wraps), Key(Role::Leaves), Out], DONE),
+    plain(
+        "C_UnwrapKey",
+        &[Session, Once(CKM_AES_KEY_WRAP_KWP), Key(Role::Wraps), In(40, &[CKR_WRAPPED_KEY_LEN_RANGE]), OF_WRAPPED, HANDLE],
+        &[CKR_WRAPPED_KEY_INVALID],
+    ),
+    plain("C_DeriveKey", &[Session, Once(CKM_HKDF_DERIVE), Key(Role::Derives), OF_SECRET, HANDLE], DONE),
+    plain("C_EncapsulateKey", &[Session, Once(CKM_ML_KEM), Key(Role::Encapsulates), OF_SECRET, Out, HANDLE], DONE),
+    // Any ciphertext of the right length yields a secret (FIPS 203 §6.3).
+    plain(
+        "C_DecapsulateKey",
+        &[Session, Once(CKM_ML_KEM), Key(Role::Decapsulates), OF_SECRET, In(1088, &[CKR_WRAPPED_KEY_LEN_RANGE]), HANDLE],
+        DONE,
+    ),
     plain("C_SeedRandom", &[Session, Word(0), Word(0)], &[CKR_RANDOM_SEED_NOT_SUPPORTED]),
     plain("C_GenerateRandom", &[Session, In(32, DONE)], DONE),
     plain("C_GetFunctionStatus", &[Session], &[CKR_FUNCTION_NOT_PARALLEL]),

@@ -1,6 +1,7 @@
 //! A module that was initialised, its keys, and operations that can be begun.
 //!
-//! The server has `p256` (ECDSA on P-256) and `rsa` (RSA-2048), and, when encryption is built, `gcm` (AES-256-GCM).
+//! The server has `p256` (ECDSA on P-256), `gcm` (AES-256-GCM), `kwp` (AES-256-KWP), `leaves` (an AES key that may be
+//! wrapped), `kem` (ML-KEM-768) and `base` (a generic secret).
 
 use std::cell::RefCell;
 use std::ffi::CString;
@@ -60,6 +61,11 @@ pub enum Role {
     Private,
     Public,
     Secret,
+    Wraps,
+    Leaves,
+    Encapsulates,
+    Decapsulates,
+    Derives,
     /// An object that may be destroyed: made for the call.
     Fresh,
 }
@@ -68,8 +74,8 @@ impl Role {
     /// One that a function for this role must not take.
     pub fn other(self) -> Role {
         match self {
-            Role::Private | Role::Secret | Role::Fresh => Role::Public,
-            Role::Public => Role::Secret,
+            Role::Public | Role::Encapsulates => Role::Secret,
+            _ => Role::Public,
         }
     }
 }
@@ -77,12 +83,25 @@ impl Role {
 pub struct State<'a> {
     pub library: &'a Library,
     pub slot: CK_SLOT_ID,
-    keys: [CK_OBJECT_HANDLE; 3],
+    keys: [CK_OBJECT_HANDLE; 8],
     signature: Vec<u8>,
     ciphertext: RefCell<Option<Vec<u8>>>,
     nonce: Box<[u8; 12]>,
     gcm: Box<CK_GCM_PARAMS>,
+    hkdf: Box<CK_HKDF_PARAMS>,
 }
+
+/// What the server has, in the order of the roles.
+const NAMED: [(&str, CK_OBJECT_CLASS); 8] = [
+    ("p256", CKO_PRIVATE_KEY),
+    ("p256", CKO_PUBLIC_KEY),
+    ("gcm", CKO_SECRET_KEY),
+    ("kwp", CKO_SECRET_KEY),
+    ("leaves", CKO_SECRET_KEY),
+    ("kem", CKO_PUBLIC_KEY),
+    ("kem", CKO_PRIVATE_KEY),
+    ("base", CKO_SECRET_KEY),
+];
 
 pub const DATA: [u8; 32] = [7; 32];
 
@@ -100,11 +119,16 @@ impl<'a> State<'a> {
             ulAADLen: 0,
             ulTagBits: 128,
         });
-        let mut state = State { library, slot: 0, keys: [0; 3], signature: vec![], ciphertext: RefCell::new(None), nonce, gcm };
+        let hkdf = Box::new(CK_HKDF_PARAMS {
+            bExtract: CK_TRUE,
+            bExpand: CK_TRUE,
+            prfHashMechanism: CKM_SHA256,
+            ulSaltType: CKF_HKDF_SALT_NULL,
+            ..Default::default()
+        });
+        let mut state = State { library, slot: 0, keys: [0; 8], signature: vec![], ciphertext: RefCell::new(None), nonce, gcm, hkdf };
         let session = state.session();
-        for (place, (label, class)) in
-            [("p256", CKO_PRIVATE_KEY), ("p256", CKO_PUBLIC_KEY), ("gcm", CKO_SECRET_KEY)].into_iter().enumerate()
-        {
+        for (place, (label, class)) in NAMED.into_iter().enumerate() {
             state.keys[place] = state.find(session, label, class);
         }
         assert_eq!(state.begin_operation(Operation::Sign, session), CKR_OK);
@@ -166,6 +190,11 @@ impl<'a> State<'a> {
             Role::Private => self.keys[0],
             Role::Public => self.keys[1],
             Role::Secret => self.keys[2],
+            Role::Wraps => self.keys[3],
+            Role::Leaves => self.keys[4],
+            Role::Encapsulates => self.keys[5],
+            Role::Decapsulates => self.keys[6],
+            Role::Derives => self.keys[7],
             Role::Fresh => self.fresh(),
         }
     }
@@ -193,6 +222,10 @@ impl<'a> State<'a> {
             CKM_AES_GCM => {
                 let parameter = ptr::from_ref(&*self.gcm) as *mut _;
                 CK_MECHANISM { mechanism: kind, pParameter: parameter, ulParameterLen: size_of::<CK_GCM_PARAMS>() as CK_ULONG }
+            }
+            CKM_HKDF_DERIVE => {
+                let parameter = ptr::from_ref(&*self.hkdf) as *mut _;
+                CK_MECHANISM { mechanism: kind, pParameter: parameter, ulParameterLen: size_of::<CK_HKDF_PARAMS>() as CK_ULONG }
             }
             _ => CK_MECHANISM { mechanism: kind, pParameter: ptr::null_mut(), ulParameterLen: 0 },
         }
