@@ -293,6 +293,30 @@ test("keys are wrapped, unwrapped, exported and imported wrapped, and data is en
   assert.equal((await keystead(["rewrap", "staying"], { stdin: Buffer.alloc(40).toString("base64") })).exit, 7);
 });
 
+test("a key is copied and never to do more, kept in memory alone, and found by what PKCS#11 shows of it", async () => {
+  await json("keys", "create", "AES-256-GCM", "--id", "first", "--attribute", "id=c0ffee");
+  const copy = await json("keys", "copy", "first", "--id", "twin", "--usage", "decrypt");
+  assert.deepEqual([copy.key?.["key_id"], copy.key?.["usage"]], ["twin", ["decrypt"]]);
+  assert.equal((await keystead(["keys", "copy", "twin", "--usage", "encrypt"])).exit, 2);
+  const sealed = (await keystead(["encrypt", "first", "--direct"], { stdin: "small" })).out;
+  assert.equal((await keystead(["decrypt", "twin", "--direct"], { stdin: sealed })).out.toString(), "small");
+  const shown = async (hex: string): Promise<string[]> =>
+    ((await json("keys", "find", "--shown-id", hex)).keys ?? []).map(({ key_id: id }: { key_id: string }) => id);
+  assert.deepEqual(await shown("c0ffee"), ["first"]);
+  assert.deepEqual(await shown(Buffer.from("twin").toString("hex")), ["twin"]);
+  assert.equal((await keystead(["keys", "create", "AES-256-GCM", "--attribute", "id=c0ffee"])).exit, 6);
+  const { key_id: keyId = "", key } = (await json("keys", "create", "AES-256-GCM", "--session-key")) as {
+    key_id?: string;
+    key?: { session_key?: boolean };
+  };
+  assert.equal(key?.session_key, true);
+  assert.match((await keystead(["keys", "show", keyId])).out.toString(), /session key +yes/);
+  assert.equal((await keystead(["encrypt", keyId, "--direct"], { stdin: "small" })).exit, 0);
+  assert.doesNotMatch((await keystead(["keys", "list"])).out.toString(), /session-/);
+  assert.equal((await keystead(["keys", "delete", keyId, "--yes"])).exit, 0);
+  assert.equal((await keystead(["keys", "show", keyId])).exit, 5);
+});
+
 test("a minted token is enough, within its role and namespace", async () => {
   await json("namespaces", "create", "tenant");
   await json("keys", "create", "Ed25519", "--id", "theirs", "--namespace", "tenant");

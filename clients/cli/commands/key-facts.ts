@@ -29,6 +29,7 @@ export function keyFacts(context: Context, key: Key): string {
     ["version", String(key.version)],
     ["usage", key.usage.join(", ")],
     ["exportable", key.exportable ?? "never"],
+    ...(key.sessionKey === true ? [["session key", "yes"] as const] : []),
     ...(key.tags.length === 0 ? [] : [["tags", key.tags.join(", ")] as const]),
     ...(key.description === "" ? [] : [["description", key.description] as const]),
     ...(derivedFrom(key) === "" ? [] : [["derived from", derivedFrom(key)] as const]),

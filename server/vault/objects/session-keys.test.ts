@@ -23,6 +23,7 @@ import { createServiceAccount } from "@keystead/contract/operations/create-servi
 import { deactivateKey } from "@keystead/contract/operations/deactivate-key";
 import { decapsulate } from "@keystead/contract/operations/decapsulate";
 import { decrypt } from "@keystead/contract/operations/decrypt";
+import { deleteNamespace } from "@keystead/contract/operations/delete-namespace";
 import { deleteKey } from "@keystead/contract/operations/delete-key";
 import { deriveKey } from "@keystead/contract/operations/derive-key";
 import { destroyKey } from "@keystead/contract/operations/destroy-key";
@@ -314,6 +315,26 @@ test("a session key belongs to the session that made it: another session of the 
   assert.equal(vault.vault.sessionKeys.count, 1);
   await vault.over(logout, {}, { token: one });
   assert.equal(vault.vault.sessionKeys.count, 0);
+});
+
+test("what a principal made without a session is theirs in each of their sessions", async () => {
+  const keyId = await make({ id: "service:builder", roles: ["Operator"] });
+  const { secretId } = await vault.ask(createSecretId, { name: "builder" });
+  const token = (await vault.over(loginService, { roleId: "builder", secretId })).tokens?.accessToken ?? "";
+  await vault.over(sign, { keyId, data: DATA }, { token });
+});
+
+test("with its namespace a session key ends", async () => {
+  vault.sessionKeyRules = { most: 1000, idleMs: 86_400_000 };
+  await vault.reopen();
+  await vault.ask(createNamespace, { namespace: "passing" });
+  await vault.askFrom(ALICE, generateKey, { namespace: "passing", algorithm: Algorithm.Aes256Gcm, sessionKey: true });
+  const staying = await make();
+  await vault.ask(deleteNamespace, { namespace: "passing", delaySeconds: 3600 });
+  vault.now += 3_599_000;
+  await vault.askFrom(ALICE, getKey, { keyId: staying });
+  await vault.pass(2000);
+  assert.equal(vault.vault.sessionKeys.count, 1);
 });
 
 test("events of session keys say so, those of other keys do not", async () => {
