@@ -4,6 +4,7 @@ import { after, before, test } from "node:test";
 import type { DescMessage, MessageInitShape } from "@bufbuild/protobuf";
 import { Algorithm, ExportPolicy, Kdf, KeyMaterialFormat, KeyMode, Usage } from "@keystead/contract/generated/hsm/hsm_pb";
 import type { Operation } from "@keystead/contract/operation";
+import { copyKey } from "@keystead/contract/operations/copy-key";
 import { deriveKey } from "@keystead/contract/operations/derive-key";
 import { exportKey } from "@keystead/contract/operations/export-key";
 import { generateKey } from "@keystead/contract/operations/generate-key";
@@ -42,6 +43,9 @@ test("a secret that makes codes derives nothing that its codes give away", async
   const derived = (from: string, kdf: Kdf): Promise<{ key?: { keyId: string } | undefined }> =>
     ask(deriveKey, { keyId: from, derivation: { function: kdf, ...(kdf === Kdf.COUNTER_HMAC ? { info } : {}) }, asKey });
   for (const kdf of [Kdf.COUNTER_HMAC, Kdf.PBKDF2, Kdf.SCRYPT]) assert.equal(await code(derived(keyId, kdf)), "KEY_USAGE_FORBIDS");
+  // Nor does a copy that makes none itself, which would do it for the key.
+  assert.equal(await code(ask(copyKey, { keyId, usage: [Usage.DERIVE] })), "INVALID_REQUEST");
+  assert.equal(await code(ask(copyKey, { keyId, usage: [Usage.MAC] })), "OK");
   const { key } = await derived(keyId, Kdf.HKDF);
   const { keyMaterial } = await ask(exportKey, { keyId: key?.keyId ?? "", plain: true });
   assert.notDeepEqual(Buffer.from(keyMaterial), Buffer.from(mac));

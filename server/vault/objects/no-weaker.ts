@@ -15,6 +15,9 @@ const LOOSENESS: Readonly<Record<ExportPolicy, number>> = Object.freeze({ never:
 export function weakerIn(before: KeyAttributes, after: KeyAttributes): string | undefined {
   if (after.algorithm !== before.algorithm) return "algorithm";
   if (after.usage.some((usage) => !before.usage.includes(usage))) return "usage";
+  // A secret that makes codes is kept from some derivations (derive-key.ts); its twin, which makes none, would do them.
+  const derives = (key: KeyAttributes): boolean => key.usage.includes("derive") && !key.usage.includes("mac");
+  if (before.usage.includes("mac") && derives(after)) return "usage";
   if (LOOSENESS[after.exportable] > LOOSENESS[before.exportable]) return "exportable";
   if (before.wrapWithTrusted === true && after.wrapWithTrusted !== true) return "wrap_with_trusted";
   if (before.copyable === false && after.copyable !== false) return "copyable";
