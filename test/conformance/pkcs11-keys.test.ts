@@ -7,9 +7,24 @@ import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import { algorithmNumber } from "@keystead/contract/enum-names";
+import { ExportPolicy, KeyMaterialFormat, KeyMode, Usage } from "@keystead/contract/generated/hsm/hsm_pb";
+import { copyKey } from "@keystead/contract/operations/copy-key";
+import { createUser } from "@keystead/contract/operations/create-user";
+import { decrypt } from "@keystead/contract/operations/decrypt";
+import { generateKey } from "@keystead/contract/operations/generate-key";
+import { importKey } from "@keystead/contract/operations/import-key";
+import { login } from "@keystead/contract/operations/login";
+import { setAttributes } from "@keystead/contract/operations/set-attributes";
+import { setPassword } from "@keystead/contract/operations/set-password";
+import { unwrapKey } from "@keystead/contract/operations/unwrap-key";
+import { wrapKey } from "@keystead/contract/operations/wrap-key";
 import { applications } from "./pkcs11-applications.ts";
 import { skipModule } from "./pkcs11-module.ts";
 import { served } from "./served.ts";
+import { ask } from "./surfaces.ts";
+
+const PIN = "a password of the application 1";
 
 describe("keys through the module", { skip: skipModule }, () => {
   const here = served();
@@ -30,6 +45,59 @@ describe("keys through the module", { skip: skipModule }, () => {
   test("both sides of an agreement derive one secret, and derivations are those of their specifications", () => keys("deriving"));
   test("what was encapsulated is decapsulated", () => keys("encapsulation"));
   test("every known way to a sensitive key by the interface alone is refused", () => keys("attacks"));
+
+  test("who may not say what is trusted has no trusted key, and what asks for trust leaves under none", async () => {
+    const origin = { origin: here.server.api, ca: here.server.credential("ca.pem") };
+    const first = Buffer.from("the first password 1");
+    await here.given("gRPC", createUser, { name: "maker", roles: ["KeyAdmin", "Service"], namespaces: ["default"], password: first });
+    const { tokens } = await here.given("gRPC", login, { name: "maker", password: first }, origin);
+    const own = { ...origin, token: (tokens as { access_token: string }).access_token };
+    await here.given("gRPC", setPassword, { password: Buffer.from(PIN), currentPassword: first }, own);
+    scenario("keys", "trust", configured("trust", { slots: [{ namespace: "default", user: "maker" }] }), PIN);
+  });
+
+  test("the same ways by REST: the vault refuses them, whatever library asks", async () => {
+    const refuses = async (code: string, operation: Parameters<typeof ask>[2], request: Parameters<typeof ask>[3]): Promise<void> => {
+      const answer = await ask("REST", here.door, operation, request);
+      assert.equal(answer.ok ? "OK" : answer.code, code, operation.name);
+    };
+    const aes = algorithmNumber("AES-256");
+    const [wraps, target] = ["attack-wraps", "attack-target"];
+    const both = [Usage.WRAP, Usage.UNWRAP, Usage.DECRYPT];
+    await refuses("INVALID_REQUEST", generateKey, { keyId: "attack-both", algorithm: aes, usage: both });
+    await refuses("INVALID_REQUEST", importKey, {
+      keyId: "attack-both",
+      algorithm: aes,
+      keyMaterial: randomBytes(32),
+      format: KeyMaterialFormat.RAW,
+      usage: [Usage.ENCRYPT, Usage.UNWRAP],
+    });
+    const exportable = ExportPolicy.WRAPPED;
+    await here.given("REST", generateKey, { keyId: wraps, algorithm: aes, usage: [Usage.WRAP, Usage.UNWRAP], exportable });
+    await here.given("REST", generateKey, { keyId: target, algorithm: aes, usage: [Usage.ENCRYPT, Usage.DECRYPT], exportable });
+    const { wrapped_key: text } = await here.given("REST", wrapKey, { keyId: wraps, targetKeyId: target });
+    const wrappedKey = Buffer.from(String(text), "base64");
+    for (const usage of [Usage.DECRYPT, Usage.ENCRYPT])
+      await refuses("INVALID_REQUEST", setAttributes, { keyId: wraps, attributes: { usage: [Usage.WRAP, Usage.UNWRAP, usage] } });
+    await refuses("KEY_USAGE_FORBIDS", decrypt, {
+      keyId: wraps,
+      ciphertext: wrappedKey,
+      nonce: Buffer.alloc(16),
+      mode: KeyMode.CBC_NO_PADDING,
+    });
+    for (const asKey of [
+      { algorithm: aes, usage: [Usage.WRAP, Usage.UNWRAP] },
+      { algorithm: aes, usage: [Usage.ENCRYPT, Usage.DECRYPT], exportable: ExportPolicy.PLAIN },
+      { algorithm: algorithmNumber("Generic-Secret"), exportable },
+    ])
+      await refuses("INVALID_REQUEST", unwrapKey, { keyId: wraps, wrappedKey, asKey });
+    await refuses("INVALID_REQUEST", copyKey, { keyId: target, exportable: ExportPolicy.PLAIN });
+    await refuses("INVALID_REQUEST", copyKey, { keyId: wraps, usage: both });
+    await refuses("INVALID_REQUEST", setAttributes, { keyId: target, attributes: { sensitive: false } });
+    await here.given("REST", setAttributes, { keyId: target, attributes: { wrapWithTrusted: true } });
+    await refuses("KEY_NOT_EXTRACTABLE", wrapKey, { keyId: wraps, targetKeyId: target });
+    await refuses("INVALID_REQUEST", setAttributes, { keyId: target, attributes: { wrapWithTrusted: false } });
+  });
 
   const PAIRS = ["rsa:2048", "EC:prime256v1", "EC:secp384r1", "EC:secp521r1", "EC:secp256k1", "EC:edwards25519", "EC:curve25519"];
   test("pkcs11-tool makes pairs and secret keys of its types, renames and deletes them", () => {
