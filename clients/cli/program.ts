@@ -31,6 +31,7 @@ import { login, logout } from "./commands/login.ts";
 import { mac } from "./commands/mac.ts";
 import { namespaces } from "./commands/namespaces.ts";
 import { objects } from "./commands/objects.ts";
+import { pkcs11 } from "./commands/pkcs11.ts";
 import { policy, roles } from "./commands/policy.ts";
 import { bindings } from "./commands/bindings.ts";
 import { grants } from "./commands/grants.ts";
@@ -67,7 +68,7 @@ const REGISTER: readonly (readonly [heading: string, commands: readonly ((root: 
   ["Dual control:", [approvals]],
   ["Who may do what:", [scripts]],
   ["Proof:", [audit, sinks, store, selftest]],
-  ["This program:", [token, completion]],
+  ["This program:", [pkcs11, token, completion]],
 ];
 
 const EXIT_STATUS = `

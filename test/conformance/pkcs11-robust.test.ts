@@ -23,7 +23,7 @@ import { setPassword } from "@keystead/contract/operations/set-password";
 import { algorithmNumber } from "@keystead/contract/enum-names";
 import { ENVIRONMENT } from "../environment.ts";
 import { builtModule, builtProbe, skipModule } from "./pkcs11-module.ts";
-import { newFolder, serve, type RunningServer } from "./running-server.ts";
+import { ROOT, newFolder, serve, type RunningServer } from "./running-server.ts";
 import { ask, hangUp, type Door } from "./surfaces.ts";
 
 const SOAK = process.env["KEYSTEAD_SOAK"] === "true";
@@ -283,6 +283,20 @@ describe("the module with a server that lives", { skip: skipModule }, () => {
         assert.equal(status, 0, `${out}${err}`);
       }
     });
+
+  test("the doctor finds nothing wrong with a module that works, and says what is wrong with one that does not", () => {
+    const doctor = (...args: readonly string[]): { status: number | null; stdout: string } =>
+      spawnSync(process.execPath, [join(ROOT, "keystead.cjs"), "pkcs11", "doctor", "--library", library, "--json", ...args], {
+        env: { ...ENVIRONMENT, HOME: folder },
+        encoding: "utf8",
+      });
+    const well = doctor("--file", byCertificate(), "--label", "p256");
+    assert.equal(well.status, 0, well.stdout);
+    const away = doctor("--file", byCertificate({ endpoint: "https://localhost:1", connect_timeout_ms: 100, slots: [] }));
+    assert.equal(away.status, 1);
+    assert.match(away.stdout, /whether the server runs/);
+    assert.match(away.stdout, /C_GetSlotList: 0x30/);
+  });
 
   test("pkcs11-tool forks, and uses the module from threads", () => {
     const tool = (...args: readonly string[]): { status: number | null; stdout: string; stderr: string } =>

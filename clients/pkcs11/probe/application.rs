@@ -186,6 +186,14 @@ impl Application {
         Ok(text + "]}")
     }
 
+    /// Tries the PIN.
+    pub fn log_in(&self, wanted: &Wanted) -> Result<String, Failure> {
+        self.initialize(true)?;
+        self.open(wanted)?;
+        self.finalize()?;
+        Ok("{}".into())
+    }
+
     /// A key pair of the token, for a module that a bench compares with.
     pub fn make(&self, wanted: &Wanted) -> Result<String, Failure> {
         self.initialize(true)?;

@@ -5,6 +5,7 @@
 //! Prints one line of JSON. A PIN comes by the variable HSM_PIN alone, and nothing that it finds is changed.
 //!
 //!     hsm-pkcs11-probe MODULE info
+//!     hsm-pkcs11-probe MODULE login slot=0
 //!     hsm-pkcs11-probe MODULE sign slot=0 label=KEY mechanism=ecdsa threads=16 processes=1 seconds=2 check=1 locking=1
 //!     hsm-pkcs11-probe MODULE find slot=0 label=KEY seconds=2
 //!     hsm-pkcs11-probe MODULE serve label=KEY mechanism=ecdsa                a signature for each line that comes
@@ -51,6 +52,7 @@ fn run(arguments: &[String]) -> Result<String, Failure> {
     match verb.as_str() {
         "info" => application.information(),
         "sign" => load::sign(&application, &wanted),
+        "login" => application.log_in(&wanted),
         "find" => load::find(&application, &wanted),
         "serve" => upset::serve(&application, &wanted),
         "fork-amid" => upset::fork_amid(&application, &wanted),
