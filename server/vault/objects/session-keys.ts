@@ -235,7 +235,7 @@ export class SessionKeys {
   #find(owner: KeyOwner, namespace: string, keyId: string): Held | undefined {
     const held = this.#held.get(nameOf(namespace, keyId));
     if (held === undefined || held.owner.id !== owner.id) return undefined;
-    // What was made without a session, such as for a request that others had to agree to, is for every session of the principal.
+    // What was made without a session is for every session of the principal.
     if (held.owner.session !== undefined && held.owner.session.id !== owner.session?.id) return undefined;
     const now = this.#now();
     if (this.#isOver(held, now)) {
