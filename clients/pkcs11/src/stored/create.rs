@@ -62,7 +62,7 @@ fn wanted(template: &Template, before: StoredObject) -> Answer<StoredObject> {
         id: or(CKA_ID, before.id),
         subject: or(CKA_SUBJECT, before.subject),
         issuer: or(CKA_ISSUER, before.issuer),
-        serial_number: or(CKA_SERIAL_NUMBER, before.serial_number),
+        serial_number: integer(or(CKA_SERIAL_NUMBER, before.serial_number)),
         data_object_id: or(CKA_OBJECT_ID, before.data_object_id),
         value: or(CKA_VALUE, before.value),
         category,
@@ -152,5 +152,15 @@ impl Module {
         let answer: StoreObjectResponse = slot.call("StoreObject", &request).map_err(of_attributes)?;
         let object = answer.object.ok_or(Refusal(CKR_DEVICE_ERROR))?;
         Ok(self.register_stored(Stored { slot: session.slot, object, owner: None }))
+    }
+}
+
+/// A serial number in DER, which Java gives without tag and length. One that is neither stays, and is judged as it is.
+fn integer(number: Vec<u8>) -> Vec<u8> {
+    let is_der = matches!(number[..], [2, length, ..] if usize::from(length) + 2 == number.len());
+    match u8::try_from(number.len()) {
+        // RFC 5280 §4.1.2.2: at most 20 bytes.
+        Ok(length @ 1..=20) if !is_der => [&[2, length][..], &number].concat(),
+        _ => number,
     }
 }
