@@ -124,6 +124,20 @@ describe("keys through the module", { skip: skipModule }, () => {
     refused("--read-object", "--type", "secrkey", "--id", "7202");
   });
 
+  test("pkcs11-tool's own tests find nothing wrong, but that RSA signs no data that is neither hashed nor a DigestInfo", () => {
+    const tested = configured("tested", { slots: [{ namespace: "default", label: "tested", tags: ["tested"] }] });
+    for (const [index, ...words] of [
+      ["0", "--key-type", "rsa:2048", "--usage-decrypt"],
+      ["1", "--key-type", "EC:prime256v1"],
+      ["2", "--key-type", "EC:edwards25519"],
+    ] as const)
+      toolWith(tested, "--keypairgen", "--id", `740${index}`, ...words);
+    toolWith(tested, "--keygen", "--key-type", "AES:32", "--id", "7403");
+    assert.match(toolWith(tested, "--test"), /No errors\n/);
+    toolWith(tested, "--keypairgen", "--id", "7404", "--key-type", "rsa:2048", "--usage-sign");
+    assert.match(toolWith(tested, "--test"), /ERR: C_Sign\(\) returned CKR_DATA_INVALID \(0x20\)[^]*\n1 errors\n/);
+  });
+
   test("pkcs11-tool wraps, unwraps and derives", () => {
     tool("--keygen", "--key-type", "AES:32", "--id", "7301", "--label", "wraps", "--usage-wrap");
     tool("--keygen", "--key-type", "AES:16", "--id", "7302", "--label", "leaves", "--extractable");
