@@ -247,7 +247,8 @@ impl<'a> Call<'a> {
             Value::Room(room) => vec![CANARY; room],
         };
         let length = bytes.len() as CK_ULONG;
-        let address = self.bytes(bytes);
+        // Memory for any length that a spoilt attribute says.
+        let address = self.bytes([bytes, vec![0; size_of::<CK_ULONG>()]].concat());
         CK_ATTRIBUTE { type_: kind, pValue: address as *mut _, ulValueLen: length }
     }
 
