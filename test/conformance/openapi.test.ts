@@ -147,9 +147,9 @@ test("every path's Allow header names the methods of the document", async () => 
       .map((name) => name.toUpperCase());
     const answer = await http(door, "OPTIONS", path.replaceAll(/\{[a-z_]+\}/g, "x"));
     assert.equal(answer.status, 405, path);
-    // Keys named `import` or `find` can be read, changed and destroyed under a path that is another operation's for POST.
+    // Keys named `import` or `find`, and objects named `find`, can be read, changed and destroyed under a path that is another operation's for POST.
     // So can a script called `simulate`, which is read and deleted.
-    const also = /\/keys\/(import|find)$/.test(path)
+    const also = /\/(keys\/(import|find)|objects\/find)$/.test(path)
       ? ["GET", "PATCH", "DELETE"]
       : path.endsWith("/scripts/simulate")
         ? ["GET", "DELETE"]
