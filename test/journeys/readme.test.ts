@@ -214,7 +214,7 @@ test("docs/design/dependencies.md has a line for every direct dependency and for
     }),
   );
   const sections = readFileSync(join(ROOT, "clients/pkcs11/Cargo.toml"), "utf8").split(/^\[/m);
-  for (const section of sections.filter((text) => /^(?:build-)?dependencies\]/.test(text)))
+  for (const section of sections.filter((text) => /^(?:build-|dev-)?dependencies\]/.test(text)))
     for (const [, crate = ""] of section.matchAll(/^([\w-]+) = /gm)) direct.add(crate);
   const rows = readFileSync(join(ROOT, "docs/design/dependencies.md"), "utf8")
     .split("\n")
