@@ -13,6 +13,3 @@ export interface TokenView {
 /** Whether a key is in a view; of a key that is not there nothing is known, so it is in none that says anything. */
 export const inView = (view: TokenView, { algorithm, tags }: { readonly algorithm: string; readonly tags: readonly string[] }): boolean =>
   view.tags.every((tag) => tags.includes(tag)) && (view.algorithms.length === 0 || view.algorithms.includes(algorithm));
-
-/** Whether it leaves anything out. */
-export const isWhole = ({ tags, algorithms }: TokenView): boolean => tags.length + algorithms.length === 0;

@@ -13,7 +13,7 @@ import { fillRandom } from "@keystead/crypto/random";
 import { wipe } from "@keystead/crypto/wipe";
 import type { TagRule } from "../authorize/tag-gate.ts";
 import type { PinRole } from "../authorize/token-rights.ts";
-import { isWhole, type TokenView } from "../token-view.ts";
+import type { TokenView } from "../token-view.ts";
 import type { Change } from "../objects/change.ts";
 import type { DocumentName, Documents, DocumentWrite } from "../objects/documents.ts";
 import { NO_ATTEMPTS, type Attempts } from "./lockout.ts";
@@ -393,9 +393,6 @@ export class Tokens {
 }
 
 const pinDocument = (token: string, role: PinRole): DocumentName => ({ kind: "token-pin", id: `${token}.${role}` });
-
-/** Whether the view of a token leaves anything of its namespace out. */
-export const showsAll = ({ view }: TokenRecord): boolean => isWhole(view);
 
 /** @throws {HsmError} INVALID_REQUEST for one that CK_TOKEN_INFO has no room for */
 function requireLabel(label: string): void {

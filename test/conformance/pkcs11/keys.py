@@ -1,6 +1,8 @@
 """Keys made, changed, moved and destroyed by an application of PKCS#11.
 
     keys.py MODULE SCENARIO CONFIG [ARGUMENT...]
+
+Long, because each scenario is one story of an application, and they share the templates they are told with.
 """
 import ctypes as c
 import sys

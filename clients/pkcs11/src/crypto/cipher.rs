@@ -4,6 +4,8 @@
 //! handed out before the whole of it was accepted. CBC and CTR authenticate nothing, and applications count on a block for a
 //! block: their parts go to the vault as they come, each with the IV that the one before ended with. Plaintexts are wiped
 //! when they were delivered.
+//!
+//! Long, because both directions and both ways with parts are one machine, whose states are read in one place.
 
 use std::sync::Arc;
 

@@ -2,8 +2,8 @@
 
 use cryptoki_sys::*;
 
+use super::cipher::{last, part, whole};
 use crate::crypto::cipher::Direction;
-use crate::ffi::memory::{deliver, elements, room};
 use crate::ffi::parameters::asked;
 use crate::ffi::{current, guard};
 
@@ -22,13 +22,7 @@ pub unsafe extern "C" fn C_Decrypt(
     pOutput: *mut CK_BYTE,
     pulOutputLen: *mut CK_ULONG,
 ) -> CK_RV {
-    guard(|| {
-        let module = current::module()?;
-        let arguments = unsafe { elements(pInput, ulInputLen).and_then(|data| Ok((data, room(pOutput, pulOutputLen)?))) };
-        let (data, room) = arguments.or_else(|refusal| module.abandon(hSession, CKF_DECRYPT, refusal))?;
-        let output = module.cipher_end(hSession, DIRECTION, Some(data), room)?;
-        unsafe { deliver(output, pOutput, pulOutputLen) }
-    })
+    guard(|| unsafe { whole(hSession, DIRECTION, (pInput, ulInputLen), (pOutput, pulOutputLen)) })
 }
 
 #[unsafe(no_mangle)]
@@ -39,21 +33,10 @@ pub unsafe extern "C" fn C_DecryptUpdate(
     pOutput: *mut CK_BYTE,
     pulOutputLen: *mut CK_ULONG,
 ) -> CK_RV {
-    guard(|| {
-        let module = current::module()?;
-        let arguments = unsafe { elements(pPart, ulPartLen).and_then(|piece| Ok((piece, room(pOutput, pulOutputLen)?))) };
-        let (piece, room) = arguments.or_else(|refusal| module.abandon(hSession, CKF_DECRYPT, refusal))?;
-        let output = module.cipher_update(hSession, DIRECTION, piece, room)?;
-        unsafe { deliver(output, pOutput, pulOutputLen) }
-    })
+    guard(|| unsafe { part(hSession, DIRECTION, (pPart, ulPartLen), (pOutput, pulOutputLen)) })
 }
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn C_DecryptFinal(hSession: CK_SESSION_HANDLE, pOutput: *mut CK_BYTE, pulOutputLen: *mut CK_ULONG) -> CK_RV {
-    guard(|| {
-        let module = current::module()?;
-        let room = unsafe { room(pOutput, pulOutputLen) }.or_else(|refusal| module.abandon(hSession, CKF_DECRYPT, refusal))?;
-        let output = module.cipher_end(hSession, DIRECTION, None, room)?;
-        unsafe { deliver(output, pOutput, pulOutputLen) }
-    })
+    guard(|| unsafe { last(hSession, DIRECTION, (pOutput, pulOutputLen)) })
 }

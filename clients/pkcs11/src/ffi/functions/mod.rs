@@ -5,6 +5,7 @@
 //! pointer which is not NULL points to as much as its length says.
 #![allow(non_snake_case, clippy::missing_safety_doc)]
 
+mod cipher;
 mod decrypt;
 mod digest;
 mod encrypt;
