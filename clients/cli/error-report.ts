@@ -27,6 +27,9 @@ const HINTS: Readonly<Partial<Record<ErrorCode, string>>> = Object.freeze({
   INTEGRITY_FAILURE: "run `keystead audit verify` and `keystead store verify` on the server",
 });
 
+/** What to do when the time was over before anything was done. */
+const RAISE = "raise --timeout";
+
 /** What to do when others must agree first. */
 const waitingHint = (id: string): string =>
   `nothing is done yet; approvers look at it with \`keystead approvals show ${printable(id)}\`, and you fetch what came of it with \`keystead approvals result ${printable(id)}\``;
@@ -49,13 +52,17 @@ export async function reportFailure(thrown: unknown, json: boolean): Promise<Fai
         : new HsmError("INTERNAL", unexpected, { cause: thrown });
   const { code, number, detail, retryAfterSeconds } = asHsmError(error);
   const { approvalId } = error;
-  const hint = approvalId === undefined ? HINTS[code] : waitingHint(approvalId);
+  // That nothing was done is told only where it is true; of the rest it may be.
+  const nothingDone = error.nothingDone || undefined;
+  const hint = approvalId !== undefined ? waitingHint(approvalId) : nothingDone && code === "DEADLINE_EXCEEDED" ? RAISE : HINTS[code];
   const requestId = requestIdOf(error);
   const exit = error.row.exit;
-  if (json) return { text: jsonText({ error: { code, number, detail, hint, requestId, retryAfterSeconds, approvalId } }), exit };
+  if (json)
+    return { text: jsonText({ error: { code, number, detail, hint, requestId, retryAfterSeconds, nothingDone, approvalId } }), exit };
   const lines = [
     `keystead: ${printable(detail === "" ? error.row.title : detail)} (${code})`,
     ...(hint === undefined ? [] : [`  ${hint}`]),
+    ...(nothingDone === undefined ? [] : ["  nothing was done: the same command may be given again"]),
     ...(retryAfterSeconds === undefined ? [] : [`  worth a retry in ${retryAfterSeconds} s`]),
     ...(requestId === undefined ? [] : [`  request id ${printable(requestId)}`]),
   ];

@@ -24,9 +24,12 @@ const seen: { name: string; headers: Headers; request: unknown }[] = [];
 /** How many further calls fail with PROVIDER_UNAVAILABLE. */
 let failures = 0;
 
+/** What they say of themselves. */
+let nothingDone = false;
+
 const refusal = (code: string, number: number, retryAfterSeconds = 0): ConnectError =>
   new ConnectError("refused", Code.Unavailable, undefined, [
-    { desc: ErrorDetailSchema, value: { code, number, detail: `about ${code}`, requestId: "r-1", retryAfterSeconds } },
+    { desc: ErrorDetailSchema, value: { code, number, detail: `about ${code}`, requestId: "r-1", retryAfterSeconds, nothingDone } },
   ]);
 
 function note(name: string, request: unknown, context: HandlerContext): void {
@@ -190,6 +193,15 @@ test("repeats a check after a passing failure under the same request id, and nev
   });
 });
 
+test("repeats a Sign when the server says that nothing was done", async () => {
+  await using({}, async (keystead) => {
+    [failures, nothingDone] = [2, true];
+    await keystead.sign({ keyId: "k", data: Buffer.from("x") });
+    assert.equal(seen.length, 3);
+    [failures, nothingDone] = [0, false];
+  });
+});
+
 test("a batch gives a result or an HsmError per item", async () => {
   await using({}, async (keystead) => {
     const results = await keystead.batch({
@@ -206,7 +218,7 @@ test("ends a call at its deadline", async () => {
 
 test("says PROVIDER_UNAVAILABLE when nobody listens", async () => {
   await using({ endpoint: "http://127.0.0.1:1", timeoutMs: 5000 }, (keystead) =>
-    assert.rejects(keystead.sign({ keyId: "k", data: Buffer.from("x") }), { code: "PROVIDER_UNAVAILABLE" }),
+    assert.rejects(keystead.sign({ keyId: "k", data: Buffer.from("x") }), { code: "PROVIDER_UNAVAILABLE", nothingDone: true }),
   );
 });
 

@@ -38,6 +38,7 @@ export function errorFromDetail(detail: ErrorDetail, cause?: unknown): HsmError 
     ...(receipt === null ? {} : { receipt }),
     ...(detail.retryAfterSeconds > 0 ? { retryAfterSeconds: detail.retryAfterSeconds } : {}),
     ...(detail.approvalId === "" ? {} : { approvalId: detail.approvalId }),
+    nothingDone: detail.nothingDone,
   };
   if (isCode(detail.code)) return new HsmError(detail.code, detail.detail, { cause, ...retry });
   return new HsmError("INTERNAL", `${detail.detail} (unknown code ${detail.code}: this client is older than the server)`, {
@@ -73,13 +74,11 @@ export function remoteError(thrown: unknown, endpoint: string): HsmError {
   if (detail !== undefined) return errorFromDetail(detail, error);
   const codes = systemCodes(error);
   const tls = codes.find(isTlsRefusal);
-  if (tls !== undefined) return new HsmError("UNAUTHENTICATED", `the TLS handshake with ${endpoint} failed (${tls})`, { cause: error });
-  if (codes.length > 0) return new HsmError("PROVIDER_UNAVAILABLE", `cannot reach ${endpoint} (${codes.at(-1)})`, { cause: error });
+  const told = { cause: error, nothingDone: codes.some((code) => NOT_SENT.has(code) || isTlsRefusal(code)) };
+  if (tls !== undefined) return new HsmError("UNAUTHENTICATED", `the TLS handshake with ${endpoint} failed (${tls})`, told);
+  if (codes.length > 0) return new HsmError("PROVIDER_UNAVAILABLE", `cannot reach ${endpoint} (${codes.at(-1)})`, told);
   return new HsmError(BY_GRPC_CODE[error.code] ?? "INTERNAL", error.rawMessage, { cause: error });
 }
-
-/** True when the failure proves that the server never saw the request. */
-export const neverSent = (error: HsmError): boolean => systemCodes(error.cause).some((code) => NOT_SENT.has(code) || isTlsRefusal(code));
 
 /** The request id under which the server recorded a failure, or undefined. */
 export function requestIdOf(error: unknown): string | undefined {

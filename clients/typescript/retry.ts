@@ -1,14 +1,13 @@
 /**
  * When a call is tried again, and after how long.
  *
- * A second try is safe in two cases only: the server never saw the first one, or the operation changes nothing and
+ * A second try is safe in two cases only: nothing was done, because the server never saw the first one or says so, or the operation changes nothing and
  * uses no key to make something new. A Sign whose outcome is unknown is reported to the caller, who may repeat it
  * under the same request id.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { HsmError } from "@keystead/contract/errors";
 import type { Operation } from "@keystead/contract/operation";
-import { neverSent } from "./remote-error.ts";
 
 /** Tries after the first one. */
 const RETRIES = 3;
@@ -22,7 +21,7 @@ const CHECKS = new Set(["Verify", "VerifyMac", "Hash"]);
 /** May this call be sent again after this failure? */
 export function mayRetry(operation: Pick<Operation, "name" | "effect">, error: HsmError): boolean {
   if (!PASSING.has(error.code)) return false;
-  return neverSent(error) || operation.effect === "read" || CHECKS.has(operation.name);
+  return error.nothingDone || operation.effect === "read" || CHECKS.has(operation.name);
 }
 
 /** Delay before try number `attempt` (from 1): doubling, half of it random, at least what the server asked for. */

@@ -204,7 +204,7 @@ test("malformed bytes in the reader's own room are refused as in a chunk", () =>
   assert.throws(() => reader.filled(HEADER_BYTES, () => assert.fail()), MalformedFrame);
 });
 
-test("every code survives the failure frame, with its detail, its retry time, its approval and its receipt", () => {
+test("every code survives the failure frame, with its detail, its retry time, its approval, its receipt and whether nothing was done", () => {
   fc.assert(
     fc.property(
       fc.constantFrom(...ERROR_CODES),
@@ -212,16 +212,18 @@ test("every code survives the failure frame, with its detail, its retry time, it
       fc.option(fc.integer({ min: 1, max: 86_400 }), { nil: undefined }),
       fc.option(fc.uuid(), { nil: undefined }),
       fc.option(fc.constant(`4711 ${"0f".repeat(32)}`), { nil: undefined }),
-      (code, detail, retryAfterSeconds, approvalId, receipt) => {
+      fc.boolean(),
+      (code, detail, retryAfterSeconds, approvalId, receipt, nothingDone) => {
         const options = {
           ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
           ...(approvalId === undefined ? {} : { approvalId }),
           ...(receipt === undefined ? {} : { receipt }),
+          nothingDone,
         };
         const back = decodeFailure(encodeFailure(new HsmError(code, detail, options)));
         assert.deepEqual(
-          [back.code, back.detail, back.retryAfterSeconds, back.approvalId, back.receipt],
-          [code, detail.toWellFormed(), retryAfterSeconds, approvalId, receipt],
+          [back.code, back.detail, back.retryAfterSeconds, back.approvalId, back.receipt, back.nothingDone],
+          [code, detail.toWellFormed(), retryAfterSeconds, approvalId, receipt, nothingDone],
         );
       },
     ),
@@ -231,17 +233,17 @@ test("every code survives the failure frame, with its detail, its retry time, it
 test("a failure's cause never crosses, and a long detail is cut", () => {
   const payload = encodeFailure(new HsmError("INTERNAL", "x".repeat(10_000), { cause: new Error("the secret") }));
   assert.equal(payload.includes("the secret"), false);
-  assert.equal(payload.length, 8 + 4096);
+  assert.equal(payload.length, 9 + 4096);
   assert.equal(decodeFailure(payload).cause, undefined);
 });
 
 test("a failure that names no code, or is cut short, is malformed", () => {
-  const unknown = Buffer.alloc(8);
+  const unknown = Buffer.alloc(9);
   unknown.writeUInt16BE(ERROR_CODES.length, 0);
-  const short = Buffer.alloc(9);
-  short.writeUInt8(3, 6);
-  const receipt = Buffer.alloc(9);
-  receipt.writeUInt8(2, 7);
-  for (const payload of [Buffer.alloc(0), Buffer.alloc(7), unknown, short, receipt, Buffer.alloc(8, 0xff)])
+  const short = Buffer.alloc(10);
+  short.writeUInt8(3, 7);
+  const receipt = Buffer.alloc(10);
+  receipt.writeUInt8(2, 8);
+  for (const payload of [Buffer.alloc(0), Buffer.alloc(8), unknown, short, receipt, Buffer.alloc(9, 0xff)])
     assert.throws(() => decodeFailure(payload), MalformedFrame);
 });

@@ -10,7 +10,8 @@
  *
  * `length` counts the bytes after itself (12 + payload). `operation` is the number of the operation's row,
  * `deadline ms` is relative and 0 means none. A REPLY's payload is the operation's answer, a FAILURE's payload is
- * code number (u16), retry-after seconds (u32), an approval's id and an audit receipt (u8 and text each), and UTF-8 detail. HELLO carries the protocol version in `operation`.
+ * code number (u16), retry-after seconds (u32), whether nothing was done (u8), an approval's id and an audit receipt (u8 and
+ * text each), and UTF-8 detail. HELLO carries the protocol version in `operation`.
  *
  * This file only turns bytes into frames and back; it must never interpret a payload.
  */
@@ -209,36 +210,39 @@ function frameOf(head: Buffer, at: number, payload: Buffer): Frame {
 /**
  * An error as the payload of a FAILURE frame. Its cause stays here.
  *
- *      u16 code | u32 retry after, seconds | u8 n, approval id | detail
+ *      u16 code | u32 retry after, seconds | u8 1 = nothing was done | u8 n, approval id | u8 n, receipt | detail
  */
 export function encodeFailure(error: HsmError): Buffer {
   const detail = Buffer.from(error.detail.slice(0, 4096), "utf8");
   const approval = Buffer.from((error.approvalId ?? "").slice(0, 255), "latin1");
   const receipt = Buffer.from((error.receipt ?? "").slice(0, 255), "latin1");
-  const payload = Buffer.alloc(8 + approval.length + receipt.length + detail.length);
+  const payload = Buffer.alloc(9 + approval.length + receipt.length + detail.length);
   payload.writeUInt16BE(ERROR_CODES.indexOf(error.code), 0);
   payload.writeUInt32BE(Math.ceil(error.retryAfterSeconds ?? 0), 2);
-  payload.writeUInt8(approval.length, 6);
-  approval.copy(payload, 7);
-  payload.writeUInt8(receipt.length, 7 + approval.length);
-  receipt.copy(payload, 8 + approval.length);
-  detail.copy(payload, 8 + approval.length + receipt.length);
+  payload.writeUInt8(error.nothingDone ? 1 : 0, 6);
+  payload.writeUInt8(approval.length, 7);
+  approval.copy(payload, 8);
+  payload.writeUInt8(receipt.length, 8 + approval.length);
+  receipt.copy(payload, 9 + approval.length);
+  detail.copy(payload, 9 + approval.length + receipt.length);
   return payload;
 }
 
 /** @throws {MalformedFrame} when the payload names no code of the table, or is cut short. */
 export function decodeFailure(payload: Buffer): HsmError {
-  const code: ErrorCode | undefined = payload.length < 8 ? undefined : ERROR_CODES[payload.readUInt16BE(0)];
+  const code: ErrorCode | undefined = payload.length < 9 ? undefined : ERROR_CODES[payload.readUInt16BE(0)];
   if (code === undefined) throw new MalformedFrame("failure without a known code");
   const retryAfterSeconds = payload.readUInt32BE(2);
-  const receiptFrom = 8 + payload.readUInt8(6);
+  const nothingDone = payload.readUInt8(6) === 1;
+  const receiptFrom = 9 + payload.readUInt8(7);
   const detailFrom = receiptFrom > payload.length ? Infinity : receiptFrom + payload.readUInt8(receiptFrom - 1);
   if (detailFrom > payload.length) throw new MalformedFrame("failure is cut short");
-  const approvalId = payload.toString("latin1", 7, receiptFrom - 1);
+  const approvalId = payload.toString("latin1", 8, receiptFrom - 1);
   const receipt = payload.toString("latin1", receiptFrom, detailFrom);
   return new HsmError(code, payload.toString("utf8", detailFrom), {
     ...(retryAfterSeconds === 0 ? {} : { retryAfterSeconds }),
     ...(approvalId === "" ? {} : { approvalId }),
     ...(receipt === "" ? {} : { receipt }),
+    nothingDone,
   });
 }

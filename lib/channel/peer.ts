@@ -160,7 +160,7 @@ export class Peer {
     const refused = this.#whyNot();
     if (refused !== undefined) {
       wipePayload(payload);
-      return Promise.reject(new HsmError("PROVIDER_UNAVAILABLE", refused, { retryAfterSeconds: 1 }));
+      return Promise.reject(new HsmError("PROVIDER_UNAVAILABLE", refused, { retryAfterSeconds: 1, nothingDone: true }));
     }
     const callId = this.#nextCallId;
     this.#nextCallId = callId === 0xffffffff ? 1 : callId + 1;
@@ -340,7 +340,7 @@ export class Peer {
         frame.operation,
         frame.callId,
         0,
-        encodeFailure(new HsmError("PROVIDER_UNAVAILABLE", "shutting down", { retryAfterSeconds: 1 })),
+        encodeFailure(new HsmError("PROVIDER_UNAVAILABLE", "shutting down", { retryAfterSeconds: 1, nothingDone: true })),
       );
       return;
     }

@@ -312,6 +312,11 @@ export interface ErrorOptions {
   readonly approvalId?: string;
   /** Where the refusal's event stands in the audit log, `<sequence> <hash>`; only for whoever asked for it. */
   readonly receipt?: string;
+  /**
+   * The request was refused before anything of it was decided or done, so that the very same may be asked again. Said only by
+   * whoever knows: no code implies it, and left out it means that something may have been done.
+   */
+  readonly nothingDone?: boolean;
 }
 
 /**
@@ -327,6 +332,7 @@ export class HsmError extends Error {
   readonly retryAfterSeconds: number | undefined;
   readonly approvalId: string | undefined;
   readonly receipt: string | undefined;
+  readonly nothingDone: boolean;
 
   constructor(code: ErrorCode, detail: string, options: ErrorOptions = {}) {
     super(`${code}: ${detail}`, options.cause === undefined ? undefined : { cause: options.cause });
@@ -335,6 +341,19 @@ export class HsmError extends Error {
     this.retryAfterSeconds = options.retryAfterSeconds;
     this.approvalId = options.approvalId;
     this.receipt = options.receipt;
+    this.nothingDone = options.nothingDone ?? false;
+  }
+
+  /** This error as the outcome of a request that was begun: what another request says of itself says nothing of this one. */
+  ofBegun(): HsmError {
+    if (!this.nothingDone) return this;
+    const { code, detail, cause, retryAfterSeconds, approvalId, receipt } = this;
+    return new HsmError(code, detail, {
+      cause,
+      ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
+      ...(approvalId === undefined ? {} : { approvalId }),
+      ...(receipt === undefined ? {} : { receipt }),
+    });
   }
 
   /** This code's row of the table. */

@@ -168,6 +168,10 @@ const PROBLEM: Json = Object.freeze({
     number: { type: "integer", minimum: 100, maximum: 109 },
     request_id: { type: "string" },
     retry_after_seconds: { type: "integer", minimum: 1 },
+    nothing_done: {
+      type: "boolean",
+      description: "True: refused before anything was decided or done, so the same may be asked again. Absent: it may have been performed.",
+    },
   },
 });
 

@@ -21,9 +21,13 @@ export class Admission {
 
   /** Counts a request in. @throws {HsmError} PROVIDER_UNAVAILABLE when there are too many, or the gateway is stopping */
   enter(): void {
-    if (this.#closed) throw new HsmError("PROVIDER_UNAVAILABLE", "the server is stopping; nothing was done", { retryAfterSeconds: 1 });
+    if (this.#closed)
+      throw new HsmError("PROVIDER_UNAVAILABLE", "the server is stopping; nothing was done", { retryAfterSeconds: 1, nothingDone: true });
     if (this.#inFlight >= this.#maxInFlight)
-      throw new HsmError("PROVIDER_UNAVAILABLE", "too many requests are in flight; nothing was done", { retryAfterSeconds: 1 });
+      throw new HsmError("PROVIDER_UNAVAILABLE", "too many requests are in flight; nothing was done", {
+        retryAfterSeconds: 1,
+        nothingDone: true,
+      });
     this.#inFlight += 1;
   }
 

@@ -52,6 +52,7 @@ test("without a vault requests are refused as retryable, and a new vault takes o
   await until(() => !link.connected);
   const refused = await http2(session, "/api/v1/status");
   assert.deepEqual([refused.status, refused.json()["code"], refused.headers["retry-after"]], [503, "PROVIDER_UNAVAILABLE", "1"]);
+  assert.equal(refused.json()["nothing_done"], true);
   const ready = await http1(address("health"), "/health/ready");
   assert.equal(ready.status, 503);
   assert.equal((await http1(address("health"), "/health/live")).status, 200);
@@ -69,6 +70,7 @@ test("requests in flight when the vault is lost say that the outcome is unknown"
   const reply = await asked;
   assert.equal(reply.status, 503);
   assert.match(reply.json()["detail"] as string, /outcome is unknown/);
+  assert.equal("nothing_done" in reply.json(), false, "the vault may have carried it out");
 });
 
 test("more requests than may be in flight are refused at once, the others are answered", async (context) => {
@@ -80,6 +82,7 @@ test("more requests than may be in flight are refused at once, the others are an
   await hold.arrived(2);
   const third = await sign();
   assert.deepEqual([third.status, third.json()["code"], third.headers["retry-after"]], [503, "PROVIDER_UNAVAILABLE", "1"]);
+  assert.equal(third.json()["nothing_done"], true);
   hold.release();
   assert.deepEqual(
     (await Promise.all(first)).map(({ status }) => status),
@@ -114,6 +117,7 @@ test("the server's own time limit ends a request", async (context) => {
   const { address } = await testGateway(context, hold.answers, { limits: { requestTimeoutSeconds: 0.1 } });
   const reply = await http1(address("health"), "/api/v1/keys/k/sign", { method: "POST", headers: JSON_TYPE, body: "{}" });
   assert.deepEqual([reply.status, reply.json()["code"]], [504, "DEADLINE_EXCEEDED"]);
+  assert.equal("nothing_done" in reply.json(), false, "the vault may still carry it out");
   hold.release();
 });
 

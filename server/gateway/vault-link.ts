@@ -54,7 +54,9 @@ export class VaultLink {
   request(operation: number, payload: Payload, deadlineMs: number, onCall?: (cancel: () => void) => void): Promise<Buffer> {
     if (this.#peer === undefined) {
       wipePayload(payload);
-      return Promise.reject(new HsmError("PROVIDER_UNAVAILABLE", "the vault is not connected; nothing was done", { retryAfterSeconds: 1 }));
+      return Promise.reject(
+        new HsmError("PROVIDER_UNAVAILABLE", "the vault is not connected; nothing was done", { retryAfterSeconds: 1, nothingDone: true }),
+      );
     }
     return this.#peer.request(operation, payload, deadlineMs, onCall);
   }

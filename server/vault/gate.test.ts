@@ -49,6 +49,24 @@ test("a gate sees what was permitted, and what it refuses is neither done nor le
   assert.deepEqual([event?.decision, event?.outcome, event?.key], ["refuse", "SIGNING_REFUSED", "k"]);
 });
 
+test("a request that was begun never says that nothing was done, whatever it asked others and they answered", async () => {
+  const vault = await vaultWithKey();
+  const refusal = (): Promise<HsmError> =>
+    vault.ask(sign, { keyId: "k", data: Buffer.from("x") }).then(
+      () => assert.fail("was answered"),
+      (error: HsmError) => error,
+    );
+  vault.gates.push(() => {
+    throw new HsmError("PROVIDER_UNAVAILABLE", "the other process is away", { retryAfterSeconds: 3, nothingDone: true });
+  });
+  const refused = await refusal();
+  assert.deepEqual([refused.code, refused.retryAfterSeconds, refused.nothingDone], ["PROVIDER_UNAVAILABLE", 3, false]);
+  vault.gates.length = 0;
+  vault.monitor.close();
+  const sealed = await refusal();
+  assert.deepEqual([sealed.code, sealed.nothingDone], ["VAULT_SEALED", true]);
+});
+
 test("an event says from where it was asked, in which trace, and what a policy script decided", async () => {
   const vault = await vaultWithKey();
   const script = { name: "hours", version: 2, verdict: "allow", fuel: 1234 };

@@ -358,11 +358,13 @@ export class Monitor {
     const uses = this.#options.authorizer.uses();
     let result: Result<DescMessage> | undefined;
     let held = false;
+    let begun = false;
     let closing: Change | undefined;
     if (about.approved !== undefined) draft.approval = { id: about.approved.id };
     this.#underWay += 1;
     try {
       this.#allowInPhase(operation);
+      begun = true;
       const request = read();
       const named = request as { namespace?: string; keyId?: string };
       draft.keyId = named.keyId ?? "";
@@ -463,7 +465,7 @@ export class Monitor {
       // What failed while being recorded cannot be recorded; everything else is.
       if (!performed && !held) await this.#recordRefusal(operation, draft, error, about, uses);
       this.#options.observe(operation, draft.decision === "allow" ? draft.namespace : "", error.code, (performance.now() - started) / 1000);
-      throw error;
+      throw begun ? error.ofBegun() : error;
     } finally {
       uses.end();
       this.#underWay -= 1;
@@ -642,7 +644,7 @@ export class Monitor {
     if (operation.phases.includes(phase)) return;
     if (phase === "error") throw this.#fault as HsmError;
     if (phase === "maintenance") throw this.maintenance as HsmError;
-    if (phase === "sealed") throw new HsmError("VAULT_SEALED", "the vault is sealed", { retryAfterSeconds: 5 });
+    if (phase === "sealed") throw new HsmError("VAULT_SEALED", "the vault is sealed", { retryAfterSeconds: 5, nothingDone: true });
     throw new HsmError("INVALID_REQUEST", `${operation.name} is not possible while the vault is ${phase}`);
   }
 
@@ -699,12 +701,13 @@ export class Monitor {
 
 /** What the caller gets, with where the refusal's event stands. */
 function withReceipt(thrown: unknown, receipt: Receipt | undefined): HsmError {
-  const { code, detail, cause, retryAfterSeconds, approvalId } = asHsmError(thrown);
+  const { code, detail, cause, retryAfterSeconds, approvalId, nothingDone } = asHsmError(thrown);
   return new HsmError(code, detail, {
     cause,
     ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
     ...(approvalId === undefined ? {} : { approvalId }),
     ...(receipt === undefined ? {} : { receipt: `${receipt.sequence} ${receipt.hash}` }),
+    nothingDone,
   });
 }
 

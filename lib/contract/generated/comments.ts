@@ -199,6 +199,7 @@ export const COMMENTS: Readonly<Record<string, string>> = {
   "hsm.ErrorDetail": "Why a request failed. On gRPC and Connect this travels in the status details.",
   "hsm.ErrorDetail.approval_id": "Of APPROVAL_REQUIRED: the pending request.",
   "hsm.ErrorDetail.code": "Stable name, such as OBJECT_NOT_FOUND.",
+  "hsm.ErrorDetail.nothing_done": "The request was refused before anything of it was decided or done: the very same may be asked again. False says nothing: it may have been performed.",
   "hsm.ErrorDetail.number": "Number in the range 100-109.",
   "hsm.EventSeverity": "How grave an event is.",
   "hsm.ExplainDecisionRequest.document": "A draft; left out = the policy in force.",

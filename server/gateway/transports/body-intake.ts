@@ -80,7 +80,12 @@ export class BodyIntake {
         this.#heldBytes += chunk.length;
         if (bytes > limitBytes) return tooLarge();
         if (this.#heldBytes > this.#limits.totalBytes)
-          fail(new HsmError("PROVIDER_UNAVAILABLE", "too much is being received at once; nothing was done", { retryAfterSeconds: 1 }));
+          fail(
+            new HsmError("PROVIDER_UNAVAILABLE", "too much is being received at once; nothing was done", {
+              retryAfterSeconds: 1,
+              nothingDone: true,
+            }),
+          );
       };
       const end = (): void => {
         settle();
@@ -103,7 +108,7 @@ export class BodyIntake {
     const before = performance.now() - this.#limits.timeoutMs;
     for (const unfinished of this.#unfinished) {
       if (unfinished.begun > before) break;
-      unfinished.fail(new HsmError("DEADLINE_EXCEEDED", "the body did not come in time; nothing was done"));
+      unfinished.fail(new HsmError("DEADLINE_EXCEEDED", "the body did not come in time; nothing was done", { nothingDone: true }));
     }
     if (this.#unfinished.size > 0) return;
     clearInterval(this.#sweep);

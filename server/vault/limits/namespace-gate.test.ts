@@ -128,6 +128,7 @@ test("a namespace's own rate holds for everybody in it together, and those witho
   await vault.askFrom({ ...OPERATOR, id: "token:b" }, sign, SIGN);
   const refused = await refusalOf(vault.askFrom({ ...OPERATOR, id: "token:c" }, sign, SIGN));
   assert.deepEqual([refused.code, refused.retryAfterSeconds], ["RATE_LIMITED", 1]);
+  assert.equal(refused.nothingDone, false, "it was decided on, and that is recorded");
   assert.equal(await vault.codeOf(vault.askFrom({}, sign, { ...SIGN, namespace: "default" })), "OBJECT_NOT_FOUND");
   clock.ms += 1000;
   await vault.askFrom(OPERATOR, sign, SIGN);

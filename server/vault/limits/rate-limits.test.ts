@@ -53,7 +53,7 @@ test("guesses are bounded by their address before anything is verified, and the 
   for (let guess = 0; guess < 3; guess += 1) assert.equal(await code({ token: `guess.${guess}.x` }), "UNAUTHENTICATED");
   assert.equal(verified(), 3);
   const refused = await refusal({ token: "guess.4.x" });
-  assert.deepEqual([refused.code, refused.retryAfterSeconds], ["RATE_LIMITED", 2]);
+  assert.deepEqual([refused.code, refused.retryAfterSeconds, refused.nothingDone], ["RATE_LIMITED", 2, true]);
   // Neither another guess nor none at all is another name.
   assert.equal(await code({}), "RATE_LIMITED");
   assert.equal(verified(), 3);
@@ -75,7 +75,7 @@ test("who is known pays under its own name, wherever it comes from, and its addr
   assert.equal(await code({ ...DEVELOPER, address: "192.0.2.1" }), "OK");
   assert.equal(await code({ ...DEVELOPER, address: "192.0.2.1" }), "OK");
   const refused = await refusal({ ...DEVELOPER, address: "192.0.2.99" });
-  assert.deepEqual([refused.code, refused.retryAfterSeconds], ["RATE_LIMITED", 1]);
+  assert.deepEqual([refused.code, refused.retryAfterSeconds, refused.nothingDone], ["RATE_LIMITED", 1, true]);
   assert.equal(await code({ address: "192.0.2.1" }), "UNAUTHENTICATED", "the address had not paid yet");
   clock.ms += 100;
   assert.equal(await code(DEVELOPER), "OK");
@@ -117,7 +117,7 @@ test("one principal cannot take every place: beyond its share it is refused at o
   const underWay = [ask(DEVELOPER), ask(DEVELOPER), ask(DEVELOPER)];
   while (held < 3) await new Promise((resolve) => setImmediate(resolve));
   const refused = await refusal(DEVELOPER);
-  assert.deepEqual([refused.code, refused.retryAfterSeconds], ["RATE_LIMITED", 1]);
+  assert.deepEqual([refused.code, refused.retryAfterSeconds, refused.nothingDone], ["RATE_LIMITED", 1, true]);
   assert.equal(await code({ token: "some.body.else" }), "UNAUTHENTICATED");
   await vault.ask(generateRandom, { sizeBytes: 8 });
   for (const go of waiting.splice(0)) go();

@@ -99,7 +99,10 @@ export class RateLimits {
       const first = !known.refusing;
       known.refusing = true;
       return {
-        error: new HsmError("RATE_LIMITED", `${inFlightEach} requests are under way already; nothing was done`, { retryAfterSeconds: 1 }),
+        error: new HsmError("RATE_LIMITED", `${inFlightEach} requests are under way already; nothing was done`, {
+          retryAfterSeconds: 1,
+          nothingDone: true,
+        }),
         first,
       };
     } else {
@@ -133,6 +136,12 @@ export class RateLimits {
       return undefined;
     }
     counters.blocked += 1;
-    return { error: new HsmError("RATE_LIMITED", `${detail}; nothing was done`, { retryAfterSeconds: Math.ceil(waitMs / 1000) }), first };
+    return {
+      error: new HsmError("RATE_LIMITED", `${detail}; nothing was done`, {
+        retryAfterSeconds: Math.ceil(waitMs / 1000),
+        nothingDone: true,
+      }),
+      first,
+    };
   }
 }

@@ -21,7 +21,7 @@ pub struct Failure {
 /// A part of the service that will be back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Away {
-    /// The vault is sealed: nothing was done.
+    /// The vault is sealed, and the service says that it did nothing.
     Sealed,
     /// The vault is not there, and the service says that it did nothing.
     Undone,
@@ -29,10 +29,20 @@ pub enum Away {
     Unknown,
 }
 
+impl Away {
+    /// By the code and by what the service says it did: never by words that are for people.
+    fn of(detail: &ErrorDetail) -> Option<Away> {
+        match (detail.code.as_str(), detail.nothing_done) {
+            ("VAULT_SEALED", true) => Some(Away::Sealed),
+            ("PROVIDER_UNAVAILABLE", true) => Some(Away::Undone),
+            ("PROVIDER_UNAVAILABLE", false) => Some(Away::Unknown),
+            _ => None,
+        }
+    }
+}
+
 #[derive(Deserialize)]
 struct Body {
-    #[serde(default)]
-    message: String,
     #[serde(default)]
     details: Vec<Detail>,
 }
@@ -47,17 +57,13 @@ struct Detail {
 /// What an error's body says. What is no error of ours (a proxy's page) is a device error.
 pub fn of(body: &[u8]) -> Failure {
     // JSON is YAML, so the reader of the configuration reads it.
-    let read = serde_yaml_ng::from_slice::<Body>(body).ok().and_then(|body| Some((detail_of(&body)?, body.message)));
-    let Some((detail, message)) = read else { return Failure { refusal: Refusal(CKR_DEVICE_ERROR), approval_id: None, away: None } };
+    let Some(detail) = serde_yaml_ng::from_slice::<Body>(body).ok().and_then(|body| detail_of(&body)) else {
+        return Failure { refusal: Refusal(CKR_DEVICE_ERROR), approval_id: None, away: None };
+    };
     // It is shown on terminals, so it must be an id and nothing else.
     let is_id =
         |id: &String| !id.is_empty() && id.len() <= 128 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
-    let away = match detail.code.as_str() {
-        "VAULT_SEALED" => Some(Away::Sealed),
-        "PROVIDER_UNAVAILABLE" if message.ends_with("nothing was done") => Some(Away::Undone),
-        "PROVIDER_UNAVAILABLE" => Some(Away::Unknown),
-        _ => None,
-    };
+    let away = Away::of(&detail);
     Failure { refusal: Refusal::of_code(&detail.code), approval_id: Some(detail.approval_id).filter(is_id), away }
 }
 
@@ -93,13 +99,16 @@ mod tests {
     }
 
     #[test]
-    fn a_vault_that_is_away_did_nothing_or_perhaps_something() {
-        let away = |message: &str| {
-            let detail = ErrorDetail { code: "PROVIDER_UNAVAILABLE".into(), ..Default::default() };
-            of(body(detail).replace(r#""message":"no""#, &format!(r#""message":"{message}""#)).as_bytes()).away
+    fn a_vault_that_is_away_did_nothing_only_when_the_service_says_so_and_not_by_its_words() {
+        let away = |code: &str, nothing_done: bool| {
+            let detail = ErrorDetail { code: code.into(), nothing_done, detail: "nothing was done".into(), ..Default::default() };
+            of(body(detail).replace(r#""message":"no""#, r#""message":"nothing was done""#).as_bytes()).away
         };
-        assert_eq!(away("the vault is not connected; nothing was done"), Some(Away::Undone));
-        assert_eq!(away("the outcome is unknown, repeat with the same request id"), Some(Away::Unknown));
+        assert_eq!(away("PROVIDER_UNAVAILABLE", true), Some(Away::Undone));
+        assert_eq!(away("PROVIDER_UNAVAILABLE", false), Some(Away::Unknown));
+        assert_eq!(away("VAULT_SEALED", true), Some(Away::Sealed));
+        assert_eq!(away("VAULT_SEALED", false), None);
+        assert_eq!(away("RATE_LIMITED", true), None);
     }
 
     #[test]

@@ -60,6 +60,19 @@ test("errors are JSON with code, detail and the right HTTP status", async (conte
   assert.deepEqual([detail.code, detail.number, detail.requestId], ["OBJECT_NOT_FOUND", 101, reply.headers["x-request-id"]]);
 });
 
+test("that nothing was done is said in the details, and only when it is so", async (context) => {
+  const { address, vault, link } = await testGateway(context, answers);
+  const told = async (): Promise<boolean | undefined> => {
+    const reply = await post(address("developmentGrpc"), SIGN, "application/json", '{"keyId":"missing"}');
+    const { details } = reply.json() as { details: { value: string }[] };
+    return fromBinary(ErrorDetailSchema, Buffer.from(details[0]?.value ?? "", "base64")).nothingDone;
+  };
+  assert.equal(await told(), false);
+  vault.peer?.destroy();
+  while (link.connected) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(await told(), true);
+});
+
 test("bad calls are refused by name", async (context) => {
   const { address, vault } = await testGateway(context, answers);
   const cases: readonly (readonly [string, string, string, Record<string, string>, number, string, RegExp])[] = [

@@ -5,7 +5,7 @@
  * Every answer is passed on, also one without an event: it shows that the stream lives, and how far it is.
  */
 import { fromBinary } from "@bufbuild/protobuf";
-import { HsmError } from "@keystead/contract/errors";
+import { asHsmError, HsmError } from "@keystead/contract/errors";
 import { StreamAuditLogResponseSchema } from "@keystead/contract/generated/hsm/hsm_pb";
 import type { Operation } from "@keystead/contract/operation";
 import { STREAM_WAIT_MS, type Desk, type Forwarded } from "../../forward.ts";
@@ -58,7 +58,12 @@ export async function* eventStream(desk: Desk, exchange: Exchange, { deadlineMs,
       }
       if (complete || gone) return;
       if (performance.now() >= until) throw new HsmError("DEADLINE_EXCEEDED", "the deadline of the stream has passed");
-      reply = await Promise.race([desk.streamOn(exchange, requestId, "more", (stopAsking) => (cancel = stopAsking)), stop.promise]);
+      const more = desk
+        .streamOn(exchange, requestId, "more", (stopAsking) => (cancel = stopAsking))
+        .catch((thrown: unknown) => {
+          throw asHsmError(thrown).ofBegun();
+        });
+      reply = await Promise.race([more, stop.promise]);
     }
   } finally {
     desk.stopping.removeEventListener("abort", stopping);

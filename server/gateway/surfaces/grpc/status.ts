@@ -21,6 +21,7 @@ export const errorDetail = (error: HsmError, requestId: string): Uint8Array =>
       requestId,
       retryAfterSeconds: Math.ceil(error.retryAfterSeconds ?? 0),
       approvalId: error.approvalId ?? "",
+      nothingDone: error.nothingDone,
     }),
   );
 

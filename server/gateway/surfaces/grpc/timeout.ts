@@ -21,6 +21,7 @@ export function connectTimeoutMs(header: string | undefined): number | undefined
 }
 
 function left(milliseconds: number): number {
-  if (milliseconds <= 0) throw new HsmError("DEADLINE_EXCEEDED", "the deadline had passed on arrival; nothing was done");
+  if (milliseconds <= 0)
+    throw new HsmError("DEADLINE_EXCEEDED", "the deadline had passed on arrival; nothing was done", { nothingDone: true });
   return Math.ceil(milliseconds);
 }

@@ -59,6 +59,7 @@ export function problem(
     number: row.number,
     request_id: requestId,
     ...(retry === undefined ? {} : { retry_after_seconds: retry }),
+    ...(error.nothingDone ? { nothing_done: true } : {}),
   };
   exchange.respond(
     status,
