@@ -6,6 +6,7 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -30,6 +31,20 @@ const SOAK = process.env["KEYSTEAD_SOAK"] === "true";
 const PIN = "a password of the application 1";
 /** Patience of the module with a server that restarts: longer than a loaded machine takes. */
 const PATIENT = { connect_timeout_ms: 120_000, timeout_ms: 120_000 };
+
+/** A server that listens and accepts nobody: it fills its own queue, says so, and lives until its input ends. */
+const FULL = `
+import socket, sys
+server = socket.socket(socket.AF_UNIX); server.bind(sys.argv[1]); server.listen(0)
+waiting = []
+while True:
+    client = socket.socket(socket.AF_UNIX); client.setblocking(False)
+    try: client.connect(sys.argv[1])
+    except BlockingIOError: break
+    waiting.append(client)
+print("full", flush=True)
+sys.stdin.read()
+`;
 
 interface Ended {
   readonly status: number | null;
@@ -133,6 +148,25 @@ describe("a server that is none", { skip: skipModule }, () => {
       server.close();
       assert.deepEqual([status, err.trim()], [1, "C_FindObjectsInit: 0x30"]);
     });
+
+  test("one that accepts nobody, with a queue that is full, is a device error in time", async () => {
+    const path = join(folder, "full.sock");
+    const full = spawn("python3", ["-c", FULL, path], { stdio: ["pipe", "pipe", "inherit"] });
+    await once(full.stdout, "data");
+    const config = join(folder, "full.yaml");
+    try {
+      for (const times of [
+        { timeout_ms: 600_000, connect_timeout_ms: 300 },
+        { timeout_ms: 300, connect_timeout_ms: 600_000 },
+      ]) {
+        writeFileSync(config, JSON.stringify({ endpoint: `unix://${path}`, ...times, slots: [{ namespace: "default" }] }));
+        const { status, err } = await run(config, ["find", "label=any"]);
+        assert.deepEqual([status, err.trim()], [1, "C_FindObjectsInit: 0x30"]);
+      }
+    } finally {
+      full.stdin.end();
+    }
+  });
 });
 
 describe("the module with a server that lives", { skip: skipModule }, () => {

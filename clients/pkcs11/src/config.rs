@@ -40,6 +40,9 @@ pub struct Config {
     /// No slot is configured: every token of the vault that the client may see is one more.
     #[serde(skip)]
     pub every_token: bool,
+    /// The application lets the module make threads.
+    #[serde(skip)]
+    pub threads: bool,
 }
 
 /// One slot with its token: a namespace, the part of it that has the tags and the algorithms, or a token of the vault.
@@ -77,13 +80,13 @@ fn timeout_ms() -> u64 {
 
 impl Config {
     /// @errors `CKR_FUNCTION_FAILED` when the file cannot be read; `CKR_ARGUMENTS_BAD` when it says what cannot be.
-    pub fn load(reserved: Option<&str>) -> Answer<Config> {
+    pub fn load(reserved: Option<&str>, threads: bool) -> Answer<Config> {
         let path = reserved.map(str::to_owned).or_else(|| variable("HSM_PKCS11_CONFIG"));
         let text = match path.filter(|path| !path.is_empty()) {
             Some(path) => fs::read_to_string(path).map_err(|_| Refusal(CKR_FUNCTION_FAILED))?,
             None => "{}".to_owned(),
         };
-        Config::of(&text, variable)
+        Ok(Config { threads, ..Config::of(&text, variable)? })
     }
 
     fn of(text: &str, variable: impl Fn(&str) -> Option<String>) -> Answer<Config> {

@@ -9,6 +9,8 @@ mod lists;
 mod memory;
 mod message_parameters;
 mod parameters;
+pub mod signals;
+pub mod unix_socket;
 mod unsupported;
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The service, as blocking calls: one message in, one out, or the return value of what was refused.
 //!
-//! No thread and no runtime of its own: the host process may fork, and a child begins anew (`Remote` is made by
+//! No runtime of its own, and no thread but one that looks up a name (`resolve`): the host process may fork, and a child begins anew (`Remote` is made by
 //! `C_Initialize` and never shared between processes).
 //!
 //! @see https://connectrpc.com/docs/protocol, "Unary-Request"
@@ -12,6 +12,7 @@ mod endpoint;
 mod failure;
 mod held;
 mod pool;
+mod resolve;
 mod stream;
 mod tls;
 
@@ -163,6 +164,29 @@ impl Remote {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ffi::unix_socket::full_server;
+    use crate::proto::{GetStatusRequest, GetStatusResponse};
+    use std::time::Instant;
+
+    #[test]
+    fn a_socket_whose_queue_is_full_is_a_device_error_in_time() {
+        let path = std::env::temp_dir().join(format!("keystead-remote-{}", std::process::id()));
+        let _full = full_server(&path);
+        let times = |connect_timeout_ms, timeout_ms| Config {
+            endpoint: format!("unix://{}", path.display()),
+            connect_timeout_ms,
+            timeout_ms,
+            ..Config::default()
+        };
+        for config in [times(100, 600_000), times(600_000, 100)] {
+            let remote = Remote::new(&config).unwrap();
+            let begun = Instant::now();
+            let answer: Answer<GetStatusResponse> = remote.call("GetStatus", &GetStatusRequest::default(), None);
+            assert_eq!(answer.unwrap_err(), Refusal(CKR_DEVICE_ERROR));
+            assert!(begun.elapsed() < Duration::from_secs(300));
+        }
+        std::fs::remove_file(&path).unwrap();
+    }
 
     #[test]
     fn what_makes_something_is_never_repeated() {

@@ -14,6 +14,7 @@ use rustls::ClientConfig;
 
 use super::connection::{Connection, HttpAnswer, Lost, Post};
 use super::endpoint::Endpoint;
+use super::resolve::{self, Resolver};
 use super::stream::Stream;
 use super::tls;
 use crate::config::Config;
@@ -29,6 +30,7 @@ pub struct Pool {
     endpoint: Endpoint,
     authority: String,
     tls: Option<Arc<ClientConfig>>,
+    resolver: Resolver,
     /// How long a server that is not there is waited for.
     connect_timeout: Duration,
     idle: Mutex<Vec<Connection>>,
@@ -64,7 +66,8 @@ impl Pool {
             Endpoint::Socket(_) => None,
         };
         let connect_timeout = Duration::from_millis(config.connect_timeout_ms);
-        Ok(Pool { authority: endpoint.authority(), endpoint, tls, connect_timeout, idle: Mutex::new(Vec::new()) })
+        let resolver = Resolver::new(resolve::system, config.threads);
+        Ok(Pool { authority: endpoint.authority(), endpoint, tls, resolver, connect_timeout, idle: Mutex::new(Vec::new()) })
     }
 
     /// No later than this is a server waited for that is away.
@@ -115,7 +118,7 @@ impl Pool {
         let patience = self.patience(until);
         let mut back_off = BackOff::until(patience);
         loop {
-            match Stream::open(&self.endpoint, self.tls.as_ref(), patience) {
+            match Stream::open(&self.endpoint, self.tls.as_ref(), &self.resolver, patience) {
                 Ok(stream) => return Ok(Connection::over(stream)),
                 Err(error) if error.kind() != ErrorKind::InvalidData && back_off.wait() => {}
                 Err(_) => return refuse(CKR_DEVICE_ERROR),

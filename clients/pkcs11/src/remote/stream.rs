@@ -1,7 +1,7 @@
 //! Bytes to and from the server, over TLS or a unix socket, until a moment after which every read and write fails.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,6 +10,8 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 use super::endpoint::Endpoint;
+use super::resolve::Resolver;
+use crate::ffi::unix_socket;
 
 /// Closer than this, the time that a socket may take is as good as the time that is left.
 const CLOSE: Duration = Duration::from_millis(20);
@@ -93,12 +95,11 @@ pub enum Stream {
 
 impl Stream {
     /// Connects, and proves who is who. @errors `InvalidData` when another try would end the same: the server is not the one.
-    pub fn open(endpoint: &Endpoint, tls: Option<&Arc<ClientConfig>>, until: Instant) -> io::Result<Stream> {
+    pub fn open(endpoint: &Endpoint, tls: Option<&Arc<ClientConfig>>, resolver: &Resolver, until: Instant) -> io::Result<Stream> {
         match (endpoint, tls) {
-            // A local socket accepts at once or not at all, but for a queue that is full, which lasts as long as the server does.
-            (Endpoint::Socket(path), _) => Ok(Stream::Plain(Timed::new(Socket::Unix(UnixStream::connect(path)?), until))),
+            (Endpoint::Socket(path), _) => Ok(Stream::Plain(Timed::new(Socket::Unix(unix_socket::connect(path, until)?), until))),
             (Endpoint::Tls { host, port }, Some(tls)) => {
-                let mut socket = Timed::new(Socket::Tcp(dial(host, *port, until)?), until);
+                let mut socket = Timed::new(Socket::Tcp(dial(host, *port, resolver, until)?), until);
                 let name = ServerName::try_from(host.clone()).map_err(|_| io::Error::from(ErrorKind::InvalidData))?;
                 let mut client = ClientConnection::new(tls.clone(), name).map_err(|_| io::Error::from(ErrorKind::InvalidData))?;
                 while client.is_handshaking() {
@@ -133,9 +134,9 @@ impl Stream {
     }
 }
 
-fn dial(host: &str, port: u16, until: Instant) -> io::Result<TcpStream> {
+fn dial(host: &str, port: u16, resolver: &Resolver, until: Instant) -> io::Result<TcpStream> {
     let mut last = io::Error::from(ErrorKind::NotFound);
-    for address in (host, port).to_socket_addrs()? {
+    for address in resolver.addresses(host, port, until)? {
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Err(ErrorKind::TimedOut.into());
@@ -148,6 +149,7 @@ fn dial(host: &str, port: u16, until: Instant) -> io::Result<TcpStream> {
             Err(error) => last = error,
         }
     }
+    resolver.forget();
     Err(last)
 }
 

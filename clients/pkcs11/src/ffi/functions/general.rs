@@ -17,19 +17,20 @@ use crate::token::information;
 pub unsafe extern "C" fn C_Initialize(pInitArgs: *mut c_void) -> CK_RV {
     guard(|| {
         let args = unsafe { pInitArgs.cast::<CK_C_INITIALIZE_ARGS>().as_ref() };
-        let mut reserved = None;
+        let (mut reserved, mut threads) = (None, true);
         if let Some(args) = args {
             let given = [args.CreateMutex.is_some(), args.DestroyMutex.is_some(), args.LockMutex.is_some(), args.UnlockMutex.is_some()];
             // All or none (§5.4.1). They are not used: locks of the system are right with any threads there are.
             if given.contains(&true) && given.contains(&false) {
                 return refuse(CKR_ARGUMENTS_BAD);
             }
+            threads = args.flags & CKF_LIBRARY_CANT_CREATE_OS_THREADS == 0;
             if !args.pReserved.is_null() {
                 let text = unsafe { CStr::from_ptr(args.pReserved.cast()) };
                 reserved = Some(text.to_str().map_err(|_| Refusal(CKR_ARGUMENTS_BAD))?);
             }
         }
-        current::initialise(|| Module::new(Config::load(reserved)?))
+        current::initialise(|| Module::new(Config::load(reserved, threads)?))
     })
 }
 
