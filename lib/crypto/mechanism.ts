@@ -53,9 +53,10 @@ export interface Signer<K extends Key = KeyObject> {
    * The signature over a message of which only the digest is given; absent where an algorithm signs no digests.
    *
    * @param digestValue as long as `params.digest`, or the mechanism's own digest, makes it
-   * @throws {HsmError} MECHANISM_PARAM_INVALID
+   * @returns the signature itself where it was made on the calling thread
+   * @throws {HsmError} MECHANISM_PARAM_INVALID, also as a rejection
    */
-  signDigest?(key: K, digestValue: Uint8Array, params: SignatureParams): Promise<Buffer>;
+  signDigest?(key: K, digestValue: Uint8Array, params: SignatureParams): Buffer | Promise<Buffer>;
 }
 
 /** What an encryption request may choose. A mechanism refuses every parameter it does not read. */

@@ -5,15 +5,26 @@
  * blind. The rest is arithmetic on BigInts, which is not constant-time and leaves copies of d and k in JavaScript's
  * memory that nobody can wipe: this file must only be used where OpenSSL's own signature cannot be.
  *
- * A nonce is RFC 6979's; where none of the caller's choices asks for a repeatable signature, 32 random bytes go into it
- * (§3.6), so that neither a bad random source nor a repeated message gives the key away.
+ * A nonce is RFC 6979's where the caller asks for a repeatable signature. Where nobody does, it is a hash of the private
+ * key, the digest and 32 random bytes, as OpenSSL makes its own: neither a bad random source nor a repeated message gives
+ * the key away.
  *
- * @see FIPS 186-5 §6.4; RFC 6979 §3.2, §3.6; SP 800-186 §3.2.1 (curves)
+ * @see FIPS 186-5 §6.4, A.3.1 (64 bits more than the order has); RFC 6979 §3.2; SP 800-186 §3.2.1 (curves)
  */
-import { createECDH, createHmac, createPrivateKey, createPublicKey, diffieHellman, type KeyObject } from "node:crypto";
+import {
+  createECDH,
+  createHmac,
+  createPrivateKey,
+  createPublicKey,
+  diffieHellman,
+  hash as hashOnce,
+  type ECDH,
+  type KeyObject,
+} from "node:crypto";
 import { derBitString, derElement, derInteger, derObjectIdentifier, derOctetString, derSequence } from "../formats/der-writer.ts";
 import { fillRandom } from "../random.ts";
 import { secretBuffer, wipe } from "../wipe.ts";
+import { inverse, numberOf, writeNumber } from "./scalar-numbers.ts";
 
 /** One curve, with what signing by hand needs of it. */
 export interface ScalarCurve {
@@ -29,6 +40,12 @@ export interface ScalarCurve {
   /** OpenSSL multiplies the generator in microseconds: going to the pool for it would cost more. */
   readonly quick: boolean;
 }
+
+/** Random bytes in a nonce, and how many more than it needs it is reduced from. */
+const RANDOM_BYTES = 32;
+const EXTRA_BYTES = 8;
+/** SHA-512 makes so many bytes at a time. */
+const WIDE_BYTES = 64;
 
 /** How the nonce is made. */
 export interface NonceChoice {
@@ -80,9 +97,19 @@ function withScalar<T>(key: KeyObject, use: (scalar: Buffer) => T): T {
   }
 }
 
+/**
+ * One for each curve, made anew when it was collected: a nonce is freed by the next one, and the last by a collection,
+ * which is also what frees the key itself.
+ */
+const multipliers = new Map<string, WeakRef<ECDH>>();
+
 /** The x coordinate of k·G. */
 function multiplyHere({ opensslName, scalarBytes }: ScalarCurve, nonce: Buffer): Buffer {
-  const ecdh = createECDH(opensslName);
+  let ecdh = multipliers.get(opensslName)?.deref();
+  if (ecdh === undefined) {
+    ecdh = createECDH(opensslName);
+    multipliers.set(opensslName, new WeakRef(ecdh));
+  }
   ecdh.setPrivateKey(nonce);
   return ecdh.getPublicKey().subarray(1, 1 + scalarBytes);
 }
@@ -128,7 +155,9 @@ function combine(curve: ScalarCurve, scalar: Buffer, digest: Uint8Array, nonce: 
   const r = numberOf(x) % n;
   const z = numberOf(digest.subarray(0, curve.scalarBytes));
   const [d, k] = [numberOf(scalar), numberOf(nonce)];
-  const b = (numberOf(fillRandom(secretBuffer(curve.scalarBytes + 8))) % (n - 1n)) + 1n;
+  const blind = fillRandom(secretBuffer(curve.scalarBytes + EXTRA_BYTES));
+  const b = (numberOf(blind) % (n - 1n)) + 1n;
+  wipe(blind);
   const s = (inverse((k * b) % n, n) * (((z % n) * b + r * ((d * b) % n)) % n)) % n;
   if (r === 0n || s === 0n) return undefined;
   const signature = Buffer.alloc(2 * curve.scalarBytes);
@@ -137,11 +166,41 @@ function combine(curve: ScalarCurve, scalar: Buffer, digest: Uint8Array, nonce: 
   return signature;
 }
 
-/** RFC 6979 §3.2: candidates for k, each between 1 and n - 1. Who takes one wipes it. */
-function* nonces(curve: ScalarCurve, scalar: Buffer, digest: Uint8Array, { hash, deterministic }: NonceChoice): Generator<Buffer> {
+/** Candidates for k, each between 1 and n - 1. Who takes one wipes it. */
+function nonces(curve: ScalarCurve, scalar: Buffer, digest: Uint8Array, { hash, deterministic }: NonceChoice): Generator<Buffer> {
+  return deterministic ? repeatableNonces(curve, scalar, digest, hash) : freshNonces(curve, scalar, digest);
+}
+
+/** Reduced from at least 64 bits more than the order has, so that none is likelier than another. */
+function* freshNonces(curve: ScalarCurve, scalar: Buffer, digest: Uint8Array): Generator<Buffer> {
+  const blocks = Math.ceil((curve.scalarBytes + EXTRA_BYTES) / WIDE_BYTES);
+  const most = numberOf(curve.order) - 1n;
+  const seed = secretBuffer(1 + RANDOM_BYTES + scalar.byteLength + digest.byteLength);
+  const wide = secretBuffer(blocks * WIDE_BYTES);
+  seed.set(scalar, 1 + RANDOM_BYTES);
+  seed.set(digest, 1 + RANDOM_BYTES + scalar.byteLength);
+  try {
+    for (;;) {
+      fillRandom(seed.subarray(1, 1 + RANDOM_BYTES));
+      for (let block = 0; block < blocks; block++) {
+        seed[0] = block;
+        const part = hashOnce("sha512", seed, "buffer");
+        wide.set(part, block * WIDE_BYTES);
+        wipe(part);
+      }
+      const nonce = secretBuffer(curve.scalarBytes);
+      writeNumber((numberOf(wide) % most) + 1n, nonce);
+      yield nonce;
+    }
+  } finally {
+    wipe(seed, wide);
+  }
+}
+
+/** RFC 6979 §3.2. */
+function* repeatableNonces(curve: ScalarCurve, scalar: Buffer, digest: Uint8Array, hash: string): Generator<Buffer> {
   const reduced = secretBuffer(curve.scalarBytes);
   writeNumber(numberOf(digest.subarray(0, curve.scalarBytes)) % numberOf(curve.order), reduced);
-  const extra = deterministic ? Buffer.alloc(0) : fillRandom(secretBuffer(32));
   const hmac = (key: Buffer, ...parts: readonly Uint8Array[]): Buffer => {
     const mac = createHmac(hash, key);
     for (const part of parts) mac.update(part);
@@ -155,7 +214,7 @@ function* nonces(curve: ScalarCurve, scalar: Buffer, digest: Uint8Array, { hash,
     value = replaced(value, hmac(key, value));
   };
   try {
-    for (const round of [0, 1]) step(Uint8Array.of(round), scalar, reduced, extra);
+    for (const round of [0, 1]) step(Uint8Array.of(round), scalar, reduced);
     for (;;) {
       const candidate = secretBuffer(Math.ceil(curve.scalarBytes / value.byteLength) * value.byteLength);
       for (let at = 0; at < curve.scalarBytes; at += value.byteLength) {
@@ -168,7 +227,7 @@ function* nonces(curve: ScalarCurve, scalar: Buffer, digest: Uint8Array, { hash,
       step(Uint8Array.of(0));
     }
   } finally {
-    wipe(key, value, extra, reduced);
+    wipe(key, value, reduced);
   }
 }
 
@@ -184,30 +243,4 @@ function leftmost(bits: Buffer, { scalarBytes, orderBits }: ScalarCurve): Buffer
   const number = secretBuffer(scalarBytes);
   for (let at = 0; at < scalarBytes; at++) number[at] = (((bits[at - 1] ?? 0) << 8) | (bits[at] as number)) >>> shift;
   return number;
-}
-
-/** Big-endian bytes as a number, without a string of them in between. */
-function numberOf(bytes: Uint8Array): bigint {
-  let number = 0n;
-  let at = 0;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  for (; at < bytes.byteLength % 8; at++) number = (number << 8n) | BigInt(bytes[at] as number);
-  for (; at < bytes.byteLength; at += 8) number = (number << 64n) | view.getBigUint64(at);
-  return number;
-}
-
-function writeNumber(number: bigint, target: Uint8Array): void {
-  let rest = number;
-  for (let at = target.byteLength - 1; at >= 0; at--, rest >>= 8n) target[at] = Number(rest & 0xffn);
-}
-
-/** By the extended Euclidean algorithm, whose time depends on its input: only ever given blinded numbers. */
-function inverse(value: bigint, modulus: bigint): bigint {
-  let [a, b, x, y] = [value, modulus, 1n, 0n];
-  while (a > 1n) {
-    const quotient = a / b;
-    [a, b] = [b, a % b];
-    [x, y] = [y, x - quotient * y];
-  }
-  return x < 0n ? x + modulus : x;
 }

@@ -64,11 +64,13 @@ export function ecdsaSigner(curve: SignerCurve, plan: (params: SignatureParams) 
       }
       return curve.lowS ? finish(await openssl.signPooled(key, data, inRaw(params)), params) : openssl.signPooled(key, data, params);
     },
-    async signDigest(key: KeyObject, digestValue, params) {
+    signDigest(key: KeyObject, digestValue, params) {
       plan(params);
       const [digest, { hash }] = choiceOf(params);
       checkDigestLength(digest, digestValue);
-      return finish(await signDigestPooled(curve, key, digestValue, { hash, deterministic: isByHand(params) }), params);
+      const choice = { hash, deterministic: isByHand(params) };
+      if (curve.quick) return finish(signDigest(curve, key, digestValue, choice), params);
+      return signDigestPooled(curve, key, digestValue, choice).then((raw) => finish(raw, params));
     },
     verify(publicKey, data, signature, params) {
       plan(params);

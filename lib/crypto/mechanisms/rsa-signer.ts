@@ -35,7 +35,7 @@ function plan(sizeBits: number, params: SignatureParams): SigningPlan {
 export const rsaSigner = (sizeBits: number): Signer =>
   Object.freeze<Signer>({
     ...opensslSigner("pool", (params) => plan(sizeBits, params)),
-    async signDigest(key, digestValue, params) {
+    signDigest(key, digestValue, params) {
       plan(sizeBits, params);
       const { digest = "SHA-256", scheme = "pss", saltBytes = DIGESTS[digest].outputBytes } = params;
       checkDigestLength(digest, digestValue);

@@ -160,10 +160,11 @@ export class SoftwareProvider {
     return this.#limiterOf(signer, params).run(run.principal, 1, () => signer.signPooled(key.key, data, params));
   }
 
-  signDigest(key: OpenKey, digestValue: Uint8Array, params: SignatureParams, run: Run): Promise<Buffer> {
+  signDigest(key: OpenKey, digestValue: Uint8Array, params: SignatureParams, run: Run): Buffer | Promise<Buffer> {
     requireWay(key, (algorithm) => digestMechanism(algorithm, params));
     const signer = this.#signer(key, "sign");
     if (signer.signDigest === undefined) throw unsupported(key, "sign digests");
+    if (this.#inline(signer, digestValue, params, run)) return signer.signDigest(key.key, digestValue, params);
     return this.#heavy.run(run.principal, 1, async () => signer.signDigest?.(key.key, digestValue, params) as Promise<Buffer>);
   }
 
