@@ -462,12 +462,14 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
     feeding = sinks;
     const proofs = new AuditProofs(vault.checkpoints, vault.tree);
     vault.checkpoints.onMade(() => witnesses.made());
+    const storedObjects = new StoredObjects(documents, now);
+    vault.objects.sharePlaces((namespace) => storedObjects.count(namespace));
     const rooms: OpenRooms = {
       auditBreak: breaks,
       auditStreams,
       objects,
       documents,
-      storedObjects: new StoredObjects(documents, now),
+      storedObjects,
       listings,
       identity,
       approvals,

@@ -643,7 +643,7 @@ export const COMMENTS: Readonly<Record<string, string>> = {
   "hsm.Namespace.deletion_at": "When everything in it will be destroyed, who wants it, and why.",
   "hsm.Namespace.denied_ips": "Those that may not, whatever allowed_ips says.",
   "hsm.Namespace.keys": "Keys that are not destroyed; not in lists.",
-  "hsm.Namespace.max_keys": "Largest number of keys; 0 = no limit.",
+  "hsm.Namespace.max_keys": "Largest number of keys and stored objects together; 0 = no limit.",
   "hsm.Namespace.max_sessions": "Most sessions at once of those whose user or service account names it; 0 = no limit. The configuration's counts besides.",
   "hsm.Namespace.requests_per_second": "Requests a second; 0 = as configured for all namespaces.",
   "hsm.Namespace.sessions": "Such sessions that are open; not in lists.",

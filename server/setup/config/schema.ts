@@ -443,7 +443,7 @@ const telemetry = z.strictObject({
 
 const namespace = z.strictObject({
   description: key(KIND.text, "What the namespace is for.").optional(),
-  max_keys: key(KIND.integer(0, 1_000_000_000), "Keys it may hold; 10000 without it.").optional(),
+  max_keys: key(KIND.integer(0, 1_000_000_000), "Keys and stored objects it may hold together; 10000 without it.").optional(),
   access_control: z
     .strictObject({
       allowed_ips: key(KIND.addressRanges, "Client addresses that may use it; empty = all.").optional(),

@@ -26,6 +26,7 @@ type Shared = Pick<
   | "revision"
   | "namespaces"
   | "describeNamespace"
+  | "placesForOthers"
   | "knownNamespace"
   | "createNamespace"
   | "alterNamespace"
@@ -182,6 +183,10 @@ export class CallersKeys implements Shared {
 
   namespaces(): ReturnType<Objects["namespaces"]> {
     return this.#stored.namespaces();
+  }
+
+  placesForOthers(namespace: string): ReturnType<Objects["placesForOthers"]> {
+    return this.#stored.placesForOthers(namespace);
   }
 
   describeNamespace(namespace: string): ReturnType<Objects["describeNamespace"]> {

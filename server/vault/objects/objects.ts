@@ -95,6 +95,7 @@ export class Objects {
   readonly #maxEntries: number;
   readonly #due: DueIndex;
   readonly #uses = new Uses();
+  #besides: (namespace: string) => number = () => 0;
   readonly counters = { cacheHits: 0, cacheMisses: 0, cacheStores: 0, rotationNotices: 0 };
 
   constructor(options: ObjectsOptions) {
@@ -272,6 +273,23 @@ export class Objects {
     return total;
   }
 
+  /** Keys share the places of a namespace (`max_keys`) with others. @param others how many these are, with those being made */
+  sharePlaces(others: (namespace: string) => number): void {
+    this.#besides = others;
+  }
+
+  /**
+   * The places that a namespace has left for others than keys, as they are when the answer is asked: keys that are made
+   * meanwhile count, so that two things cannot both take the last place.
+   *
+   * @throws {HsmError} OBJECT_NOT_FOUND
+   */
+  async placesForOthers(namespace: string): Promise<() => number> {
+    const { attributes } = await this.#namespaces.get(namespace);
+    const census = await this.#namespaces.censusOf(namespace);
+    return () => (attributes.maxKeys === 0 ? Infinity : Math.max(0, attributes.maxKeys - living(census)));
+  }
+
   /** Prepares a new namespace with a key-encryption key of its own. @throws {HsmError} OBJECT_EXISTS */
   async createNamespace(
     namespace: string,
@@ -420,8 +438,8 @@ export class Objects {
         throw new HsmError("OBJECT_EXISTS", `key '${key.keyId}' exists already`);
       release = both(release, await this.#reserveObjectId(key.namespace, key.keyId, key.objectId ?? ""));
       const census = await this.#namespaces.censusOf(key.namespace);
-      if (space.attributes.maxKeys > 0 && living(census) >= space.attributes.maxKeys)
-        throw new HsmError("QUOTA_EXCEEDED", `namespace '${key.namespace}' may hold ${space.attributes.maxKeys} keys`);
+      if (space.attributes.maxKeys > 0 && living(census) + this.#besides(key.namespace) >= space.attributes.maxKeys)
+        throw new HsmError("QUOTA_EXCEEDED", `namespace '${key.namespace}' may hold ${space.attributes.maxKeys} keys and objects`);
       const staged = this.#options.newKeysStaged === true ? ({ state: "pre_activation" } as const) : {};
       const attributes = this.#marked(key.namespace, newAttributes({ ...key, ...staged }, this.now()), key.key);
       const head = this.#headWrite(headKey, attributes, space.kek, undefined);

@@ -147,6 +147,14 @@ test("a namespace's quota counts keys and objects together", async () => {
   // Two at once do not both take the last place.
   const codes = await Promise.all([0, 1].map(() => vault.codeOf(store({ namespace: "small" }))));
   assert.deepEqual(codes.sort(), ["OK", "QUOTA_EXCEEDED"]);
+  // Nor does a key take one that an object has, or both the same one.
+  const key = (): Promise<string> =>
+    vault.codeOf(vault.ask(generateKey, { namespace: "small", algorithm: Algorithm.Ed25519, tags: ["from-here"] }));
+  assert.equal(await key(), "QUOTA_EXCEEDED");
+  const [only = ""] = await found({}, "small");
+  await vault.ask(deleteStoredObject, { namespace: "small", objectId: only });
+  const mixed = await Promise.all([key(), vault.codeOf(store({ namespace: "small" })), key(), vault.codeOf(store({ namespace: "small" }))]);
+  assert.deepEqual(mixed.sort(), ["OK", "QUOTA_EXCEEDED", "QUOTA_EXCEEDED", "QUOTA_EXCEEDED"]);
 });
 
 test("objects come in pages by their ids", async () => {

@@ -89,21 +89,23 @@ export class StoredObjects {
     documents.watch("stored-object", (id, document) => this.#file(id, document?.value as StoredObject | undefined));
   }
 
-  /** How many a namespace has. */
+  /** How many a namespace has, with those being made. */
   count(namespace: string): number {
-    return this.#filed.get(place(namespace))?.size ?? 0;
+    let beginning = 0;
+    for (const other of this.#beginning.values()) if (other === namespace) beginning += 1;
+    return (this.#filed.get(place(namespace))?.size ?? 0) + beginning;
   }
 
   /**
    * Prepares a new one.
    *
-   * @param room how many the namespace may have; undefined = as many as any
+   * @param room how many the namespace may have, asked when it is decided; Infinity = as many as any
    * @throws {HsmError} INVALID_REQUEST for a certificate that is none, or says something else; QUOTA_EXCEEDED
    */
   async store(
     wanted: NewStoredObject,
     value: Uint8Array,
-    room?: number,
+    room: () => number = () => Infinity,
   ): Promise<{ readonly found: FoundObject; readonly change: Change }> {
     const said = wanted.class === "certificate" ? certificateSays(value) : {};
     for (const [name, text] of Object.entries(said))
@@ -113,8 +115,7 @@ export class StoredObjects {
     const now = this.#now();
     const object: StoredObject = { ...wanted, ...said, valueBytes: value.byteLength, createdAt: now };
     const change = await this.#documents.change([documentOf(objectId)], () => {
-      const beginning = [...this.#beginning.values()].filter((namespace) => namespace === wanted.namespace).length;
-      if (this.count(wanted.namespace) + beginning >= Math.min(room ?? MOST_EACH, MOST_EACH))
+      if (this.count(wanted.namespace) >= Math.min(room(), MOST_EACH))
         throw new HsmError("QUOTA_EXCEEDED", `namespace '${wanted.namespace}' has as many objects as it may have`);
       if (this.#documents.count("stored-object") + this.#beginning.size >= MOST)
         throw new HsmError("QUOTA_EXCEEDED", "there are as many stored objects as there may be");

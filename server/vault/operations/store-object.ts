@@ -5,7 +5,6 @@ import { classOf, storedObjectMessage, textOf } from "./stored-object-message.ts
 
 /** Keeps a certificate or data. */
 export const storeObject = handler(operation, async ({ namespace, principal, request }, { identity, storedObjects, objects }) => {
-  const { maxKeys } = (await objects.describeNamespace(namespace)).attributes;
   const { value, tags } = request;
   if (principal.view?.tags.every((tag) => tags.includes(tag)) === false)
     throw new HsmError("PERMISSION_DENIED", "the token does not show objects without its tags");
@@ -22,7 +21,7 @@ export const storeObject = handler(operation, async ({ namespace, principal, req
       : request.application !== "" || request.dataObjectId.length > 0;
   if (foreign) throw new HsmError("INVALID_REQUEST", `what is given is not of an object of class ${kind}`);
   // Keys and objects share the places that a namespace has.
-  const room = maxKeys === 0 ? undefined : Math.max(0, maxKeys - (await objects.count(namespace, EVERY_KEY)));
+  const room = await objects.placesForOthers(namespace);
   const { found, change } = await storedObjects.store(
     {
       namespace,
@@ -47,5 +46,3 @@ export const storeObject = handler(operation, async ({ namespace, principal, req
   );
   return { reply: { object: storedObjectMessage(found) }, change, keyId: found.objectId };
 });
-
-const EVERY_KEY = { algorithm: undefined, state: undefined, tags: [] };

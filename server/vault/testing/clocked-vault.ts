@@ -210,6 +210,8 @@ export class ClockedVault {
       verifyToken: (token) => this.authenticator.tokenIdentity(token),
       now: () => this.now,
     });
+    const storedObjects = new StoredObjects(vault.documents, () => this.now);
+    vault.objects.sharePlaces((namespace) => storedObjects.count(namespace));
     const context: Context = {
       alerts: () => this.alerts?.list() ?? [],
       configuration: history,
@@ -230,7 +232,7 @@ export class ClockedVault {
       budgets: this.budgets,
       objects: vault.keysOf(),
       documents: vault.documents,
-      storedObjects: new StoredObjects(vault.documents, () => this.now),
+      storedObjects,
       proofs: new AuditProofs(vault.checkpoints, vault.tree),
       identity: this.identity,
       listings: new ListingCache<ListReply>(),

@@ -37,7 +37,7 @@ export type Namespace = Message<"hsm.Namespace"> & {
   createdAt?: Timestamp | undefined;
 
   /**
-   * Largest number of keys; 0 = no limit.
+   * Largest number of keys and stored objects together; 0 = no limit.
    *
    * @generated from field: uint32 max_keys = 4;
    */
