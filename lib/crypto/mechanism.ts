@@ -71,7 +71,7 @@ export interface CipherParams {
   readonly label?: Uint8Array;
   /**
    * To encrypt only, and never RSA: the nonce (IV, first counter block, tweak) of the caller's choice, as long as the
-   * mechanism's own.
+   * mechanism's own; AES-GCM: 8 to 64 bytes.
    *
    * @security whoever chooses it answers for its uniqueness; the vault asks for a permission of its own
    */
@@ -84,7 +84,7 @@ export interface CipherParams {
 export interface Ciphertext {
   /** AEADs: ciphertext || 16-byte tag. AES-CBC: whole blocks. CTR, XTS: as long as the plaintext. RSA: as the modulus. */
   readonly ciphertext: Uint8Array;
-  /** AEADs: 12 bytes (XChaCha20: 24). AES-CBC, CTR and XTS: the 16-byte IV, counter or tweak. RSA: empty. */
+  /** AEADs: 12 bytes (XChaCha20: 24; AES-GCM: 8 to 64 where a caller chose it). AES-CBC, CTR and XTS: the 16-byte IV, counter or tweak. RSA: empty. */
   readonly nonce: Uint8Array;
 }
 
@@ -122,7 +122,7 @@ export interface MacParams {
   /** KMAC only: the customisation string S, at most 512 bytes. */
   readonly customization?: Uint8Array;
   /**
-   * AES-GMAC only, 12 bytes. To verify: the nonce the code came with. To make one: the caller's own choice.
+   * AES-GMAC only, 8 to 64 bytes. To verify: the nonce the code came with. To make one: the caller's own choice.
    *
    * @security whoever chooses it answers for its uniqueness; the vault asks for a permission of its own
    */

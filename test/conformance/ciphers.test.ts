@@ -180,7 +180,7 @@ for (const [name, stranger] of Object.entries(STRANGERS) as [AlgorithmName, Stra
       for (const wrong of [nonce.subarray(1), Buffer.alloc(1)])
         refusedWith(await ask(surface, here.door, encrypt, { ...request, nonce: wrong }), "MECHANISM_PARAM_INVALID", `${surface}: size`);
       refusedWith(
-        await ask(surface, here.door, encrypt, { ...request, nonce: Buffer.alloc(25) }),
+        await ask(surface, here.door, encrypt, { ...request, nonce: Buffer.alloc(65) }),
         "INVALID_REQUEST",
         `${surface}: too long`,
       );
@@ -223,15 +223,22 @@ test("RSA and older ciphers: a caller's nonce is for AES-GCM and AES-CBC, and RS
   await given("REST", generateKey, { keyId: "nonce-rsa", algorithm: algorithmNumber("RSA-2048") });
   for (const [name, bytes] of [
     ["AES-256-GCM", 12],
+    ["AES-256-GCM", 16],
+    ["AES-256-GCM", 64],
     ["AES-256-CBC", 16],
   ] as const) {
-    const keyId = `nonce-${name}`;
+    const keyId = `nonce-${name}-${bytes}`;
     await given("REST", generateKey, { keyId, algorithm: algorithmNumber(name) });
     const nonce = randomBytes(bytes);
     const reply = await given("REST", encrypt, { keyId, plaintext: MESSAGE, nonce, format: CiphertextFormat.RAW });
     assert.deepEqual(bytesOf(reply["nonce"]), nonce);
+    const own = { keyId, ciphertext: bytesOf(reply["ciphertext"]), nonce, format: CiphertextFormat.RAW };
+    const blob = { keyId, ciphertext: bytesOf((await given("gRPC", encrypt, { keyId, plaintext: MESSAGE, nonce }))["ciphertext"]) };
+    for (const request of [own, blob]) assert.deepEqual(bytesOf((await given("REST", decrypt, request, user))["plaintext"]), MESSAGE, name);
     refusedWith(await ask("gRPC", user, encrypt, { keyId, plaintext: MESSAGE, nonce }), "PERMISSION_DENIED", name);
   }
+  const short = { keyId: "nonce-AES-256-GCM-12", plaintext: MESSAGE, nonce: Buffer.alloc(7) };
+  refusedWith(await ask("gRPC", here.door, encrypt, short), "MECHANISM_PARAM_INVALID", "too short to be different");
   refusedWith(
     await ask("gRPC", here.door, encrypt, { keyId: "nonce-rsa", plaintext: MESSAGE, nonce: Buffer.alloc(12) }),
     "MECHANISM_PARAM_INVALID",

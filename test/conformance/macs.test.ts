@@ -128,7 +128,7 @@ for (const [name, stranger] of Object.entries(STRANGERS) as [AlgorithmName, Stra
     ];
     if (longest < 64) wrong.push(["too long", { macBytes: longest + 1 }]);
     if (stranger.kind !== "kmac") wrong.push(["a customisation string", { customization: Buffer.from("x") }]);
-    wrong.push(["a nonce", { nonce: stranger.kind === "gmac" ? Buffer.alloc(11) : Buffer.alloc(12) }]);
+    wrong.push(["a nonce", { nonce: stranger.kind === "gmac" ? Buffer.alloc(7) : Buffer.alloc(12) }]);
     for (const surface of SURFACES) {
       const nonce = stranger.kind === "gmac" ? Buffer.alloc(12) : Buffer.alloc(0);
       for (const [what, choice] of wrong) {

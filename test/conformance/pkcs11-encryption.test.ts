@@ -146,7 +146,8 @@ describe("the module's ciphers", { skip: skipModule }, () => {
         testGroups: { tests: Case[]; keySize: number; ivSize: number; tagSize?: number }[];
       };
       for (const group of testGroups) {
-        const ours = tagged ? group.ivSize === 96 && group.tagSize === 128 : group.keySize !== 384;
+        const sizes = file === "aes_gcm_test" ? { least: 64, most: 512 } : { least: 96, most: 96 };
+        const ours = tagged ? group.ivSize >= sizes.least && group.ivSize <= sizes.most && group.tagSize === 128 : group.keySize !== 384;
         // Every case that must not open, and each eighth of the others: there is a key to import for each.
         const some = group.tests.filter(({ tcId, result }) => ours && (result !== "valid" || tcId % 8 === 0));
         for (const item of some) {
@@ -193,10 +194,7 @@ describe("the module's ciphers", { skip: skipModule }, () => {
         testGroups: { tests: Case[]; keySize: number; ivSize?: number; tagSize: number }[];
       };
       for (const group of testGroups) {
-        const ours =
-          group.tagSize === tagBits &&
-          (group.ivSize ?? 96) === 96 &&
-          (algorithm(0) === "Generic-Secret" || [128, 192, 256].includes(group.keySize));
+        const ours = group.tagSize === tagBits && (algorithm(0) === "Generic-Secret" || [128, 192, 256].includes(group.keySize));
         for (const item of group.tests.filter(({ tcId }) => ours && tcId % 7 === 0)) {
           const keyId = `${file}-${item.tcId}`;
           const keyMaterial = Buffer.from(item["key"] as string, "hex");

@@ -2,16 +2,25 @@
  * AES in Galois/Counter Mode with 128, 192 and 256-bit keys.
  *
  * Ciphertext is ct || tag. The nonce is 12 random bytes drawn here, unless a caller with the permission for it brings its
- * own: one nonce used twice under a key gives away the authentication key. With random nonces a key should be rotated before 2^32
+ * own, of 8 to 64 bytes: one nonce used twice under a key gives away the authentication key. With random nonces a key should be rotated before 2^32
  * encryptions (SP 800-38D §8.3): the vault counts uses, this file does not.
  *
  * @see NIST SP 800-38D; RFC 5116 §5.1
  */
 import type { AlgorithmName } from "@keystead/contract/algorithms";
 import type { Cipher, CipherParams, Mechanism } from "../mechanism.ts";
-import { GCM_NONCE_BYTES, GCM_TAG_BYTES, openWithNonce, sealTo, sealWithNonce, type GcmName } from "./gcm-nonce.ts";
+import {
+  checkGcmNonce,
+  gcmNonceFor,
+  GCM_NONCE_BYTES,
+  GCM_TAG_BYTES,
+  isGcmNonce,
+  openWithNonce,
+  sealTo,
+  sealWithNonce,
+  type GcmName,
+} from "./gcm-nonce.ts";
 import { gcmWrapper } from "./gcm-wrapper.ts";
-import { nonceFor } from "./nonce.ts";
 import { takesNoMode } from "./one-mode.ts";
 import { decryptOnPool, encryptOnPool, type PooledAlgorithm } from "./pooled-cipher.ts";
 import { decryptionFailed, paramInvalid } from "./refusals.ts";
@@ -21,7 +30,7 @@ const NO_DATA = new Uint8Array(0);
 
 function check({ scheme, digest, label, nonce, ...more }: CipherParams): void {
   takesNoMode(more);
-  if (nonce !== undefined && nonce.byteLength !== GCM_NONCE_BYTES) throw paramInvalid(`the nonce must be ${GCM_NONCE_BYTES} bytes`);
+  checkGcmNonce(nonce);
   if (scheme !== undefined || digest !== undefined || label !== undefined) throw paramInvalid("AES-GCM takes additional data only");
 }
 
@@ -38,30 +47,34 @@ function aesGcm(algorithm: AlgorithmName, name: GcmName): Mechanism {
     check,
     encrypt(key, plaintext, params) {
       check(params);
-      const nonce = nonceFor(params.nonce, GCM_NONCE_BYTES);
+      const nonce = gcmNonceFor(params.nonce);
       return { ciphertext: sealWithNonce(name, key, nonce, plaintext, params.additionalData ?? NO_DATA), nonce };
     },
     encryptBehind(key, plaintext, params, headBytes) {
       check(params);
-      const nonce = nonceFor(params.nonce, GCM_NONCE_BYTES);
-      const at = headBytes + GCM_NONCE_BYTES;
+      const nonce = gcmNonceFor(params.nonce);
+      const at = headBytes + nonce.byteLength;
       const bytes = Buffer.allocUnsafeSlow(at + plaintext.byteLength + GCM_TAG_BYTES).fill(0, 0, headBytes);
       bytes.set(nonce, headBytes);
       sealTo(bytes, at, name, key, nonce, plaintext, params.additionalData ?? NO_DATA);
-      return { bytes, nonceBytes: GCM_NONCE_BYTES };
+      return { bytes, nonceBytes: nonce.byteLength };
     },
     decrypt(key, { ciphertext, nonce }, params) {
       check(params);
       return openWithNonce(name, key, nonce, ciphertext, params.additionalData ?? NO_DATA);
     },
+    // Not every length is one that Node has on its pool: only the usual nonces go there.
     async encryptPooled(key, plaintext, params) {
       check(params);
-      const nonce = nonceFor(params.nonce, GCM_NONCE_BYTES);
+      const nonce = gcmNonceFor(params.nonce);
+      if (nonce.byteLength !== GCM_NONCE_BYTES)
+        return { ciphertext: sealWithNonce(name, key, nonce, plaintext, params.additionalData ?? NO_DATA), nonce };
       return { ciphertext: await encryptOnPool(key, pooled(nonce, params), plaintext), nonce };
     },
     async decryptPooled(key, { ciphertext, nonce }, params) {
       check(params);
-      if (nonce.byteLength !== GCM_NONCE_BYTES || ciphertext.byteLength < GCM_TAG_BYTES) throw decryptionFailed();
+      if (!isGcmNonce(nonce) || ciphertext.byteLength < GCM_TAG_BYTES) throw decryptionFailed();
+      if (nonce.byteLength !== GCM_NONCE_BYTES) return openWithNonce(name, key, nonce, ciphertext, params.additionalData ?? NO_DATA);
       return decryptOnPool(key, pooled(nonce, params), ciphertext);
     },
   });

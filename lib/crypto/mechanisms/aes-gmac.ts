@@ -2,21 +2,20 @@
  * AES-GMAC: the tag of AES-GCM over data that is only authenticated.
  *
  * Each code has a nonce of 12 bytes, drawn here and given back with it; without it the code cannot be verified. One
- * nonce used twice under a key gives away the authentication key, so a caller brings its own only with the permission for
- * that, and with random ones a key should be rotated before 2^32 codes.
+ * nonce used twice under a key gives away the authentication key, so a caller brings its own (8 to 64 bytes) only with the
+ * permission for that, and with random ones a key should be rotated before 2^32 codes.
  *
  * @see NIST SP 800-38D §3, §8; PKCS#11 3.1 CKM_AES_GMAC
  */
 import { createCipheriv, type KeyObject } from "node:crypto";
 import type { AlgorithmName } from "@keystead/contract/algorithms";
 import type { Macer, MacParams, Mechanism } from "../mechanism.ts";
-import { nonceFor } from "./nonce.ts";
+import { checkGcmNonce, gcmNonceFor } from "./gcm-nonce.ts";
 import { takesNoMode } from "./one-mode.ts";
 import { paramInvalid } from "./refusals.ts";
 import { secretKeyMethods } from "./secret-key.ts";
 import { sameTag, tagLength, type TagLengths } from "./tag-length.ts";
 
-const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 /** SP 800-38D §5.2.1.2; the 8 and 4 bytes of its Appendix C are not offered. */
 const LENGTHS: TagLengths = { name: "AES-GMAC", shortest: 12, longest: TAG_BYTES, usual: TAG_BYTES };
@@ -25,7 +24,7 @@ function aesGmac(algorithm: AlgorithmName, cipher: "aes-128-gcm" | "aes-192-gcm"
   const check = ({ nonce, customization, macBytes, ...more }: MacParams): number => {
     takesNoMode(more);
     if (customization !== undefined) throw paramInvalid("AES-GMAC takes no customisation string; KMAC does");
-    if (nonce !== undefined && nonce.byteLength !== NONCE_BYTES) throw paramInvalid(`the nonce must be ${NONCE_BYTES} bytes`);
+    checkGcmNonce(nonce);
     return tagLength(LENGTHS, macBytes);
   };
   const compute = (key: KeyObject, data: Uint8Array, nonce: Uint8Array, bytes: number): Buffer => {
@@ -38,7 +37,7 @@ function aesGmac(algorithm: AlgorithmName, cipher: "aes-128-gcm" | "aes-192-gcm"
     check: (params) => void check(params),
     mac(key, data, params) {
       const bytes = check(params);
-      const nonce = nonceFor(params.nonce, NONCE_BYTES);
+      const nonce = gcmNonceFor(params.nonce);
       return { mac: compute(key, data, nonce, bytes), nonce };
     },
     verify(key, data, tag, params) {

@@ -86,9 +86,13 @@ const REFUSED_SIGNATURE_PARAMS: Readonly<Record<string, readonly SignatureParams
 };
 
 /** Ciphers by what they notice. */
-type CipherKind = "AEAD" | "CBC" | "CTR" | "XTS" | "RSA";
+type CipherKind = "AEAD" | "GCM" | "CBC" | "CTR" | "XTS" | "RSA";
 const cipherKind = (name: string): CipherKind =>
-  name.startsWith("RSA") ? "RSA" : ((["CBC", "CTR", "XTS"] as const).find((mode) => name.endsWith(mode)) ?? "AEAD");
+  name.startsWith("RSA")
+    ? "RSA"
+    : /^AES-\d+(-GCM)?$/.test(name)
+      ? "GCM"
+      : ((["CBC", "CTR", "XTS"] as const).find((mode) => name.endsWith(mode)) ?? "AEAD");
 
 const NO_PARAMS: readonly CipherParams[] = [
   { additionalData: Buffer.alloc(0) },
@@ -97,8 +101,10 @@ const NO_PARAMS: readonly CipherParams[] = [
   { label: Buffer.alloc(1) },
   { nonce: Buffer.alloc(12) },
 ];
+const NOT_AN_AEADS: readonly CipherParams[] = [{ scheme: "oaep" }, { digest: "SHA-256" }, { label: Buffer.alloc(1) }];
 const REFUSED_CIPHER_PARAMS: Readonly<Record<CipherKind, readonly CipherParams[]>> = {
-  AEAD: [{ scheme: "oaep" }, { digest: "SHA-256" }, { label: Buffer.alloc(1) }, { nonce: Buffer.alloc(11) }, { nonce: Buffer.alloc(25) }],
+  AEAD: [...NOT_AN_AEADS, { nonce: Buffer.alloc(11) }, { nonce: Buffer.alloc(25) }],
+  GCM: [...NOT_AN_AEADS, { nonce: Buffer.alloc(7) }, { nonce: Buffer.alloc(65) }],
   CBC: NO_PARAMS,
   CTR: NO_PARAMS,
   XTS: NO_PARAMS,
@@ -158,9 +164,9 @@ async function keepsCipher(kind: CipherKind, cipher: Cipher<Key>, key: Key, othe
   const minLength = kind === "XTS" ? 16 : 0;
   // CTR and XTS give an answer to whatever is long enough; CBC notices wrong lengths and wrong padding only.
   const noticesLength = kind !== "CTR" && kind !== "XTS";
-  const authenticates = kind === "AEAD" || kind === "RSA";
-  const paramsOf = (extra: Uint8Array): CipherParams =>
-    kind === "AEAD" ? { additionalData: extra } : kind === "RSA" ? { label: extra } : {};
+  const aead = kind === "AEAD" || kind === "GCM";
+  const authenticates = aead || kind === "RSA";
+  const paramsOf = (extra: Uint8Array): CipherParams => (aead ? { additionalData: extra } : kind === "RSA" ? { label: extra } : {});
   fc.assert(
     fc.property(fc.uint8Array({ minLength, maxLength }), fc.uint8Array({ maxLength: 40 }), fc.nat(), (plaintext, extra, at) => {
       const params = paramsOf(extra);
@@ -235,12 +241,18 @@ async function keepsCipher(kind: CipherKind, cipher: Cipher<Key>, key: Key, othe
   }
   if (kind !== "RSA") {
     // A nonce of the caller's choice is the nonce, here and on the pool; nothing random is left then.
-    const chosen = randomBytes(cipher.encrypt(key, Buffer.alloc(16), {}).nonce.byteLength);
-    const once = cipher.encrypt(key, Buffer.alloc(40, 1), { nonce: chosen });
-    const again = await cipher.encryptPooled(key, Buffer.alloc(40, 1), { nonce: chosen });
-    assert.deepEqual([once.nonce, once.ciphertext], [chosen, again.ciphertext]);
-    assert.deepEqual(again.nonce, chosen);
-    assert.deepEqual(cipher.decrypt(key, once, {}), Buffer.alloc(40, 1));
+    const own = cipher.encrypt(key, Buffer.alloc(16), {}).nonce.byteLength;
+    for (const bytes of kind === "GCM" ? [own, 8, 13, 16, 64] : [own]) {
+      const chosen = randomBytes(bytes);
+      const once = cipher.encrypt(key, Buffer.alloc(40, 1), { nonce: chosen });
+      const again = await cipher.encryptPooled(key, Buffer.alloc(40, 1), { nonce: chosen });
+      assert.deepEqual([once.nonce, once.ciphertext], [chosen, again.ciphertext]);
+      assert.deepEqual(again.nonce, chosen);
+      assert.deepEqual(cipher.decrypt(key, once, {}), Buffer.alloc(40, 1));
+      assert.deepEqual(await cipher.decryptPooled(key, once, {}), Buffer.alloc(40, 1));
+      const behind = cipher.encryptBehind?.(key, Buffer.alloc(40, 1), { nonce: chosen }, 3);
+      if (behind !== undefined) assert.deepEqual(behind.bytes, Buffer.concat([Buffer.alloc(3), chosen, once.ciphertext]));
+    }
   }
   const nonces = new Set(
     Array.from({ length: 200 }, () => cipher.encrypt(key, Buffer.alloc(16), {})).map(
@@ -307,7 +319,7 @@ function keepsMacer(name: AlgorithmName, macer: Macer<Key>, key: Key, other: Key
     }),
   );
   const refused: MacParams[] = [0, 1, shortest - 1, longest + 1, shortest + 0.5].map((macBytes) => ({ ...own, macBytes }));
-  if (nonce) refused.push({ nonce: Buffer.alloc(11) }, { nonce: Buffer.alloc(16) });
+  if (nonce) refused.push({ nonce: Buffer.alloc(7) }, { nonce: Buffer.alloc(65) });
   else refused.push({ nonce: Buffer.alloc(12) });
   if (customization) refused.push({ customization: Buffer.alloc(513) });
   else refused.push({ ...own, customization: Buffer.from("S") });

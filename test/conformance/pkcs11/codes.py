@@ -76,6 +76,8 @@ def macs():
         checked(handle, GMAC, key_, data, nonce, code, name)
         is_(SIGNATURE, verify(handle, GMAC, key_, data, code, nonce[::-1]), "another nonce")
         is_(PARAMETER, call("C_SignInit", handle, c.byref(mechanism(GMAC)), key_), "no nonce")
+        is_(PARAMETER, call("C_SignInit", handle, c.byref(mechanism(GMAC, bytes(7))), key_), "a short nonce")
+        checked(handle, GMAC, key_, data, bytes(16), sign(handle, GMAC, key_, data, bytes(16)), name)
     hmac256 = key(handle, "hmac256", SECRET)
     sign(handle, HMACS["sha256"], hmac256, data)
     is_(NOT_PERMITTED, call("C_SignInit", handle, c.byref(mechanism(HMACS["sha512"])), hmac256), "a key of another hash")

@@ -120,7 +120,14 @@ def rules():
             is_(SEALED, one_shot(handle, "Decrypt", kind, key_, changed, iv, aad, len(data))[0], what)
             is_(SEALED, one_shot(handle, "Decrypt", kind, key_, sealed, iv, b"other", len(data))[0], what)
             is_(SEALED_LENGTH, one_shot(handle, "Decrypt", kind, key_, sealed[:15], iv, aad, 0)[0], what)
-            is_(PARAMETER, one_shot(handle, "Encrypt", kind, key_, data, iv + b"more")[0], what)
+            for nonce in (bytes(8), IV16, bytes(range(64))) if kind == GCM else ():
+                rv, sealed = one_shot(handle, "Encrypt", kind, key_, data, nonce, aad)
+                is_(OK, rv, f"{what}, {len(nonce)} bytes of nonce")
+                assert one_shot(handle, "Decrypt", kind, key_, sealed, nonce, aad) == (OK, data), what
+                is_(SEALED, one_shot(handle, "Decrypt", kind, key_, sealed, IV12, aad)[0], what)
+            for nonce in (bytes(7), bytes(65)) if kind == GCM else (bytes(8), IV16):
+                is_(PARAMETER, one_shot(handle, "Encrypt", kind, key_, data, nonce)[0], what)
+                is_(PARAMETER, one_shot(handle, "Decrypt", kind, key_, sealed, nonce, aad, len(data))[0], what)
             is_(PARAMETER, one_shot(handle, "Encrypt", kind, key_, data, b"")[0], what)
         if kind == CBC:
             is_(DATA_LENGTH, one_shot(handle, "Encrypt", kind, key_, data[1:], iv)[0], what)

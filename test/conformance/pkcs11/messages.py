@@ -98,7 +98,13 @@ def ciphers():
             assert again.tag.raw == parameter.tag.raw, "the tag comes with the end"
             assert in_parts(handle, "Decrypt", opening, opening, sealed, aad) == data, what
         assert len(nonces) == (1 if kind == CHACHA else 4), "a nonce of its own for each"
-        for wrong in (Parameter(kind, bytes(11), length=1), Parameter(GCM if kind != GCM else CCM, length=1)):
+        if kind == GCM:
+            parameter = Parameter(kind, bytes(range(16)))
+            sealed = one(handle, "Encrypt", parameter, data, aad)[1]
+            opening = Parameter(kind, parameter.iv.raw, tag=parameter.tag.raw)
+            assert one(handle, "Decrypt", opening, sealed, aad) == (OK, data), "a nonce of another length"
+            is_(PARAMETER, one(handle, "Encrypt", Parameter(kind, bytes(16), GENERATE), data, aad)[0], "the vault draws 12 bytes")
+        for wrong in (Parameter(kind, bytes(7 if kind == GCM else 11), length=1), Parameter(GCM if kind != GCM else CCM, length=1)):
             is_(PARAMETER, one(handle, "Encrypt", wrong, b"x")[0], what)
         if kind != CHACHA:
             for wrong in (Parameter(kind, generator=COUNTER, length=1), Parameter(kind, generator=GENERATE, fixed=32, length=1), Parameter(kind, tag_bits=96, length=1)):

@@ -55,7 +55,7 @@ test("values outside their limits are refused, on every surface", async () => {
     ["Sign", { keyId: "signer", digest: 99 }],
     ["Batch", { items: [{}] }],
     ["Batch", { items: Array.from({ length: 1001 }, () => ({ operation: { case: "sign", value: { keyId: "signer" } } })) }],
-    ["Decrypt", { keyId: "cipher", ciphertext: DATA, nonce: Buffer.alloc(25) }],
+    ["Decrypt", { keyId: "cipher", ciphertext: DATA, nonce: Buffer.alloc(65) }],
     ["VerifyMac", { keyId: "mac", data: DATA, mac: Buffer.alloc(1025) }],
   ];
   for (const [name, request] of cases) {

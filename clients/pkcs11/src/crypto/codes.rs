@@ -20,7 +20,7 @@ pub fn bytes_of(mechanism: &Mechanism, parameter: &Parameter) -> usize {
 
 fn nonce_of(parameter: &Parameter) -> Vec<u8> {
     match parameter {
-        Parameter::Nonce(nonce) => nonce.to_vec(),
+        Parameter::Nonce(nonce) => nonce.clone(),
         _ => vec![],
     }
 }

@@ -87,7 +87,7 @@ impl Messages {
 
     fn check(&self, parameter: &MessageParameter, associated_data: &[u8]) -> Answer<()> {
         let nonce = match parameter.source {
-            Source::Caller => parameter.nonce.len() == AEAD_NONCE_BYTES,
+            Source::Caller => parameter.shape.nonce_fits(parameter.nonce.len()),
             // There must be room for it.
             Source::Token => self.direction == Direction::Encrypt && parameter.nonce.len() == AEAD_NONCE_BYTES,
             Source::Other => false,
@@ -178,7 +178,7 @@ impl Messages {
             return if plaintext.len() == data.len() { Ok((Output::Secret(plaintext), None)) } else { refuse(CKR_DEVICE_ERROR) };
         }
         let (mut sealed, nonce) = cipher.ask(self.direction, data, nonce, associated_data.to_vec(), slot)?;
-        if sealed.len() != data.len() + AEAD_TAG_BYTES || nonce.len() != AEAD_NONCE_BYTES {
+        if sealed.len() != data.len() + AEAD_TAG_BYTES || nonce.len() != parameter.nonce.len() {
             return refuse(CKR_DEVICE_ERROR);
         }
         let tag = sealed.split_off(data.len());

@@ -50,7 +50,10 @@ unsafe fn parameter(mechanism: &CK_MECHANISM) -> Answer<Parameter> {
                 Ok(context.map_or(Parameter::Unknown, |context| Parameter::Context { deterministic, context }))
             }),
             Shape::MacLength => structure(mechanism, |bytes: CK_MAC_GENERAL_PARAMS| Ok(Parameter::MacBytes(bytes))),
-            Shape::GmacNonce => structure(mechanism, |nonce: [u8; 12]| Ok(Parameter::Nonce(nonce))),
+            Shape::GmacNonce => {
+                let nonce = bounded(mechanism.pParameter.cast(), mechanism.ulParameterLen)?;
+                Ok(nonce.map_or(Parameter::Unknown, Parameter::Nonce))
+            }
             Shape::Oaep => structure(mechanism, |oaep: CK_RSA_PKCS_OAEP_PARAMS| {
                 let source = match oaep.source {
                     0 if oaep.ulSourceDataLen == 0 => Some(vec![]),

@@ -8,6 +8,7 @@ use cryptoki_sys::*;
 use crate::crypto::digests::Hash;
 use crate::error::{Answer, refuse};
 
+/// As the service draws them, and all that CCM and ChaCha20-Poly1305 have here.
 pub const AEAD_NONCE_BYTES: usize = 12;
 pub const AEAD_TAG_BYTES: usize = 16;
 /// The most associated data that the service takes.
@@ -25,7 +26,7 @@ pub enum Shape {
     Context,
     /// `CK_MAC_GENERAL_PARAMS`: the length of the code.
     MacLength,
-    /// The twelve bytes of a nonce.
+    /// The bytes of a nonce.
     GmacNonce,
     /// `CK_RSA_PKCS_OAEP_PARAMS`
     Oaep,
@@ -75,7 +76,7 @@ pub enum Parameter {
         context: Vec<u8>,
     },
     MacBytes(CK_ULONG),
-    Nonce([u8; 12]),
+    Nonce(Vec<u8>),
     Oaep {
         hash: CK_MECHANISM_TYPE,
         mgf: CK_RSA_PKCS_MGF_TYPE,
@@ -139,6 +140,14 @@ impl Prf {
 }
 
 impl Shape {
+    /// Whether a caller may bring a nonce of that length: GCM hashes what is not 12 bytes (NIST SP 800-38D §7.1).
+    pub fn nonce_fits(self, bytes: usize) -> bool {
+        match self {
+            Shape::Gcm | Shape::GmacNonce => (8..=64).contains(&bytes),
+            _ => bytes == AEAD_NONCE_BYTES,
+        }
+    }
+
     /// @errors `CKR_MECHANISM_PARAM_INVALID` unless the parameter is one of this shape that the service performs
     pub fn check(self, own: Option<Hash>, parameter: &Parameter) -> Answer<()> {
         let fits = match (self, parameter) {
@@ -148,7 +157,7 @@ impl Shape {
             (Shape::Eddsa, Parameter::Eddsa { context, .. }) => context.len() <= 255,
             // The service's signatures of these are hedged.
             (Shape::Context, Parameter::Context { deterministic, context }) => !deterministic && context.len() <= 255,
-            (Shape::GmacNonce, Parameter::Nonce(_)) => true,
+            (Shape::GmacNonce, Parameter::Nonce(nonce)) => self.nonce_fits(nonce.len()),
             // As short as the service makes them: RFC 2104 §5, SP 800-38B App. A.
             (Shape::MacLength, Parameter::MacBytes(bytes)) => match own {
                 Some(hash) => (10.max(hash.bytes() / 2)..=hash.bytes()).contains(&(*bytes as usize)),
@@ -167,7 +176,7 @@ impl Shape {
             (Shape::Ctr, Parameter::Ctr { bits, .. }) => (1..=128).contains(bits),
             // The lengths that the service has: any other would be another cipher than its own.
             (Shape::Gcm | Shape::Ccm | Shape::ChaCha, Parameter::Aead { nonce, data, tag_bits, .. }) => {
-                nonce.len() == AEAD_NONCE_BYTES && *tag_bits == 8 * AEAD_TAG_BYTES as CK_ULONG && data.len() <= LONGEST_ASSOCIATED_DATA
+                self.nonce_fits(nonce.len()) && *tag_bits == 8 * AEAD_TAG_BYTES as CK_ULONG && data.len() <= LONGEST_ASSOCIATED_DATA
             }
             _ => false,
         };
@@ -202,7 +211,14 @@ mod tests {
             (Shape::Eddsa, None, Parameter::Eddsa { prehashed: false, context: vec![0; 256] }, false),
             (Shape::Gcm, None, aead(12, 128), true),
             (Shape::Gcm, None, aead(0, 128), false),
-            (Shape::Gcm, None, aead(16, 128), false),
+            (Shape::Gcm, None, aead(7, 128), false),
+            (Shape::Gcm, None, aead(8, 128), true),
+            (Shape::Gcm, None, aead(64, 128), true),
+            (Shape::Gcm, None, aead(65, 128), false),
+            (Shape::Ccm, None, aead(13, 128), false),
+            (Shape::ChaCha, None, aead(8, 128), false),
+            (Shape::GmacNonce, None, Parameter::Nonce(vec![0; 16]), true),
+            (Shape::GmacNonce, None, Parameter::Nonce(vec![0; 7]), false),
             (Shape::Gcm, None, aead(12, 96), false),
             (Shape::Ctr, None, Parameter::Ctr { bits: 129, counter: [0; 16] }, false),
             (Shape::Block, None, Parameter::None, false),
