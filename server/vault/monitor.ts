@@ -25,7 +25,7 @@ import { streamAuditLog } from "@keystead/contract/operations/stream-audit-log";
 import type { Permission } from "@keystead/contract/permissions";
 import { wipe } from "@keystead/crypto/wipe";
 import type { EventScript } from "./audit/event.ts";
-import type { Receipt } from "./audit/log.ts";
+import type { Company, Receipt } from "./audit/log.ts";
 import { ANONYMOUS, notAuthenticated, peerOf, type Authenticator } from "./authenticate/authenticate.ts";
 import type { Principal } from "./authenticate/principal.ts";
 import type { Peer } from "./authenticate/sessions.ts";
@@ -443,8 +443,7 @@ export class Monitor {
         reply = wholeOf(encodeReply(operation.method.output, result));
         result = joined(result, closing ?? (await about.approved.close("OK", "", reply)));
       }
-      const patient = this.#underWay >= SIBLINGS && performance.now() - started > COSTLY_MS;
-      await this.#record(operation, draft, "OK", result.actor ?? principal, about.requestId, result, patient);
+      await this.#record(operation, draft, "OK", result.actor ?? principal, about.requestId, result, this.#company(started));
       result.change?.settle(true);
       this.#options.observe(operation, draft.namespace, "OK", (performance.now() - started) / 1000);
       return reply ?? encodeReply(operation.method.output, result);
@@ -590,6 +589,14 @@ export class Monitor {
     }
   }
 
+  /** Whether the event of an operation that began at `started` is going to have company. */
+  #company(started: number): Company {
+    if (this.#underWay === 1) return "none";
+    const costly = this.#underWay >= SIBLINGS && performance.now() - started > COSTLY_MS;
+    // Those that were done on the event loop come together anyway; only what the pool gives back comes one by one.
+    return costly && this.#parts?.context.provider.working === true ? "patient" : "some";
+  }
+
   /** What handlers see: of keys, those that are there for this caller. */
   #contextOf(principal: Principal): Context {
     if (this.#parts === undefined) return this.#options.closedContext;
@@ -676,7 +683,7 @@ export class Monitor {
     principal: { readonly id: string; readonly method: string },
     requestId: string,
     result?: Result<DescMessage>,
-    patient = false,
+    company: Company = "some",
   ): Promise<void> {
     const log = this.#parts?.vault.log;
     if (log === undefined || log.stopped !== undefined) {
@@ -695,7 +702,7 @@ export class Monitor {
       return;
     }
     const event = eventOf(operation, draft, outcome, principal, requestId, result);
-    draft.receipt = await log.append(event, result?.change?.writes ?? [], patient);
+    draft.receipt = await log.append(event, result?.change?.writes ?? [], company);
   }
 }
 

@@ -31,3 +31,16 @@ test("many slightly slow writes are a slow disk", () => {
 test("a large write never runs on the event loop", () => {
   assert.equal(new DiskPace().inline(1024 * 1024), false);
 });
+
+test("a write that nothing else waits for stays on the event loop until the disk is very slow", () => {
+  const pace = new DiskPace();
+  for (let write = 0; write < 100; write += 1) {
+    assert.equal(pace.inline(4096, true), true);
+    pace.wrote(3);
+  }
+  assert.equal(pace.inline(4096), false, "with company it is the pool's");
+  pace.wrote(20);
+  let inPool = 0;
+  while (!pace.inline(4096, true)) inPool += 1;
+  assert.equal(inPool, 1024);
+});

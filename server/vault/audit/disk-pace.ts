@@ -14,23 +14,31 @@ const SLOW_COUNTS = 100;
 const TOO_SLOW = 3 * SLOW_COUNTS;
 /** Writes that go to the pool before the loop tries again. */
 const POOL_WRITES = 1024;
+/** A write that nobody else waits for may take so many milliseconds of the loop. */
+const ALONE_MS = 8;
 /** Larger writes go to the pool whatever the pace, in bytes. */
 const LARGE_BYTES = 256 * 1024;
 
 export class DiskPace {
   #slowness = 0;
   #poolWrites = 0;
+  #lastMs = 0;
 
-  /** Whether a write of this size may run on the event loop. */
-  inline(bytes: number): boolean {
+  /**
+   * Whether a write of this size may run on the event loop.
+   *
+   * @param alone nothing else is under way: only a very slow disk then makes the pool, and two changes of thread, worth it
+   */
+  inline(bytes: number, alone = false): boolean {
     if (bytes > LARGE_BYTES) return false;
     if (this.#poolWrites === 0) return true;
     this.#poolWrites -= 1;
-    return false;
+    return alone && this.#lastMs < ALONE_MS;
   }
 
   /** Tells how long a write on the event loop took. */
   wrote(milliseconds: number): void {
+    this.#lastMs = milliseconds;
     if (milliseconds < QUICK_MS) {
       this.#slowness = Math.max(0, this.#slowness - 1);
       return;

@@ -54,21 +54,34 @@ test("patient events that come one by one share a sync; one that is not patient 
   const { log } = open(memoryFiles(), memoryStore(), { companyMs: 600_000 });
   const scattered: Promise<Receipt>[] = [];
   for (let index = 0; index < 4; index += 1) {
-    scattered.push(log.append(event(String(index)), [], true));
+    scattered.push(log.append(event(String(index)), [], "patient"));
     await turn();
   }
   scattered.push(log.append(event("now")));
   await Promise.all(scattered);
   assert.deepEqual([log.counters.events, log.counters.batches], [5, 1]);
-  await Promise.all(Array.from({ length: 16 }, (_, index) => log.append(event(`many ${index}`), [], true)));
+  await Promise.all(Array.from({ length: 16 }, (_, index) => log.append(event(`many ${index}`), [], "patient")));
   assert.deepEqual([log.counters.events, log.counters.batches], [21, 2]);
+  await log.close();
+});
+
+test("an event that comes alone is written in the turn it came in", async () => {
+  const { log } = open(memoryFiles(), memoryStore());
+  void log.append(event("alone"), [], "none");
+  assert.equal(log.counters.events, 0);
+  await Promise.resolve();
+  await Promise.resolve();
+  assert.equal(log.counters.events, 1, "no turn of the event loop was waited for");
+  const two = [log.append(event("not"), [], "none"), log.append(event("alone"), [], "none")];
+  await Promise.all(two);
+  assert.equal(log.counters.events, 3);
   await log.close();
 });
 
 test("a patient event that nobody joins is written all the same, also when the log is closed meanwhile", async () => {
   const { log } = open(memoryFiles(), memoryStore());
-  assert.equal((await log.append(event("alone"), [], true)).sequence, 1);
-  const last = log.append(event("the last"), [], true);
+  assert.equal((await log.append(event("alone"), [], "patient")).sequence, 1);
+  const last = log.append(event("the last"), [], "patient");
   await log.close();
   assert.equal((await last).sequence, 2);
 });

@@ -36,11 +36,13 @@ export interface Receipt {
   readonly hash: string;
 }
 
+/** Whether other events come soon; see {@link AuditLog.append}. */
+export type Company = "none" | "some" | "patient";
+
 interface Waiter {
   readonly fields: EventFields;
   readonly writes: readonly RecordWrite[];
-  /** Would rather share a batch than be first. */
-  readonly patient: boolean;
+  readonly company: Company;
   resolve(receipt: Receipt): void;
   reject(error: HsmError): void;
 }
@@ -193,17 +195,19 @@ export class AuditLog {
   /**
    * Records an event, and applies the writes it is about, together.
    *
-   * @param patient whether it may wait a little for others to be written with: for costly operations, of which many are
-   *   under way and finish one by one. An event that is not patient takes those that wait along at once.
+   * @param company whether others come: an event that is `patient` may wait a little for others to be written with, for
+   *   costly operations, of which many are under way and finish one by one. One that has `some` takes those that wait
+   *   along at once, and those that come in the same turn. `none`: nothing else is under way that a write on the event
+   *   loop could hold up.
    * @returns when both are durable as the sync mode promises
    * @throws {HsmError} AUDIT_UNAVAILABLE nothing happened, or the log has stopped; OBJECT_CHANGED the writes did not
    *   apply, which is itself recorded.
    */
-  append(fields: EventFields, writes: readonly RecordWrite[] = [], patient = false): Promise<Receipt> {
+  append(fields: EventFields, writes: readonly RecordWrite[] = [], company: Company = "some"): Promise<Receipt> {
     if (this.#stopped !== undefined) return Promise.reject(this.#stopped);
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ fields, writes, patient, resolve, reject });
-      if (!patient || this.#waiting.length >= COMPANY_EVENTS) this.#hurry?.();
+      this.#waiting.push({ fields, writes, company, resolve, reject });
+      if (company !== "patient" || this.#waiting.length >= COMPANY_EVENTS) this.#hurry?.();
       if (!this.#flushing) void this.#flushAll();
     });
   }
@@ -245,7 +249,8 @@ export class AuditLog {
 
   /** Lets a batch grow while events keep coming: a durable write costs more than a turn of the event loop. */
   async #gather(): Promise<void> {
-    if (this.#waiting.length < COMPANY_EVENTS && this.#waiting.every(({ patient }) => patient)) await this.#company();
+    if (isAlone(this.#waiting)) return;
+    if (this.#waiting.length < COMPANY_EVENTS && this.#waiting.every(({ company }) => company === "patient")) await this.#company();
     for (let seen = 0; this.#waiting.length > seen && this.#waiting.length < GATHER_EVENTS;) {
       seen = this.#waiting.length;
       await new Promise<void>((resolve) => setImmediate(resolve));
@@ -283,7 +288,7 @@ export class AuditLog {
     this.#writing = true;
     try {
       if (changes) this.#commit(batch, receipts, lines, bytes);
-      else await this.#write(bytes, sequence);
+      else await this.#write(bytes, sequence, isAlone(batch));
     } catch (error) {
       this.#writing = false;
       if (error instanceof HsmError && error.code === "OBJECT_CHANGED") return this.#separately(batch, error);
@@ -312,12 +317,12 @@ export class AuditLog {
   }
 
   /** Lines alone: written as durably as the mode asks for. */
-  async #write(bytes: Buffer, sequence: number): Promise<void> {
+  async #write(bytes: Buffer, sequence: number, alone: boolean): Promise<void> {
     const mode = this.#options.syncMode;
     const before = performance.now();
     try {
       if (mode !== "full") this.#segment.append(bytes, mode === "normal");
-      else if (!this.#segment.hasRoom(bytes.length) || !this.#pace.inline(bytes.length)) await this.#segment.appendDurable(bytes);
+      else if (!this.#segment.hasRoom(bytes.length) || !this.#pace.inline(bytes.length, alone)) await this.#segment.appendDurable(bytes);
       else {
         this.#segment.appendDurableNow(bytes);
         this.#pace.wrote(performance.now() - before);
@@ -371,7 +376,7 @@ export class AuditLog {
       {
         fields: { ...fields, decision: "refuse", outcome: error.code },
         writes: [],
-        patient: false,
+        company: "some",
         resolve: () => waiter.reject(error),
         reject: waiter.reject,
       },
@@ -464,6 +469,8 @@ export class AuditLog {
     return this.#stopped;
   }
 }
+
+const isAlone = (waiting: readonly Waiter[]): boolean => waiting.length === 1 && waiting[0]?.company === "none";
 
 function unavailable(error: unknown): HsmError {
   const known = asHsmError(error);

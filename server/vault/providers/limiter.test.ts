@@ -144,3 +144,16 @@ test("a job that throws at once gives its places back", async () => {
   );
   assert.equal(await limiter.run("a", 1, () => Promise.resolve(7)), 7);
 });
+
+test("a limiter works from the first job to the last, also when one fails", async () => {
+  const limiter = new Limiter(1);
+  assert.equal(limiter.working, false);
+  let end = (): void => undefined;
+  const first = limiter.run("a", 1, () => new Promise<void>((resolve) => (end = resolve)));
+  const second = limiter.run("b", 1, () => Promise.reject(new Error("no")));
+  assert.equal(limiter.working, true);
+  end();
+  await first;
+  await assert.rejects(second);
+  assert.equal(limiter.working, false);
+});

@@ -21,6 +21,11 @@ export class Limiter {
     return waiting;
   }
 
+  /** Whether jobs wait or run. */
+  get working(): boolean {
+    return this.#taken > 0 || this.#queues.size > 0;
+  }
+
   /** Runs `job` when it is this principal's turn and there is room. */
   async run<T>(principal: string, weight: number, job: () => Promise<T>): Promise<T> {
     if (this.#taken + weight > this.#places() || this.#queues.size > 0) {

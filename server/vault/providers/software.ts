@@ -121,6 +121,11 @@ export class SoftwareProvider {
     return this.#heavy.waiting + this.#light.waiting + this.#memory.waiting;
   }
 
+  /** Whether jobs wait or are being done. */
+  get working(): boolean {
+    return this.#heavy.working || this.#light.working || this.#memory.working;
+  }
+
   /**
    * A fresh key whose halves fit each other.
    *
