@@ -9,7 +9,7 @@
  */
 import child_process from "node:child_process";
 import { Socket } from "node:net";
-import { setPriority } from "node:os";
+import { constants, getPriority, setPriority } from "node:os";
 import { Peer } from "@keystead/channel/peer";
 import { answerer } from "./answer.ts";
 import { requireWalls } from "./walls.ts";
@@ -35,8 +35,9 @@ process.on("uncaughtException", (error) => {
 
 requireWalls();
 // A third of the processor time that gateway and vault get where all three want it: a script that burns its fuel again
-// and again takes it from scripts first.
-setPriority(NICE);
+// and again takes it from scripts first. Counted from where they stand: nobody but root may go back from where a server
+// was started.
+setPriority(Math.min(getPriority() + NICE, constants.priority.PRIORITY_LOW));
 const peer = new Peer(new Socket({ fd: 3, readable: true, writable: true }), {
   speaksFirst: false,
   answer: answerer(),
