@@ -171,6 +171,15 @@ test("a context, a pre-hash, a nonce that repeats and a length of salt are part 
   const digest = createHash("sha256").update("hello").digest("hex");
   assert.equal((await keystead(["sign-digest", "repeating", digest, "--deterministic"])).out.toString(), once);
   assert.equal((await keystead(["sign-digest", "repeating", "xyz"])).exit, 2);
+
+  const listed = "allowed_mechanisms=RSA-PKCS1-BARE,RSA-PKCS1-DIGEST";
+  await json("keys", "create", "RSA-2048", "--id", "bare", "--attribute", listed);
+  const info = Buffer.from(`3031300d060960864801650304020105000420${digest}`, "hex");
+  writeFileSync(join(folder, "info"), info);
+  const bare = await keystead(["sign-raw", "bare", "--in", join(folder, "info"), "--padding", "pkcs1"]);
+  assert.equal(bare.out.toString(), (await keystead(["sign-digest", "bare", digest, "--scheme", "pkcs1"])).out.toString());
+  assert.match((await keystead(["sign-raw", "bare", "hello", "--padding", "none"])).err.toString(), /not allowed to be used by RSA-RAW/);
+  assert.equal((await keystead(["sign-raw", "bare", "hello"])).exit, 2);
 });
 
 test("an authority certifies a key, and a request names one", async () => {

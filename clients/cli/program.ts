@@ -47,6 +47,7 @@ import { serviceAccounts } from "./commands/service-accounts.ts";
 import { sessions } from "./commands/sessions.ts";
 import { sign } from "./commands/sign.ts";
 import { signDigest } from "./commands/sign-digest.ts";
+import { signRaw } from "./commands/sign-raw.ts";
 import { sinks } from "./commands/sinks.ts";
 import { status } from "./commands/status.ts";
 import { token } from "./commands/token-mint.ts";
@@ -60,7 +61,7 @@ const REGISTER: readonly (readonly [heading: string, commands: readonly ((root: 
   ["Server:", [dev, server, init, config, status, alerts, seal, unseal, rekey]],
   ["People and programs:", [login, logout, whoami, users, serviceAccounts, sessions]],
   ["Keys:", [keys, objects, namespaces, budgets]],
-  ["Use of keys:", [sign, signDigest, verify, csr, certificate, encrypt, decrypt, mac, dataKey, batch]],
+  ["Use of keys:", [sign, signDigest, signRaw, verify, csr, certificate, encrypt, decrypt, mac, dataKey, batch]],
   ["Establishing keys:", [encapsulate, decapsulate, agree, derive, hpke]],
   ["Moving keys:", [wrap, unwrap, exportCommand, rewrap]],
   ["Who may do what:", [policy, roles, bindings, grants]],

@@ -208,7 +208,8 @@ export const ATTRIBUTES = Object.freeze({
     change: "to fewer",
     public: false,
     indexed: "never",
-    meaning: "The only ways the key may be used, by the names on the page of mechanisms. Left out = every one it has.",
+    meaning:
+      "The only ways the key may be used, by the names on the page of mechanisms. Left out = every one it has, but for those of SignRaw, which must be named.",
   },
   trusted: {
     pkcs11: "CKA_TRUSTED",

@@ -5,7 +5,8 @@
  * function has one name for each choice; what a request leaves out counts as what it then means.
  *
  *      RSA          RSA-PSS-SHA-256, RSA-PKCS1-SHA-256 and so on; RSA-PSS-DIGEST, RSA-PKCS1-DIGEST (SignDigest);
- *                   RSA-OAEP-SHA-256 and so on (data and keys); RSA-PKCS1 (data); RSA-AES-KWP (keys)
+ *                   RSA-OAEP-SHA-256 and so on (data and keys); RSA-PKCS1 (data); RSA-AES-KWP (keys);
+ *                   RSA-PKCS1-BARE, RSA-RAW (SignRaw), which a key has only if it names them
  *      ECDSA        ECDSA-SHA-256 and so on; ECDSA-DIGEST (SignDigest)
  *      EdDSA        Ed25519, Ed25519ph; Ed448, Ed448ph
  *      X25519 ...   the algorithm (AgreeKey, Encapsulate, Decapsulate); HPKE where messages or keys are sealed to it
@@ -38,6 +39,16 @@ export interface WrappingChoice {
   readonly digest?: DigestName;
 }
 
+/** What SignRaw puts around the bytes. */
+export type RawPadding = "pkcs1" | "none";
+
+/** The bare private operation, for keys that only sign and verify: it is decryption, too. */
+export const RSA_RAW = "RSA-RAW";
+const RAW_MECHANISMS: Readonly<Record<RawPadding, string>> = Object.freeze({ pkcs1: "RSA-PKCS1-BARE", none: RSA_RAW });
+
+/** Ways that are so broad that a key has them only if its `allowed_mechanisms` names them. */
+export const NAMED_ONLY: readonly string[] = Object.freeze(Object.values(RAW_MECHANISMS));
+
 export const HPKE = "HPKE";
 export const HPKE_PSK = "HPKE-PSK";
 
@@ -58,6 +69,9 @@ export function digestMechanism(algorithm: AlgorithmName, { scheme }: SignatureC
   const { family } = ALGORITHMS[algorithm];
   return family === "rsa" ? `RSA-${scheme === "pkcs1" ? "PKCS1" : "PSS"}-DIGEST` : family === "ec" ? "ECDSA-DIGEST" : algorithm;
 }
+
+/** How SignRaw uses an RSA key: PKCS#1 v1.5's padding around the bytes, or the bare private operation. */
+export const rawMechanism = (padding: RawPadding): string => RAW_MECHANISMS[padding];
 
 /** How data is encrypted and decrypted. */
 export function encryptionMechanism(algorithm: AlgorithmName, { scheme, digest, mode }: EncryptionChoice): string {
@@ -95,6 +109,7 @@ export function mechanismsOf(algorithm: AlgorithmName): readonly string[] {
         ...SIGNATURE_DIGESTS.map((digest) => `RSA-OAEP-${digest}`),
         "RSA-PKCS1",
         "RSA-AES-KWP",
+        ...NAMED_ONLY,
       ];
     case "ec":
       return [...SIGNATURE_DIGESTS, "DIGEST"].map((digest) => `ECDSA-${digest}`);
@@ -111,6 +126,10 @@ export function mechanismsOf(algorithm: AlgorithmName): readonly string[] {
       return (usages as readonly string[]).includes("decapsulate") ? [algorithm, HPKE] : [algorithm];
   }
 }
+
+/** The ways of a key whose `allowed_mechanisms` says nothing. */
+export const usualMechanismsOf = (algorithm: AlgorithmName): readonly string[] =>
+  mechanismsOf(algorithm).filter((name) => !NAMED_ONLY.includes(name));
 
 const fold = (spelling: string): string => spelling.toLowerCase().replace(/[-_ /]/g, "");
 

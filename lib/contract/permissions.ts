@@ -28,7 +28,7 @@ export const PERMISSIONS = Object.freeze([
   "key:export_plain",
   "key:approve_purge",
   "crypto:sign",
-  // A digest says nothing of what is signed: the vault signs blindly.
+  // A digest, or bytes that are signed as they are, say nothing of what is signed: the vault signs blindly.
   "crypto:sign_digest",
   "crypto:verify",
   "crypto:encrypt",

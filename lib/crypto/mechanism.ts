@@ -12,6 +12,7 @@
 import type { KeyObject } from "node:crypto";
 import type { AlgorithmName, DigestName } from "@keystead/contract/algorithms";
 import type { CipherMode, MacMode, WrapMode } from "@keystead/contract/key-modes";
+import type { RawPadding } from "@keystead/contract/mechanism-names";
 import type { CompositeForm, Key } from "./composite-key.ts";
 
 /** Where an operation belongs: on the event loop ("inline"), or on libuv's thread pool ("pool"). */
@@ -57,6 +58,12 @@ export interface Signer<K extends Key = KeyObject> {
    * @throws {HsmError} MECHANISM_PARAM_INVALID, also as a rejection
    */
   signDigest?(key: K, digestValue: Uint8Array, params: SignatureParams): Buffer | Promise<Buffer>;
+  /**
+   * The private operation over bytes that are no message's digest: RSA alone (mechanisms/rsa-raw.ts).
+   *
+   * @throws {HsmError} MECHANISM_PARAM_INVALID
+   */
+  signRaw?(key: K, data: Uint8Array, padding: RawPadding): Promise<Buffer>;
 }
 
 /** What an encryption request may choose. A mechanism refuses every parameter it does not read. */

@@ -37,6 +37,15 @@ export interface SignDigestRequest extends KeyAddress {
   readonly deterministic?: boolean | undefined;
 }
 
+/** What stands around the bytes: the padding of PKCS#1 v1.5 signatures, or nothing. */
+export type RawPadding = "pkcs1" | "none";
+
+export interface SignRawRequest extends KeyAddress {
+  /** pkcs1: at most 11 bytes fewer than the modulus; none: as many as the modulus, and a smaller number. */
+  readonly rawData: Uint8Array;
+  readonly padding: RawPadding;
+}
+
 export interface SignResponse {
   readonly signature: Buffer;
   readonly keyId: string;
@@ -84,6 +93,8 @@ export interface VerifyMacRequest extends GenerateMacRequest {
 export interface SignatureOperations {
   sign(request: SignRequest): Promise<SignResponse>;
   signDigest(request: SignDigestRequest): Promise<SignResponse>;
+  /** RSA alone, and only keys whose `allowed_mechanisms` names RSA-PKCS1-BARE or RSA-RAW. */
+  signRaw(request: SignRawRequest): Promise<SignResponse>;
   verify(request: VerifyRequest): Promise<Verdict>;
   generateMac(request: GenerateMacRequest): Promise<GenerateMacResponse>;
   verifyMac(request: VerifyMacRequest): Promise<Verdict>;
@@ -92,6 +103,7 @@ export interface SignatureOperations {
 export const SIGNATURE_OPERATIONS: Ways<SignatureOperations> = {
   sign: "Sign",
   signDigest: "SignDigest",
+  signRaw: "SignRaw",
   verify: "Verify",
   generateMac: "GenerateMac",
   verifyMac: "VerifyMac",

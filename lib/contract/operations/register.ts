@@ -21,6 +21,7 @@ import { sign } from "./sign.ts";
 import { generateCertificate } from "./generate-certificate.ts";
 import { generateCsr } from "./generate-csr.ts";
 import { signDigest } from "./sign-digest.ts";
+import { signRaw } from "./sign-raw.ts";
 import { verify } from "./verify.ts";
 import { encrypt } from "./encrypt.ts";
 import { decrypt } from "./decrypt.ts";
@@ -168,6 +169,7 @@ export const OPERATIONS: readonly Operation[] = Object.freeze([
   deleteKey,
   sign,
   signDigest,
+  signRaw,
   generateCsr,
   generateCertificate,
   verify,

@@ -11,6 +11,7 @@ import { DIGESTS } from "@keystead/contract/algorithms";
 import { opensslDigest } from "../digest.ts";
 import type { SignatureParams, Signer } from "../mechanism.ts";
 import { signPkcs1, signPss } from "./rsa-digest.ts";
+import { signRaw } from "./rsa-raw.ts";
 import { opensslSigner, type SigningPlan } from "./openssl-signer.ts";
 import { checkDigestLength, onlyParams, paramInvalid } from "./refusals.ts";
 
@@ -41,4 +42,5 @@ export const rsaSigner = (sizeBits: number): Signer =>
       checkDigestLength(digest, digestValue);
       return scheme === "pkcs1" ? signPkcs1(key, digest, digestValue) : signPss(key, digest, digestValue, sizeBits, saltBytes);
     },
+    signRaw: async (key, data, padding) => signRaw(key, data, padding, sizeBits),
   });

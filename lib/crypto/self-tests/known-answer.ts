@@ -75,6 +75,26 @@ export function signs(mechanism: Mechanism<Key>, { format, key, message, signatu
   );
 }
 
+/**
+ * A published PKCS#1 v1.5 signature comes out of its DigestInfo in either way to give one: with the padding made here, and
+ * as the whole block.
+ */
+export interface RawVector {
+  readonly format: ImportFormat;
+  readonly key: string;
+  readonly digestInfo: string;
+  readonly signature: string;
+}
+
+export async function signsRaw(mechanism: Mechanism<Key>, { format, key, digestInfo, signature }: RawVector): Promise<boolean> {
+  const { signer } = mechanism;
+  if (signer?.signRaw === undefined) return false;
+  const opened = mechanism.importKey(format, vector(key));
+  const [info, wanted] = [vector(digestInfo), vector(signature)];
+  const block = Buffer.concat([Uint8Array.of(0, 1), Buffer.alloc(wanted.length - info.length - 3, 0xff), Uint8Array.of(0), info]);
+  return same(await signer.signRaw(opened, info, "pkcs1"), wanted) && same(await signer.signRaw(opened, block, "none"), wanted);
+}
+
 /** A published ciphertext opens to its plaintext; what is encrypted here opens again. */
 export interface OpenVector {
   readonly format: ImportFormat;

@@ -41,6 +41,7 @@ const TABLE: Readonly<Record<string, string>> = {
   ApprovePurge: "A",
   Sign: "A O U S",
   SignDigest: "A S",
+  SignRaw: "A S",
   GenerateCsr: "A O U S",
   GenerateCertificate: "A O U S",
   Verify: "A O U S",

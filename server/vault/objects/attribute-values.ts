@@ -6,7 +6,7 @@
 import { ALGORITHMS, type AlgorithmName, type Usage } from "@keystead/contract/algorithms";
 import { ATTRIBUTES, ATTRIBUTE_NAMES, type AttributeName } from "@keystead/contract/attributes";
 import { HsmError } from "@keystead/contract/errors";
-import { findMechanism, mechanismsOf } from "@keystead/contract/mechanism-names";
+import { findMechanism, mechanismsOf, usualMechanismsOf } from "@keystead/contract/mechanism-names";
 import type { KeyAttributes } from "./attributes.ts";
 import { requireTrustworthy } from "./key-rules.ts";
 import { requireState } from "./lifecycle.ts";
@@ -79,7 +79,7 @@ export function attributesMatch(key: KeyAttributes, wanted: SomeAttributes): boo
   return given(wanted).every((name) => {
     if (name === "usage") return wanted.usage?.every((usage) => values.usage.includes(usage));
     if (name !== "allowed_mechanisms") return values[name] === wanted[name];
-    const ways = values.allowed_mechanisms ?? mechanismsOf(key.algorithm);
+    const ways = values.allowed_mechanisms ?? usualMechanismsOf(key.algorithm);
     return wanted.allowed_mechanisms?.every((spelling) => ways.includes(findMechanism(key.algorithm, spelling) ?? ""));
   });
 }
@@ -150,9 +150,9 @@ function refusal(
       return values[name] === false && wanted[name] === true ? "can only become false" : undefined;
     case "to fewer":
       if (name === "allowed_mechanisms") {
-        const ways = before.allowedMechanisms ?? mechanismsOf(before.algorithm);
+        const ways = before.allowedMechanisms ?? usualMechanismsOf(before.algorithm);
         const gained = waysOf(before.algorithm, wanted.allowed_mechanisms ?? []).find((way) => !ways.includes(way));
-        return gained === undefined ? undefined : `'${gained}' was given up; mechanisms can be given up, not gained`;
+        return gained === undefined ? undefined : `'${gained}' is not among them; mechanisms can be given up, not gained`;
       }
       return wanted.usage?.every((usage) => values.usage.includes(usage)) === true ? undefined : "usages can be given up, not gained";
     case "while staged":

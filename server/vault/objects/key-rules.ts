@@ -10,6 +10,7 @@
 import { ALGORITHMS, type Usage } from "@keystead/contract/algorithms";
 import { HsmError } from "@keystead/contract/errors";
 import { effectiveState, permittedUse } from "@keystead/contract/lifecycle";
+import { RSA_RAW } from "@keystead/contract/mechanism-names";
 import type { KeyUse } from "@keystead/contract/operation";
 import type { KeyAttributes, KeyStateName, VersionAttributes } from "./attributes.ts";
 
@@ -48,6 +49,21 @@ export function requireTrustworthy({ usage, exportable, versions, current }: Key
     throw new HsmError("INVALID_REQUEST", "attributes.trusted: is for keys that never leave the vault (exportable: never)");
   if (versions.find(({ version }) => version === current)?.derivedFrom !== undefined)
     throw new HsmError("INVALID_REQUEST", "attributes.trusted: is not for keys that came of another key, which could be made again");
+}
+
+/**
+ * Returns unless a key would do RSA's bare private operation and be encrypted to, too: that operation is decryption, which
+ * would be had without the permission for it, and without what padding and the configuration keep from it.
+ *
+ * @throws {HsmError} INVALID_REQUEST
+ */
+export function requireApart({ usage, allowedMechanisms = [] }: KeyAttributes): void {
+  const other = usage.find((use) => use !== "sign" && use !== "verify");
+  if (other !== undefined && allowedMechanisms.includes(RSA_RAW))
+    throw new HsmError(
+      "INVALID_REQUEST",
+      `attributes.allowed_mechanisms: '${RSA_RAW}' is for keys that only sign and verify, not '${other}'`,
+    );
 }
 
 /** @throws {HsmError} KEY_ATTRIBUTE_FORBIDS for a key that is not to be destroyed */

@@ -4,14 +4,14 @@
 import type { Key } from "@keystead/crypto/composite-key";
 import { publicKeyDer } from "@keystead/crypto/formats/public-key";
 import type { KeyAttributes, VersionAttributes } from "./attributes.ts";
-import { requireTrustworthy } from "./key-rules.ts";
+import { requireApart, requireTrustworthy } from "./key-rules.ts";
 import type { NewKey } from "./key-shapes.ts";
 
 /**
  * The attributes of a new key.
  *
  * @param now milliseconds since the epoch
- * @throws {HsmError} INVALID_REQUEST for a trusted key that nobody should trust
+ * @throws {HsmError} INVALID_REQUEST for a trusted key that nobody should trust, or one for uses that do not go together
  */
 export function newAttributes(key: NewKey, now: number): KeyAttributes {
   const origin = key.derivedFrom === undefined ? {} : { derivedFrom: key.derivedFrom };
@@ -46,6 +46,7 @@ export function newAttributes(key: NewKey, now: number): KeyAttributes {
     ...(key.alwaysAuthenticate === undefined ? {} : { alwaysAuthenticate: key.alwaysAuthenticate }),
   };
   if (key.trusted === true) requireTrustworthy(attributes);
+  requireApart(attributes);
   return attributes;
 }
 

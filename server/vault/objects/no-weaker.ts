@@ -6,7 +6,7 @@
  * @see Bortolozzo, Centenaro, Focardi, Steel: Attacking and Fixing PKCS#11 Security Tokens (2010); Clulow: On the Security of
  *   PKCS#11 (2003); PKCS#11 3.2 §5.7.2 (C_CopyObject)
  */
-import { mechanismsOf } from "@keystead/contract/mechanism-names";
+import { usualMechanismsOf } from "@keystead/contract/mechanism-names";
 import type { ExportPolicy, KeyAttributes } from "./attributes.ts";
 
 const LOOSENESS: Readonly<Record<ExportPolicy, number>> = Object.freeze({ never: 0, wrapped: 1, plain: 2 });
@@ -23,8 +23,9 @@ export function weakerIn(before: KeyAttributes, after: KeyAttributes): string | 
   if (before.copyable === false && after.copyable !== false) return "copyable";
   if (before.alwaysAuthenticate === true && after.alwaysAuthenticate !== true) return "always_authenticate";
   if (!before.modifiable && after.modifiable) return "modifiable";
-  const ways = after.allowedMechanisms ?? mechanismsOf(after.algorithm);
-  if (before.allowedMechanisms !== undefined && ways.some((way) => !before.allowedMechanisms?.includes(way))) return "allowed_mechanisms";
+  const waysOf = ({ allowedMechanisms, algorithm }: KeyAttributes): readonly string[] => allowedMechanisms ?? usualMechanismsOf(algorithm);
+  const ways = new Set(waysOf(before));
+  if (waysOf(after).some((way) => !ways.has(way))) return "allowed_mechanisms";
   if (before.endDate !== undefined && (after.endDate === undefined || after.endDate > before.endDate)) return "end_date";
   // Each would have a count of its own.
   if (before.maxUses !== undefined) return "max_uses";

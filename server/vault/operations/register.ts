@@ -45,6 +45,7 @@ import { sign } from "./sign.ts";
 import { generateCertificate } from "./generate-certificate.ts";
 import { generateCsr } from "./generate-csr.ts";
 import { signDigest } from "./sign-digest.ts";
+import { signRaw } from "./sign-raw.ts";
 import { verify } from "./verify.ts";
 import { verifyMac } from "./verify-mac.ts";
 import { activateKey } from "./activate-key.ts";
@@ -165,6 +166,7 @@ const LINES = [
   deleteKey,
   sign,
   signDigest,
+  signRaw,
   generateCsr,
   generateCertificate,
   verify,

@@ -25,8 +25,10 @@ import {
   digestMechanism,
   encryptionMechanism,
   macMechanism,
+  rawMechanism,
   signatureMechanism,
   wrappingMechanism,
+  type RawPadding,
 } from "@keystead/contract/mechanism-names";
 import type { KdfName } from "@keystead/contract/kdfs";
 import type { KdfParams } from "@keystead/crypto/kdf/kdf";
@@ -88,8 +90,16 @@ const unsupported = (key: OpenKey, what: string): HsmError =>
 function requireWay(key: OpenKey, way: (algorithm: AlgorithmName) => string): void {
   if (key.allowed === undefined) return;
   const name = way(key.algorithm);
-  if (!key.allowed.includes(name)) throw new HsmError("KEY_USAGE_FORBIDS", `key '${key.keyId}' is not allowed to be used by ${name}`);
+  if (!key.allowed.includes(name)) throw notAllowed(key, name);
 }
+
+/** The same for ways that a key has only if it names them. @throws {HsmError} KEY_USAGE_FORBIDS */
+function requireNamed(key: OpenKey, name: string): void {
+  if (key.allowed?.includes(name) !== true) throw notAllowed(key, name);
+}
+
+const notAllowed = (key: OpenKey, name: string): HsmError =>
+  new HsmError("KEY_USAGE_FORBIDS", `key '${key.keyId}' is not allowed to be used by ${name}`);
 
 /** The one way that has the algorithm's name. */
 const plainWay = (algorithm: AlgorithmName): string => algorithm;
@@ -171,6 +181,14 @@ export class SoftwareProvider {
     if (signer.signDigest === undefined) throw unsupported(key, "sign digests");
     if (this.#inline(signer, digestValue, params, run)) return signer.signDigest(key.key, digestValue, params);
     return this.#heavy.run(run.principal, 1, async () => signer.signDigest?.(key.key, digestValue, params) as Promise<Buffer>);
+  }
+
+  /** @throws {HsmError} KEY_USAGE_FORBIDS unless the key names this way; MECHANISM_NOT_SUPPORTED, MECHANISM_PARAM_INVALID */
+  signRaw(key: OpenKey, data: Uint8Array, padding: RawPadding, run: Run): Promise<Buffer> {
+    const signer = this.#signer(key, "sign");
+    if (signer.signRaw === undefined) throw unsupported(key, "sign bytes as they are");
+    requireNamed(key, rawMechanism(padding));
+    return this.#heavy.run(run.principal, 1, async () => signer.signRaw?.(key.key, data, padding) as Promise<Buffer>);
   }
 
   verify(key: OpenKey, data: Uint8Array, signature: Uint8Array, params: SignatureParams, run: Run): boolean | Promise<boolean> {

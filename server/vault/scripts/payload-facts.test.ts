@@ -67,7 +67,9 @@ test("whatever JSON a caller writes once, however spaced, is told as its value",
   );
 });
 
-test("a digest is told as one, even when its bytes would read as JSON", () => {
+test("a digest, and what is signed as it is, are told so even when their bytes would read as JSON", () => {
+  const rawData = Buffer.from("{}");
+  assert.deepEqual(payloadFacts({ rawData }, true), { bytes: 2, sha256: hash("sha256", rawData), format: "raw", hex: "7b7d" });
   const digestValue = Buffer.from('{"amount":5,"to":"somebody"    }');
   assert.equal(digestValue.length, 32);
   const { format, hex, json, text } = payloadFacts({ digestValue }, true) as Facts;

@@ -12,8 +12,8 @@ const TOLD_BYTES = 16_384;
 
 /** @param signed the payload is there to be signed */
 export function payloadFacts(request: object, signed: boolean): object | undefined {
-  const { data, digestValue, plaintext, ciphertext, context } = request as Readonly<Record<string, unknown>>;
-  const payload = data ?? digestValue ?? plaintext ?? ciphertext;
+  const { data, digestValue, rawData, plaintext, ciphertext, context } = request as Readonly<Record<string, unknown>>;
+  const payload = data ?? digestValue ?? rawData ?? plaintext ?? ciphertext;
   if (!(payload instanceof Uint8Array)) return undefined;
   const facts = { bytes: payload.length, sha256: hash("sha256", payload, "hex") };
   if (!signed) return facts;
@@ -21,8 +21,13 @@ export function payloadFacts(request: object, signed: boolean): object | undefin
     ...facts,
     // Signed with the data, by the schemes that take one.
     ...(context instanceof Uint8Array && context.length > 0 ? { contextHex: hex(context) } : {}),
-    // A digest is what was made of something else: read as text it would say what nobody signs.
-    ...(payload === digestValue ? { format: "digest", hex: hex(payload) } : decoded(payload)),
+    // A digest is what was made of something else, and so are bytes that are signed as they are: read as text either would
+    // say what nobody signs.
+    ...(payload === digestValue
+      ? { format: "digest", hex: hex(payload) }
+      : payload === rawData
+        ? { format: "raw", hex: hex(payload) }
+        : decoded(payload)),
   };
 }
 

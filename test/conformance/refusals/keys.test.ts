@@ -15,6 +15,7 @@ const { given, mustBeLogged, numbered, refused, valid } = vault;
 const CANNOT: Readonly<Record<string, { algorithm: Algorithm; usage: Usage[] }>> = {
   Sign: { algorithm: Algorithm.EcdsaP256, usage: [Usage.VERIFY] },
   SignDigest: { algorithm: Algorithm.EcdsaP256, usage: [Usage.VERIFY] },
+  SignRaw: { algorithm: Algorithm.Rsa2048, usage: [Usage.VERIFY] },
   GenerateCsr: { algorithm: Algorithm.EcdsaP256, usage: [Usage.VERIFY] },
   GenerateCertificate: { algorithm: Algorithm.EcdsaP256, usage: [Usage.VERIFY] },
   Verify: { algorithm: Algorithm.EcdsaP256, usage: [Usage.SIGN] },

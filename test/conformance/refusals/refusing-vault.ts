@@ -157,6 +157,8 @@ export function refusingVault(): RefusingVault {
     const bytes = (text: string): Buffer => Buffer.from(text, "base64");
     for (const keyId of ["signer", "turning", "doomed"]) await given("GenerateKey", { namespace, keyId, algorithm: Algorithm.Ed25519 });
     await given("GenerateKey", { namespace, keyId: "curve", algorithm: Algorithm.EcdsaP256 });
+    const allowedMechanisms = ["RSA-PKCS1-BARE"];
+    await given("GenerateKey", { namespace, keyId: "bare", algorithm: Algorithm.Rsa2048, attributes: { allowedMechanisms } });
     await given("GenerateKey", { namespace, keyId: "cipher", algorithm: Algorithm.Aes256Gcm });
     await given("GenerateKey", { namespace, keyId: "mac", algorithm: Algorithm.HmacSha256 });
     await given("GenerateKey", { namespace, keyId: "kem", algorithm: Algorithm.MlKem512 });

@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
 import type { ErrorCode } from "@keystead/contract/errors";
-import { Algorithm, Digest, Kdf, KeyMaterialFormat } from "@keystead/contract/generated/hsm/hsm_pb";
+import { Algorithm, Digest, Kdf, KeyMaterialFormat, RawPadding } from "@keystead/contract/generated/hsm/hsm_pb";
 import { ScriptEngine } from "@keystead/contract/generated/hsm/scripts_pb";
 import { StoredObjectClass } from "@keystead/contract/generated/hsm/stored_objects_pb";
 import { TokenPin } from "@keystead/contract/generated/hsm/tokens_pb";
@@ -77,6 +77,7 @@ const VALID: Readonly<Record<string, (namespace: string, made: Made) => object>>
   FindObjects: (namespace) => ({ namespace, match: { keyType: "CKK_AES" } }),
   Sign: (namespace) => ({ namespace, keyId: "signer", data: DATA }),
   SignDigest: (namespace) => ({ namespace, keyId: "curve", digestValue: Buffer.alloc(32, 7) }),
+  SignRaw: (namespace) => ({ namespace, keyId: "bare", rawData: DATA, padding: RawPadding.PKCS1 }),
   GenerateCsr: (namespace) => ({ namespace, keyId: "curve", subject: "CN=curve" }),
   GenerateCertificate: (namespace) => ({ namespace, keyId: "curve", subject: "CN=curve", validityDays: 1 }),
   Verify: (namespace) => ({ namespace, keyId: "signer", data: DATA, signature: Buffer.alloc(64) }),

@@ -131,7 +131,7 @@ export const MAY: Readonly<Record<string, readonly string[]>> = {
   ],
   KeyAdmin: [...SELF, ...DAILY, ...AGREE, ...READ, ...FOR_GOOD, ...LET_OUT, ...SEE_NAMESPACES, "GetStatus"],
   KeyUser: [...SELF, ...HAND_ON, ...READ, ...AGREE, ...CRYPTO, "GetStatus"],
-  Service: [...SELF, ...READ, ...ASK, ...CRYPTO, "SignDigest", ...ESTABLISH, "GetStatus"],
+  Service: [...SELF, ...READ, ...ASK, ...CRYPTO, "SignDigest", "SignRaw", ...ESTABLISH, "GetStatus"],
   Auditor: [
     ...SELF,
     ...VIEW_POLICY,
