@@ -630,6 +630,58 @@ def attacks():
     good("C_Finalize", NULL)
 
 
+RSA_RAW = 3
+
+
+def raw():
+    """CKM_RSA_PKCS around any bytes and CKM_RSA_X_509, with keys that name them; every other key is refused, and gains neither."""
+    handle = begin()
+    names = lambda *kinds: [(ALLOWED, b"".join(bytes(c.c_ulong(kind)) for kind in kinds))]
+    rsa, signs = [(BITS, 2048)], [(SIGN, YES)]
+    public, private = pair(handle, RSA_GEN, rsa, signs + names(RSA_PKCS, RSA_RAW))
+    assert read(handle, private, ALLOWED) == names(RSA_PKCS, RSA_RAW)[0][1]
+    modulus = int.from_bytes(read(handle, public, MODULUS), "big")
+    sha1 = bytes.fromhex("3021300906052b0e03021a05000414") + bytes(20)
+    sha256 = bytes.fromhex("3031300d060960864801650304020105000420") + bytes(32)
+    recovered = lambda signature: pow(int.from_bytes(signature, "big"), 65537, modulus).to_bytes(256, "big")
+    for data in (b"", b"x", sha1, sha256, bytes(245)):
+        signature = sign(handle, RSA_PKCS, private, data)
+        assert recovered(signature) == b"\x00\x01" + b"\xff" * (253 - len(data)) + b"\x00" + data
+        is_(OK, verify(handle, RSA_PKCS, public, data, signature), f"{len(data)} bytes")
+        is_(SIGNATURE, verify(handle, RSA_PKCS, public, data[:-1] + b"y", signature), f"{len(data)} other bytes")
+    for data in (b"", b"\x02", b"\x00" * 5 + b"number", bytes([modulus >> 2040 & 0xFF]) + bytes(255)):
+        signature = sign(handle, RSA_RAW, private, data)
+        assert recovered(signature) == data.rjust(256, b"\x00")
+        is_(OK, verify(handle, RSA_RAW, public, data, signature), "a number")
+        is_(SIGNATURE, verify(handle, RSA_RAW, public, data[:-1] + b"y", signature), "another number")
+        is_(SIGNATURE_LENGTH, verify(handle, RSA_RAW, public, data, signature[1:]), "cut")
+    is_(SIGNATURE, verify(handle, RSA_RAW, public, b"", modulus.to_bytes(256, "big")), "a signature that is no number below the modulus")
+    refused = lambda kind, key, data: [
+        good("C_SignInit", handle, c.byref(mechanism(kind)), key),
+        call("C_Sign", handle, data, len(data), c.create_string_buffer(256), c.byref(c.c_ulong(256))),
+    ][1]
+    is_(DATA_LENGTH, refused(RSA_PKCS, private, bytes(246)), "no room for the padding")
+    is_(DATA_LENGTH, refused(RSA_RAW, private, bytes(257)), "more than the modulus")
+    is_(DATA, refused(RSA_RAW, private, modulus.to_bytes(256, "big")), "the modulus")
+    for function in ("C_DecryptInit", "C_EncryptInit"):
+        is_(MECHANISM, call(function, handle, c.byref(mechanism(RSA_RAW)), private if "De" in function else public), function)
+    _, usual = pair(handle, RSA_GEN, rsa, [])
+    _, hashes = pair(handle, RSA_GEN, rsa, signs + names(RSA_SHA256))
+    for key_, what in ((usual, "no list"), (hashes, "a list without them")):
+        for kind, data in ((RSA_PKCS, sha1), (RSA_PKCS, b"x"), (RSA_RAW, bytes(256))):
+            is_(0x68, refused(kind, key_, data), what)
+        change(handle, key_, *names(RSA_RAW), rv=READ_ONLY_ATTRIBUTE)
+    copy = c.c_ulong()
+    is_(INCONSISTENT, call("C_CopyObject", handle, usual, template(*names(RSA_RAW)), 1, c.byref(copy)))
+    # The number that a change names stays what it was: a DigestInfo is signed, and nothing else is.
+    change(handle, usual, *names(RSA_PKCS))
+    sign(handle, RSA_PKCS, usual, sha256)
+    is_(0x68, refused(RSA_PKCS, usual, b"x"), "narrowed")
+    for public_, private_ in (([], []), ([(ENCRYPT, YES)], signs), ([], [(DECRYPT, YES), *signs])):
+        pair(handle, RSA_GEN, rsa + public_, private_ + names(RSA_RAW), INCONSISTENT)
+    good("C_Finalize", NULL)
+
+
 def trust():
     """A user who may not say what is trusted gets no trusted key; under others a key that asks for trust does not leave."""
     handle, pin = begin(), sys.argv[4].encode()

@@ -10,6 +10,7 @@ pub mod messages;
 pub mod modes;
 pub mod public_key;
 mod random;
+pub mod raw;
 pub mod sign;
 pub mod verify;
 pub mod verify_signature;

@@ -178,6 +178,14 @@ impl PublicKey {
         self.rsa()?.verify(rsa::Pkcs1v15Sign::new_unprefixed(), block, signature).map_err(|_| Refusal(CKR_SIGNATURE_INVALID))
     }
 
+    /// RSA without padding: the signature's number, raised to the public exponent, is the data's.
+    pub fn verify_raw(&self, data: &[u8], signature: &[u8]) -> Answer<()> {
+        self.checked_length(signature)?;
+        let Numbers::Rsa { modulus, exponent } = &self.numbers else { return refuse(CKR_SIGNATURE_INVALID) };
+        let [modulus, exponent, signature, data] = [modulus, exponent, signature, data].map(BigUint::from_bytes_be);
+        if signature < modulus && signature.modpow(&exponent, &modulus) == data { Ok(()) } else { refuse(CKR_SIGNATURE_INVALID) }
+    }
+
     pub fn verify_pss(&self, hash: Hash, salt_bytes: usize, digest: &[u8], signature: &[u8]) -> Answer<()> {
         self.checked_length(signature)?;
         macro_rules! with {

@@ -1,7 +1,8 @@
 //! C_SignInit to C_SignFinal: the vault signs.
 //!
 //! Where the mechanism hashes, the data itself is sent and the vault hashes it, so that it knows what it signs
-//! (permission crypto:sign). Only a digest that the caller made goes to SignDigest (permission crypto:sign_digest).
+//! (permission crypto:sign). Only a digest that the caller made goes to SignDigest, and what is none to SignRaw (permission
+//! crypto:sign_digest).
 
 use std::sync::Arc;
 
@@ -13,11 +14,12 @@ use crate::crypto::codes;
 use crate::crypto::digests::Hash;
 use crate::crypto::mechanisms::{self, Asked, Mechanism, Parameter, Way};
 use crate::crypto::modes::mac_mode;
+use crate::crypto::raw;
 use crate::error::{Answer, Refusal, refuse};
 use crate::module::Module;
 use crate::objects::object::{Half, Object};
 use crate::output::{Output, Room};
-use crate::proto::{Algorithm, SignDigestRequest, SignDigestResponse, SignRequest, SignResponse, SignatureFormat, SignatureScheme, Usage};
+use crate::proto::{Algorithm, RawPadding, SignDigestRequest, SignDigestResponse, SignRequest, SignResponse, SignatureFormat, SignatureScheme, Usage};
 use crate::token::slot::Slot;
 
 /// The most data one signature may cover: no request of the service is longer.
@@ -146,10 +148,11 @@ impl Signing {
                 let hash = Hash::of_length(data.len()).ok_or(Refusal(CKR_DATA_LEN_RANGE))?;
                 self.sign_digest(hash, data, None, slot)
             }
-            (Way::Pkcs1, None) => {
-                let (hash, digest) = Hash::in_digest_info(data).ok_or(Refusal(CKR_DATA_INVALID))?;
-                self.sign_digest(hash, digest, None, slot)
-            }
+            (Way::Pkcs1, None) => match Hash::in_digest_info(data).filter(|_| !raw::bare_alone(&self.object)) {
+                Some((hash, digest)) => self.sign_digest(hash, digest, None, slot),
+                None => raw::sign(&self.object, data, RawPadding::Pkcs1, slot),
+            },
+            (Way::Raw, _) => raw::sign(&self.object, data, RawPadding::None, slot),
             (Way::Pss, None) => {
                 let hash = named.filter(|hash| hash.bytes() == data.len()).ok_or(Refusal(CKR_DATA_LEN_RANGE))?;
                 self.sign_digest(hash, data, salt_bytes, slot)

@@ -91,6 +91,7 @@ impl Verifying {
                 let block = [prefix.as_ref().map_or(&[][..], |prefix| &prefix[..]), data].concat();
                 public.verify_pkcs1(&block, signature)
             }
+            Way::Raw => public.verify_raw(data, signature),
             Way::Pss => {
                 let hash = named.filter(|hash| hash.bytes() == data.len()).ok_or(Refusal(CKR_DATA_LEN_RANGE))?;
                 public.verify_pss(hash, salt_bytes.unwrap_or_default() as usize, data, signature)

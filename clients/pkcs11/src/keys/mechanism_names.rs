@@ -14,8 +14,14 @@ type Rows = &'static [(CK_MECHANISM_TYPE, &'static [&'static str])];
 const OAEP: &[&str] =
     &["RSA-OAEP-SHA-256", "RSA-OAEP-SHA-384", "RSA-OAEP-SHA-512", "RSA-OAEP-SHA3-256", "RSA-OAEP-SHA3-384", "RSA-OAEP-SHA3-512"];
 
+/// PKCS#1 v1.5 around bytes that are no DigestInfo: a way that keys have only if they were made with its name.
+pub const BARE: &str = "RSA-PKCS1-BARE";
+/// The same around a DigestInfo.
+pub const DIGEST_INFO: &str = "RSA-PKCS1-DIGEST";
+
 const RSA: Rows = &[
-    (CKM_RSA_PKCS, &["RSA-PKCS1-DIGEST", "RSA-PKCS1"]),
+    (CKM_RSA_PKCS, &["RSA-PKCS1-DIGEST", "RSA-PKCS1", BARE]),
+    (CKM_RSA_X_509, &["RSA-RAW"]),
     (CKM_SHA256_RSA_PKCS, &["RSA-PKCS1-SHA-256"]),
     (CKM_SHA384_RSA_PKCS, &["RSA-PKCS1-SHA-384"]),
     (CKM_SHA512_RSA_PKCS, &["RSA-PKCS1-SHA-512"]),
@@ -112,6 +118,16 @@ pub fn names(kinds: &[CK_MECHANISM_TYPE], algorithm: Algorithm) -> Answer<Vec<St
     Ok(names)
 }
 
+/// The same for a change of a key, or a copy: of what a number means, what the key has not is not asked for where something else
+/// of it remains.
+pub fn names_within(kinds: &[CK_MECHANISM_TYPE], algorithm: Algorithm, held: &[String]) -> Answer<Vec<String>> {
+    let mut names = names(kinds, algorithm)?;
+    if !held.iter().any(|name| name == BARE) {
+        names.retain(|name| name != BARE);
+    }
+    Ok(names)
+}
+
 /// Numbers of which a name is permitted; empty when the service lists none.
 pub fn kinds(names: &[String], algorithm: i32) -> Vec<CK_MECHANISM_TYPE> {
     let Ok(algorithm) = Algorithm::try_from(algorithm) else { return vec![] };
@@ -129,6 +145,9 @@ mod tests {
         let found = names(&given, Algorithm::Rsa2048).unwrap();
         assert_eq!(found.len(), 7);
         assert_eq!(kinds(&found, Algorithm::Rsa2048 as i32), given);
+        let bare = |held: &[String]| names_within(&[CKM_RSA_PKCS], Algorithm::Rsa2048, held).unwrap().contains(&BARE.to_owned());
+        assert!(bare(&[BARE.to_owned()]) && !bare(&[]) && !bare(&[DIGEST_INFO.to_owned()]));
+        assert_eq!(names_within(&[CKM_RSA_X_509], Algorithm::Rsa2048, &[]), Ok(vec!["RSA-RAW".to_owned()]));
         assert_eq!(names(&[CKM_ECDSA], Algorithm::Rsa2048), refuse(CKR_ATTRIBUTE_VALUE_INVALID));
         assert_eq!(names(&[CKM_ECDSA_SHA1], Algorithm::EcdsaP256), refuse(CKR_ATTRIBUTE_VALUE_INVALID));
     }

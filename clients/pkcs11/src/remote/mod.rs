@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn what_makes_something_is_never_repeated() {
         assert!(["GetKey", "FindObjects", "Verify", "GetPublicKey"].into_iter().all(is_repeatable));
-        for operation in ["Sign", "SignDigest", "GenerateKey", "Decrypt", "Login", "RefreshSession", "Unwrap", "DeleteKey"] {
+        for operation in ["Sign", "SignDigest", "SignRaw", "GenerateKey", "Decrypt", "Login", "RefreshSession", "Unwrap", "DeleteKey"] {
             assert!(!is_repeatable(operation), "{operation}");
         }
     }

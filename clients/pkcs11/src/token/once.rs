@@ -15,6 +15,7 @@ thread_local! {
 const USES: &[&str] = &[
     "Sign",
     "SignDigest",
+    "SignRaw",
     "Encrypt",
     "Decrypt",
     "GenerateMac",

@@ -26,6 +26,8 @@ pub use parameter::{AEAD_NONCE_BYTES, AEAD_TAG_BYTES, LONGEST_ASSOCIATED_DATA, P
 pub enum Way {
     Ecdsa,
     Pkcs1,
+    /// RSA without any padding.
+    Raw,
     Pss,
     Eddsa,
     /// ML-DSA and SLH-DSA.

@@ -19,6 +19,7 @@ const fn pss(kind: CK_MECHANISM_TYPE, hash: Option<Hash>) -> Mechanism {
 
 pub static ROWS: &[Mechanism] = &[
     row(CKM_RSA_PKCS, SIGNS | CKF_ENCRYPT | CKF_DECRYPT, Shape::None, Way::Pkcs1, None),
+    row(CKM_RSA_X_509, SIGNS, Shape::None, Way::Raw, None),
     row(CKM_RSA_PKCS_OAEP, CKF_ENCRYPT | CKF_DECRYPT | CKF_WRAP | CKF_UNWRAP, Shape::Oaep, Way::Oaep, None),
     pkcs1(CKM_SHA256_RSA_PKCS, Some(Hash::Sha256)),
     pkcs1(CKM_SHA384_RSA_PKCS, Some(Hash::Sha384)),
