@@ -102,6 +102,11 @@ export interface Cipher<K extends Key = KeyObject> {
   /** Returns if `params` are ones this mechanism accepts. @throws {HsmError} MECHANISM_PARAM_INVALID otherwise */
   check(params: CipherParams): void;
   /**
+   * Whether a ciphertext of another key is refused, but for a chance that nobody meets. Where it is not, DECRYPTION_FAILED says
+   * nothing of whose it was, and bytes that came out may be nobody's.
+   */
+  authenticates(params: CipherParams): boolean;
+  /**
    * `plaintext` encrypted under a fresh random nonce, or the chosen one. `key` is the secret key, or either half of an RSA pair.
    * @throws {HsmError} MECHANISM_PARAM_INVALID; REQUEST_TOO_LARGE when RSA cannot carry so much
    */

@@ -369,9 +369,25 @@ test("a named version is what leaves, and a rotated wrapping key still unwraps w
     assert.equal(current["version"], 2);
     const asKey = { algorithm: algorithmNumber("HMAC-SHA-256"), exportable: ExportPolicy.PLAIN };
     const request = { keyId: "versions-kek", wrappedKey: old, asKey };
-    refusedWith(await ask(surface, door, unwrapKey, request), "DECRYPTION_FAILED", "the current version did not wrap it");
-    const { key_id: keyId } = await given(surface, unwrapKey, { ...request, version: 1 });
-    assert.equal((await given(surface, exportKey, { keyId, plain: true }))["key_material"], first);
+    refusedWith(
+      await ask(surface, door, unwrapKey, { ...request, version: 2 }),
+      "DECRYPTION_FAILED",
+      "the current version did not wrap it",
+    );
+    for (const version of [0, 1]) {
+      const { key_id: keyId } = await given(surface, unwrapKey, { ...request, version });
+      assert.equal((await given(surface, exportKey, { keyId, plain: true }))["key_material"], first);
+    }
+    const material = { keyMaterial: old, format: KeyMaterialFormat.RAW, wrappingKeyId: "versions-kek" };
+    for (const wrappingVersion of [0, 1])
+      await given(surface, importKey, { algorithm: asKey.algorithm, exportable: asKey.exportable, ...material, wrappingVersion });
+    refusedWith(
+      await ask(surface, door, importKey, { algorithm: asKey.algorithm, ...material, wrappingVersion: 2 }),
+      "DECRYPTION_FAILED",
+      "nor here",
+    );
+    const changed = { ...request, wrappedKey: old.with(old.length - 1, (old.at(-1) ?? 0) ^ 1) };
+    refusedWith(await ask(surface, door, unwrapKey, changed), "DECRYPTION_FAILED", "no version wrapped it");
     const wrapped = await given(surface, wrapKey, { keyId: "versions-kek", targetKeyId: "versions-target", targetVersion: 1 });
     assert.deepEqual([wrapped["version"], wrapped["target_version"]], [2, 1]);
   }

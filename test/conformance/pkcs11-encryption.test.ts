@@ -9,9 +9,10 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, describe, test } from "node:test";
 import { algorithmNumber } from "@keystead/contract/enum-names";
-import { KeyMaterialFormat, Usage } from "@keystead/contract/generated/hsm/hsm_pb";
+import { ExportPolicy, KeyMaterialFormat, Usage } from "@keystead/contract/generated/hsm/hsm_pb";
 import { generateKey } from "@keystead/contract/operations/generate-key";
 import { importKey } from "@keystead/contract/operations/import-key";
+import { rotateKey } from "@keystead/contract/operations/rotate-key";
 import { ENVIRONMENT } from "../environment.ts";
 import { builtModule, skipModule } from "./pkcs11-module.ts";
 import { served } from "./served.ts";
@@ -111,6 +112,22 @@ describe("the module's ciphers", { skip: skipModule }, () => {
     const padding = { padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: "sha256" };
     writeFileSync(sealed, publicEncrypt({ key: rsaPem, ...padding }, Buffer.from("from openssl")));
     program("encryption.py", "rsa", sealed);
+  });
+
+  test("what an older version of a key sealed, wrapped or authenticated is good after rotations", async () => {
+    const made = (keyId: string, algorithm: Parameters<typeof algorithmNumber>[0], more: object = {}) =>
+      here.given("gRPC", generateKey, { keyId, algorithm: algorithmNumber(algorithm), ...more });
+    await made("turns", "AES-256");
+    await made("turns_chacha", "ChaCha20-Poly1305");
+    await made("turns_rsa", "RSA-2048");
+    await made("turns_hmac", "HMAC-SHA-256");
+    await made("turns_kek", "AES-256", { usage: [Usage.WRAP, Usage.UNWRAP] });
+    await made("turns_leaves", "AES-128", { exportable: ExportPolicy.WRAPPED });
+    const file = join(here.server.folder, "rotated.json");
+    program("encryption.py", "before_rotation", file);
+    for (const keyId of ["turns", "turns_chacha", "turns_rsa", "turns_hmac", "turns_kek", "turns"])
+      await here.given("gRPC", rotateKey, { keyId });
+    program("encryption.py", "after_rotation", file);
   });
 
   test("pkcs11-tool encrypts and decrypts with one key in several modes", () => {

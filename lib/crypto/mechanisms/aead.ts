@@ -89,6 +89,7 @@ export function aeadCipher(aead: Aead): Cipher {
   const cipher: Cipher = {
     cost: "inline",
     check,
+    authenticates: () => true,
     encrypt(key, plaintext, params) {
       check(params);
       if (plaintext.byteLength > aead.longestBytes)

@@ -43,6 +43,7 @@ function aesCbc(algorithm: AlgorithmName, name: "aes-128-cbc" | "aes-192-cbc" | 
   const cipher: Cipher = Object.freeze<Cipher>({
     cost: "inline",
     check,
+    authenticates: () => false,
     encrypt(key, plaintext, params) {
       check(params);
       checkBlocks(plaintext, params);

@@ -45,6 +45,7 @@ function aesGcm(algorithm: AlgorithmName, name: GcmName): Mechanism {
   const cipher: Cipher = Object.freeze<Cipher>({
     cost: "inline",
     check,
+    authenticates: () => true,
     encrypt(key, plaintext, params) {
       check(params);
       const nonce = gcmNonceFor(params.nonce);

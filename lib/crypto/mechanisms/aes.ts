@@ -47,6 +47,10 @@ function cipherOf({ gcm, cbc, ctr, ccm }: Modes): Cipher {
       const [cipher, own] = pick(params);
       cipher.check(own);
     },
+    authenticates(params) {
+      const [cipher, own] = pick(params);
+      return cipher.authenticates(own);
+    },
     encrypt(key, plaintext, params) {
       const [cipher, own] = pick(params);
       return cipher.encrypt(key, plaintext, own);

@@ -166,6 +166,8 @@ async function keepsCipher(kind: CipherKind, cipher: Cipher<Key>, key: Key, othe
   const noticesLength = kind !== "CTR" && kind !== "XTS";
   const aead = kind === "AEAD" || kind === "GCM";
   const authenticates = aead || kind === "RSA";
+  assert.equal(cipher.authenticates({}), authenticates);
+  if (kind === "RSA") assert.equal(cipher.authenticates({ scheme: "pkcs1" }), false);
   const paramsOf = (extra: Uint8Array): CipherParams => (aead ? { additionalData: extra } : kind === "RSA" ? { label: extra } : {});
   fc.assert(
     fc.property(fc.uint8Array({ minLength, maxLength }), fc.uint8Array({ maxLength: 40 }), fc.nat(), (plaintext, extra, at) => {

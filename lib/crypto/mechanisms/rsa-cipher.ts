@@ -61,6 +61,8 @@ function checkShape(key: KeyObject, { ciphertext, nonce }: Ciphertext): void {
 export const rsaCipher: Cipher = Object.freeze<Cipher>({
   cost: "pool",
   check: (params) => void choose(params),
+  // A wrong key of PKCS#1 v1.5 gives bytes, too.
+  authenticates: ({ scheme }) => scheme !== "pkcs1",
   encrypt(key, plaintext, params) {
     const { options, overheadBytes } = choose(params);
     const longest = modulusBytesOf(key) - overheadBytes;

@@ -35,6 +35,7 @@ export function unauthenticatedCipher({ cipher: opensslName, name, shortestBytes
   const cipher: Cipher = {
     cost: "inline",
     check,
+    authenticates: () => false,
     encrypt(key, plaintext, params) {
       check(params);
       if (plaintext.byteLength < shortestBytes) throw paramInvalid(`${name} encrypts at least ${shortestBytes} bytes`);

@@ -13,6 +13,7 @@ import type { SoftwareProvider } from "../providers/software.ts";
 import { handler, otherGrantOf, type Invocation } from "./handler.ts";
 import { currentPublicKeyPem, exportPolicyName, keyMessage } from "./key-message.ts";
 import { newKeyId, newKeyLife, newKeyUsage } from "./new-key.ts";
+import { openedByAny } from "./versions-tried.ts";
 import { keyFromUnwrapped, wrapParams } from "./wrapping.ts";
 
 const FORMATS: Readonly<Record<KeyMaterialFormat, ImportFormat | undefined>> = Object.freeze({
@@ -33,10 +34,10 @@ async function unwrappedKey(
   provider: SoftwareProvider,
 ): Promise<Key> {
   const { wrappingVersion, wrappingMechanism, wrappingDigest, keyMaterial } = invocation.request;
-  const key = await objects.open(otherGrantOf(invocation), wrappingVersion, unwrapFailed);
-  return wipeAfter(provider.unwrap(key, keyMaterial, wrapParams(wrappingMechanism, wrappingDigest)), (material) =>
-    keyFromUnwrapped(algorithm, format, material),
-  );
+  const [grant, params] = [otherGrantOf(invocation), wrapParams(wrappingMechanism, wrappingDigest)];
+  const keys = wrappingVersion === 0 ? objects.openAll(grant) : [objects.open(grant, wrappingVersion, unwrapFailed)];
+  const { opened } = await openedByAny(keys, (key) => provider.unwrap(key, keyMaterial, params));
+  return wipeAfter(opened, (material) => keyFromUnwrapped(algorithm, format, material));
 }
 
 /**

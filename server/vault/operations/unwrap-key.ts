@@ -6,9 +6,15 @@ import { wipeAfter } from "@keystead/crypto/wipe";
 import { grantOf, handler } from "./handler.ts";
 import { currentPublicKeyPem, exportPolicyName, keyMessage } from "./key-message.ts";
 import { newKeyId, newKeyLife, newKeyUsage } from "./new-key.ts";
+import { openedByAny } from "./versions-tried.ts";
 import { keyFromUnwrapped, wrapParams, wrappedImportFormat } from "./wrapping.ts";
 
-/** A new managed key of wrapped material. It was known elsewhere: it is not local, whatever it was before. */
+/**
+ * A new managed key of wrapped material. Whatever wraps authenticates, so where no version is named, older ones of the wrapping
+ * key are tried after the current one.
+ *
+ * It was known elsewhere: it is not local, whatever it was before.
+ */
 export const unwrapKey = handler(operation, async (invocation, { objects, provider }) => {
   const { namespace, request, run } = invocation;
   const template = request.asKey;
@@ -19,11 +25,11 @@ export const unwrapKey = handler(operation, async (invocation, { objects, provid
     throw new HsmError("INVALID_REQUEST", "as_key.attributes: UnwrapKey takes attributes beside as_key");
   const life = newKeyLife(algorithm, request, objects.now());
   const keyId = newKeyId(template);
-  const unwrapping = await objects.open(grantOf(invocation), request.version, unwrapFailed);
-  const key = wipeAfter(
-    provider.unwrap(unwrapping, request.wrappedKey, wrapParams(request.mechanism, request.digest, request.mode)),
-    (material) => keyFromUnwrapped(algorithm, wrappedImportFormat(algorithm), material),
-  );
+  const params = wrapParams(request.mechanism, request.digest, request.mode);
+  const grant = grantOf(invocation);
+  const keys = request.version === 0 ? objects.openAll(grant) : [objects.open(grant, request.version, unwrapFailed)];
+  const { key: unwrapping, opened: bytes } = await openedByAny(keys, (one) => provider.unwrap(one, request.wrappedKey, params));
+  const key = wipeAfter(bytes, (material) => keyFromUnwrapped(algorithm, wrappedImportFormat(algorithm), material));
   await provider.checkImported(algorithm, key, run);
   const { described, change } = await objects.create({
     namespace,

@@ -225,6 +225,11 @@ export class SoftwareProvider {
     return this.#cipher(key, "decrypt").decrypt(key.key, sealed, params);
   }
 
+  /** Whether what another key encrypted is refused; if not, it may come out as bytes that are nobody's. */
+  authenticates(key: OpenKey, params: CipherParams): boolean {
+    return this.#cipher(key, "decrypt").authenticates(params);
+  }
+
   /** The caller wipes the secret. */
   encapsulate(key: OpenKey, run: Run): { ciphertext: Buffer; secret: Buffer } | Promise<{ ciphertext: Buffer; secret: Buffer }> {
     requireWay(key, plainWay);

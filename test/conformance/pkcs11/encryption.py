@@ -235,6 +235,54 @@ def oaep_vectors():
     good("C_Finalize", NULL)
 
 
+AUTHENTICATED = [("turns", GCM), ("turns", CCM), ("turns_chacha", CHACHA)]
+KWP, HMAC = 0x210B, 0x251
+
+
+def before_rotation():
+    """What the versions of now seal, wrap and authenticate is written down."""
+    handle, made = begin(), {}
+    for name, kind in AUTHENTICATED:
+        made[f"{kind}"] = one_shot(handle, "Encrypt", kind, key(handle, name, SECRET), b"from before", IV12, b"aad")[1].hex()
+    made["ctr"] = one_shot(handle, "Encrypt", CTR, key(handle, "turns", SECRET), b"from before", IV16)[1].hex()
+    made["oaep"] = one_shot(handle, "Encrypt", OAEP, key(handle, "turns_rsa", PUBLIC), b"from before", given=oaep(0x250))[1].hex()
+    room, length = c.create_string_buffer(99), c.c_ulong(99)
+    good("C_WrapKey", handle, c.byref(mechanism(KWP)), key(handle, "turns_kek", SECRET), key(handle, "turns_leaves", SECRET), room, c.byref(length))
+    made["wrapped"] = room.raw[: length.value].hex()
+    made["code"] = sign(handle, HMAC, key(handle, "turns_hmac", SECRET), b"from before").hex()
+    with open(sys.argv[4], "w") as file:
+        json.dump(made, file)
+    good("C_Finalize", NULL)
+
+
+def after_rotation():
+    """What is authenticated opens whatever version sealed it; what is not is of the current version."""
+    with open(sys.argv[4]) as file:
+        made = {name: bytes.fromhex(value) for name, value in json.load(file).items()}
+    handle = begin()
+    for name, kind in AUTHENTICATED:
+        key_, sealed = key(handle, name, SECRET), made[f"{kind}"]
+        assert one_shot(handle, "Encrypt", kind, key_, b"from before", IV12, b"aad")[1] != sealed, "another version"
+        assert one_shot(handle, "Decrypt", kind, key_, sealed, IV12, b"aad", 11) == (OK, b"from before"), f"{kind:#x}"
+        assert in_pieces(handle, "Decrypt", kind, key_, sealed, IV12, b"aad", 11) == b"from before"
+        is_(SEALED, one_shot(handle, "Decrypt", kind, key_, sealed, IV12, b"other", 11)[0], "one answer when no version opens it")
+    rv, opened = one_shot(handle, "Decrypt", CTR, key(handle, "turns", SECRET), made["ctr"], IV16)
+    assert rv == OK and opened != b"from before", "nothing tells CTR whose it was"
+    private = key(handle, "turns_rsa", PRIVATE)
+    assert one_shot(handle, "Decrypt", OAEP, private, made["oaep"], given=oaep(0x250)) == (OK, b"from before")
+    changed = made["oaep"][:-1] + bytes([made["oaep"][-1] ^ 1])
+    is_(SEALED, one_shot(handle, "Decrypt", OAEP, private, changed, given=oaep(0x250))[0])
+    wanted, wrapped, unwrapped = template((CLASS, SECRET), (0x100, 0x1F), (1, b"\x00")), made["wrapped"], c.c_ulong()
+    kek = key(handle, "turns_kek", SECRET)
+    good("C_UnwrapKey", handle, c.byref(mechanism(KWP)), kek, wrapped, len(wrapped), wanted, 3, c.byref(unwrapped))
+    is_(OK, one_shot(handle, "Encrypt", GCM, unwrapped.value, b"x", IV12)[0], "a key came out")
+    mac = key(handle, "turns_hmac", SECRET)
+    assert sign(handle, HMAC, mac, b"from before") != made["code"]
+    is_(OK, verify(handle, HMAC, mac, b"from before", made["code"]))
+    is_(SIGNATURE, verify(handle, HMAC, mac, b"from now", made["code"]))
+    good("C_Finalize", NULL)
+
+
 def vectors():
     """Published cases through the module: valid ones open and come out again, the others do not open."""
     handle, counted = begin(), 0

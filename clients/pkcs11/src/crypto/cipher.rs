@@ -322,8 +322,9 @@ impl Cipher<'_> {
             request.plaintext.zeroize();
             return answer.map(|answer| (Zeroizing::new(answer.ciphertext), answer.nonce));
         }
-        // A pair decrypts under the version whose public half was shown; what a secret key encrypted is of its current one.
-        let version = if self.object.key_type == CKK_RSA { self.object.key.version } else { 0 };
+        // What is authenticated opens under whatever version sealed it. Other ciphertexts are of the current one, or of that
+        // whose public half was shown.
+        let version = if self.mechanism.way == Way::Pkcs1 { self.object.key.version } else { 0 };
         let request =
             DecryptRequest { namespace, key_id, ciphertext: data.to_vec(), associated_data, scheme, digest, format, nonce, version, mode };
         let answer: DecryptResponse = slot.call("Decrypt", &request)?;

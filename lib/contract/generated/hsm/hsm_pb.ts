@@ -727,7 +727,7 @@ export type ImportKeyRequest = Message<"hsm.ImportKeyRequest"> & {
   wrappingKeyId: string;
 
   /**
-   * Of the wrapping key; 0 = the current version.
+   * Of the wrapping key; 0 = the current version, then older ones, 16 in all.
    *
    * @generated from field: uint32 wrapping_version = 31;
    */
@@ -2820,7 +2820,8 @@ export type DecryptRequest = Message<"hsm.DecryptRequest"> & {
   nonce: Uint8Array;
 
   /**
-   * Only with CIPHERTEXT_FORMAT_RAW; 0 = the current version.
+   * Only with CIPHERTEXT_FORMAT_RAW; 0 = the current version and then, where the mechanism authenticates (AEADs, RSA-OAEP), the
+   * older ones that may decrypt, the newest first, 16 in all.
    *
    * @generated from field: uint32 version = 9;
    */
@@ -3962,7 +3963,7 @@ export type UnwrapKeyRequest = Message<"hsm.UnwrapKeyRequest"> & {
   digest: Digest;
 
   /**
-   * Of the key that unwraps; 0 = the current version.
+   * Of the key that unwraps; 0 = the current version, then older ones, 16 in all.
    *
    * @generated from field: uint32 version = 7;
    */
