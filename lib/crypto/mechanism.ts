@@ -17,6 +17,8 @@ import type { CompositeForm, Key } from "./composite-key.ts";
 
 /** Where an operation belongs: on the event loop ("inline"), or on libuv's thread pool ("pool"). */
 export type Cost = "inline" | "pool";
+/** As {@link Cost}; "brief" belongs on the pool, but takes no third of a millisecond: the loop may do it when it is free. */
+export type SigningCost = Cost | "brief";
 
 /** What a signature request may choose. A mechanism refuses every parameter it does not read. */
 export interface SignatureParams {
@@ -36,7 +38,7 @@ export interface SignatureParams {
 
 /** Signs and verifies. The message is given whole; it is hashed here. */
 export interface Signer<K extends Key = KeyObject> {
-  readonly cost: Cost;
+  readonly cost: SigningCost;
   /** Returns if `params` are ones this mechanism accepts. @throws {HsmError} MECHANISM_PARAM_INVALID otherwise */
   check(params: SignatureParams): void;
   /** The signature over `data`, made on the calling thread. @throws {HsmError} MECHANISM_PARAM_INVALID */

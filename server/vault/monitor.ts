@@ -126,6 +126,8 @@ export class Monitor {
   #fault: HsmError | undefined;
   /** Operations that have begun and are not answered yet. */
   #underWay = 0;
+  /** Whether the operation that asks is the only one. */
+  readonly #alone = (): boolean => this.#underWay === 1;
 
   constructor(options: MonitorOptions) {
     this.#options = options;
@@ -417,7 +419,7 @@ export class Monitor {
           namespace: space,
           request,
           ...grants,
-          run: { principal: principal.id, batch: false },
+          run: { principal: principal.id, batch: false, alone: this.#alone },
           hidden: () => this.#hidden(operation, request, about),
           visible: () => this.#options.authorizer.visibleKeys(question),
           peer: about.peer ?? nobody,
@@ -591,7 +593,7 @@ export class Monitor {
 
   /** Whether the event of an operation that began at `started` is going to have company. */
   #company(started: number): Company {
-    if (this.#underWay === 1) return "none";
+    if (this.#alone()) return "none";
     const costly = this.#underWay >= SIBLINGS && performance.now() - started > COSTLY_MS;
     // Those that were done on the event loop come together anyway; only what the pool gives back comes one by one.
     return costly && this.#parts?.context.provider.working === true ? "patient" : "some";

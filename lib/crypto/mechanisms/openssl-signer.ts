@@ -5,7 +5,7 @@
  * them. This file must never choose an algorithm: what it does not get from the plan it does not do.
  */
 import { sign, verify, type KeyObject } from "node:crypto";
-import type { Cost, SignatureParams, Signer } from "../mechanism.ts";
+import type { SigningCost, SignatureParams, Signer } from "../mechanism.ts";
 
 /** What OpenSSL is told: the hash (null where the algorithm has its own) and the options beside the key. */
 export interface SigningPlan {
@@ -23,7 +23,7 @@ export interface SigningPlan {
  *
  * @param plan checks the parameters and returns what to tell OpenSSL; throws MECHANISM_PARAM_INVALID
  */
-export function opensslSigner(cost: Cost, plan: (params: SignatureParams) => SigningPlan): Signer {
+export function opensslSigner(cost: SigningCost, plan: (params: SignatureParams) => SigningPlan): Signer {
   const keyed = (key: KeyObject, { options }: SigningPlan) => (options === undefined ? key : { key, ...options });
   return Object.freeze<Signer>({
     cost,

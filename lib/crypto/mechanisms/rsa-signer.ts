@@ -35,7 +35,7 @@ function plan(sizeBits: number, params: SignatureParams): SigningPlan {
 /** The signer of one key size. On the pool: an RSA-2048 signature keeps a thread busy far longer than a P-256 one. */
 export const rsaSigner = (sizeBits: number): Signer =>
   Object.freeze<Signer>({
-    ...opensslSigner("pool", (params) => plan(sizeBits, params)),
+    ...opensslSigner(sizeBits === 2048 ? "brief" : "pool", (params) => plan(sizeBits, params)),
     signDigest(key, digestValue, params) {
       plan(sizeBits, params);
       const { digest = "SHA-256", scheme = "pss", saltBytes = DIGESTS[digest].outputBytes } = params;

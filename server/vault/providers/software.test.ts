@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createPublicKey } from "node:crypto";
 import { test } from "node:test";
 import { mechanisms } from "@keystead/crypto/mechanisms/register";
 import type { OpenKey } from "../objects/key-shapes.ts";
@@ -33,6 +34,22 @@ test("alone, costly signatures are handed over twice as many as there are jobs",
     await turn();
   }
   await Promise.all(signed);
+});
+
+test("an RSA-2048 signature is made at once where nothing else is under way, and larger ones never", async () => {
+  const provider = new SoftwareProvider(2);
+  for (const [name, sync] of [
+    ["RSA-2048", true],
+    ["RSA-3072", false],
+  ] as const) {
+    const mechanism = mechanisms[name];
+    const key = await mechanism.generate();
+    const open = { keyId: "k", algorithm: name, version: 1, mechanism, key, publicKey: createPublicKey(key) } as unknown as OpenKey;
+    const alone = provider.sign(open, DATA, {}, { ...RUN, alone: () => true });
+    assert.equal(Buffer.isBuffer(alone), sync, name);
+    assert.equal(await provider.verify(open, DATA, await alone, {}, RUN), true);
+    for (const run of [RUN, { ...RUN, alone: () => false }]) assert.equal(Buffer.isBuffer(provider.sign(open, DATA, {}, run)), false);
+  }
 });
 
 test("no more keys are generated at once than there are jobs", async () => {

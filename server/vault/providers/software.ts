@@ -1,8 +1,9 @@
 /**
  * The software provider: mechanisms of lib/crypto, run where they belong.
  *
- * What takes under about 50 microseconds runs on the event loop; RSA, P-384, P-521, key generation, large messages and most
- * members of a batch go to the thread pool, costly and cheap jobs behind a {@link Limiter} each.
+ * What takes under about 50 microseconds runs on the event loop, and so does an RSA-2048 signature when nothing else is
+ * under way; RSA otherwise, P-384, P-521, key generation, large messages and most members of a batch go to the thread pool,
+ * costly and cheap jobs behind a {@link Limiter} each.
  */
 import { ALGORITHMS, type AlgorithmName } from "@keystead/contract/algorithms";
 import { HsmError } from "@keystead/contract/errors";
@@ -69,6 +70,8 @@ export interface Run {
   readonly principal: string;
   /** Most members of a batch go to the pool whatever they cost: it has every core. */
   readonly batch: boolean;
+  /** Whether nothing else is under way now, which the event loop would keep waiting; left out where nobody knows. */
+  readonly alone?: () => boolean;
 }
 
 /** A derivation that was asked for. */
@@ -380,7 +383,9 @@ export class SoftwareProvider {
 
   /** Whether a signature is made on the event loop. */
   #inline(signer: Signer<Key>, data: Uint8Array, params: SignatureParams, run: Run): boolean {
-    if (signer.cost !== "inline" || data.length > INLINE_BYTES || isSlowChoice(params)) return false;
+    if (data.length > INLINE_BYTES || isSlowChoice(params)) return false;
+    if (signer.cost === "brief") return run.alone?.() === true;
+    if (signer.cost !== "inline") return false;
     if (!run.batch) {
       this.#inlineAt = performance.now();
       return true;
