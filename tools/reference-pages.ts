@@ -46,7 +46,7 @@ function mechanismsPage(): string {
       row.jose ?? "",
       row.ckk,
       row.kmip,
-      cost === "pool" ? "thread pool" : "inline",
+      cost === "inline" ? "inline" : "thread pool",
       row.aliases.map(code).join(" "),
     ];
   });
