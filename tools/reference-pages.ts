@@ -37,7 +37,7 @@ function mechanismsPage(): string {
       code(name),
       code(row.proto),
       row.strengthBits,
-      row.bytes.key,
+      row.otherBytes === undefined ? row.bytes.key : `${row.bytes.key}; ${row.otherBytes.join(" to ")} where said`,
       row.bytes.publicKey ?? "",
       row.bytes.signature ?? row.bytes.ciphertext ?? "",
       row.spec,

@@ -172,6 +172,10 @@ test("a context, a pre-hash, a nonce that repeats and a length of salt are part 
   assert.equal((await keystead(["sign-digest", "repeating", digest, "--deterministic"])).out.toString(), once);
   assert.equal((await keystead(["sign-digest", "repeating", "xyz"])).exit, 2);
 
+  const sized = await json("keys", "create", "HMAC-SHA-256", "--id", "sized", "--size-bytes", "20");
+  assert.match(JSON.stringify(sized), /"size_bits":160|"sizeBits":160/);
+  assert.equal((await keystead(["keys", "create", "HMAC-SHA-256", "--size-bytes", "0"])).exit, 2);
+
   const listed = "allowed_mechanisms=RSA-PKCS1-BARE,RSA-PKCS1-DIGEST";
   await json("keys", "create", "RSA-2048", "--id", "bare", "--attribute", listed);
   const info = Buffer.from(`3031300d060960864801650304020105000420${digest}`, "hex");

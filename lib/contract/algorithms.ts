@@ -10,7 +10,9 @@
 
 import { ESTABLISHMENT_ALGORITHMS } from "./establishment-algorithms.ts";
 import { POST_QUANTUM_SIGNATURE_ALGORITHMS } from "./post-quantum-signature-algorithms.ts";
-import { SYMMETRIC_ALGORITHMS } from "./symmetric-algorithms.ts";
+import { LEAST_MAC_BYTES, SYMMETRIC_ALGORITHMS } from "./symmetric-algorithms.ts";
+
+export { LEAST_MAC_BYTES };
 
 /** What a key may be used for (PKCS#11 CKA_SIGN, CKA_VERIFY, ...; KMIP cryptographic usage mask). */
 export const USAGES = Object.freeze([
@@ -73,6 +75,8 @@ export interface AlgorithmRow {
   /** `draft` may still change on the wire; `legacy` is here for what old systems need. */
   readonly status: "standard" | "draft" | "legacy";
   readonly bytes: ByteLengths;
+  /** Where a key may have another length than `bytes.key`: the least and the most bytes. */
+  readonly otherBytes?: readonly [least: number, most: number];
   /** Everything a key of this algorithm can be used for. */
   readonly usages: readonly Usage[];
   /** Of these, what a new key is for only when that is asked for; wrapping is so everywhere. */
@@ -90,6 +94,8 @@ const SIGNER = ["sign", "verify"] as const;
 const RSA = ["sign", "verify", "encrypt", "decrypt", "wrap", "unwrap"] as const;
 const CIPHER = ["encrypt", "decrypt", "wrap_data_key", "wrap", "unwrap"] as const;
 const MAC = ["mac", "verify_mac"] as const;
+/** From what SP 800-107 Rev. 1 §5.3.2 and SP 800-131A ask of an HMAC's key, 112 bits. */
+const HMAC_BYTES = [LEAST_MAC_BYTES, 512] as const;
 
 /** Every key algorithm there is, by canonical name. */
 export const ALGORITHMS = Object.freeze({
@@ -328,6 +334,7 @@ export const ALGORITHMS = Object.freeze({
     spec: "RFC 2104; FIPS 198-1",
     status: "standard",
     bytes: { key: 32 },
+    otherBytes: HMAC_BYTES,
     usages: MAC,
     jose: "HS256",
     ckk: "CKK_GENERIC_SECRET",
@@ -343,6 +350,7 @@ export const ALGORITHMS = Object.freeze({
     spec: "RFC 2104; FIPS 198-1",
     status: "standard",
     bytes: { key: 48 },
+    otherBytes: HMAC_BYTES,
     usages: MAC,
     jose: "HS384",
     ckk: "CKK_GENERIC_SECRET",
@@ -358,6 +366,7 @@ export const ALGORITHMS = Object.freeze({
     spec: "RFC 2104; FIPS 198-1",
     status: "standard",
     bytes: { key: 64 },
+    otherBytes: HMAC_BYTES,
     usages: MAC,
     jose: "HS512",
     ckk: "CKK_GENERIC_SECRET",
@@ -419,3 +428,11 @@ export const findAlgorithm = (spelling: string): AlgorithmName | undefined => al
 
 /** The canonical digest name behind any accepted spelling, or undefined. */
 export const findDigest = (spelling: string): DigestName | undefined => digestsBySpelling.get(fold(spelling));
+
+/** How many bytes a secret key of the algorithm has: usually, at least and at most. */
+export function keyBytes(name: AlgorithmName): { readonly usual: number; readonly least: number; readonly most: number } {
+  const row: AlgorithmRow = ALGORITHMS[name];
+  const usual = row.sizeBits / 8;
+  const [least, most] = row.otherBytes ?? [usual, usual];
+  return { usual, least, most };
+}

@@ -163,6 +163,7 @@ export const ESTABLISHMENT_ALGORITHMS = Object.freeze({
     spec: "PKCS#11 3.1 §6.8",
     status: "standard",
     bytes: { key: 32 },
+    otherBytes: [1, 512],
     usages: ["derive", "mac", "verify_mac"],
     onlyWhenAsked: ["mac", "verify_mac"],
     jose: undefined,

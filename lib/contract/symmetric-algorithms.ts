@@ -4,6 +4,9 @@
  * @see lib/contract/algorithms.ts for what a column means
  */
 
+/** The least bytes of a secret that makes codes: 112 bits (SP 800-107 Rev. 1 §5.3.2, SP 800-131A). */
+export const LEAST_MAC_BYTES = 14;
+
 /** What the AES rows of one key size share. */
 const aes = <const S extends 128 | 192 | 256>(sizeBits: S) =>
   ({
@@ -53,7 +56,7 @@ const kmac = <const B extends 128 | 256>(strengthBits: B) =>
     kmip: "",
   }) as const;
 
-/** HMAC with SHA-3: keys as long as the digest. */
+/** HMAC with SHA-3: keys as long as the digest, where nobody says otherwise. */
 const hmacSha3 = <const B extends 256 | 384 | 512>(sizeBits: B) =>
   ({
     ...aes(256),
@@ -61,6 +64,7 @@ const hmacSha3 = <const B extends 256 | 384 | 512>(sizeBits: B) =>
     sizeBits,
     strengthBits: sizeBits,
     bytes: { key: sizeBits / 8 },
+    otherBytes: [LEAST_MAC_BYTES, 512],
     spec: "FIPS 198-1; FIPS 202",
     usages: MAC,
     ckk: "CKK_GENERIC_SECRET",

@@ -254,8 +254,12 @@ export interface Mechanism<K extends Key = KeyObject> {
   readonly algorithm: AlgorithmName;
   /** Whether a fresh key takes about as long as a cheap signature; left out where it takes longer. */
   readonly cheapGeneration?: true;
-  /** A fresh key from OpenSSL's random generator, made on the thread pool. */
-  generate(): Promise<K>;
+  /**
+   * A fresh key from OpenSSL's random generator, made on the thread pool.
+   *
+   * @param sizeBytes of a secret key: one that its algorithm may have (`keyBytes`); its usual one when left out
+   */
+  generate(sizeBytes?: number): Promise<K>;
   /**
    * The key behind its stored form. The caller wipes `material` afterwards.
    * @throws {HsmError} INTEGRITY_FAILURE   the material is not a key of this algorithm

@@ -157,6 +157,8 @@ export interface NewKey {
 }
 
 export interface GenerateKeyRequest extends NewKey {
+  /** Generic-Secret: 1 to 512 bytes. HMAC: 14 to 512. The algorithm's own length when left out. */
+  readonly sizeBytes?: number | undefined;
   readonly rotationPolicy?: RotationPolicy | undefined;
 }
 

@@ -48,7 +48,7 @@ export function attributeValues(key: KeyAttributes): AttributeValues {
     id: key.objectId,
     object_class: row.objectClass,
     key_type: row.ckk,
-    size_bits: row.sizeBits,
+    size_bits: key.sizeBytes === undefined ? row.sizeBits : 8 * key.sizeBytes,
     usage: key.usage,
     sensitive: key.exportable !== "plain",
     extractable: key.exportable !== "never",

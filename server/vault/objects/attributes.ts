@@ -85,6 +85,8 @@ export interface VersionAttributes {
 /** Record kind "key": everything about a key but its material. */
 export interface KeyAttributes {
   readonly algorithm: AlgorithmName;
+  /** Bytes of a secret key of every version, where they are not the algorithm's usual ones. */
+  readonly sizeBytes?: number;
   readonly state: KeyStateName;
   /** Number of the current version. */
   readonly current: number;

@@ -123,7 +123,7 @@ export class CallersKeys implements Shared {
   rotate(
     namespace: string,
     keyId: string,
-    generate: (algorithm: AlgorithmName) => Promise<Key>,
+    generate: (algorithm: AlgorithmName, sizeBytes: number | undefined) => Promise<Key>,
     facts?: VersionFacts,
   ): Promise<PreparedKey> {
     this.#requireStored("RotateKey", namespace, keyId);

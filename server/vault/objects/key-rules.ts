@@ -7,7 +7,7 @@
  *
  * @see NIST SP 800-57 Part 1 Rev. 5 §7
  */
-import { ALGORITHMS, type Usage } from "@keystead/contract/algorithms";
+import { ALGORITHMS, LEAST_MAC_BYTES, type Usage } from "@keystead/contract/algorithms";
 import { HsmError } from "@keystead/contract/errors";
 import { effectiveState, permittedUse } from "@keystead/contract/lifecycle";
 import { RSA_RAW } from "@keystead/contract/mechanism-names";
@@ -64,6 +64,13 @@ export function requireApart({ usage, allowedMechanisms = [] }: KeyAttributes): 
       "INVALID_REQUEST",
       `attributes.allowed_mechanisms: '${RSA_RAW}' is for keys that only sign and verify, not '${other}'`,
     );
+}
+
+/** Returns unless a key would make codes that are weaker than 112 bits. @throws {HsmError} INVALID_REQUEST */
+export function requireStrength({ usage, sizeBytes = LEAST_MAC_BYTES }: KeyAttributes): void {
+  const codes = usage.find((use) => use === "mac" || use === "verify_mac");
+  if (codes !== undefined && sizeBytes < LEAST_MAC_BYTES)
+    throw new HsmError("INVALID_REQUEST", `usage: '${codes}' is for secrets of ${LEAST_MAC_BYTES} bytes and more`);
 }
 
 /** @throws {HsmError} KEY_ATTRIBUTE_FORBIDS for a key that is not to be destroyed */

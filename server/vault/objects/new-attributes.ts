@@ -1,10 +1,11 @@
 /**
  * What is said about a key when it is made, and about each version when it is.
  */
+import { keyBytes } from "@keystead/contract/algorithms";
 import type { Key } from "@keystead/crypto/composite-key";
 import { publicKeyDer } from "@keystead/crypto/formats/public-key";
 import type { KeyAttributes, VersionAttributes } from "./attributes.ts";
-import { requireApart, requireTrustworthy } from "./key-rules.ts";
+import { requireApart, requireStrength, requireTrustworthy } from "./key-rules.ts";
 import type { NewKey } from "./key-shapes.ts";
 
 /**
@@ -19,6 +20,7 @@ export function newAttributes(key: NewKey, now: number): KeyAttributes {
   const exportable = key.exportable ?? "never";
   const attributes: KeyAttributes = {
     algorithm: key.algorithm,
+    ...sizeOf(key),
     state: key.state ?? "active",
     current: 1,
     usage: key.usage,
@@ -47,7 +49,14 @@ export function newAttributes(key: NewKey, now: number): KeyAttributes {
   };
   if (key.trusted === true) requireTrustworthy(attributes);
   requireApart(attributes);
+  requireStrength(attributes);
   return attributes;
+}
+
+/** The size of a secret key, where it is not its algorithm's usual one. */
+function sizeOf({ algorithm, key }: NewKey): Pick<KeyAttributes, "sizeBytes"> {
+  const bytes = key.type === "secret" ? key.symmetricKeySize : undefined;
+  return bytes === undefined || bytes === keyBytes(algorithm).usual ? {} : { sizeBytes: bytes };
 }
 
 /** A version that becomes the current one. */

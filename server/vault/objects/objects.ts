@@ -472,12 +472,12 @@ export class Objects {
   rotate(
     namespace: string,
     keyId: string,
-    generate: (algorithm: AlgorithmName) => Promise<Key>,
+    generate: (algorithm: AlgorithmName, sizeBytes: number | undefined) => Promise<Key>,
     facts: VersionFacts = {},
   ): Promise<PreparedKey> {
     return this.#alter(namespace, keyId, async (before, now, space) => {
       requireState("RotateKey", keyId, before);
-      const key = await generate(before.algorithm);
+      const key = await generate(before.algorithm, before.sizeBytes);
       const version = { ...versionOf(before.current + 1, key, now, true), ...facts };
       return {
         attributes: this.#marked(namespace, withNewVersion(before, version, now), key),

@@ -1,7 +1,7 @@
 /**
  * What GenerateKey and ImportKey share: the id, the usages and the reply of a key that is new.
  */
-import { ALGORITHMS, type AlgorithmName, type AlgorithmRow, type Usage as UsageName } from "@keystead/contract/algorithms";
+import { ALGORITHMS, keyBytes, type AlgorithmName, type AlgorithmRow, type Usage as UsageName } from "@keystead/contract/algorithms";
 import { HsmError } from "@keystead/contract/errors";
 import type { KeyAttributes, KeyState, Usage } from "@keystead/contract/generated/hsm/hsm_pb";
 import { newLife, type NewLife } from "../objects/attribute-values.ts";
@@ -41,6 +41,20 @@ export function newKeyUsage(algorithm: AlgorithmName, asked: readonly Usage[]): 
   if (usage.length > 0) return usage;
   const data = possible.filter((name) => !WRAPPING.includes(name) && !onlyWhenAsked.includes(name));
   return data.length === 0 ? possible : data;
+}
+
+/**
+ * Bytes of a new secret key; 0 = the algorithm's usual ones.
+ *
+ * @throws {HsmError} MECHANISM_PARAM_INVALID for a size that keys of the algorithm cannot have
+ */
+export function newKeySize(algorithm: AlgorithmName, asked: number): number {
+  const { usual, least, most } = keyBytes(algorithm);
+  if (ALGORITHMS[algorithm].objectClass !== "secret" && asked !== 0)
+    throw new HsmError("MECHANISM_PARAM_INVALID", `size_bytes is for secret keys, and ${algorithm} keys have one size`);
+  if (asked === 0 || asked === usual) return usual;
+  if (asked >= least && asked <= most) return asked;
+  throw new HsmError("MECHANISM_PARAM_INVALID", `a key of ${algorithm} has ${least === most ? usual : `${least} to ${most}`} bytes`);
 }
 
 /** The state that a new key is asked to begin in. @throws {HsmError} INVALID_REQUEST for one in which none begins */

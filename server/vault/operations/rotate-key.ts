@@ -8,11 +8,16 @@ import { currentPublicKeyPem, keyMessage } from "./key-message.ts";
 export const rotateKey = handler(operation, async ({ namespace, request, run }, { objects, provider }) => {
   const expiresAt = timeOf(request.expiresAt);
   if (expiresAt !== undefined && expiresAt <= objects.now()) throw new HsmError("INVALID_REQUEST", "expires_at: must lie ahead");
-  const { described, change } = await objects.rotate(namespace, request.keyId, (algorithm) => provider.generate(algorithm, run), {
-    ...(expiresAt === undefined ? {} : { expiresAt }),
-    ...(request.reason === "" ? {} : { rotationReason: request.reason }),
-    ...(request.complianceRequirement === "" ? {} : { complianceRequirement: request.complianceRequirement }),
-  });
+  const { described, change } = await objects.rotate(
+    namespace,
+    request.keyId,
+    (algorithm, sizeBytes) => provider.generate(algorithm, run, sizeBytes),
+    {
+      ...(expiresAt === undefined ? {} : { expiresAt }),
+      ...(request.reason === "" ? {} : { rotationReason: request.reason }),
+      ...(request.complianceRequirement === "" ? {} : { complianceRequirement: request.complianceRequirement }),
+    },
+  );
   const version = described.attributes.current;
   return {
     reply: {

@@ -9,7 +9,6 @@ import { ALGORITHMS, type AlgorithmName, type Usage } from "@keystead/contract/a
 import { algorithmName } from "@keystead/contract/enum-names";
 import { HsmError } from "@keystead/contract/errors";
 import { KeyState, type KeyDerivation, type KeySchema, type KeyTemplate } from "@keystead/contract/generated/hsm/hsm_pb";
-import { MIN_SECRET_BYTES } from "@keystead/crypto/mechanisms/generic-secret";
 import { mechanismFor } from "@keystead/crypto/mechanisms/register";
 import { wipe } from "@keystead/crypto/wipe";
 import type { ExportPolicy } from "../objects/attributes.ts";
@@ -21,7 +20,7 @@ import type { Derivation, Run } from "../providers/software.ts";
 import { derivationOf } from "./derivation.ts";
 import type { Context } from "./handler.ts";
 import { exportPolicyName, keyMessage } from "./key-message.ts";
-import { newKeyId, newKeyLife, newKeyUsage } from "./new-key.ts";
+import { newKeyId, newKeyLife, newKeySize, newKeyUsage } from "./new-key.ts";
 
 /** A wish that can be granted: "bytes", or the key that the secret is to become, by way of a derivation or as it is. */
 export type Wish = "bytes" | WishedKey;
@@ -90,7 +89,7 @@ export async function wishedKey(
     keyId: newKeyId(template),
     algorithm,
     derivation,
-    sizeBytes: sizeOf(algorithm, template.sizeBytes),
+    sizeBytes: newKeySize(algorithm, template.sizeBytes),
     usage,
     tags: [...new Set(template.tags)],
     description: template.description,
@@ -104,15 +103,6 @@ export async function wishedKey(
 export function requireDerivation(key: OpenKey, wish: Wish): void {
   if (wish !== "bytes" && wish.derivation === undefined && key.mechanism.kem?.needsDerivation === true)
     throw new HsmError("INVALID_REQUEST", `a secret of ${key.algorithm} becomes a key by a derivation: hkdf, x963 or one_step`);
-}
-
-/** @throws {HsmError} MECHANISM_PARAM_INVALID for a size that the algorithm does not have */
-function sizeOf(algorithm: AlgorithmName, asked: number): number {
-  const usual = ALGORITHMS[algorithm].sizeBits / 8;
-  if (asked === 0 || asked === usual) return usual;
-  if (algorithm !== "Generic-Secret") throw new HsmError("MECHANISM_PARAM_INVALID", `a key of ${algorithm} has ${usual} bytes`);
-  if (asked < MIN_SECRET_BYTES) throw new HsmError("MECHANISM_PARAM_INVALID", `a generic secret has ${MIN_SECRET_BYTES} bytes and more`);
-  return asked;
 }
 
 /**

@@ -142,14 +142,15 @@ export class SoftwareProvider {
   /**
    * A fresh key whose halves fit each other.
    *
+   * @param sizeBytes of a secret key, one that the algorithm may have; its usual one when left out
    * @throws {HsmError} SELF_TEST_FAILED   they do not: nothing here can be trusted any more
    */
-  generate(algorithm: AlgorithmName, run: Run): Promise<Key> {
+  generate(algorithm: AlgorithmName, run: Run, sizeBytes?: number): Promise<Key> {
     const mechanism = this.#mechanismFor(algorithm);
     const cheap = mechanism.cheapGeneration === true;
     // A generation may take seconds: only as many at once as there are jobs.
     return (cheap ? this.#light : this.#heavy).run(run.principal, cheap ? 1 : AHEAD, async () => {
-      const key = await mechanism.generate();
+      const key = await mechanism.generate(sizeBytes);
       if (!(await consistent(mechanism, key)))
         throw new HsmError("SELF_TEST_FAILED", `a new ${algorithm} key failed its pair-wise consistency test`);
       return key;
