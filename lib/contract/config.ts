@@ -335,6 +335,7 @@ export interface VaultConfig {
     readonly webAuthn: { readonly rpId: string; readonly rpName: string; readonly origins: readonly string[] } | undefined;
   };
   readonly rsaPkcs1Decryption: boolean;
+  readonly weakerWrapping: boolean;
   /** Device of a hardware random source that is mixed into the system's; the launcher opens it. */
   readonly hardwareRandomPath: string | undefined;
   readonly lifecycle: {

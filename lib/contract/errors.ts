@@ -166,6 +166,15 @@ export const ERRORS = Object.freeze({
     title: "The key cannot be exported",
     exit: 6,
   },
+  WRAPPING_KEY_TOO_WEAK: {
+    number: 106,
+    http: 403,
+    grpc: 9,
+    ckr: "CKR_WRAPPING_KEY_SIZE_RANGE",
+    kmip: "Not Extractable",
+    title: "The wrapping key is weaker than the key",
+    exit: 6,
+  },
   KEY_EXHAUSTED: {
     number: 108,
     http: 409,

@@ -113,6 +113,7 @@ const OUTCOMES: Partial<Record<ErrorCode, EventType>> = {
   SIGNING_REFUSED: "policy.violated",
   KEY_USAGE_FORBIDS: "policy.violated",
   KEY_NOT_EXTRACTABLE: "policy.violated",
+  WRAPPING_KEY_TOO_WEAK: "policy.violated",
   KEY_EXHAUSTED: "quota.exceeded",
   QUOTA_EXCEEDED: "quota.exceeded",
   RATE_LIMITED: "rate_limit.exceeded",

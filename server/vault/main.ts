@@ -386,6 +386,7 @@ async function start({ config, recorded, speaksFirst, ownUsers, descriptors, har
       cacheSizeBytes: config.storage.cacheSizeBytes,
       now,
       newKeysStaged: config.approvals.newKeysStaged,
+      weakerWrapping: config.weakerWrapping,
       sessionKeys: { most: config.sessionKeys.most, idleMs: config.sessionKeys.idleSeconds * 1000 },
       retention,
       auditObserver: measurements.auditObserver,

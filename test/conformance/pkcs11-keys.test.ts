@@ -92,6 +92,9 @@ describe("keys through the module", { skip: skipModule }, () => {
       { algorithm: algorithmNumber("Generic-Secret"), exportable },
     ])
       await refuses("INVALID_REQUEST", unwrapKey, { keyId: wraps, wrappedKey, asKey });
+    const weak = "attack-weak";
+    await here.given("REST", generateKey, { keyId: weak, algorithm: algorithmNumber("AES-128"), usage: [Usage.WRAP, Usage.UNWRAP] });
+    await refuses("WRAPPING_KEY_TOO_WEAK", wrapKey, { keyId: weak, targetKeyId: target });
     await refuses("INVALID_REQUEST", copyKey, { keyId: target, exportable: ExportPolicy.PLAIN });
     await refuses("INVALID_REQUEST", copyKey, { keyId: wraps, usage: both });
     await refuses("INVALID_REQUEST", setAttributes, { keyId: target, attributes: { sensitive: false } });

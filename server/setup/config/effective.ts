@@ -290,6 +290,7 @@ function vault(config: ConfigTree, base: PathBase): VaultConfig {
           : { rpId: auth.webauthn.rp_id, rpName: auth.webauthn.rp_name ?? "Keystead", origins: auth.webauthn.origins },
     },
     rsaPkcs1Decryption: crypto.rsa_pkcs1_decryption,
+    weakerWrapping: crypto.weaker_wrapping,
     hardwareRandomPath: crypto.hardware_random === undefined ? undefined : absolutePath(crypto.hardware_random, base),
     lifecycle: {
       destructionDelaySeconds: lifecycle.destruction_delay_seconds,

@@ -261,6 +261,7 @@ const ROWS: readonly Row[] = [
   row("auth.revocation.reload_seconds", "5m", (c) => c.vault.auth.revocation.reloadSeconds, 300),
   row("auth.revocation.unknown", "accept", (c) => c.vault.auth.revocation.unknown, "accept"),
   row("crypto.rsa_pkcs1_decryption", "true", (c) => c.vault.rsaPkcs1Decryption, true),
+  row("crypto.weaker_wrapping", "true", (c) => c.vault.weakerWrapping, true),
   row("crypto.hardware_random", "/dev/urandom", (c) => c.vault.hardwareRandomPath, "/dev/urandom"),
   row("crypto.pool_jobs", "77", (c) => c.vault.limits.poolJobs, 77),
   row("lifecycle.destruction_delay_seconds", "30d", (c) => c.vault.lifecycle.destructionDelaySeconds, 2_592_000),

@@ -54,7 +54,7 @@ const BASE: Tree = {
     revocation: { crl_paths: [], crl_urls: [], ocsp_keep_seconds: "10m", reload_seconds: 60, unknown: "refuse" },
   },
   connector: { allowed_addresses: [], timeout_seconds: 5 },
-  crypto: { rsa_pkcs1_decryption: false, pool_jobs: 0 },
+  crypto: { rsa_pkcs1_decryption: false, weaker_wrapping: false, pool_jobs: 0 },
   lifecycle: {
     destruction_delay_seconds: "7d",
     min_destruction_delay_seconds: 0,

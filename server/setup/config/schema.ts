@@ -316,6 +316,10 @@ const connector = z.strictObject({
 
 const crypto = z.strictObject({
   rsa_pkcs1_decryption: key(KIND.boolean, "Whether RSA PKCS#1 v1.5 decryption is allowed (open to padding oracles; RUSTSEC-2023-0071)."),
+  weaker_wrapping: key(
+    KIND.boolean,
+    "Whether a key may leave under a symmetric key of fewer bits of security, such as AES-256 under AES-128 (SP 800-57 Part 1 Table 2).",
+  ),
   hardware_random: key(
     KIND.path,
     "Device of a hardware random source, such as /dev/hwrng; mixed into the system's random bytes, never used alone.",

@@ -64,6 +64,8 @@ export interface UnsealOptions {
   /** How long revoked keys are kept; for ever when left out. */
   readonly retention?: RetentionRules;
   readonly newKeysStaged?: boolean;
+  /** `crypto.weaker_wrapping`. */
+  readonly weakerWrapping?: boolean;
   /** As configured by default when left out. */
   readonly sessionKeys?: SessionKeyRules;
   readonly onLogStopped: (error: HsmError) => void;
@@ -144,6 +146,7 @@ export async function unseal(secret: UnsealSecret, options: UnsealOptions): Prom
     };
   const locks = new ObjectLocks();
   const documents = await Documents.open({ records, kek: () => hierarchy.kek, locks, record: recordAs("documents") }, log.anchors());
+  const { weakerWrapping = false } = options;
   const objects = new Objects({
     records,
     hierarchy,
@@ -153,8 +156,9 @@ export async function unseal(secret: UnsealSecret, options: UnsealOptions): Prom
     record: (action, writes) => recordAs(action === "FileKeys" ? "index" : "uses")(action, writes),
     retention: options.retention ?? NO_RETENTION,
     newKeysStaged: options.newKeysStaged ?? false,
+    weakerWrapping,
   });
-  const sessionKeys = new SessionKeys(options.sessionKeys ?? SESSION_KEYS, options.now);
+  const sessionKeys = new SessionKeys({ ...(options.sessionKeys ?? SESSION_KEYS), weakerWrapping }, options.now);
   documents.watch("session", (id, document) => {
     if (document === undefined) sessionKeys.endSession(id);
   });

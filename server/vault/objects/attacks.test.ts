@@ -208,6 +208,36 @@ test("trusted wrapping: what comes back from under a trusted key stays among tru
   assert.equal(await code(wrapped(key.keyId, trusted)), "OK");
 });
 
+test("a weak wrapping key takes no stronger key along, from the store or from memory; an asymmetric one does as other systems ask", async () => {
+  const sized = (algorithm: Algorithm, sizeBytes: number): MessageInitShape<typeof importKey.method.input> => ({
+    algorithm,
+    keyMaterial: Buffer.alloc(sizeBytes, 5),
+    format: KeyMaterialFormat.RAW,
+    exportable: ExportPolicy.WRAPPED,
+  });
+  for (const sessionKey of [false, true]) {
+    const weak = await made({ algorithm: Algorithm.Aes128Kwp, sessionKey });
+    for (const algorithm of [
+      Algorithm.Aes256Gcm,
+      Algorithm.Aes192Gcm,
+      Algorithm.EcdsaP384,
+      Algorithm.EcdsaP521,
+      Algorithm.Ed448,
+      Algorithm.Aes256Kwp,
+    ])
+      assert.equal(await code(wrapped(await victim({ algorithm, sessionKey }), weak)), "WRAPPING_KEY_TOO_WEAK", `algorithm ${algorithm}`);
+    for (const algorithm of [Algorithm.Aes128Gcm, Algorithm.EcdsaP256, Algorithm.Ed25519, Algorithm.Rsa2048])
+      assert.equal(await code(wrapped(await victim({ algorithm, sessionKey }), weak)), "OK", `algorithm ${algorithm}`);
+    const rsa = await made({ algorithm: Algorithm.Rsa2048, usage: [Usage.WRAP, Usage.UNWRAP], sessionKey });
+    assert.equal(await code(wrapped(await victim({ sessionKey }), rsa)), "OK");
+  }
+  const weak = await made({ algorithm: Algorithm.Aes128Kwp });
+  const long = await ask(importKey, sized(Algorithm.GenericSecret, 17));
+  const short = await ask(importKey, sized(Algorithm.GenericSecret, 16));
+  assert.equal(await code(wrapped(long.keyId, weak)), "WRAPPING_KEY_TOO_WEAK", "a secret of 136 bits");
+  assert.equal(await code(wrapped(short.keyId, weak)), "OK", "a secret is not stronger than it is long");
+});
+
 test("a wrapping key that may itself leave in plain takes no key along that may not", async () => {
   const open = await made({ algorithm: Algorithm.Aes256Kwp, exportable: ExportPolicy.PLAIN });
   assert.equal(await code(wrapped(await victim(), open)), "KEY_NOT_EXTRACTABLE");

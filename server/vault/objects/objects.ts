@@ -38,13 +38,14 @@ import { matches, type KeyFilter } from "./key-filter.ts";
 import { permit, permitCopy, permitExport, permitUnder, usableVersions, versionState, type Asking } from "./key-rules.ts";
 import type { DescribedKey, DescribedNamespace, LeavingKey, NewKey, OpenKey, PreparedKey, VersionFacts } from "./key-shapes.ts";
 import { destroyAtOnce, requireState, versionToPromote, withNewVersion, type Step } from "./lifecycle.ts";
-import { loadMaterial, materialMark, materialWrite, readMaterial, removal, storedMaterial } from "./material.ts";
+import { loadMaterial, materialMark, materialWrite, readMaterial, removal } from "./material.ts";
 import { Namespaces, newNamespace, type NamespaceEntry } from "./namespaces.ts";
 import { newAttributes, versionOf } from "./new-attributes.ts";
 import { recordName, type RecordKey } from "./record.ts";
 import { NOTHING_GONE, withGone, type Gone } from "./shredding.ts";
 import { NO_RETENTION, type RetentionRules } from "./retention.ts";
 import type { CurrentRecord, VaultedRecords } from "./vaulted-records.ts";
+import { leavingKey } from "./wrapping-strength.ts";
 
 interface Entry {
   readonly attributes: KeyAttributes;
@@ -64,6 +65,8 @@ export interface ObjectsOptions {
   readonly now: () => number;
   /** Every new key waits for its activation, whatever is asked for. */
   readonly newKeysStaged?: boolean;
+  /** Keys leave under weaker ones too. */
+  readonly weakerWrapping?: boolean;
   /** None when left out. */
   readonly retention?: RetentionRules;
   /** Makes writes of the vault's own accord durable, with an event of this name. */
@@ -150,7 +153,7 @@ export class Objects {
    *
    * @param version 0 = the current one
    * @param under   the managed key it is wrapped under, as it is now
-   * @throws {HsmError} KEY_NOT_EXTRACTABLE unless the key's policy names that way out; KEY_STATE_FORBIDS;
+   * @throws {HsmError} KEY_NOT_EXTRACTABLE unless the key's policy names that way out; WRAPPING_KEY_TOO_WEAK; KEY_STATE_FORBIDS;
    *   OBJECT_NOT_FOUND; INTEGRITY_FAILURE; PERMISSION_DENIED for a spent grant or one that is not for export
    */
   async openForExport(grant: Grant, way: "wrapped" | "plain", version = 0, under?: DescribedKey): Promise<LeavingKey> {
@@ -162,7 +165,7 @@ export class Objects {
     permitUnder(under, entry.attributes, keyId);
     if (versionNumbered(entry.attributes, wanted)?.mark === undefined) await this.#mark(namespace, keyId, entry, wanted);
     const { algorithm, key } = entry.opened.get(wanted) ?? (await this.#openVersion(namespace, keyId, entry, wanted));
-    return { algorithm, version: wanted, material: storedMaterial(algorithm, key) };
+    return leavingKey({ keyId, algorithm, version: wanted, key, under, weakerWrapping: this.#options.weakerWrapping ?? false });
   }
 
   /**

@@ -20,9 +20,9 @@ import { collectSoon } from "./collect.ts";
 import { permit, permitCopy, permitExport, permitUnder } from "./key-rules.ts";
 import type { DescribedKey, LeavingKey, NewKey, OpenKey, PreparedKey } from "./key-shapes.ts";
 import { destroyAtOnce, type Step } from "./lifecycle.ts";
-import { storedMaterial } from "./material.ts";
 import { newAttributes } from "./new-attributes.ts";
 import type { Used } from "./used.ts";
+import { leavingKey } from "./wrapping-strength.ts";
 
 /** Whose keys are meant. */
 export interface KeyOwner {
@@ -37,6 +37,8 @@ export interface SessionKeyRules {
   readonly most: number;
   /** Milliseconds without a use after which one ends. */
   readonly idleMs: number;
+  /** Keys leave under weaker ones too. */
+  readonly weakerWrapping?: boolean;
 }
 
 interface Held {
@@ -156,8 +158,8 @@ export class SessionKeys {
     const held = this.#owned(owner, namespace, keyId);
     permitExport(held.attributes, keyId, way, version === 0 ? 1 : version, { now: this.#now(), mayUseRevoked, reauthenticated });
     permitUnder(under, held.attributes, keyId);
-    const { algorithm } = held.attributes;
-    return { algorithm, version: 1, material: storedMaterial(algorithm, held.open.key) };
+    const { weakerWrapping = false } = this.#rules;
+    return leavingKey({ keyId, algorithm: held.attributes.algorithm, version: 1, key: held.open.key, under, weakerWrapping });
   }
 
   /** The owner's key, to be copied; as `Objects.openToCopy`. @throws {HsmError} */

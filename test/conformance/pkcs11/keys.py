@@ -350,6 +350,7 @@ def changes():
 
 
 KW, KWP, OAEP, RSA_AES, ECDH, HKDF, COUNTER_KDF, ML_KEM, CBC = 0x2109, 0x210B, 9, 0x1054, 0x1050, 0x402A, 0x3AC, 0x17, 0x1082
+WRAPPING_KEY_SIZE = 0x114  # CKR_WRAPPING_KEY_SIZE_RANGE
 UNEXTRACTABLE, NOT_PERMITTED, WRAPPED_INVALID, PROHIBITED, ENCAPSULATE, DECAPSULATE = 0x6A, 0x68, 0x110, 0x1B, 0x633, 0x634
 WRAP_WITH_TRUSTED, TRUSTED, COPYABLE, DESTROYABLE = 0x210, 0x86, 0x171, 0x172
 
@@ -622,6 +623,11 @@ def attacks():
     change(handle, target, (WRAP_WITH_TRUSTED, NO), rv=READ_ONLY_ATTRIBUTE)
     wrap(handle, KWP, wraps, target, UNEXTRACTABLE)
     is_(SENSITIVE, call("C_GetAttributeValue", handle, target, template((VALUE, b"")), 1))
+
+    # A weak wrapping key would make a strong key as weak as it is.
+    weak = secret(handle, AES_GEN, [(VALUE_LENGTH, 16), (WRAP, YES), (TOKEN, NO)])
+    wrap(handle, KWP, weak, secret(handle, AES_GEN, [(VALUE_LENGTH, 32), (EXTRACTABLE, YES), (TOKEN, NO)]), WRAPPING_KEY_SIZE)
+    wrap(handle, KWP, weak, secret(handle, AES_GEN, [(VALUE_LENGTH, 16), (EXTRACTABLE, YES), (TOKEN, NO)]))
 
     # A key that may be read takes none along that may not; one that left in plain is known to whoever has it.
     readable = create(handle, [*AES_, *READABLE, (VALUE, bytes(range(32))), (WRAP, YES)])
