@@ -44,6 +44,7 @@ describe("keys through the module", { skip: skipModule }, () => {
   test("keys go under keys and come back, and what cannot leave does not", () => keys("wrapping"));
   test("both sides of an agreement derive one secret, and derivations are those of their specifications", () => keys("deriving"));
   test("what was encapsulated is decapsulated", () => keys("encapsulation"));
+  test("secrets have the length that somebody wants, and HMAC keys a type of their own", () => keys("sizes"));
   test("bare data is signed by keys that name it, and by no other", () => keys("raw"));
   test("every known way to a sensitive key by the interface alone is refused", () => keys("attacks"));
 

@@ -636,6 +636,64 @@ def attacks():
     good("C_Finalize", NULL)
 
 
+# By the type of key: the mechanisms that make one and that makes codes with it, its usual length, and the hash.
+HMAC_TYPES = [(0x2B, 0x4005, 0x251, 32, "sha256"), (0x2C, 0x4006, 0x261, 48, "sha384"), (0x2D, 0x4007, 0x271, 64, "sha512"),
+              (0x37, 0x2B3, 0x2B1, 32, "sha3_256"), (0x38, 0x2C3, 0x2C1, 48, "sha3_384"), (0x39, 0x2D3, 0x2D1, 64, "sha3_512")]
+
+
+def sizes():
+    """Secrets have the length that somebody wants, and HMAC keys a type of their own; what would be weak makes no codes."""
+    import hmac
+    handle, data = begin(), b"what is authenticated"
+    before = sorted(find(handle))
+    value = lambda key: read(handle, key, VALUE)
+    for length in (1, 13, 14, 20, 33, 48, 64, 100, 512):
+        made = secret(handle, GENERIC_GEN, [(VALUE_LENGTH, length), (TOKEN, NO), *READABLE])
+        assert len(value(made)) == number(handle, made, VALUE_LENGTH) == length
+        assert read(handle, made, SIGN) == (YES if length >= 14 else NO) and read(handle, made, DERIVE) == YES
+        came = create(handle, [*GENERIC, *READABLE, (VALUE, bytes(range(256)) * 2)] if length == 512 else
+                      [*GENERIC, *READABLE, (VALUE, bytes(range(length)))])
+        assert number(handle, came, VALUE_LENGTH) == length and read(handle, came, SIGN) == read(handle, made, SIGN)
+        if length >= 14:
+            assert sign(handle, 0x271, made, data) == hmac.new(value(made), data, "sha512").digest()
+    for length in (0, 513, UNAVAILABLE):
+        secret(handle, GENERIC_GEN, [(VALUE_LENGTH, length), (TOKEN, NO)], VALUE_INVALID)
+    secret(handle, GENERIC_GEN, [(VALUE_LENGTH, 13), (SIGN, YES), (DERIVE, NO), (TOKEN, NO)], INCONSISTENT)
+    create(handle, [*GENERIC, (VALUE, b"")], VALUE_INVALID)
+    create(handle, [*GENERIC, (VALUE, bytes(513))], VALUE_INVALID)
+    for kind, gen, code, usual, digest in HMAC_TYPES:
+        for length in (None, 14, 20, 200):
+            wanted = [(TOKEN, NO), (LABEL, digest.encode()), *READABLE, *([(VALUE_LENGTH, length)] if length else [])]
+            made = secret(handle, gen, wanted)
+            assert len(value(made)) == number(handle, made, VALUE_LENGTH) == (length or usual)
+            assert number(handle, made, KEY_TYPE_OF) == kind and number(handle, made, GENERATED_BY) == gen
+            assert read(handle, made, DERIVE) == NO and read(handle, made, SIGN) == YES
+            assert sign(handle, code, made, data) == hmac.new(value(made), data, digest).digest()
+            is_(KEY_TYPE, call("C_SignInit", handle, c.byref(mechanism(0x261 if code == 0x251 else 0x251)), made), "another hash")
+        came = create(handle, [(CLASS, SECRET), (KEY_TYPE_OF, kind), (TOKEN, NO), (LABEL, digest.encode()), (VALUE, b"k" * 20)])
+        assert sign(handle, code, came, data) == hmac.new(b"k" * 20, data, digest).digest()
+        create(handle, [(CLASS, SECRET), (KEY_TYPE_OF, kind), (TOKEN, NO), (VALUE, b"k" * 13)], VALUE_INVALID)
+        for length in (13, 513):
+            secret(handle, gen, [(VALUE_LENGTH, length), (TOKEN, NO)], VALUE_INVALID)
+        secret(handle, gen, [(DERIVE, YES), (SIGN, NO), (VERIFY, NO), (TOKEN, NO)], INCONSISTENT)
+        stored = secret(handle, gen, [(LABEL, digest.encode())])
+        assert stored in find(handle, (KEY_TYPE_OF, kind), (LABEL, digest.encode()))
+        assert find(handle, (KEY_TYPE_OF, 0x10), (LABEL, digest.encode())) == []
+        destroy(handle, stored)
+    base = create(handle, [*GENERIC, (VALUE, b"\x0b" * 22), (DERIVE, YES)])
+    hkdf = Hkdf(1, 1, SHA256, 2, NULL, 0, 0, NULL, 0)
+    for wanted, length in (([(KEY_TYPE_OF, 0x2C)], 48), ([(KEY_TYPE_OF, 0x2C), (VALUE_LENGTH, 20)], 20), ([(KEY_TYPE_OF, 0x10), (VALUE_LENGTH, 5)], 5)):
+        made = derive(handle, given(HKDF, hkdf), base, [(CLASS, SECRET), (TOKEN, NO), *READABLE, *wanted])
+        assert len(value(made)) == number(handle, made, VALUE_LENGTH) == length
+    wraps = secret(handle, AES_GEN, [(VALUE_LENGTH, 32), (WRAP, YES), (UNWRAP, YES), (TOKEN, NO)])
+    leaves = secret(handle, 0x4005, [(VALUE_LENGTH, 20), (TOKEN, NO), (EXTRACTABLE, YES)])
+    back = unwrap(handle, mechanism(KWP), wraps, wrap(handle, mechanism(KWP), wraps, leaves), [(CLASS, SECRET), (KEY_TYPE_OF, 0x2B), (TOKEN, NO)])
+    assert number(handle, back, VALUE_LENGTH) == 20 and sign(handle, 0x251, back, data) == sign(handle, 0x251, leaves, data)
+    good("C_CloseSession", handle)
+    assert sorted(find(session())) == before
+    good("C_Finalize", NULL)
+
+
 RSA_RAW = 3
 
 

@@ -19,7 +19,9 @@ use crate::error::{Answer, Refusal, refuse};
 use crate::module::Module;
 use crate::objects::object::{Half, Object};
 use crate::output::{Output, Room};
-use crate::proto::{Algorithm, RawPadding, SignDigestRequest, SignDigestResponse, SignRequest, SignResponse, SignatureFormat, SignatureScheme, Usage};
+use crate::proto::{
+    Algorithm, RawPadding, SignDigestRequest, SignDigestResponse, SignRequest, SignResponse, SignatureFormat, SignatureScheme, Usage,
+};
 use crate::token::slot::Slot;
 
 /// The most data one signature may cover: no request of the service is longer.

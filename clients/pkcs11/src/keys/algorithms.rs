@@ -3,6 +3,8 @@
 //! PKCS#11 names a key by its type and leaves open what is done with it; the service names what is done. So an elliptic key
 //! that is to sign is an ECDSA key, and one that is only to derive is an ECDH key: keys there do the one or the other.
 
+use std::ops::RangeInclusive;
+
 use cryptoki_sys::*;
 
 use crate::error::{Answer, Refusal, refuse};
@@ -210,18 +212,49 @@ pub fn secret(key_type: CK_KEY_TYPE, bytes: usize) -> Answer<Makes> {
         CKK_AES => sized(&[(16, "Aes128"), (24, "Aes192"), (32, "Aes256")], AES),
         CKK_AES_XTS => sized(&[(32, "Aes128Xts"), (64, "Aes256Xts")], CIPHER),
         CKK_CHACHA20 => sized(&[(32, "ChaCha20Poly1305")], CIPHER),
-        CKK_GENERIC_SECRET => makes("GenericSecret", GENERIC),
-        _ => refuse(CKR_TEMPLATE_INCONSISTENT),
+        CKK_GENERIC_SECRET if HMAC_BYTES.contains(&bytes) => makes("GenericSecret", GENERIC),
+        CKK_GENERIC_SECRET if SECRET_BYTES.contains(&bytes) => makes("GenericSecret", DERIVES),
+        CKK_GENERIC_SECRET => refuse(CKR_KEY_SIZE_RANGE),
+        _ => match HMACS.iter().find(|row| row.0 == key_type) {
+            Some((_, algorithm, _)) if HMAC_BYTES.contains(&bytes) => Ok(Makes { algorithm: *algorithm, usages: MACS }),
+            Some(_) => refuse(CKR_KEY_SIZE_RANGE),
+            None => refuse(CKR_TEMPLATE_INCONSISTENT),
+        },
     }
 }
 
-/// A secret for the HMAC of SHA-2 whose keys have so many bytes. @errors `CKR_KEY_SIZE_RANGE`
-pub fn hmac(bytes: usize) -> Answer<Makes> {
-    match bytes {
-        48 => makes("HmacSha384", MACS),
-        64 => makes("HmacSha512", MACS),
-        _ => refuse(CKR_KEY_SIZE_RANGE),
-    }
+/// Lengths of secrets that the service has, and of keys that make codes alone.
+const SECRET_BYTES: RangeInclusive<usize> = 1..=512;
+const HMAC_BYTES: RangeInclusive<usize> = 14..=512;
+
+/// Key types of the HMACs, and how long their keys are when nobody says.
+const HMACS: &[(CK_KEY_TYPE, Algorithm, usize)] = &[
+    (CKK_SHA256_HMAC, Algorithm::HmacSha256, 32),
+    (CKK_SHA384_HMAC, Algorithm::HmacSha384, 48),
+    (CKK_SHA512_HMAC, Algorithm::HmacSha512, 64),
+    (CKK_SHA3_256_HMAC, Algorithm::HmacSha3256, 32),
+    (CKK_SHA3_384_HMAC, Algorithm::HmacSha3384, 48),
+    (CKK_SHA3_512_HMAC, Algorithm::HmacSha3512, 64),
+];
+
+/// The type of a key that makes codes by one HMAC. The service files it among generic secrets.
+pub fn hmac_type(algorithm: Algorithm) -> Option<CK_KEY_TYPE> {
+    HMACS.iter().find(|row| row.1 == algorithm).map(|row| row.0)
+}
+
+/// The algorithm behind such a type.
+pub fn hmac_of(key_type: CK_KEY_TYPE) -> Option<Algorithm> {
+    HMACS.iter().find(|row| row.0 == key_type).map(|row| row.1)
+}
+
+/// Bytes of a secret key when a template leaves them out; none where it must say them.
+pub fn usual_bytes(key_type: CK_KEY_TYPE) -> Option<usize> {
+    if key_type == CKK_CHACHA20 { Some(32) } else { HMACS.iter().find(|row| row.0 == key_type).map(|row| row.2) }
+}
+
+/// Whether keys of the algorithm have the length that somebody wants.
+pub fn is_sized(algorithm: Algorithm) -> bool {
+    algorithm == Algorithm::GenericSecret || hmac_type(algorithm).is_some()
 }
 
 #[cfg(test)]
@@ -266,7 +299,13 @@ mod tests {
         for bytes in [16, 24, 32] {
             assert!(secret(CKK_AES, bytes).is_ok());
         }
-        assert!(secret(CKK_GENERIC_SECRET, 48).is_ok());
+        assert!([1, 48, 512].into_iter().all(|bytes| secret(CKK_GENERIC_SECRET, bytes).is_ok()));
+        assert_eq!(secret(CKK_GENERIC_SECRET, 0), refuse(CKR_KEY_SIZE_RANGE));
+        for (key_type, algorithm, usual) in HMACS {
+            assert_eq!(secret(*key_type, *usual).map(|made| made.algorithm), Ok(*algorithm));
+            assert_eq!(hmac_type(*algorithm), Some(*key_type));
+            assert_eq!(secret(*key_type, 13), refuse(CKR_KEY_SIZE_RANGE));
+        }
         assert_eq!(secret(CKK_AES, 17), refuse(CKR_KEY_SIZE_RANGE));
         assert_eq!(secret(CKK_DES3, 24), refuse(CKR_TEMPLATE_INCONSISTENT));
         assert!(rsa(2048).is_ok() && rsa(1024).is_err());

@@ -53,7 +53,8 @@ pub fn changes(wanted: &Wanted, template: &Template, object: &Object) -> Answer<
             CKA_COPYABLE => changes.copyable = truth,
             CKA_ALLOWED_MECHANISMS => {
                 let algorithm = Algorithm::try_from(object.key.algorithm).map_err(|_| Refusal(CKR_ATTRIBUTE_VALUE_INVALID))?;
-                changes.allowed_mechanisms = mechanism_names::names_within(&wanted.mechanisms().unwrap_or_default(), algorithm, &now.allowed_mechanisms)?;
+                changes.allowed_mechanisms =
+                    mechanism_names::names_within(&wanted.mechanisms().unwrap_or_default(), algorithm, &now.allowed_mechanisms)?;
             }
             // Read already: the value is the only one that is true.
             _ => {}

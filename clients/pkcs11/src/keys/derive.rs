@@ -38,19 +38,16 @@ fn becomes(template: &Template, own: Option<usize>, session: &Session, slot: &Sl
     let templates = Templates { hidden: Wanted::read(template, Half::Secret, &[CKA_VALUE_LEN])?, public: None };
     let key_type = templates.hidden.number(CKA_KEY_TYPE).unwrap_or(CKK_GENERIC_SECRET);
     let told = templates.hidden.number(CKA_VALUE_LEN).map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
-    let bytes = told.or(if key_type == CKK_CHACHA20 { Some(32) } else { own }).ok_or(Refusal(CKR_TEMPLATE_INCOMPLETE))?;
+    let bytes = told.or(algorithms::usual_bytes(key_type)).or(own).ok_or(Refusal(CKR_TEMPLATE_INCOMPLETE))?;
     let makes: Makes = algorithms::secret(key_type, bytes)?;
-    if !(8..=512).contains(&bytes) {
-        return refuse(CKR_KEY_SIZE_RANGE);
-    }
     Ok(Becomes { new: NewKey::of(&templates, makes, session, slot)?, bytes })
 }
 
 impl Becomes {
     fn template(self) -> crate::proto::KeyTemplate {
-        let generic = self.new.makes.algorithm == crate::proto::Algorithm::GenericSecret;
+        let sized = algorithms::is_sized(self.new.makes.algorithm);
         let attributes = Some(self.new.attributes.clone());
-        let size_bytes = if generic { self.bytes as u32 } else { 0 };
+        let size_bytes = if sized { self.bytes as u32 } else { 0 };
         crate::proto::KeyTemplate { attributes, ..self.new.as_template(size_bytes) }
     }
 }

@@ -40,24 +40,18 @@ fn ways(key_type: CK_KEY_TYPE) -> &'static [CK_ATTRIBUTE_TYPE] {
     }
 }
 
-fn secret_makes(mechanism: &Mechanism, templates: &Templates) -> Answer<Makes> {
+/// With its bytes, where the service leaves them to whoever asks.
+fn secret_makes(mechanism: &Mechanism, templates: &Templates) -> Answer<(Makes, u32)> {
     let key_type = mechanism.keys[0];
     let hidden = &templates.hidden;
-    let bytes = match (key_type, hidden.number(CKA_VALUE_LEN)) {
-        (CKK_CHACHA20, None) => 32,
-        (_, None) => return refuse(CKR_TEMPLATE_INCOMPLETE),
-        (_, Some(bytes)) => usize::try_from(bytes).unwrap_or(usize::MAX),
-    };
-    let makes = match (key_type, bytes) {
-        // A generated secret has the one size of the algorithm; longer ones are for the MACs whose keys are so long.
-        (CKK_GENERIC_SECRET, 48 | 64) => algorithms::hmac(bytes),
-        (CKK_GENERIC_SECRET, bytes) if bytes != 32 => return refuse(CKR_ATTRIBUTE_VALUE_INVALID),
-        _ => algorithms::secret(key_type, bytes),
-    };
-    makes.map_err(|refusal| if refusal.0 == CKR_KEY_SIZE_RANGE { Refusal(CKR_ATTRIBUTE_VALUE_INVALID) } else { refusal })
+    let told = hidden.number(CKA_VALUE_LEN).map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+    let bytes = told.or(algorithms::usual_bytes(key_type)).ok_or(Refusal(CKR_TEMPLATE_INCOMPLETE))?;
+    let makes = algorithms::secret(key_type, bytes);
+    let makes = makes.map_err(|refusal| if refusal.0 == CKR_KEY_SIZE_RANGE { Refusal(CKR_ATTRIBUTE_VALUE_INVALID) } else { refusal })?;
+    Ok((makes, if algorithms::is_sized(makes.algorithm) { bytes as u32 } else { 0 }))
 }
 
-fn made(new: NewKey, slot: &Slot) -> Answer<Made> {
+fn made(new: NewKey, size_bytes: u32, slot: &Slot) -> Answer<Made> {
     let request = GenerateKeyRequest {
         namespace: slot.config.namespace.clone(),
         algorithm: new.makes.algorithm as i32,
@@ -66,6 +60,7 @@ fn made(new: NewKey, slot: &Slot) -> Answer<Made> {
         exportable: new.exportable as i32,
         attributes: Some(new.attributes),
         session_key: !new.token,
+        size_bytes,
         ..Default::default()
     };
     let answer: GenerateKeyResponse = slot.call("GenerateKey", &request).map_err(of_making)?;
@@ -99,7 +94,7 @@ impl Module {
             templates.of_type(key_type)?;
             let new = NewKey::of(&templates, pair_makes(mechanism, &templates)?, session, slot)?;
             let owner = new.owner(handle);
-            let key = made(new, slot)?;
+            let key = made(new, 0, slot)?;
             let of = |half| self.register_key(session.slot, &key, owner, half).ok_or(Refusal(CKR_DEVICE_ERROR));
             Ok((of(Half::Public)?, of(Half::Private)?))
         })
@@ -111,9 +106,10 @@ impl Module {
             let mechanism = mechanisms::find(asked, CKF_GENERATE)?;
             let templates = Templates { hidden: Wanted::read(template, Half::Secret, &[CKA_VALUE_LEN])?, public: None };
             templates.of_type(mechanism.keys[0])?;
-            let new = NewKey::of(&templates, secret_makes(mechanism, &templates)?, session, slot)?;
+            let (makes, size_bytes) = secret_makes(mechanism, &templates)?;
+            let new = NewKey::of(&templates, makes, session, slot)?;
             let owner = new.owner(handle);
-            let key = made(new, slot)?;
+            let key = made(new, size_bytes, slot)?;
             self.register_key(session.slot, &key, owner, Half::Secret).ok_or(Refusal(CKR_DEVICE_ERROR))
         })
     }

@@ -92,6 +92,9 @@ fn only(algorithm: &str) -> Rows {
         "HmacSha256" => &[(CKM_SHA256_HMAC, &["HMAC-SHA-256"])],
         "HmacSha384" => &[(CKM_SHA384_HMAC, &["HMAC-SHA-384"])],
         "HmacSha512" => &[(CKM_SHA512_HMAC, &["HMAC-SHA-512"])],
+        "HmacSha3_256" => &[(CKM_SHA3_256_HMAC, &["HMAC-SHA3-256"])],
+        "HmacSha3_384" => &[(CKM_SHA3_384_HMAC, &["HMAC-SHA3-384"])],
+        "HmacSha3_512" => &[(CKM_SHA3_512_HMAC, &["HMAC-SHA3-512"])],
         _ => &[],
     }
 }

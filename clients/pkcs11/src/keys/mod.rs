@@ -14,4 +14,4 @@ mod public;
 mod wanted;
 mod wrap;
 
-pub use algorithms::set_of;
+pub use algorithms::{hmac_of, hmac_type, set_of};

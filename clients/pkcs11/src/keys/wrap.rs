@@ -45,6 +45,7 @@ fn how(mechanism: &Mechanism, parameter: &Parameter) -> Answer<How> {
 fn longest(mechanism: &Mechanism, wrapping: &Object, target: &Object, slot: &Slot) -> Answer<usize> {
     let bits = target.key.attributes.as_ref().map_or(0, |attributes| attributes.size_bits()) as usize;
     let material = match (target.half, target.key_type) {
+        // The service does not know how long one is that came in when it did not ask.
         (Half::Secret, CKK_GENERIC_SECRET) => 512,
         (Half::Secret, _) => bits / 8,
         // PKCS#8 with the numbers of PKCS#1: the modulus, a number as long, five half as long, and what stands around.
@@ -106,7 +107,10 @@ fn candidates(mechanism: &Mechanism, key_type: CK_KEY_TYPE, length: usize, modul
         _ => length.checked_sub(8),
     };
     let all: Vec<Makes> = match key_type {
-        CKK_GENERIC_SECRET => vec![algorithms::secret(key_type, 32)?],
+        _ if key_type == CKK_GENERIC_SECRET || algorithms::hmac_of(key_type).is_some() => {
+            let told = wanted.number(CKA_VALUE_LEN).map_or(32, |bytes| bytes as usize);
+            vec![algorithms::secret(key_type, told)?]
+        }
         CKK_AES | CKK_AES_XTS | CKK_CHACHA20 => {
             let told = wanted.number(CKA_VALUE_LEN).map(|bytes| bytes as usize).or(material);
             let sizes = told.map_or(vec![32, 16, 24, 64], |bytes| vec![bytes]);

@@ -10,6 +10,7 @@ use cryptoki_sys::*;
 
 use crate::crypto::public_key::PublicKey;
 use crate::error::Answer;
+use crate::keys::hmac_type;
 use crate::proto::{GetPublicKeyRequest, GetPublicKeyResponse, Key};
 use crate::token::slot::Slot;
 
@@ -64,7 +65,7 @@ impl Object {
     /// The objects of a key: none when PKCS#11 has no name for its type.
     pub fn of_key(slot: usize, key: &Key, owner: Option<CK_SESSION_HANDLE>) -> Vec<Object> {
         let Some(attributes) = &key.attributes else { return vec![] };
-        let Some(key_type) = key_type_of(attributes.key_type()) else { return vec![] };
+        let Some(key_type) = hmac_type(key.algorithm()).or_else(|| key_type_of(attributes.key_type())) else { return vec![] };
         let halves: &[Half] = if attributes.object_class() == "secret" { &[Half::Secret] } else { &[Half::Private, Half::Public] };
         let object = |half: &Half| Object {
             slot,

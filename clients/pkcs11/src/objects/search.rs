@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use cryptoki_sys::*;
 
 use crate::error::{Answer, Refusal, refuse};
+use crate::keys::hmac_of;
 use crate::module::Module;
 use crate::objects::object::{Half, Object, key_type_name};
 use crate::objects::template::Template;
@@ -63,11 +64,13 @@ fn keys(slot: &Slot, template: &Template) -> Answer<Vec<Key>> {
     }
     let key_type = template.number(CKA_KEY_TYPE).and_then(key_type_name).map(str::to_owned);
     let named = slot.config.algorithms.iter().filter_map(|name| Algorithm::from_str_name(name));
+    let hmac = template.number(CKA_KEY_TYPE).and_then(hmac_of);
+    let named: Vec<Algorithm> = hmac.map_or_else(|| named.collect(), |algorithm| vec![algorithm]);
     let mut request = FindObjectsRequest {
         namespace: slot.config.namespace.clone(),
         r#match: Some(KeyAttributes { key_type, ..Default::default() }),
         tags: slot.config.tags.clone(),
-        algorithms: named.map(i32::from).collect(),
+        algorithms: named.into_iter().map(i32::from).collect(),
         shown_id: id.map(<[u8]>::to_vec),
         shown_label: text.and_then(Result::ok).map(str::to_owned),
         per_page: PER_PAGE,

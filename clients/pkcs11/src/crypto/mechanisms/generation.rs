@@ -21,6 +21,9 @@ const fn secret(kind: CK_MECHANISM_TYPE, keys: &'static [CK_KEY_TYPE], sizes: (C
     row(kind, CKF_GENERATE, keys, sizes)
 }
 
+/// Bytes.
+const HMAC: (CK_ULONG, CK_ULONG) = (14, 512);
+
 pub static ROWS: &[Mechanism] = &[
     pair(CKM_RSA_PKCS_KEY_PAIR_GEN, &[CKK_RSA], (2048, 4096)),
     on_curves(CKM_EC_KEY_PAIR_GEN, &[CKK_EC], (256, 521), CKF_EC_F_P | CKF_EC_UNCOMPRESS),
@@ -32,6 +35,12 @@ pub static ROWS: &[Mechanism] = &[
     secret(CKM_AES_KEY_GEN, &[CKK_AES], (16, 32)),
     secret(CKM_AES_XTS_KEY_GEN, &[CKK_AES_XTS], (32, 64)),
     secret(CKM_CHACHA20_KEY_GEN, &[CKK_CHACHA20], (32, 32)),
-    // In bits (§6.4.4). Java makes HMAC keys of the least size there is.
-    secret(CKM_GENERIC_SECRET_KEY_GEN, &[CKK_GENERIC_SECRET], (256, 512)),
+    // In bits (§6.4.4). Shorter ones are made for whoever asks; but Java makes HMAC keys of the least size that is told here.
+    secret(CKM_GENERIC_SECRET_KEY_GEN, &[CKK_GENERIC_SECRET], (256, 4096)),
+    secret(CKM_SHA256_KEY_GEN, &[CKK_SHA256_HMAC], HMAC),
+    secret(CKM_SHA384_KEY_GEN, &[CKK_SHA384_HMAC], HMAC),
+    secret(CKM_SHA512_KEY_GEN, &[CKK_SHA512_HMAC], HMAC),
+    secret(CKM_SHA3_256_KEY_GEN, &[CKK_SHA3_256_HMAC], HMAC),
+    secret(CKM_SHA3_384_KEY_GEN, &[CKK_SHA3_384_HMAC], HMAC),
+    secret(CKM_SHA3_512_KEY_GEN, &[CKK_SHA3_512_HMAC], HMAC),
 ];
