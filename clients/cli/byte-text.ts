@@ -45,8 +45,8 @@ export async function printBytes(
   line: Spelling = "base64",
 ): Promise<void> {
   const as = spelling(options, options.out === undefined ? line : "raw");
-  if (context.options.json === true && options.out === undefined) return context.print(value, () => "");
+  if (context.form !== "table" && options.out === undefined) return context.print(value, () => "");
   checkTarget(options, context.shell);
   await writeTarget(options, [encode(bytes, as)], context.shell);
-  if (context.options.json === true && options.out !== "-") await context.print(value, () => "");
+  if (context.form !== "table" && options.out !== "-") await context.print(value, () => "");
 }

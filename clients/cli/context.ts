@@ -3,7 +3,7 @@ import { appendFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Keystead, KeysteadOptions } from "@keystead/client/client";
 import type { GlobalOptions } from "./global-options.ts";
-import { jsonText } from "./json-text.ts";
+import { documentText, outputForm, type OutputForm } from "./output-form.ts";
 import { resolveSettings } from "./settings.ts";
 import { write, type Shell } from "./shell.ts";
 import { sessionPath, sessionTokens } from "./stored-session.ts";
@@ -15,7 +15,9 @@ export interface Context {
   readonly options: GlobalOptions;
   /** The client; made at the first call and closed when the command is done. `extra` settings win over the options. */
   connect(extra?: Partial<KeysteadOptions>): Promise<Keystead>;
-  /** Prints `value` as JSON with --json, and what `forPeople` says otherwise. */
+  /** What the result is printed as. */
+  readonly form: OutputForm;
+  /** Prints `value` as a document where one was asked for, and what `forPeople` says otherwise. */
   print(value: unknown, forPeople: () => string): Promise<void>;
   table(heading: readonly string[], rows: readonly (readonly string[])[]): string;
   facts(facts: readonly (readonly [name: string, value: string])[]): string;
@@ -49,12 +51,14 @@ function withSession(options: GlobalOptions, shell: Shell): KeysteadOptions {
 export async function withContext<T>(shell: Shell, options: GlobalOptions, body: (context: Context) => Promise<T>): Promise<T> {
   let client: Promise<Keystead> | undefined;
   const colour = colours(shell, shell.stdout);
+  const form = outputForm(options, shell);
   try {
     return await body({
       shell,
       options,
       connect: (extra) => (client ??= Promise.try(() => shell.createClient({ ...withSession(options, shell), ...extra }))),
-      print: (value, forPeople) => write(shell.stdout, options.json === true ? jsonText(value) : forPeople()),
+      form,
+      print: async (value, forPeople) => write(shell.stdout, form === "table" ? forPeople() : await documentText(value, form)),
       table: (heading, rows) => renderTable(heading, rows, colour),
       facts: (facts) => renderFacts(facts, colour),
       note: (text) => write(shell.stderr, `${text}\n`),

@@ -1,9 +1,9 @@
 /**
  * How a failure is told: one line that says what happened, one that says what to do next, and the exit status of the
- * error's row. With --json the same as one document on stderr.
+ * error's row. With --output json or yaml the same as one document on stderr.
  */
 import { asHsmError, HsmError, type ErrorCode } from "@keystead/client/names";
-import { jsonText } from "./json-text.ts";
+import { documentText, type OutputForm } from "./output-form.ts";
 import { printable } from "./table.ts";
 
 /** What to do next, by code. Codes whose detail already says it are absent. */
@@ -40,7 +40,7 @@ export interface Failure {
 }
 
 /** The report of anything a command threw. A failure nobody expected tells its message, never a stack. */
-export async function reportFailure(thrown: unknown, json: boolean): Promise<Failure> {
+export async function reportFailure(thrown: unknown, form: OutputForm): Promise<Failure> {
   const { requestIdOf } = await import("@keystead/client/remote-error"); // loaded only for failures: it brings the transport
   const system = thrown instanceof Error && "syscall" in thrown && "code" in thrown;
   const unexpected = thrown instanceof Error ? thrown.message : String(thrown);
@@ -57,8 +57,11 @@ export async function reportFailure(thrown: unknown, json: boolean): Promise<Fai
   const hint = approvalId !== undefined ? waitingHint(approvalId) : nothingDone && code === "DEADLINE_EXCEEDED" ? RAISE : HINTS[code];
   const requestId = requestIdOf(error);
   const exit = error.row.exit;
-  if (json)
-    return { text: jsonText({ error: { code, number, detail, hint, requestId, retryAfterSeconds, nothingDone, approvalId } }), exit };
+  if (form !== "table")
+    return {
+      text: await documentText({ error: { code, number, detail, hint, requestId, retryAfterSeconds, nothingDone, approvalId } }, form),
+      exit,
+    };
   const lines = [
     `keystead: ${printable(detail === "" ? error.row.title : detail)} (${code})`,
     ...(hint === undefined ? [] : [`  ${hint}`]),

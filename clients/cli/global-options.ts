@@ -9,6 +9,7 @@ export interface GlobalOptions {
   readonly token?: string;
   readonly profile?: string;
   readonly namespace?: string;
+  readonly output?: string;
   readonly json?: boolean;
   readonly timeout?: string;
   readonly requestId?: string;
@@ -25,7 +26,8 @@ export function addGlobalOptions(root: Command): Command {
     .option("--token <ref>", "bearer token by reference: file:PATH, env:NAME or fd:N (KEYSTEAD_TOKEN)")
     .option("--profile <file>", "profile JSON with all of the above (KEYSTEAD_PROFILE)")
     .option("--namespace <name>", "namespace of the keys (KEYSTEAD_NAMESPACE)")
-    .option("--json", "print one JSON document for programs")
+    .option("--output <form>", "table, or one document for programs: json or yaml (KEYSTEAD_OUTPUT)")
+    .option("--json", "the same as --output json")
     .option("--timeout <duration>", "longest time per request, such as 30s or 500ms (KEYSTEAD_TIMEOUT)")
     .option("--request-id <id>", "id to find the requests in the audit log (KEYSTEAD_REQUEST_ID)")
     .option("--audit-receipts <file>", "append where each request's event stands in the audit log: number, hash, operation");

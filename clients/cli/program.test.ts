@@ -171,3 +171,12 @@ test("commands of the server say how to start them when they are reached here", 
   assert.equal(exit, 2);
   assert.match(err, /keystead audit verify/);
 });
+
+test("a failure is told in the form that results would have, and a form that is none is a mistake", async () => {
+  const told = await runIn({ client: {} }, "batch", "missing.json", "--output", "yaml");
+  assert.equal(told.exit, 2);
+  assert.match(told.err, /^error:\n  code: INVALID_REQUEST\n/);
+  const wrong = await runIn({ client: {} }, "batch", "missing.json", "--output", "xml");
+  assert.equal(wrong.exit, 2);
+  assert.match(wrong.err, /'xml' is not one of table, json, yaml/);
+});

@@ -6,6 +6,7 @@ import { VERSION } from "@keystead/client/names";
 import type { Run } from "./command-tree.ts";
 import { reportFailure } from "./error-report.ts";
 import { addGlobalOptions, type GlobalOptions } from "./global-options.ts";
+import { outputForm, type OutputForm } from "./output-form.ts";
 import { write, type Shell } from "./shell.ts";
 import { agree } from "./commands/agree.ts";
 import { approvals } from "./commands/approvals.ts";
@@ -108,6 +109,15 @@ export function createProgram(run: Run): Command {
   return root;
 }
 
+/** A form that is not understood is a failure itself, told to people. */
+function failureForm(options: GlobalOptions, shell: Shell): OutputForm {
+  try {
+    return outputForm(options, shell);
+  } catch {
+    return "table";
+  }
+}
+
 /** Runs one command line (without `node` and the program's name) and returns its exit status. Never throws. */
 export async function runProgram(args: readonly string[], shell: Shell): Promise<number> {
   const run: Run = { shell, exit: 0 };
@@ -118,7 +128,7 @@ export async function runProgram(args: readonly string[], shell: Shell): Promise
   } catch (thrown) {
     if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2;
     if ((thrown as NodeJS.ErrnoException).code === "EPIPE") return 0; // the reader of stdout had enough
-    const { text, exit } = await reportFailure(thrown, root.opts<GlobalOptions>().json === true);
+    const { text, exit } = await reportFailure(thrown, failureForm(root.opts<GlobalOptions>(), shell));
     await write(shell.stderr, text);
     return exit;
   }

@@ -38,7 +38,7 @@ export const PACKAGES: Readonly<Record<string, { readonly folder: string; readon
     folder: "clients/typescript",
     mayImport: ["@keystead/contract", "@keystead/crypto/public", "@connectrpc/connect", "@connectrpc/connect-node", "@bufbuild/protobuf"],
   },
-  "@keystead/cli": { folder: "clients/cli", mayImport: ["@keystead/client", "commander", "jose"] },
+  "@keystead/cli": { folder: "clients/cli", mayImport: ["@keystead/client", "commander", "jose", "yaml"] },
 };
 
 export interface Import {

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import type { AuditEvent } from "@keystead/client/shapes";
 import { eventCells, filterOf, filterOptions, type FilterOptions } from "../audit-options.ts";
 import { leaf, type Run } from "../command-tree.ts";
-import { jsonValue } from "../json-text.ts";
+import { followingText, type OutputForm } from "../output-form.ts";
 import { write } from "../shell.ts";
 import { printable } from "../table.ts";
 import { wholeNumber } from "../whole-number.ts";
@@ -13,8 +13,8 @@ interface Options extends FilterOptions {
   readonly untilNow?: boolean;
 }
 
-const lineOf = (event: AuditEvent, json: boolean): string =>
-  json ? JSON.stringify(jsonValue(event)) : eventCells(event).map(printable).join("  ");
+const textOf = async (event: AuditEvent, form: OutputForm): Promise<string> =>
+  form === "table" ? `${eventCells(event).map(printable).join("  ")}\n` : followingText(event, form);
 
 export function auditFollow(parent: Command, run: Run): void {
   leaf<Options>(parent, run, {
@@ -35,7 +35,7 @@ export function auditFollow(parent: Command, run: Run): void {
       const keystead = await context.connect();
       const { after, untilNow } = options;
       const events = keystead.streamAuditLog({ ...filterOf(options), after: after === undefined ? undefined : BigInt(after), untilNow });
-      for await (const event of events) await write(context.shell.stdout, `${lineOf(event, context.options.json === true)}\n`);
+      for await (const event of events) await write(context.shell.stdout, await textOf(event, context.form));
     },
   });
 }

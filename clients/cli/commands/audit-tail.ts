@@ -6,7 +6,7 @@ import type { AuditEvent, GetAuditLogRequest } from "@keystead/client/shapes";
 import { EVENT_HEADING, eventCells, filterOf, filterOptions, type FilterOptions } from "../audit-options.ts";
 import { leaf, type Run } from "../command-tree.ts";
 import type { Context } from "../context.ts";
-import { jsonValue } from "../json-text.ts";
+import { followingText } from "../output-form.ts";
 import { write } from "../shell.ts";
 import { pointInTime } from "../time-options.ts";
 import { wholeNumber } from "../whole-number.ts";
@@ -37,9 +37,10 @@ async function follow(context: Context, options: Options): Promise<void> {
   // Reading the log is itself recorded; events under this request id are this command's own and are not shown.
   const requestId = context.options.requestId ?? randomUUID();
   const keystead = await context.connect({ requestId });
-  const json = context.options.json === true;
-  const show = (events: readonly AuditEvent[], heading: boolean): Promise<void> => {
-    if (json) return write(context.shell.stdout, events.map((event) => `${JSON.stringify(jsonValue(event))}\n`).join(""));
+  const { form } = context;
+  const show = async (events: readonly AuditEvent[], heading: boolean): Promise<void> => {
+    if (form !== "table")
+      return write(context.shell.stdout, (await Promise.all(events.map((event) => followingText(event, form)))).join(""));
     const table = context.table(EVENT_HEADING, events.map(eventCells));
     return write(context.shell.stdout, heading ? table : table.split("\n").slice(1).join("\n"));
   };

@@ -23,12 +23,12 @@ function row(result: BatchResult, at: number): readonly string[] {
 export function batch(root: Command, run: Run): void {
   leaf(root, run, {
     usage: "batch <file>",
-    summary: "Run many operations from a JSON file in one request (- is stdin)",
+    summary: "Run many operations from a file of JSON or YAML in one request (- is stdin)",
     notes:
-      'The file: {"items": [{"sign": {"key_id": "release", "text": "hello"}}, ...]} with sign, verify, encrypt, decrypt,\ngenerate_mac, rewrap_data or sign_digest; bytes in base64. At most 1000 items. Exit status: that of the first item that failed, 1 when only\na signature was invalid.',
-    examples: ["keystead batch operations.json --json"],
+      'The file: {"items": [{"sign": {"key_id": "release", "text": "hello"}}, ...]}, or the same as YAML, with sign, verify, encrypt, decrypt,\ngenerate_mac, rewrap_data or sign_digest; bytes in base64. At most 1000 items. Exit status: that of the first item that failed, 1 when only\na signature was invalid.',
+    examples: ["keystead batch operations.json --json", "keystead batch operations.yaml --output yaml"],
     body: async (context, _options, [file = ""]) => {
-      const items = parseBatch((await readWhole(file, context.shell)).toString("utf8"));
+      const items = await parseBatch((await readWhole(file, context.shell)).toString("utf8"));
       const results = await (await context.connect()).batch({ items });
       await context.print({ results: results.map(jsonResult) }, () => context.table(["item", "operation", "result"], results.map(row)));
       return (

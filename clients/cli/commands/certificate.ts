@@ -42,7 +42,7 @@ export function certificate(root: Command, run: Run): void {
         validityDays: options.days,
       });
       if (options.out !== undefined) await writeTarget(options, [Buffer.from(answer.certificate, "utf8")], context.shell);
-      if (options.out === undefined || (context.options.json === true && options.out !== "-"))
+      if (options.out === undefined || (context.form !== "table" && options.out !== "-"))
         await context.print(answer, () => answer.certificate);
     },
   });

@@ -14,8 +14,7 @@ export function csr(root: Command, run: Run): void {
       checkTarget(options, context.shell);
       const answer = await (await context.connect()).generateCsr({ keyId, ...x509Fields(options) });
       if (options.out !== undefined) await writeTarget(options, [Buffer.from(answer.csr, "utf8")], context.shell);
-      if (options.out === undefined || (context.options.json === true && options.out !== "-"))
-        await context.print(answer, () => answer.csr);
+      if (options.out === undefined || (context.form !== "table" && options.out !== "-")) await context.print(answer, () => answer.csr);
     },
   });
 }

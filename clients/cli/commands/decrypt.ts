@@ -24,7 +24,7 @@ async function direct(context: Context, options: CipherOptions, keyId: string): 
     mode: options.mode,
   });
   try {
-    if (context.options.json === true && options.out === undefined) await context.print(answer, () => "");
+    if (context.form !== "table" && options.out === undefined) await context.print(answer, () => "");
     else await writeTarget(options, [answer.plaintext], shell);
   } finally {
     answer.plaintext.fill(0);
@@ -42,7 +42,7 @@ async function sealed(context: Context, options: CipherOptions, keyId: string): 
   } finally {
     await source.close();
   }
-  if (context.options.json === true && options.out !== undefined && options.out !== "-")
+  if (context.form !== "table" && options.out !== undefined && options.out !== "-")
     await context.print({ keyId, out: options.out }, () => "");
 }
 

@@ -49,7 +49,7 @@ async function sealed(context: Context, options: Options, keyId: string): Promis
   } finally {
     await source.close();
   }
-  if (context.options.json === true && options.out !== undefined && options.out !== "-")
+  if (context.form !== "table" && options.out !== undefined && options.out !== "-")
     await context.print({ keyId, out: options.out }, () => "");
 }
 

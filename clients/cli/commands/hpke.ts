@@ -90,7 +90,7 @@ function open(parent: Command, run: Run): void {
       const ciphertext = decodeBytes(await readWhole(options.in, context.shell), written, "the message");
       const answer = await (await context.connect()).hpkeOpen({ ...asked, ciphertext });
       try {
-        if (context.options.json === true && options.out === undefined) await context.print(answer, () => "");
+        if (context.form !== "table" && options.out === undefined) await context.print(answer, () => "");
         else await writeTarget(options, [answer.plaintext], context.shell);
       } finally {
         answer.plaintext.fill(0);

@@ -55,7 +55,7 @@ export function keysList(parent: Command, run: Run): void {
       };
       const answer = options.all === true ? await everyPage(keystead, request) : await keystead.listKeys(request);
       await context.print(answer, () => keyTable(context, answer.keys));
-      if (context.options.json !== true && answer.nextPageToken !== "")
+      if (context.form === "table" && answer.nextPageToken !== "")
         await context.note(
           `${answer.keys.length} of ${answer.total} keys; the next page: --page-token ${answer.nextPageToken}, all: --all`,
         );

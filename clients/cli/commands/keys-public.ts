@@ -21,7 +21,7 @@ export function keysPublic(parent: Command, run: Run): void {
       ).getPublicKey({ keyId, format: options.format as PublicKeyFormat | undefined, version: options.keyVersion });
       const text = `${answer.publicKey.trimEnd()}\n`;
       if (options.out !== undefined) await writeTarget(options, [Buffer.from(text, "utf8")], context.shell);
-      if (options.out === undefined || (context.options.json === true && options.out !== "-")) await context.print(answer, () => text);
+      if (options.out === undefined || (context.form !== "table" && options.out !== "-")) await context.print(answer, () => text);
     },
   });
 }

@@ -55,7 +55,7 @@ function macMake(parent: Command, run: Run): Command {
       const data = await readData(text, options.in, context.shell);
       const answer = await (await context.connect()).generateMac({ keyId, data, ...macFields(options) });
       await printBytes(context, answer, answer.mac, options);
-      if (answer.nonce.length > 0 && context.options.json !== true) await context.note(`nonce ${answer.nonce.toString("hex")}`);
+      if (answer.nonce.length > 0 && context.form === "table") await context.note(`nonce ${answer.nonce.toString("hex")}`);
     },
   });
 }
