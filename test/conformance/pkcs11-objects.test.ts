@@ -9,6 +9,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, describe, test } from "node:test";
 import { Algorithm } from "@keystead/contract/generated/hsm/hsm_pb";
+import { createNamespace } from "@keystead/contract/operations/create-namespace";
 import { createToken } from "@keystead/contract/operations/create-token";
 import { findStoredObjects } from "@keystead/contract/operations/find-stored-objects";
 import { generateCertificate } from "@keystead/contract/operations/generate-certificate";
@@ -74,6 +75,14 @@ describe("certificates and data through the module", { skip: skipModule }, () =>
     tool(config, "--delete-object", "--type", "cert", "--id", "0a1b");
     tool(config, "--delete-object", "--type", "data", "--label", "settings");
     assert.doesNotMatch(tool(config, "--list-objects"), /web certificate|settings/);
+  });
+
+  test("what the token is, it says by objects: its profiles and its mechanisms", async () => {
+    await here.given("gRPC", createNamespace, { namespace: "empty" });
+    const token = { label: "announced", namespace: "empty", soPin: Buffer.from(SO), userPin: Buffer.from(USER) };
+    await here.given("gRPC", createToken, token);
+    application("announced", configured("announced", { slots: [{ token: "announced" }, { namespace: "default" }] }));
+    assert.match(tool(configured("shown", { slots: [{ token: "announced" }] }), "--list-objects"), /CKP_AUTHENTICATION_TOKEN/);
   });
 
   test("objects are made, found, copied, changed and destroyed by the rules of the specification", () =>

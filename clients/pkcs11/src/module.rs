@@ -12,6 +12,7 @@ use cryptoki_sys::*;
 use crate::config::{Config, SlotConfig};
 use crate::crypto::public_key::PublicKey;
 use crate::error::{Answer, Refusal, refuse};
+use crate::objects::announced::Announcements;
 use crate::objects::ending;
 use crate::objects::object::{Half, Object};
 use crate::objects::search::is_gone;
@@ -31,6 +32,7 @@ pub struct Module {
     sessions: Mutex<HashMap<CK_SESSION_HANDLE, Opened>>,
     objects: Mutex<Objects>,
     stored: StoredObjects,
+    announced: Announcements,
     next_handle: AtomicU64,
 }
 
@@ -76,6 +78,7 @@ impl Module {
             sessions: Mutex::default(),
             objects: Mutex::default(),
             stored: StoredObjects::default(),
+            announced: Announcements::default(),
             next_handle: AtomicU64::new(1),
         })
     }
@@ -83,6 +86,11 @@ impl Module {
     /// Certificates and data.
     pub fn stored_objects(&self) -> &StoredObjects {
         &self.stored
+    }
+
+    /// Profiles and mechanisms.
+    pub fn announcements(&self) -> &Announcements {
+        &self.announced
     }
 
     pub fn new_handle(&self) -> CK_ULONG {

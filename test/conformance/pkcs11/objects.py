@@ -169,4 +169,44 @@ def is_bytes(wanted, got, what):
     assert got == wanted, f"{what}: {got!r}, not {wanted!r}"
 
 
+def announced():
+    """Profiles and mechanisms are objects that are read by anybody, found as the specification says, and changed by nobody."""
+    handle, pin = begin(), sys.argv[4].encode()
+    profile, mechanism_, hardware, profile_id, mechanism_type = 9, 7, 5, 0x601, 0x500
+    word = lambda value: bytes(c.c_ulong(value))
+    profiles = find(handle, (CLASS, profile))
+    assert [get(handle, each, profile_id) for each in profiles] == [word(kind) for kind in (1, 2, 3)]
+    assert find(handle) == profiles, "all that there is before a login"
+    assert find(handle, (TOKEN, YES)) == profiles and find(handle, (TOKEN, NO)) == []
+    assert find(handle, (CLASS, profile), (profile_id, 2)) == profiles[1:2] == find(handle, (LABEL, b"Extended Provider"))
+    assert find(handle, (CLASS, profile), (profile_id, 4)) == [], "what is not promised"
+    assert find(handle, (CLASS, hardware)) == []
+    mechanisms = find(handle, (CLASS, mechanism_))
+    count = c.c_ulong()
+    good("C_GetMechanismList", 0, NULL, c.byref(count))
+    kinds = (c.c_ulong * count.value)()
+    good("C_GetMechanismList", 0, kinds, c.byref(count))
+    assert [get(handle, each, mechanism_type) for each in mechanisms] == [word(kind) for kind in kinds][:100]
+    assert find(handle, (mechanism_type, kinds[0])) == [], "only whoever asks for the class finds one"
+    assert find(handle, (CLASS, mechanism_), (mechanism_type, kinds[3])) == mechanisms[3:4]
+    good("C_Login", handle, 1, pin, len(pin))
+    for thing in (profiles[0], mechanisms[0]):
+        is_(PROHIBITED, call("C_DestroyObject", handle, thing))
+        is_(PROHIBITED, change(handle, thing, (LABEL, b"x")))
+        is_(PROHIBITED, call("C_CopyObject", handle, thing, NULL, 0, c.byref(c.c_ulong())))
+        is_(0x60, call("C_SignInit", handle, c.byref(mechanism(ECDSA)), thing), "no key")
+        is_(TYPE_INVALID, get(handle, thing, VALUE))
+        good("C_GetObjectSize", handle, thing, c.byref(count))
+        assert 8 <= count.value < 1000
+    assert [get(handle, profiles[0], kind) for kind in (TOKEN, IS_PRIVATE, MODIFIABLE, COPYABLE, DESTROYABLE)] == [YES, NO, NO, NO, NO]
+    assert len({get(handle, each, UNIQUE) for each in profiles}) == 3
+    is_(TYPE_INVALID, get(handle, mechanisms[0], TOKEN), "a mechanism is nothing that is stored")
+    assert find(handle, (CLASS, profile)) == profiles, "the same one has the same handle"
+    assert make(handle, (CLASS, profile), (profile_id, 4), (TOKEN, YES))[0] != OK, "nobody adds one"
+    other = session(1)
+    assert [get(other, each, profile_id) for each in find(other, (CLASS, profile))] == [word(kind) for kind in (1, 2)]
+    is_(OBJECT, get(other, profiles[0], CLASS), "of another token")
+    good("C_Finalize", NULL)
+
+
 run(globals())

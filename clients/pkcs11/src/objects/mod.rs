@@ -1,5 +1,6 @@
 //! What a token holds, as PKCS#11 shows it: objects, their attributes, templates, finding.
 
+pub mod announced;
 pub mod attributes;
 pub mod ending;
 pub mod material;

@@ -103,6 +103,7 @@ impl Module {
             let own = self.session_objects(session.slot).into_iter();
             handles.extend(own.filter(|(_, object)| seen(object, slot) && template.fits(object, slot)).map(|(handle, _)| handle));
             handles.extend(self.find_stored(session.slot, slot, template)?);
+            handles.extend(self.find_announced(session.slot, slot, template));
             session.found = Some(handles);
             Ok(())
         })

@@ -23,6 +23,9 @@ pub unsafe extern "C" fn C_GetAttributeValue(
             if let Some(stored) = module.stored(session, slot, hObject) {
                 return unsafe { put_each(asked, |kind| module.stored_value(&stored, slot, kind).map(Zeroizing::new)) };
             }
+            if let Some(announced) = module.announced(session, hObject) {
+                return unsafe { put_each(asked, |kind| announced.value(kind).map(Zeroizing::new)) };
+            }
             let mut object = module.object(session, slot, hObject)?;
             if !asked.iter().all(|attribute| is_constant(attribute.type_)) {
                 object = module.renewed(&object, slot)?;

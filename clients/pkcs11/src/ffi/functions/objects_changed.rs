@@ -2,6 +2,7 @@
 
 use cryptoki_sys::*;
 
+use crate::error::refuse;
 use crate::ffi::memory::{place, put, template};
 use crate::ffi::{current, guard};
 use crate::stored::is_stored;
@@ -36,6 +37,9 @@ pub unsafe extern "C" fn C_CopyObject(
         let module = current::module()?;
         place(phNewObject)?;
         let template = unsafe { template(pTemplate, ulCount)? };
+        if module.announced_of(hSession, hObject)?.is_some() {
+            return refuse(CKR_ACTION_PROHIBITED);
+        }
         let copy = match module.stored_of(hSession, hObject)? {
             Some(stored) => module.copy_stored(hSession, &stored, &template),
             None => module.copy(hSession, hObject, &template),
@@ -48,6 +52,9 @@ pub unsafe extern "C" fn C_CopyObject(
 pub unsafe extern "C" fn C_DestroyObject(hSession: CK_SESSION_HANDLE, hObject: CK_OBJECT_HANDLE) -> CK_RV {
     guard(|| {
         let module = current::module()?;
+        if module.announced_of(hSession, hObject)?.is_some() {
+            return refuse(CKR_ACTION_PROHIBITED);
+        }
         match module.stored_of(hSession, hObject)? {
             Some(stored) => module.destroy_stored(hSession, hObject, &stored),
             None => module.destroy(hSession, hObject),
@@ -60,9 +67,10 @@ pub unsafe extern "C" fn C_GetObjectSize(hSession: CK_SESSION_HANDLE, hObject: C
     guard(|| {
         let module = current::module()?;
         place(pulSize)?;
-        let bytes = match module.stored_of(hSession, hObject)? {
-            Some(stored) => stored.size() as CK_ULONG,
-            None => module.object_size(hSession, hObject)?,
+        let bytes = match (module.announced_of(hSession, hObject)?, module.stored_of(hSession, hObject)?) {
+            (Some(announced), _) => announced.size(),
+            (None, Some(stored)) => stored.size() as CK_ULONG,
+            (None, None) => module.object_size(hSession, hObject)?,
         };
         unsafe { put(pulSize, bytes) }
     })
@@ -78,6 +86,9 @@ pub unsafe extern "C" fn C_SetAttributeValue(
     guard(|| {
         let module = current::module()?;
         let template = unsafe { template(pTemplate, ulCount)? };
+        if module.announced_of(hSession, hObject)?.is_some() {
+            return refuse(CKR_ACTION_PROHIBITED);
+        }
         match module.stored_of(hSession, hObject)? {
             Some(stored) => module.change_stored(hSession, hObject, &stored, &template),
             None => module.set_attributes(hSession, hObject, &template),
