@@ -266,6 +266,12 @@ test("keys are wrapped, unwrapped, exported and imported wrapped, and data is en
   const copy = await keystead(["unwrap", "transport", "AES-256-GCM", "--id", "copy", "--exportable", "plain"], { stdin: wrapped.out });
   assert.equal(copy.exit, 0, copy.err);
   assert.equal((await keystead(["unwrap", "transport", "AES-128-GCM"], { stdin: wrapped.out })).exit, 7);
+  await json("keys", "create", "AES-256-GCM", "--id", "with-data", "--usage", "wrap", "--usage", "unwrap");
+  const bound = await keystead(["wrap", "with-data", "leaving", "--associated-data", "v1"]);
+  assert.equal(bound.exit, 0, bound.err);
+  const backAgain = ["unwrap", "with-data", "AES-256-GCM"];
+  assert.equal((await keystead([...backAgain, "--associated-data", "v2"], { stdin: bound.out })).exit, 7);
+  assert.equal((await keystead([...backAgain, "--exportable", "plain", "--associated-data", "v1"], { stdin: bound.out })).exit, 0);
   const [first, second] = [await keystead(["export", "leaving", "--plain"]), await keystead(["export", "copy", "--plain"])];
   assert.deepEqual([first.exit, first.out.toString()], [0, second.out.toString()]);
   assert.equal((await keystead(["export", "leaving"])).exit, 2);

@@ -228,6 +228,8 @@ export interface WrapParams {
   readonly scheme?: "rsa-aes-kwp" | "rsa-oaep" | "hpke";
   /** RSA only: digest of OAEP and of its MGF1, SHA-256 by default. */
   readonly digest?: DigestName;
+  /** AES-GCM only: bytes that are authenticated with the key; the same are needed to unwrap. */
+  readonly additionalData?: Uint8Array;
   /** Keys that are used in several modes: which one. */
   readonly mode?: WrapMode;
 }

@@ -5,11 +5,19 @@
  * AES-KWP, RSA-OAEP and the two together. HPKE is held to its vectors (test/vectors/hpke.test.ts) and to itself here.
  */
 import assert from "node:assert/strict";
-import { createPrivateKey, createPublicKey, randomBytes } from "node:crypto";
+import { createDecipheriv, createPrivateKey, createPublicKey, randomBytes } from "node:crypto";
 import { after, before, test } from "node:test";
 import { ALGORITHMS, ALGORITHM_NAMES, type AlgorithmName } from "@keystead/contract/algorithms";
 import { algorithmNumber, digestNumber } from "@keystead/contract/enum-names";
-import { ExportPolicy, KeyMaterialFormat, KeyState, SortOrder, Usage, WrappingMechanism } from "@keystead/contract/generated/hsm/hsm_pb";
+import {
+  ExportPolicy,
+  KeyMaterialFormat,
+  KeyMode,
+  KeyState,
+  SortOrder,
+  Usage,
+  WrappingMechanism,
+} from "@keystead/contract/generated/hsm/hsm_pb";
 import { batch } from "@keystead/contract/operations/batch";
 import { decrypt } from "@keystead/contract/operations/decrypt";
 import { deleteKey } from "@keystead/contract/operations/delete-key";
@@ -147,6 +155,51 @@ for (const [name, pad] of [
 
 /** Slow to make; the others of their families stand for them. */
 const SLOW = /^SLH-DSA-.*-(128|192|256)s$|^RSA-4096$/;
+
+test("associated data is authenticated with a key under AES-GCM, as node:crypto does it, and no other way of wrapping takes any", async () => {
+  const associatedData = Buffer.from("session 12, until Friday");
+  const asKey = { algorithm: algorithmNumber("AES-256-GCM"), exportable: ExportPolicy.PLAIN };
+  await made("aad-target", "AES-256-GCM", { exportable: ExportPolicy.PLAIN });
+  const plain = bytesOf((await given("REST", exportKey, { keyId: "aad-target", plain: true }))["key_material"]);
+  for (const [index, [keyId, name, choice]] of (
+    [
+      ["aad-gcm", "AES-256-GCM", {}],
+      ["aad-any", "AES-256", { mode: KeyMode.GCM }],
+    ] as const
+  ).entries()) {
+    const keyMaterial = randomBytes(32);
+    const kek = { keyId, algorithm: algorithmNumber(name), keyMaterial, format: KeyMaterialFormat.RAW, usage: [...WRAPS] };
+    await given(surfaceAt(index), importKey, kek);
+    for (const surface of SURFACES) {
+      const request = { keyId, targetKeyId: "aad-target", associatedData, ...choice };
+      const wrappedKey = bytesOf((await given(surface, wrapKey, request))["wrapped_key"]);
+      const opening = createDecipheriv("aes-256-gcm", keyMaterial, wrappedKey.subarray(0, 12)).setAAD(associatedData);
+      opening.setAuthTag(wrappedKey.subarray(-16));
+      assert.deepEqual(Buffer.concat([opening.update(wrappedKey.subarray(12, -16)), opening.final()]), plain);
+      const back = { keyId, wrappedKey, asKey, associatedData, ...choice };
+      const { key_id: copy } = await given(surface, unwrapKey, back);
+      assert.deepEqual(bytesOf((await given(surface, exportKey, { keyId: copy, plain: true }))["key_material"]), plain);
+      for (const wrong of [Buffer.alloc(0), associatedData.subarray(1)])
+        refusedWith(await ask(surface, door, unwrapKey, { ...back, associatedData: wrong }), "DECRYPTION_FAILED", surface);
+      const bare = bytesOf((await given(surface, wrapKey, { ...request, associatedData: Buffer.alloc(0) }))["wrapped_key"]);
+      refusedWith(await ask(surface, door, unwrapKey, { ...back, wrappedKey: bare }), "DECRYPTION_FAILED", surface);
+    }
+  }
+  await made("aad-kwp", "AES-256-KWP");
+  await made("aad-rsa", "RSA-2048", { usage: WRAPS });
+  await made("aad-hpke", "X25519", { usage: WRAPS });
+  for (const [keyId, choice] of [
+    ["aad-kwp", {}],
+    ["aad-any", { mode: KeyMode.KWP }],
+    ["aad-rsa", {}],
+    ["aad-hpke", {}],
+  ] as const) {
+    const request = { keyId, targetKeyId: "aad-target", associatedData, ...choice };
+    refusedWith(await ask("gRPC", door, wrapKey, request), "MECHANISM_PARAM_INVALID", keyId);
+    const back = { keyId, wrappedKey: Buffer.alloc(300), asKey, associatedData, ...choice };
+    refusedWith(await ask("gRPC", door, unwrapKey, back), "MECHANISM_PARAM_INVALID", keyId);
+  }
+});
 
 test("every algorithm's keys go out under AES-KWP, AES-GCM and RSA and come back as they were", async () => {
   await made("all-kwp", "AES-256-KWP");

@@ -42,6 +42,8 @@ describe("keys through the module", { skip: skipModule }, () => {
   test("what may be changed is changed for every session, and the rest is refused", () => keys("changes"));
   test("a copy is another key of the same material, and never weaker", () => keys("copies"));
   test("keys go under keys and come back, and what cannot leave does not", () => keys("wrapping"));
+
+  test("keys go under AES-GCM with associated data, with a nonce of the vault's", () => keys("authenticated"));
   test("both sides of an agreement derive one secret, and derivations are those of their specifications", () => keys("deriving"));
   test("what was encapsulated is decapsulated", () => keys("encapsulation"));
   test("secrets have the length that somebody wants, and HMAC keys a type of their own", () => keys("sizes"));

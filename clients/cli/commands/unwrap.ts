@@ -7,7 +7,7 @@ import { inOption, leaf, textOptions, type Run } from "../command-tree.ts";
 import { usageError } from "../usage-error.ts";
 import { wholeNumber } from "../whole-number.ts";
 import { newKeyFields, newKeyOptions, printNewKey, type NewKeyOptions } from "./key-facts.ts";
-import { modeOption, wrappingOptions, type ModeOptions, type WrappingOptions } from "./wrapping-options.ts";
+import { modeOption, wrappingData, wrappingOptions, type ModeOptions, type WrappingOptions } from "./wrapping-options.ts";
 
 interface Options extends NewKeyOptions, WrappingOptions, ModeOptions, TextOptions {
   readonly id?: string;
@@ -38,10 +38,11 @@ export function unwrap(root: Command, run: Run): void {
       const wrappedKey = decodeBytes(await readWhole(options.in, context.shell), written, "the wrapped key");
       const { mechanism, digest, mode, keyVersion: version } = options;
       const { attributes, state, ...fields } = newKeyFields(options);
+      const associatedData = wrappingData(options);
       const asKey = { algorithm, keyId: options.id, ...fields };
       const answer = await (
         await context.connect()
-      ).unwrapKey({ keyId, wrappedKey, asKey, mechanism, digest, mode, version, attributes, state });
+      ).unwrapKey({ keyId, wrappedKey, asKey, mechanism, digest, mode, version, attributes, state, associatedData });
       await printNewKey(context, answer);
     },
   });

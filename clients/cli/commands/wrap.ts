@@ -4,7 +4,7 @@ import { checkTarget, type TargetOptions } from "../byte-target.ts";
 import { printBytes, type TextOptions } from "../byte-text.ts";
 import { leaf, outOptions, textOptions, type Run } from "../command-tree.ts";
 import { wholeNumber } from "../whole-number.ts";
-import { modeOption, wrappingOptions, type ModeOptions, type WrappingOptions } from "./wrapping-options.ts";
+import { modeOption, wrappingData, wrappingOptions, type ModeOptions, type WrappingOptions } from "./wrapping-options.ts";
 
 export function wrap(root: Command, run: Run): void {
   leaf<WrappingOptions & ModeOptions & TargetOptions & TextOptions & { readonly targetVersion?: number }>(root, run, {
@@ -26,7 +26,10 @@ export function wrap(root: Command, run: Run): void {
     body: async (context, options, [keyId = "", targetKeyId = ""]) => {
       checkTarget(options, context.shell);
       const { targetVersion, mechanism, digest, mode } = options;
-      const answer = await (await context.connect()).wrapKey({ keyId, targetKeyId, targetVersion, mechanism, digest, mode });
+      const associatedData = wrappingData(options);
+      const answer = await (
+        await context.connect()
+      ).wrapKey({ keyId, targetKeyId, targetVersion, mechanism, digest, mode, associatedData });
       await printBytes(context, answer, answer.wrappedKey, options);
     },
   });

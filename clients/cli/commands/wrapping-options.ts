@@ -11,6 +11,7 @@ export interface WrappingOptions {
 /** Of commands whose wrapping key is one of the vault's. */
 export interface ModeOptions {
   readonly mode?: WrapMode;
+  readonly associatedData?: string;
 }
 
 export const wrappingOptions = (command: Command): Command =>
@@ -19,4 +20,10 @@ export const wrappingOptions = (command: Command): Command =>
     .option("--digest <name>", "with RSA: the digest of OAEP and of its MGF1 (default: SHA-256)");
 
 export const modeOption = (command: Command): Command =>
-  command.option("--mode <mode>", "with an AES key of several modes: kwp, kw or gcm (default: kwp)");
+  command
+    .option("--mode <mode>", "with an AES key of several modes: kwp, kw or gcm (default: kwp)")
+    .option("--associated-data <text>", "with AES-GCM: authenticated with the key; needed again to unwrap");
+
+/** The associated data, if any. */
+export const wrappingData = ({ associatedData }: ModeOptions): Buffer | undefined =>
+  associatedData === undefined ? undefined : Buffer.from(associatedData, "utf8");

@@ -32,6 +32,8 @@ export interface WrapKeyRequest extends KeyAddress, Wrapping {
   readonly targetVersion?: number | undefined;
   /** Keys of AES-128, AES-192 and AES-256: how they wrap; kwp when left out. */
   readonly mode?: WrapMode | undefined;
+  /** AES-GCM only: authenticated with the key; the same is needed to unwrap. */
+  readonly associatedData?: Uint8Array | undefined;
 }
 
 export interface WrapKeyResponse {
@@ -49,6 +51,8 @@ export interface UnwrapKeyRequest extends KeyAddress, Wrapping {
   readonly asKey: KeyTemplate;
   /** Keys of AES-128, AES-192 and AES-256: how it was wrapped; kwp when left out. */
   readonly mode?: WrapMode | undefined;
+  /** AES-GCM only: what it was wrapped with. */
+  readonly associatedData?: Uint8Array | undefined;
   /** Of the key that unwraps. */
   readonly version?: number | undefined;
   readonly attributes?: KeyAttributes | undefined;

@@ -55,9 +55,10 @@ export const wrapKwp = (key: CipherKey, material: Uint8Array): Buffer => wrapWit
 export const unwrapKwp = (key: Uint8Array, wrapped: Uint8Array): Buffer => unwrapWith(KWP, (8 * key.byteLength) as Size, key, wrapped);
 
 function keyWrap(algorithm: AlgorithmName, form: Form, size: Size): Mechanism {
-  const check = ({ scheme, digest, ...more }: WrapParams): void => {
+  const check = ({ scheme, digest, additionalData, ...more }: WrapParams): void => {
     takesNoMode(more);
-    if (scheme !== undefined || digest !== undefined) throw paramInvalid(`${form.name} takes no parameters`);
+    if (scheme !== undefined || digest !== undefined || additionalData !== undefined)
+      throw paramInvalid(`${form.name} takes no parameters`);
   };
   const wrapper: Wrapper = {
     cost: "inline",

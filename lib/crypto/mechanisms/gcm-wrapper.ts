@@ -1,5 +1,6 @@
 /**
- * Wrapping keys with AES-GCM: nonce (12 random bytes) || ciphertext || tag (16 bytes), without additional data.
+ * Wrapping keys with AES-GCM: nonce (12 random bytes) || ciphertext || tag (16 bytes). Additional data is authenticated with it, where a
+ * caller names some, and stands nowhere in it.
  *
  * A key that wraps does not encrypt: the vault gives one of the two usages, never both, so that nobody can open a
  * wrapped key with Decrypt.
@@ -17,7 +18,7 @@ const NO_DATA = new Uint8Array(0);
 
 function check({ scheme, digest, ...more }: WrapParams): void {
   takesNoMode(more);
-  if (scheme !== undefined || digest !== undefined) throw paramInvalid("AES-GCM wraps without parameters");
+  if (scheme !== undefined || digest !== undefined) throw paramInvalid("AES-GCM wraps with additional data and without other parameters");
 }
 
 /** The {@link Wrapper} of AES-GCM keys of one size. */
@@ -29,13 +30,14 @@ export const gcmWrapper = (name: GcmName): Wrapper =>
       check(params);
       if (material.byteLength === 0) throw paramInvalid("there is nothing to wrap");
       const nonce = nonceFor(undefined, GCM_NONCE_BYTES);
-      return Buffer.concat([nonce, sealWithNonce(name, key, nonce, material, NO_DATA)]);
+      return Buffer.concat([nonce, sealWithNonce(name, key, nonce, material, params.additionalData ?? NO_DATA)]);
     },
     unwrap(key: KeyObject, wrapped, params) {
       check(params);
       if (wrapped.byteLength <= GCM_NONCE_BYTES + GCM_TAG_BYTES) throw unwrapFailed();
       try {
-        return openWithNonce(name, key, wrapped.subarray(0, GCM_NONCE_BYTES), wrapped.subarray(GCM_NONCE_BYTES), NO_DATA);
+        const [nonce, sealed] = [wrapped.subarray(0, GCM_NONCE_BYTES), wrapped.subarray(GCM_NONCE_BYTES)];
+        return openWithNonce(name, key, nonce, sealed, params.additionalData ?? NO_DATA);
       } catch {
         throw unwrapFailed();
       }

@@ -20,10 +20,10 @@ import { paramInvalid, unwrapFailed } from "./refusals.ts";
 const NOTHING = new Uint8Array(0);
 const PARAMS: HpkeParams = Object.freeze({ info: NOTHING, additionalData: NOTHING });
 
-function check({ scheme, digest, ...more }: WrapParams): void {
+function check({ scheme, digest, additionalData, ...more }: WrapParams): void {
   takesNoMode(more);
   if (scheme !== undefined && scheme !== "hpke") throw paramInvalid("this key wraps by hpke");
-  if (digest !== undefined) throw paramInvalid("HPKE takes no digest here");
+  if (digest !== undefined || additionalData !== undefined) throw paramInvalid("HPKE takes no digest and no additional data here");
 }
 
 /** The {@link Wrapper} of keys that receive HPKE messages. To wrap takes the public half, to unwrap the private one. */

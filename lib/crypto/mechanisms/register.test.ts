@@ -428,6 +428,7 @@ async function keepsKem(name: AlgorithmName, kem: Kem<Key>, key: Key, other: Key
 function keepsWrapper(name: AlgorithmName, wrapper: Wrapper<Key>, key: Key, other: Key): void {
   const rsa = name.startsWith("RSA");
   const kw = name.endsWith("KW");
+  const gcm = name.endsWith("GCM");
   const pair = key.type === "private";
   const wrappingKey = pair ? publicHalf(key) : key;
   const failures = new Set<string>();
@@ -442,7 +443,9 @@ function keepsWrapper(name: AlgorithmName, wrapper: Wrapper<Key>, key: Key, othe
         { scheme: "rsa-oaep" },
         { scheme: "rsa-oaep", digest: "SHA-384" },
       ]
-    : [{}];
+    : gcm
+      ? [{}, { additionalData: Buffer.alloc(0) }, { additionalData: Buffer.from("whose it is") }]
+      : [{}];
   const sizes = kw ? fc.integer({ min: 2, max: 200 }).map((blocks) => 8 * blocks) : fc.integer({ min: 1, max: 1700 });
   fc.assert(
     fc.property(sizes, fc.constantFrom(...ways), fc.nat(), (bytes, params, at) => {
@@ -464,6 +467,7 @@ function keepsWrapper(name: AlgorithmName, wrapper: Wrapper<Key>, key: Key, othe
       ] as const)
         fails(() => wrapper.unwrap(key, wrong, params), what);
       fails(() => wrapper.unwrap(other, wrapped, params), "another key");
+      if (gcm) fails(() => wrapper.unwrap(key, wrapped, { additionalData: Buffer.from("whose it was") }), "other additional data");
     }),
     { numRuns: pair ? 12 : 60 },
   );

@@ -30,6 +30,7 @@ function check(params: WrapParams): void {
   takesNoMode(params);
   if (params.scheme !== undefined && params.scheme !== "rsa-aes-kwp" && params.scheme !== "rsa-oaep")
     throw paramInvalid("an RSA key wraps by rsa-aes-kwp or rsa-oaep");
+  if (params.additionalData !== undefined) throw paramInvalid("an RSA key wraps without additional data");
   rsaCipher.check(oaep(params));
 }
 

@@ -25,7 +25,7 @@ export const unwrapKey = handler(operation, async (invocation, { objects, provid
     throw new HsmError("INVALID_REQUEST", "as_key.attributes: UnwrapKey takes attributes beside as_key");
   const life = newKeyLife(algorithm, request, objects.now());
   const keyId = newKeyId(template);
-  const params = wrapParams(request.mechanism, request.digest, request.mode);
+  const params = wrapParams(request.mechanism, request.digest, request.mode, request.associatedData);
   const grant = grantOf(invocation);
   const keys = request.version === 0 ? objects.openAll(grant) : [objects.open(grant, request.version, unwrapFailed)];
   const { key: unwrapping, opened: bytes } = await openedByAny(keys, (one) => provider.unwrap(one, request.wrappedKey, params));

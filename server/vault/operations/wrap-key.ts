@@ -12,7 +12,8 @@ export const wrapKey = handler(operation, async (invocation, { objects, provider
   const key = await objects.open(grantOf(invocation));
   const target = await objects.openForExport(otherGrantOf(invocation), "wrapped", request.targetVersion, request.keyId);
   try {
-    const wrappedKey = provider.wrap(key, target.material, wrapParams(request.mechanism, request.digest, request.mode));
+    const params = wrapParams(request.mechanism, request.digest, request.mode, request.associatedData);
+    const wrappedKey = provider.wrap(key, target.material, params);
     return {
       reply: {
         wrappedKey,

@@ -23,9 +23,14 @@ const SCHEMES: Readonly<Record<WrappingMechanism, WrapParams["scheme"]>> = Objec
 });
 
 /** Absent choices stay absent: the mechanism has the defaults. */
-export function wrapParams(mechanism: WrappingMechanism, digest: Digest, mode?: KeyMode): WrapParams {
+export function wrapParams(mechanism: WrappingMechanism, digest: Digest, mode?: KeyMode, additionalData?: Uint8Array): WrapParams {
   const [scheme, name] = [SCHEMES[mechanism], digestName(digest)];
-  return { ...(scheme === undefined ? {} : { scheme }), ...(name === undefined ? {} : { digest: name }), ...namedMode(mode, WRAP_MODES) };
+  return {
+    ...(scheme === undefined ? {} : { scheme }),
+    ...(name === undefined ? {} : { digest: name }),
+    ...(additionalData === undefined || additionalData.length === 0 ? {} : { additionalData }),
+    ...namedMode(mode, WRAP_MODES),
+  };
 }
 
 /** The number of a way that was taken. */

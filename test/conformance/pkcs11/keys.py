@@ -510,6 +510,70 @@ def wrapping():
     good("C_Finalize", NULL)
 
 
+class GcmMessage(c.Structure):
+    _fields_ = [("iv", c.c_void_p), ("iv_length", c.c_ulong), ("fixed", c.c_ulong), ("generator", c.c_ulong), ("tag", c.c_void_p), ("bits", c.c_ulong)]
+
+
+def authenticated():
+    """Keys under AES-GCM with associated data: the vault draws the nonce, and the nonce, the tag and the key come apart."""
+    handle, gcm, generate = begin(), 0x1087, 1
+    kek = secret(handle, AES_GEN, [(VALUE_LENGTH, 32), (TOKEN, NO), (WRAP, YES), (UNWRAP, YES)])
+    leaving = create(handle, [*AES_, (VALUE, bytes(range(32))), (EXTRACTABLE, YES), (SENSITIVE_, NO)])
+    staying = secret(handle, AES_GEN, [(VALUE_LENGTH, 32), (TOKEN, NO)])
+
+    def parameter(nonce=bytes(12), tag=bytes(16), source=generate, fixed=0, bits=128):
+        kept = c.create_string_buffer(nonce, len(nonce) or 1), c.create_string_buffer(tag, len(tag))
+        made = GcmMessage(c.cast(kept[0], c.c_void_p), len(nonce), fixed, source, c.cast(kept[1], c.c_void_p), bits)
+        return given(gcm, made, *kept), kept
+
+    def wrapped(how, key, aad, rv=OK, wrapping=kek):
+        length = c.c_ulong()
+        got = call("C_WrapKeyAuthenticated", handle, c.byref(how), wrapping, key, aad, len(aad), NULL, c.byref(length))
+        if got != OK:
+            return is_(rv, got, "the length of a wrapped key")
+        room, short = c.create_string_buffer(length.value), c.c_ulong(8)
+        if rv == OK:
+            is_(TOO_SMALL, call("C_WrapKeyAuthenticated", handle, c.byref(how), wrapping, key, aad, len(aad), room, c.byref(short)))
+        is_(rv, call("C_WrapKeyAuthenticated", handle, c.byref(how), wrapping, key, aad, len(aad), room, c.byref(length)), "C_WrapKeyAuthenticated")
+        return room.raw[: length.value]
+
+    def unwrapped(how, bytes_, aad, wanted, rv=OK):
+        made = c.c_ulong()
+        got = call("C_UnwrapKeyAuthenticated", handle, c.byref(how), kek, bytes_, len(bytes_), template(*wanted), len(wanted), aad, len(aad), c.byref(made))
+        is_(rv, got, "C_UnwrapKeyAuthenticated")
+        return made.value
+
+    how, (nonce, tag) = parameter()
+    sealed = wrapped(how, leaving, b"session 12")
+    is_(32, len(sealed), "the key alone")
+    assert nonce.raw != bytes(12) and tag.raw != bytes(16), "both were told"
+    back = parameter(nonce.raw, tag.raw, 0)[0]
+    key_ = unwrapped(back, sealed, b"session 12", [*AES_, *READABLE])
+    assert read(handle, key_, VALUE) == bytes(range(32))
+    for bytes_, aad in ((sealed, b"session 13"), (sealed, b""), (sealed[:-1] + b"x", b"session 12")):
+        unwrapped(back, bytes_, aad, AES_, 0x110)
+    unwrapped(back, sealed[:-1], b"session 12", AES_, 0x112)
+    unwrapped(back, b"", b"session 12", AES_, 0x112)
+    for wrong in (parameter(nonce.raw, bytes(16), 0)[0], parameter(bytes(12), tag.raw, 0)[0]):
+        unwrapped(wrong, sealed, b"session 12", AES_, 0x110)
+    again, (other, _) = parameter()
+    assert wrapped(again, leaving, b"session 12") != sealed and other.raw != nonce.raw, "a nonce of its own each time"
+    for wrong in (parameter(source=0), parameter(bytes(16)), parameter(bits=96), parameter(fixed=32), parameter(source=2)):
+        wrapped(wrong[0], leaving, b"", PARAMETER)
+    wrapped(mechanism(gcm), leaving, b"", PARAMETER)
+    wrapped(mechanism(KWP), leaving, b"", PARAMETER)
+    wrapped(how, staying, b"", 0x6A)
+    wrapped(how, leaving, b"", 0x68, leaving)
+    wrap(handle, given(gcm, GcmMessage()), kek, leaving, PARAMETER)
+    # A private key comes back as its kind.
+    public, private = pair(handle, EC_GEN, [(PARAMS, P256), (TOKEN, NO)], [(TOKEN, NO), (EXTRACTABLE, YES), (SIGN, YES)])
+    how, (nonce, tag) = parameter()
+    sealed = wrapped(how, private, b"")
+    returned = unwrapped(parameter(nonce.raw, tag.raw, 0)[0], sealed, b"", [(CLASS, PRIVATE), (KEY_TYPE_OF, 3), (TOKEN, NO), (SIGN, YES), (EXTRACTABLE, YES)])
+    is_(OK, verify(handle, ECDSA, public, bytes(32), sign(handle, ECDSA, returned, bytes(32))))
+    good("C_Finalize", NULL)
+
+
 def deriving():
     """Both sides of an agreement derive one secret; what is derived with a function is what its specification says."""
     import hmac, hashlib

@@ -19,6 +19,8 @@ pub enum Kind {
     Mechanism(CK_MECHANISM_TYPE),
     /// A mechanism that is used at once: there is nothing that NULL would cancel.
     Once(CK_MECHANISM_TYPE),
+    /// AES-GCM, used at once, with the parameter of a message: who makes its nonce.
+    OnceByMessage(CK_GENERATOR_FUNCTION),
     Key(Role),
     /// A handle of an object, whatever it is.
     Object(Role),
@@ -94,7 +96,7 @@ impl Kind {
             Kind::Word(_) => &[],
             Kind::WordElse(..) => &[Bad::Other],
             Kind::Reserved => &[Bad::NotNull],
-            Kind::Once(_) => &[Bad::Null, Bad::Unknown, Bad::ParameterOfNull, Bad::ParameterUnknown],
+            Kind::Once(_) | Kind::OnceByMessage(_) => &[Bad::Null, Bad::Unknown, Bad::ParameterOfNull, Bad::ParameterUnknown],
             Kind::Mechanism(_) => &[Bad::Cancels, Bad::Unknown, Bad::ParameterOfNull, Bad::ParameterUnknown],
             Kind::Key(_) => &[Bad::Zero, Bad::NeverGiven, Bad::Last, Bad::OfOtherKind],
             Kind::Object(_) => &[Bad::Zero, Bad::NeverGiven, Bad::Last],
@@ -115,8 +117,8 @@ impl Kind {
             (Kind::Session, _) => vec![CKR_SESSION_HANDLE_INVALID],
             (Kind::Slot, _) => vec![CKR_SLOT_ID_INVALID],
             (Kind::WordElse(_, _, answer), _) => vec![answer],
-            (Kind::Mechanism(_) | Kind::Once(_), Bad::Unknown) => vec![CKR_MECHANISM_INVALID],
-            (Kind::Mechanism(_) | Kind::Once(_), _) => vec![CKR_MECHANISM_PARAM_INVALID, CKR_ARGUMENTS_BAD],
+            (Kind::Mechanism(_) | Kind::Once(_) | Kind::OnceByMessage(_), Bad::Unknown) => vec![CKR_MECHANISM_INVALID],
+            (Kind::Mechanism(_) | Kind::Once(_) | Kind::OnceByMessage(_), _) => vec![CKR_MECHANISM_PARAM_INVALID, CKR_ARGUMENTS_BAD],
             (Kind::Key(_), Bad::OfOtherKind) => {
                 vec![
                     CKR_KEY_TYPE_INCONSISTENT,
@@ -187,6 +189,13 @@ impl<'a> Call<'a> {
         address
     }
 
+    /// Six words: the nonce, its length, none of its bits fixed, who makes it; the tag and its bits.
+    fn message_of_gcm(&mut self, generator: CK_GENERATOR_FUNCTION) -> usize {
+        let (nonce, tag) = (self.bytes(vec![9; 12]), self.bytes(vec![0; 16]));
+        let words = [nonce, 12, 0, generator as usize, tag, 128];
+        self.bytes(words.iter().flat_map(|word: &usize| word.to_ne_bytes()).collect())
+    }
+
     fn add(&mut self, state: &State, row: &Row, kind: Kind, session: CK_SESSION_HANDLE) {
         match kind {
             Kind::Session => self.words.push(session as usize),
@@ -195,6 +204,13 @@ impl<'a> Call<'a> {
             Kind::Reserved => self.words.push(0),
             Kind::Mechanism(kind) | Kind::Once(kind) => {
                 let mut mechanism = Box::new(state.mechanism(kind));
+                self.words.push(std::ptr::from_mut(&mut *mechanism) as usize);
+                self.mechanisms.push(mechanism);
+            }
+            Kind::OnceByMessage(generator) => {
+                let (parameter, length) = (self.message_of_gcm(generator), size_of::<CK_GCM_MESSAGE_PARAMS>() as CK_ULONG);
+                let mut mechanism =
+                    Box::new(CK_MECHANISM { mechanism: CKM_AES_GCM, pParameter: parameter as *mut _, ulParameterLen: length });
                 self.words.push(std::ptr::from_mut(&mut *mechanism) as usize);
                 self.mechanisms.push(mechanism);
             }
@@ -220,10 +236,7 @@ impl<'a> Call<'a> {
                 self.words.push(address);
             }
             Kind::MessageOfGcm => {
-                let (nonce, tag) = (self.bytes(vec![9; 12]), self.bytes(vec![0; 16]));
-                // Six words: the nonce, its length, none of its bits fixed, from the caller; the tag and its bits.
-                let words = [nonce, 12, 0, 0, tag, 128];
-                let parameter = self.bytes(words.iter().flat_map(|word: &usize| word.to_ne_bytes()).collect());
+                let parameter = self.message_of_gcm(CKG_NO_GENERATE);
                 self.words.extend([parameter, size_of::<CK_GCM_MESSAGE_PARAMS>()]);
             }
             Kind::Handles => {
@@ -274,8 +287,8 @@ impl<'a> Call<'a> {
             }
             (Kind::WordElse(_, other, _), _) => self.words[word] = other as usize,
             (Kind::Key(role), Bad::OfOtherKind) => self.words[word] = state.key(role.other()) as usize,
-            (Kind::Mechanism(_) | Kind::Once(_), bad) => {
-                let index = position(|kind| matches!(kind, Kind::Mechanism(_) | Kind::Once(_)));
+            (Kind::Mechanism(_) | Kind::Once(_) | Kind::OnceByMessage(_), bad) => {
+                let index = position(|kind| matches!(kind, Kind::Mechanism(_) | Kind::Once(_) | Kind::OnceByMessage(_)));
                 let garbage = self.bytes(vec![0xee; 3]);
                 let mechanism = &mut self.mechanisms[index];
                 match bad {

@@ -199,6 +199,8 @@ const FUNCTIONS: &[(&str, &str)] = &[
     ("C_GenerateKeyPair", "mtthh"),
     ("C_WrapKey", "mkko"),
     ("C_UnwrapKey", "mkbth"),
+    ("C_WrapKeyAuthenticated", "gkkbo"),
+    ("C_UnwrapKeyAuthenticated", "gkbtbh"),
     ("C_DeriveKey", "mkth"),
     ("C_EncapsulateKey", "mktoh"),
     ("C_DecapsulateKey", "mktbh"),
@@ -278,6 +280,27 @@ impl Memory {
         words
     }
 
+    /// AES-GCM with the parameter of a message, whose nonce and tag have real memory.
+    fn by_message(&mut self, random: &mut Random) -> usize {
+        let lengths: &[CK_ULONG] = &[0, 8, 12, 12, 12, 16, 256, 257, CK_ULONG::MAX];
+        let place = |memory: &mut Memory, random: &mut Random| if random.below(8) == 0 { 0 } else { memory.block(MEMORY) as CK_ULONG };
+        let words = [
+            place(self, random),
+            random.of(lengths),
+            random.of(&[0, 0, 32]),
+            random.of(&[CKG_NO_GENERATE, CKG_GENERATE, CKG_GENERATE_RANDOM, CKG_GENERATE_COUNTER, 99]),
+            place(self, random),
+            random.of(&[0, 96, 128, 128, CK_ULONG::MAX]),
+        ];
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
+        let length = bytes.len() as CK_ULONG - random.of(&[0, 0, 0, 8]);
+        let (kind, parameter) = (random.of(&[CKM_AES_GCM, CKM_AES_GCM, CKM_AES_CCM]), self.filled(&bytes) as *mut _);
+        let mut mechanism = Box::new(CK_MECHANISM { mechanism: kind, pParameter: parameter, ulParameterLen: length });
+        let address = std::ptr::from_mut(&mut *mechanism) as usize;
+        self.mechanisms.push(mechanism);
+        address
+    }
+
     fn mechanism(&mut self, random: &mut Random) -> usize {
         let kind = if random.below(20) == 0 { 0x8000_0000 | random.word() as CK_ULONG } else { random.of(MECHANISMS) };
         let own = structure(kind);
@@ -312,6 +335,7 @@ impl Memory {
         for kind in shape.chars() {
             match kind {
                 'm' => words.push(self.mechanism(random)),
+                'g' => words.push(self.by_message(random)),
                 'k' => words.push(random.of(keys) as usize),
                 't' => {
                     let (start, count) = self.template(random);

@@ -202,6 +202,20 @@ pub static ROWS: &[Row] = &[
         &[Session, Once(CKM_AES_KEY_WRAP_KWP), Key(Role::Wraps), In(40, &[CKR_WRAPPED_KEY_LEN_RANGE]), OF_WRAPPED, HANDLE],
         &[CKR_WRAPPED_KEY_INVALID],
     ),
+    plain("C_WrapKeyAuthenticated", &[Session, OnceByMessage(CKG_GENERATE), Key(Role::Wraps), Key(Role::Leaves), In(16, DONE), Out], DONE),
+    plain(
+        "C_UnwrapKeyAuthenticated",
+        &[
+            Session,
+            OnceByMessage(CKG_NO_GENERATE),
+            Key(Role::Wraps),
+            In(32, &[CKR_WRAPPED_KEY_LEN_RANGE]),
+            OF_WRAPPED,
+            In(16, &[CKR_WRAPPED_KEY_INVALID]),
+            HANDLE,
+        ],
+        &[CKR_WRAPPED_KEY_INVALID],
+    ),
     plain("C_DeriveKey", &[Session, Once(CKM_HKDF_DERIVE), Key(Role::Derives), OF_SECRET, HANDLE], DONE),
     plain("C_EncapsulateKey", &[Session, Once(CKM_ML_KEM), Key(Role::Encapsulates), OF_SECRET, Out, HANDLE], DONE),
     // Any ciphertext of the right length yields a secret (FIPS 203 §6.3).

@@ -68,6 +68,8 @@ pub fn wrap_mode(way: Way, key: &Key) -> Answer<KeyMode> {
     match (way, key.algorithm()) {
         (Way::AesKw, Aes128 | Aes192 | Aes256) => Ok(KeyMode::Kw),
         (Way::AesKwp, Aes128 | Aes192 | Aes256) => Ok(KeyMode::Kwp),
+        (Way::AesGcm, Aes128 | Aes192 | Aes256) => Ok(KeyMode::Gcm),
+        (Way::AesGcm, Aes128Gcm | Aes192Gcm | Aes256Gcm) => Ok(KeyMode::Unspecified),
         (Way::AesKw, Aes128Kw | Aes192Kw | Aes256Kw) | (Way::AesKwp, Aes128Kwp | Aes192Kwp | Aes256Kwp) => Ok(KeyMode::Unspecified),
         (Way::Oaep | Way::RsaAesKwp, Rsa2048 | Rsa3072 | Rsa4096) => Ok(KeyMode::Unspecified),
         _ => refuse(CKR_KEY_FUNCTION_NOT_PERMITTED),

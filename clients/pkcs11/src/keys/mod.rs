@@ -13,5 +13,6 @@ mod new_key;
 mod public;
 mod wanted;
 mod wrap;
+mod wrap_authenticated;
 
 pub use algorithms::{hmac_of, hmac_type, set_of};

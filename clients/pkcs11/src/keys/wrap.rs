@@ -23,9 +23,19 @@ use crate::proto::{
 use crate::token::slot::Slot;
 
 /// How the service is told to wrap.
-struct How {
-    mechanism: WrappingMechanism,
-    digest: i32,
+#[derive(Default)]
+pub(super) struct How {
+    pub mechanism: WrappingMechanism,
+    pub digest: i32,
+    /// AES-GCM.
+    pub associated_data: Vec<u8>,
+}
+
+/// A wrapped key as the service takes it.
+pub(super) struct Wrapped<'a> {
+    pub bytes: &'a [u8],
+    /// What is left for the material, up to the bytes that fill a block; none where that does not show.
+    pub material: Option<usize>,
 }
 
 /// @errors `CKR_MECHANISM_PARAM_INVALID` for a label, which the service does not have
@@ -33,10 +43,12 @@ fn how(mechanism: &Mechanism, parameter: &Parameter) -> Answer<How> {
     let digest = |hash: &CK_MECHANISM_TYPE| Hash::of_mechanism(*hash).map_or(0, Hash::number);
     match (mechanism.way, parameter) {
         (Way::Oaep, Parameter::Oaep { hash, label, .. }) if label.is_empty() => {
-            Ok(How { mechanism: WrappingMechanism::RsaOaep, digest: digest(hash) })
+            Ok(How { mechanism: WrappingMechanism::RsaOaep, digest: digest(hash), ..How::default() })
         }
-        (Way::RsaAesKwp, Parameter::RsaAes { hash, .. }) => Ok(How { mechanism: WrappingMechanism::RsaAesKwp, digest: digest(hash) }),
-        (Way::AesKw | Way::AesKwp, _) => Ok(How { mechanism: WrappingMechanism::Unspecified, digest: 0 }),
+        (Way::RsaAesKwp, Parameter::RsaAes { hash, .. }) => {
+            Ok(How { mechanism: WrappingMechanism::RsaAesKwp, digest: digest(hash), ..How::default() })
+        }
+        (Way::AesKw | Way::AesKwp, _) => Ok(How::default()),
         _ => refuse(CKR_MECHANISM_PARAM_INVALID),
     }
 }
@@ -56,6 +68,7 @@ fn longest(mechanism: &Mechanism, wrapping: &Object, target: &Object, slot: &Slo
     let under_aes = material.next_multiple_of(8) + 8;
     Ok(match mechanism.way {
         Way::AesKw | Way::AesKwp => under_aes,
+        Way::AesGcm => material,
         Way::Oaep => wrapping.public_key(slot)?.signature_bytes().unwrap_or(0),
         _ => wrapping.public_key(slot)?.signature_bytes().unwrap_or(0) + under_aes,
     })
@@ -91,6 +104,7 @@ fn wrapped(mechanism: &Mechanism, how: &How, wrapping: &Object, target: &Object,
         mechanism: how.mechanism as i32,
         digest: how.digest,
         mode: wrap_mode(mechanism.way, &wrapping.key)? as i32,
+        associated_data: how.associated_data.clone(),
         ..Default::default()
     };
     let answer: WrapKeyResponse = slot.call("WrapKey", &request)?;
@@ -98,14 +112,8 @@ fn wrapped(mechanism: &Mechanism, how: &How, wrapping: &Object, target: &Object,
 }
 
 /// Algorithms that the wrapped key may be of, the likeliest first: a template says its type, and not always its size.
-fn candidates(mechanism: &Mechanism, key_type: CK_KEY_TYPE, length: usize, modulus: usize, templates: &Templates) -> Answer<Vec<Makes>> {
+fn candidates(key_type: CK_KEY_TYPE, material: Option<usize>, templates: &Templates) -> Answer<Vec<Makes>> {
     let wanted = &templates.hidden;
-    // What is left for the material, up to the bytes that fill a block.
-    let material = match mechanism.way {
-        Way::Oaep => None,
-        Way::RsaAesKwp => length.checked_sub(modulus + 8),
-        _ => length.checked_sub(8),
-    };
     let all: Vec<Makes> = match key_type {
         _ if key_type == CKK_GENERIC_SECRET || algorithms::hmac_of(key_type).is_some() => {
             let told = wanted.number(CKA_VALUE_LEN).map_or(32, |bytes| bytes as usize);
@@ -149,10 +157,16 @@ fn unwrapped(mechanism: &Mechanism, how: &How, unwrapping: &Object, bytes: &[u8]
         digest: how.digest,
         mode: wrap_mode(mechanism.way, &unwrapping.key)? as i32,
         attributes,
+        associated_data: how.associated_data.clone(),
         ..Default::default()
     };
     let answer: UnwrapKeyResponse = slot.call("UnwrapKey", &request)?;
     Made::of(answer.key, answer.public_key)
+}
+
+pub(super) enum Wrapping {
+    Longest(usize),
+    Done(Vec<u8>),
 }
 
 impl Module {
@@ -164,31 +178,48 @@ impl Module {
         target: CK_OBJECT_HANDLE,
         room: Room,
     ) -> Answer<Output> {
+        let mechanism = mechanisms::find(asked, CKF_WRAP)?;
+        // Inside a key that the service wraps by RSA there is always one of 256 bits.
+        if matches!(asked.parameter, Parameter::RsaAes { aes_bits, .. } if aes_bits != 256) {
+            return refuse(CKR_MECHANISM_PARAM_INVALID);
+        }
+        let how = how(mechanism, &asked.parameter)?;
+        let bytes = match self.wrapped(handle, mechanism, &how, wrapping, target, matches!(room, Room::AsksLength))? {
+            Wrapping::Longest(bytes) => return Ok(Output::Length(bytes)),
+            Wrapping::Done(bytes) => bytes,
+        };
+        Ok(room.without(bytes.len()).unwrap_or(Output::Bytes(bytes)))
+    }
+
+    /// The key as the service wraps it, or how long that can be.
+    pub(super) fn wrapped(
+        &self,
+        handle: CK_SESSION_HANDLE,
+        mechanism: &Mechanism,
+        how: &How,
+        wrapping: CK_OBJECT_HANDLE,
+        target: CK_OBJECT_HANDLE,
+        asks_length: bool,
+    ) -> Answer<Wrapping> {
         self.with(handle, |session, slot| {
-            let mechanism = mechanisms::find(asked, CKF_WRAP)?;
-            let how = how(mechanism, &asked.parameter)?;
             let wrapping = self.object(session, slot, wrapping).map_err(|_| Refusal(CKR_WRAPPING_KEY_HANDLE_INVALID))?;
             let target = self.key(session, slot, target)?;
             check(mechanism, &wrapping, Half::Public, Usage::Wrap, CKR_WRAPPING_KEY_TYPE_INCONSISTENT)?;
-            // Inside a key that the service wraps by RSA there is always one of 256 bits.
-            if matches!(asked.parameter, Parameter::RsaAes { aes_bits, .. } if aes_bits != 256) {
-                return refuse(CKR_MECHANISM_PARAM_INVALID);
-            }
             if target.half == Half::Public {
                 return refuse(CKR_KEY_NOT_WRAPPABLE);
             }
-            if let Room::AsksLength = room {
+            if asks_length {
                 if !target.key.attributes.as_ref().is_some_and(|attributes| attributes.extractable()) {
                     return refuse(CKR_KEY_UNEXTRACTABLE);
                 }
-                return Ok(Output::Length(longest(mechanism, &wrapping, &target, slot)?));
+                return Ok(Wrapping::Longest(longest(mechanism, &wrapping, &target, slot)?));
             }
-            let bytes = wrapped(mechanism, &how, &wrapping, &target, slot).map_err(|refusal| match refusal.0 {
+            let bytes = wrapped(mechanism, how, &wrapping, &target, slot).map_err(|refusal| match refusal.0 {
                 CKR_ARGUMENTS_BAD => Refusal(CKR_KEY_NOT_WRAPPABLE),
                 CKR_MECHANISM_PARAM_INVALID => Refusal(CKR_KEY_SIZE_RANGE),
                 _ => refusal,
             })?;
-            Ok(room.without(bytes.len()).unwrap_or(Output::Bytes(bytes)))
+            Ok(Wrapping::Done(bytes))
         })
     }
 
@@ -200,9 +231,29 @@ impl Module {
         bytes: &[u8],
         template: &Template,
     ) -> Answer<CK_OBJECT_HANDLE> {
+        let mechanism = mechanisms::find(asked, CKF_UNWRAP)?;
+        let how = how(mechanism, &asked.parameter)?;
+        self.unwrapped(handle, mechanism, &how, unwrapping, template, |modulus| {
+            let material = match mechanism.way {
+                Way::Oaep => None,
+                Way::RsaAesKwp => bytes.len().checked_sub(modulus + 8),
+                _ => bytes.len().checked_sub(8),
+            };
+            Wrapped { bytes, material }
+        })
+    }
+
+    /// A new key of a wrapped one. @param wrapped   what there is to unwrap, by the length of an RSA modulus
+    pub(super) fn unwrapped<'a>(
+        &self,
+        handle: CK_SESSION_HANDLE,
+        mechanism: &Mechanism,
+        how: &How,
+        unwrapping: CK_OBJECT_HANDLE,
+        template: &Template,
+        wrapped: impl FnOnce(usize) -> Wrapped<'a>,
+    ) -> Answer<CK_OBJECT_HANDLE> {
         self.with(handle, |session, slot| {
-            let mechanism = mechanisms::find(asked, CKF_UNWRAP)?;
-            let how = how(mechanism, &asked.parameter)?;
             let unwrapping = self.object(session, slot, unwrapping).map_err(|_| Refusal(CKR_UNWRAPPING_KEY_HANDLE_INVALID))?;
             check(mechanism, &unwrapping, Half::Private, Usage::Unwrap, CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT)?;
             let half = match template.number(CKA_CLASS).ok_or(Refusal(CKR_TEMPLATE_INCOMPLETE))? {
@@ -213,14 +264,15 @@ impl Module {
             let key_type = template.number(CKA_KEY_TYPE).ok_or(Refusal(CKR_TEMPLATE_INCOMPLETE))?;
             let ways: &[CK_ATTRIBUTE_TYPE] = if half == Half::Secret { &[CKA_VALUE_LEN] } else { &[CKA_EC_PARAMS, CKA_PARAMETER_SET] };
             let templates = Templates { hidden: Wanted::read(template, half, ways)?, public: None };
+            let modulus = if unwrapping.half == Half::Secret { 0 } else { unwrapping.public_key(slot)?.signature_bytes().unwrap_or(0) };
+            let Wrapped { bytes, material } = wrapped(modulus);
             if bytes.is_empty() || bytes.len() > 32_768 {
                 return refuse(CKR_WRAPPED_KEY_LEN_RANGE);
             }
-            let modulus = if unwrapping.half == Half::Secret { 0 } else { unwrapping.public_key(slot)?.signature_bytes().unwrap_or(0) };
-            for makes in candidates(mechanism, key_type, bytes.len(), modulus, &templates)? {
+            for makes in candidates(key_type, material, &templates)? {
                 let new = NewKey::of(&templates, makes, session, slot)?;
                 let owner = new.owner(handle);
-                match unwrapped(mechanism, &how, &unwrapping, bytes, new, slot) {
+                match unwrapped(mechanism, how, &unwrapping, bytes, new, slot) {
                     // Of a wrong size, or not a key at all: the service does not say which.
                     Err(Refusal(CKR_ENCRYPTED_DATA_INVALID)) => {}
                     Err(refusal) => return Err(of_making(refusal)),

@@ -12,7 +12,8 @@ const fn aes(kind: CK_MECHANISM_TYPE, flags: CK_FLAGS, shape: Shape, way: Way) -
 }
 
 pub static ROWS: &[Mechanism] = &[
-    aes(CKM_AES_GCM, BOTH | MESSAGES, Shape::Gcm, Way::AesGcm),
+    // Wraps where the vault may draw the nonce: by the authenticated functions, whose parameter has a place for it.
+    aes(CKM_AES_GCM, BOTH | MESSAGES | CKF_WRAP | CKF_UNWRAP, Shape::Gcm, Way::AesGcm),
     aes(CKM_AES_CCM, BOTH | MESSAGES, Shape::Ccm, Way::AesCcm),
     aes(CKM_AES_CBC, BOTH, Shape::Block, Way::AesCbc),
     aes(CKM_AES_CBC_PAD, BOTH, Shape::Block, Way::AesCbcPad),
