@@ -8,11 +8,13 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, describe, test } from "node:test";
 import { Algorithm } from "@keystead/contract/generated/hsm/hsm_pb";
+import { createNamespace } from "@keystead/contract/operations/create-namespace";
 import { createToken } from "@keystead/contract/operations/create-token";
 import { createUser } from "@keystead/contract/operations/create-user";
 import { generateKey } from "@keystead/contract/operations/generate-key";
 import { getAuditLog } from "@keystead/contract/operations/get-audit-log";
 import { getToken } from "@keystead/contract/operations/get-token";
+import { listKeys } from "@keystead/contract/operations/list-keys";
 import { ENVIRONMENT } from "../environment.ts";
 import { builtModule, skipModule } from "./pkcs11-module.ts";
 import { served } from "./served.ts";
@@ -117,12 +119,31 @@ describe("tokens through the module", { skip: skipModule }, () => {
     await here.given("gRPC", generateKey, { keyId: "other", algorithm: Algorithm.EcdsaP256 });
     await here.given("gRPC", generateKey, { keyId: "odd", algorithm: Algorithm.Ed25519, tags: ["mine"] });
     application("view", configured("viewing", { slots: [{ token: "viewing" }] }), USER, "mine");
-    // Without a certificate nobody asks before the login, and the slot says where.
-    const bare = { cert: undefined, key: undefined, slots: [{ token: "viewing", namespace: "default", tags: ["mine"] }] };
-    application("view", configured("bare", bare), USER, "mine");
+    // Without a certificate nobody asks before the login, which brings the token's record; what is configured narrows it.
+    const bare = (slot: object) => ({ cert: undefined, key: undefined, slots: [{ token: "viewing", ...slot }] });
+    application("view", configured("bare", bare({})), USER, "mine");
+    for (const [shown, slot] of [
+      ["1", { namespace: "elsewhere", tags: ["mine"], algorithms: ["EcdsaP256", "Ed25519"] }],
+      ["0", { algorithms: ["Ed25519"] }],
+      ["0", { tags: ["narrow"] }],
+    ] as const) {
+      application("narrowed", configured("narrow", bare(slot)), USER, shown);
+      application("narrowed", configured("narrow", { slots: [{ token: "viewing", ...slot }] }), USER, shown);
+    }
     const { events } = (await here.given("gRPC", getAuditLog, { action: "Sign", keyId: "mine" })) as { events: { canonical: string }[] };
     assert.ok(events.length >= 2);
     for (const { canonical } of events) assert.match(canonical, /"principal":"token:viewing\.user"/);
+  });
+
+  test("who logs in to a token of another namespace, without a certificate, makes and finds keys where its record says", async () => {
+    await here.given("gRPC", createNamespace, { namespace: "elsewhere" });
+    await token("elsewhere", { namespace: "elsewhere", tags: ["theirs"], algorithms: ["ECDSA-P256"] });
+    application("makes", configured("elsewhere", { cert: undefined, key: undefined, slots: [{ token: "elsewhere" }] }), USER);
+    const { keys } = (await here.given("gRPC", listKeys, { namespace: "elsewhere" })) as { keys: { tags: string[]; algorithm: string }[] };
+    assert.deepEqual(
+      keys.map(({ tags, algorithm }) => [tags, algorithm]),
+      [[["theirs"], "EcdsaP256"]],
+    );
   });
 
   test("a key with always_authenticate signs once for each CKU_CONTEXT_SPECIFIC, of a token's user and of a local one", async () => {

@@ -49,7 +49,8 @@ pub struct Config {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SlotConfig {
-    /// Of a token of the vault it is known there, as are tags and algorithms.
+    /// Of a token of the vault its record says it, as it does tags and algorithms: what stands here is where such a token is made,
+    /// and its tags and algorithms narrow what the record shows.
     #[serde(default)]
     pub namespace: String,
     /// Of the token; at most 32 bytes. Left out = that of the vault's token, or the namespace.
@@ -65,7 +66,7 @@ pub struct SlotConfig {
     pub user: Option<String>,
     /// The name of a token of the vault, whose PINs log in.
     pub token: Option<String>,
-    /// Of a token of the vault: 16 hexadecimal digits; empty until it is known.
+    /// Of a token of the vault: 16 hexadecimal digits; empty when it was not known from the first.
     #[serde(skip)]
     pub serial: String,
 }

@@ -111,6 +111,41 @@ def view():
     good("C_Finalize", NULL)
 
 
+def narrowed():
+    """So many private keys are shown to a user whose slot narrows what the token shows; serial number and description stay."""
+    pin, shown = sys.argv[4].encode(), int(sys.argv[5])
+    handle = begin()
+    before = known_by()
+    good("C_Login", handle, USER, pin, len(pin))
+    is_(shown, len(find(handle, (CLASS, PRIVATE))))
+    assert known_by() == before
+    good("C_Finalize", NULL)
+
+
+def known_by():
+    """What applications remember a token by: the slot's description, the serial number."""
+    slot, token = c.create_string_buffer(256), c.create_string_buffer(512)
+    good("C_GetSlotInfo", 0, slot)
+    good("C_GetTokenInfo", 0, token)
+    return slot.raw[:64], token.raw[80:96]
+
+
+def makes():
+    """A pair is made where the record of the token says, of its algorithms alone, and found there."""
+    pin = sys.argv[4].encode()
+    handle = begin()
+    good("C_Login", handle, USER, pin, len(pin))
+    pair = (c.c_ulong(), c.c_ulong())
+    make = lambda curve: call(
+        "C_GenerateKeyPair", handle, c.byref(mechanism(0x1040)),
+        template((0x180, curve), (0x1, b"\x01")), 2, template((0x1, b"\x01")), 1, c.byref(pair[0]), c.byref(pair[1]),
+    )
+    is_(OK, make(bytes.fromhex("06082a8648ce3d030107")))
+    is_(0xD1, make(bytes.fromhex("06052b81040022")), "P-384 is not of the token's view")
+    is_([pair[1].value], find(handle, (CLASS, PRIVATE)))
+    good("C_Finalize", NULL)
+
+
 def context():
     """A key that wants the PIN for each use: PKCS#11 3.2 5.6.8, CKU_CONTEXT_SPECIFIC."""
     pin, name = sys.argv[4].encode(), sys.argv[5]

@@ -85,7 +85,7 @@ fn secret_material(key_type: CK_KEY_TYPE, templates: &Templates) -> Answer<Mater
 
 fn imported(new: NewKey, material: Material, slot: &Slot) -> Answer<Made> {
     let mut request = ImportKeyRequest {
-        namespace: slot.config.namespace.clone(),
+        namespace: slot.view().namespace.clone(),
         algorithm: new.makes.algorithm as i32,
         key_material: material.bytes.to_vec(),
         format: material.format as i32,

@@ -53,7 +53,7 @@ fn secret_makes(mechanism: &Mechanism, templates: &Templates) -> Answer<(Makes, 
 
 fn made(new: NewKey, size_bytes: u32, slot: &Slot) -> Answer<Made> {
     let request = GenerateKeyRequest {
-        namespace: slot.config.namespace.clone(),
+        namespace: slot.view().namespace.clone(),
         algorithm: new.makes.algorithm as i32,
         usage: new.usage,
         tags: new.tags,

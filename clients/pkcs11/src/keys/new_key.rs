@@ -155,8 +155,8 @@ impl NewKey {
         if templates.public.as_ref().and_then(|public| public.truth(CKA_PRIVATE)) == Some(true) {
             return refuse(CKR_TEMPLATE_INCONSISTENT);
         }
-        let view = &slot.config.algorithms;
-        if !view.is_empty() && !view.iter().any(|name| name == makes.algorithm.as_str_name()) {
+        let view = slot.view();
+        if !view.has(makes.algorithm) {
             return refuse(CKR_TEMPLATE_INCONSISTENT);
         }
         let hidden = &templates.hidden;
@@ -172,7 +172,7 @@ impl NewKey {
             usage: templates.usage(makes.usages)?,
             exportable,
             attributes: attributes(templates, makes)?,
-            tags: slot.config.tags.clone(),
+            tags: view.tags.clone(),
         })
     }
 }

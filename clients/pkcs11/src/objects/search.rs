@@ -9,8 +9,9 @@ use crate::keys::hmac_of;
 use crate::module::Module;
 use crate::objects::object::{Half, Object, key_type_name};
 use crate::objects::template::Template;
-use crate::proto::{Algorithm, FindObjectsRequest, FindObjectsResponse, Key, KeyAttributes, KeyState};
+use crate::proto::{FindObjectsRequest, FindObjectsResponse, Key, KeyAttributes, KeyState};
 use crate::token::slot::Slot;
+use crate::token::view::View;
 
 const PER_PAGE: u32 = 1000;
 /// Of what the service takes: characters, and bytes.
@@ -25,12 +26,13 @@ pub fn find(index: usize, slot: &Slot, template: &Template) -> Answer<Vec<Object
     if template.number(CKA_CLASS).is_some_and(|class| ![CKO_PUBLIC_KEY, CKO_PRIVATE_KEY, CKO_SECRET_KEY].contains(&class)) {
         return Ok(vec![]);
     }
-    let keys = match keys(slot, template) {
+    let view = slot.view();
+    let keys = match keys(slot, &view, template) {
         // Nobody asked, neither a certificate nor a user: applications look before they log in, and see nothing.
         Err(Refusal(CKR_USER_NOT_LOGGED_IN)) if !slot.is_open() => vec![],
         answer => answer?,
     };
-    let objects = keys.iter().filter(|key| in_view(slot, key) && !is_gone(key)).flat_map(|key| Object::of_key(index, key, None));
+    let objects = keys.iter().filter(|key| view.shows(key) && !is_gone(key)).flat_map(|key| Object::of_key(index, key, None));
     Ok(objects.filter(|object| seen(object, slot) && template.fits(object, slot)).collect())
 }
 
@@ -44,15 +46,8 @@ pub fn is_gone(key: &Key) -> bool {
     matches!(key.state(), KeyState::Destroyed | KeyState::PurgeScheduled)
 }
 
-fn in_view(slot: &Slot, key: &Key) -> bool {
-    let algorithms = &slot.config.algorithms;
-    slot.config.tags.iter().all(|tag| key.tags.contains(tag))
-        && (algorithms.is_empty()
-            || algorithms.iter().any(|name| Algorithm::from_str_name(name).map(|known| known as i32) == Some(key.algorithm)))
-}
-
 /// The keys that may fit, asked for by what they show, in one round trip as long as they fit on a page.
-fn keys(slot: &Slot, template: &Template) -> Answer<Vec<Key>> {
+fn keys(slot: &Slot, view: &View, template: &Template) -> Answer<Vec<Key>> {
     let label = template.bytes(CKA_LABEL).filter(|label| !label.is_empty());
     let id = template.bytes(CKA_ID).filter(|id| !id.is_empty());
     let text = label.map(std::str::from_utf8);
@@ -63,14 +58,14 @@ fn keys(slot: &Slot, template: &Template) -> Answer<Vec<Key>> {
         return Ok(vec![]);
     }
     let key_type = template.number(CKA_KEY_TYPE).and_then(key_type_name).map(str::to_owned);
-    let named = slot.config.algorithms.iter().filter_map(|name| Algorithm::from_str_name(name));
+    let Some(algorithms) = view.asked() else { return Ok(vec![]) };
     let hmac = template.number(CKA_KEY_TYPE).and_then(hmac_of);
-    let named: Vec<Algorithm> = hmac.map_or_else(|| named.collect(), |algorithm| vec![algorithm]);
+    let algorithms = hmac.map_or(algorithms, |algorithm| vec![algorithm.into()]);
     let mut request = FindObjectsRequest {
-        namespace: slot.config.namespace.clone(),
+        namespace: view.namespace.clone(),
         r#match: Some(KeyAttributes { key_type, ..Default::default() }),
-        tags: slot.config.tags.clone(),
-        algorithms: named.into_iter().map(i32::from).collect(),
+        tags: view.tags.clone(),
+        algorithms,
         shown_id: id.map(<[u8]>::to_vec),
         shown_label: text.and_then(Result::ok).map(str::to_owned),
         per_page: PER_PAGE,

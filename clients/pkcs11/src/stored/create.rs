@@ -131,7 +131,7 @@ impl Module {
             return Ok(self.register_stored(Stored { slot: session.slot, object, owner }));
         }
         let request = StoreObjectRequest {
-            namespace: slot.config.namespace.clone(),
+            namespace: slot.view().namespace.clone(),
             object_class: object.object_class,
             label: object.label,
             id: object.id,
@@ -147,7 +147,7 @@ impl Module {
             modifiable: Some(object.modifiable),
             destroyable: Some(object.destroyable),
             copyable: Some(object.copyable),
-            tags: slot.config.tags.clone(),
+            tags: slot.view().tags.clone(),
         };
         let answer: StoreObjectResponse = slot.call("StoreObject", &request).map_err(of_attributes)?;
         let object = answer.object.ok_or(Refusal(CKR_DEVICE_ERROR))?;

@@ -40,7 +40,7 @@ fn asked(slot: &Slot, template: &Template) -> Answer<Vec<StoredObject>> {
         None => StoredObjectClass::Unspecified,
     };
     let mut request = FindStoredObjectsRequest {
-        namespace: slot.config.namespace.clone(),
+        namespace: slot.view().namespace.clone(),
         object_class: class.into(),
         label: text(template, CKA_LABEL)?,
         id: given(CKA_ID),
@@ -48,7 +48,7 @@ fn asked(slot: &Slot, template: &Template) -> Answer<Vec<StoredObject>> {
         issuer: given(CKA_ISSUER),
         serial_number: given(CKA_SERIAL_NUMBER),
         application: text(template, CKA_APPLICATION)?,
-        tags: slot.config.tags.clone(),
+        tags: slot.view().tags.clone(),
         private: slot.is_open(),
         per_page: PER_PAGE,
         page_token: String::new(),

@@ -9,32 +9,20 @@ use cryptoki_sys::*;
 
 use crate::config::SlotConfig;
 use crate::error::{Answer, Refusal, refuse};
-use crate::proto::{Algorithm, ListTokensRequest, ListTokensResponse, Token};
+use crate::proto::{ListTokensRequest, ListTokensResponse, Token};
 use crate::remote::Remote;
 use crate::token::slot::Slot;
 
-/// No enum of the proto has a higher number for an algorithm.
-const ALGORITHM_NUMBERS: i32 = 1024;
-
 /// @errors `CKR_DEVICE_ERROR` when the vault has to be asked, and cannot.
 pub fn slots(configured: &[SlotConfig], every_token: bool, remote: &Arc<Remote>) -> Answer<Vec<Slot>> {
+    let asks = every_token || configured.iter().any(|slot| slot.token.is_some());
+    let tokens = if asks { visible(remote)? } else { vec![] };
     let mut slots = configured.to_vec();
-    if every_token || slots.iter().any(|slot| slot.token.is_some()) {
-        let tokens = visible(remote)?;
-        for slot in &mut slots {
-            if let Some(token) = tokens.iter().find(|token| Some(&token.name) == slot.token.as_ref()) {
-                learn(slot, token);
-            }
-        }
-        if every_token {
-            slots.extend(tokens.iter().map(|token| {
-                let mut slot = SlotConfig { token: Some(token.name.clone()), ..SlotConfig::default() };
-                learn(&mut slot, token);
-                slot
-            }));
-        }
+    if every_token {
+        slots.extend(tokens.iter().map(|token| SlotConfig { token: Some(token.name.clone()), ..SlotConfig::default() }));
     }
-    Ok(slots.into_iter().map(|slot| Slot::new(slot, remote.clone())).collect())
+    let record = |slot: &SlotConfig| tokens.iter().find(|token| Some(&token.name) == slot.token.as_ref());
+    Ok(slots.into_iter().map(|slot| Slot::new(record(&slot), slot.clone(), remote.clone())).collect())
 }
 
 /// The tokens that the client's certificate may see; none without one.
@@ -44,33 +32,5 @@ fn visible(remote: &Remote) -> Answer<Vec<Token>> {
         Ok(answer) => Ok(answer.tokens),
         Err(Refusal(CKR_USER_NOT_LOGGED_IN | CKR_ACTION_PROHIBITED | CKR_FUNCTION_NOT_SUPPORTED)) => Ok(vec![]),
         Err(_) => refuse(CKR_DEVICE_ERROR),
-    }
-}
-
-fn learn(slot: &mut SlotConfig, token: &Token) {
-    slot.namespace.clone_from(&token.namespace);
-    slot.label.clone_from(&token.label);
-    slot.serial.clone_from(&token.serial_number);
-    slot.tags.clone_from(&token.tags);
-    slot.algorithms = token.algorithms.iter().map(|name| proto_name(name)).collect();
-}
-
-/// `ECDSA-P256` as `EcdsaP256`. What this module does not know stays, and fits no key.
-fn proto_name(name: &str) -> String {
-    let folded = |name: &str| name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
-    let known = (1..ALGORITHM_NUMBERS).filter_map(|number| Algorithm::try_from(number).ok());
-    let found = known.map(|algorithm| algorithm.as_str_name()).find(|other| folded(other) == folded(name));
-    found.unwrap_or(name).to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn canonical_names_become_those_of_the_proto() {
-        for (name, proto) in [("ECDSA-P256", "EcdsaP256"), ("AES-256-GCM", "Aes256Gcm"), ("Ed25519", "Ed25519"), ("ROT13", "ROT13")] {
-            assert_eq!(proto_name(name), proto);
-        }
     }
 }

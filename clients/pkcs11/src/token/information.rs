@@ -23,7 +23,10 @@ pub fn library() -> CK_INFO {
 
 pub fn slot(slot: &Slot) -> CK_SLOT_INFO {
     CK_SLOT_INFO {
-        slotDescription: padded(&format!("Keystead namespace {}", slot.config.namespace)),
+        slotDescription: padded(&match &slot.config.token {
+            Some(token) => format!("Keystead token {token}"),
+            None => format!("Keystead namespace {}", slot.config.namespace),
+        }),
         manufacturerID: padded(MAKER),
         flags: CKF_TOKEN_PRESENT,
         hardwareVersion: VERSION,

@@ -6,5 +6,6 @@ pub mod once;
 mod pins;
 pub mod session;
 pub mod slot;
+pub mod view;
 
 pub use discovery::slots;

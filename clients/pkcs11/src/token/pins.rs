@@ -80,7 +80,8 @@ impl Slot {
         let mut request = LoginTokenRequest { name: token.to_owned(), role: role.into(), pin: pin.to_vec(), ..Default::default() };
         let answer: Answer<LoginTokenResponse> = self.remote.call("LoginToken", &request, None);
         request.pin.zeroize();
-        let tokens = answer.map_err(|refusal| self.why(refusal, who))?.tokens;
+        let LoginTokenResponse { tokens, token: record } = answer.map_err(|refusal| self.why(refusal, who))?;
+        self.learn(record.as_ref());
         Ok(Entered { login: Login::of(tokens, who)?, must_change: false })
     }
 
@@ -130,22 +131,29 @@ impl Slot {
     }
 
     fn create(&self, name: String, pin: &[u8], label: &str) -> Answer<()> {
+        let view = self.view();
         let mut request = CreateTokenRequest {
             name,
             label: label.to_owned(),
-            namespace: self.config.namespace.clone(),
-            tags: self.config.tags.clone(),
-            algorithms: self.config.algorithms.clone(),
+            namespace: view.namespace.clone(),
+            tags: view.tags.clone(),
+            algorithms: view.algorithms(),
             so_pin: new_pin(pin)?,
             ..Default::default()
         };
         let answer: Answer<CreateTokenResponse> = self.remote.call_as_process("CreateToken", &request);
         request.so_pin.zeroize();
-        answer.map(|_| ()).map_err(|refusal| match refusal.0 {
-            // A token of this name is there already, and is not this slot's.
-            CKR_TEMPLATE_INCONSISTENT => Refusal(CKR_TOKEN_WRITE_PROTECTED),
-            _ => pin_refusal(refusal),
-        })
+        answer
+            .map(|answer| {
+                if self.config.token.is_some() {
+                    self.learn(answer.token.as_ref())
+                }
+            })
+            .map_err(|refusal| match refusal.0 {
+                // A token of this name is there already, and is not this slot's.
+                CKR_TEMPLATE_INCONSISTENT => Refusal(CKR_TOKEN_WRITE_PROTECTED),
+                _ => pin_refusal(refusal),
+            })
     }
 
     fn init_again(&self, pin: &[u8], label: &str) -> Answer<()> {

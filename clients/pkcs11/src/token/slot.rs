@@ -10,15 +10,19 @@ use zeroize::Zeroizing;
 
 use crate::config::SlotConfig;
 use crate::error::{Answer, Refusal, refuse};
-use crate::proto::{LogoutRequest, LogoutResponse, RefreshSessionRequest, RefreshSessionResponse, SessionTokens};
+use crate::proto::{LogoutRequest, LogoutResponse, RefreshSessionRequest, RefreshSessionResponse, SessionTokens, Token as Record};
 use crate::remote::{Remote, Token};
 use crate::token::once;
+use crate::token::view::View;
 
 /// Longest password the service takes.
 pub const LONGEST_PIN: usize = 1024;
 
 pub struct Slot {
+    /// Its label and serial number are those of the token's record, when that was known from the first: what a slot is known by
+    /// does not change under an application.
     pub config: SlotConfig,
+    view: Mutex<Arc<View>>,
     pub(super) remote: Arc<Remote>,
     login: Mutex<Option<Login>>,
 }
@@ -46,8 +50,28 @@ impl Login {
 }
 
 impl Slot {
-    pub fn new(config: SlotConfig, remote: Arc<Remote>) -> Slot {
-        Slot { config, remote, login: Mutex::new(None) }
+    /// @param record of the slot's token, when the client may read it
+    pub fn new(record: Option<&Record>, mut config: SlotConfig, remote: Arc<Remote>) -> Slot {
+        let view = Mutex::new(Arc::new(View::configured(&config)));
+        if let Some(record) = record {
+            config.label.clone_from(&record.label);
+            config.serial.clone_from(&record.serial_number);
+        }
+        let slot = Slot { config, view, remote, login: Mutex::new(None) };
+        slot.learn(record);
+        slot
+    }
+
+    /// What it shows now.
+    pub fn view(&self) -> Arc<View> {
+        self.view.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What the record of its token says is what it shows from now on.
+    pub(super) fn learn(&self, record: Option<&Record>) {
+        if let Some(record) = record {
+            *self.view.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(View::of_token(record, &self.config));
+        }
     }
 
     pub fn needs_login(&self) -> bool {
