@@ -52,6 +52,7 @@ const NEEDS: readonly Need[] = [
   { command: "keytool", apt: "openjdk-17-jdk-headless" },
   { command: "g++", apt: "g++" },
   { command: "make", apt: "make" },
+  { command: "groff", apt: "groff-base" },
   // With the driver for TLS, which brings rsyslog itself.
   { command: "rsyslogd", apt: "rsyslog-openssl" },
   { command: "nats-server", apt: "nats-server" },

@@ -16,10 +16,13 @@ export interface Run {
   exit: number;
 }
 
-const examples = new WeakMap<Command, readonly string[]>();
+const told = new WeakMap<Command, Pick<Declaration<unknown>, "examples" | "notes">>();
 
 /** The examples a command was declared with. */
-export const examplesOf = (command: Command): readonly string[] => examples.get(command) ?? [];
+export const examplesOf = (command: Command): readonly string[] => told.get(command)?.examples ?? [];
+
+/** The sentences below its options; empty for none. */
+export const notesOf = (command: Command): string => told.get(command)?.notes ?? "";
 
 export interface Declaration<O> {
   /** `sign <key> [text]` */
@@ -43,7 +46,7 @@ export function leaf<O>(parent: Command, run: Run, declaration: Declaration<O>):
     .summary(declaration.summary)
     .description(`${declaration.summary}.`);
   declaration.options?.(command);
-  examples.set(command, declaration.examples);
+  told.set(command, declaration);
   const notes = declaration.notes === undefined ? "" : `\n${declaration.notes}\n`;
   command.addHelpText("after", `${notes}\nExamples:\n${declaration.examples.map((line) => `  $ ${line}\n`).join("")}`);
   const path = pathOf(command);
@@ -57,8 +60,8 @@ export function leaf<O>(parent: Command, run: Run, declaration: Declaration<O>):
   return command;
 }
 
-/** The words that call a command. */
-function pathOf(command: Command): string {
+/** The words that call a command, `keystead` first. */
+export function pathOf(command: Command): string {
   return command.parent === null ? "keystead" : `${pathOf(command.parent)} ${command.name()}`;
 }
 

@@ -5,6 +5,7 @@ import { Command, CommanderError } from "commander";
 import { VERSION } from "@keystead/client/names";
 import type { Run } from "./command-tree.ts";
 import { reportFailure } from "./error-report.ts";
+import { EXIT_STATUS } from "./exit-status-text.ts";
 import { addGlobalOptions, type GlobalOptions } from "./global-options.ts";
 import { outputForm, type OutputForm } from "./output-form.ts";
 import { write, type Shell } from "./shell.ts";
@@ -30,6 +31,7 @@ import { init } from "./commands/init.ts";
 import { keys } from "./commands/keys.ts";
 import { login, logout } from "./commands/login.ts";
 import { mac } from "./commands/mac.ts";
+import { man } from "./commands/man.ts";
 import { namespaces } from "./commands/namespaces.ts";
 import { objects } from "./commands/objects.ts";
 import { pkcs11 } from "./commands/pkcs11.ts";
@@ -70,19 +72,8 @@ const REGISTER: readonly (readonly [heading: string, commands: readonly ((root: 
   ["Dual control:", [approvals]],
   ["Who may do what:", [scripts]],
   ["Proof:", [audit, sinks, store, selftest]],
-  ["This program:", [pkcs11, token, completion]],
+  ["This program:", [pkcs11, token, completion, man]],
 ];
-
-const EXIT_STATUS = `
-Exit status:
-  0  done                        5  no such key or namespace
-  1  signature or MAC not valid  6  the key's state or use forbids it, or it exists
-  2  the command or request is   7  decryption failed
-     wrong                       8  limit or quota reached
-  3  authentication failed       9  server sealed, unreachable or too slow
-  4  not permitted              10  integrity failure or internal error
-                                11  waits for somebody's approval
-`;
 
 /** The command tree. `run` gets the exit status of the body that runs. */
 export function createProgram(run: Run): Command {
