@@ -30,7 +30,7 @@ describe("the module, walked", { skip: skipModule }, () => {
     for (const [keyId, algorithm] of [
       ["p256", "ECDSA-P256"],
       ["gcm", "AES-256-GCM"],
-      ["kwp", "AES-256-KWP"],
+      ["wraps", "AES-256"],
       ["leaves", "AES-256-GCM"],
       ["kem", "ML-KEM-768"],
       ["base", "Generic-Secret"],
@@ -40,6 +40,7 @@ describe("the module, walked", { skip: skipModule }, () => {
         keyId,
         algorithm: algorithmNumber(algorithm),
         ...(keyId === "leaves" ? { exportable: ExportPolicy.WRAPPED } : {}),
+        ...(keyId === "wraps" ? { usage: [Usage.WRAP, Usage.UNWRAP] } : {}),
         ...(keyId === "base" ? { usage: [Usage.DERIVE] } : {}),
       });
     const config = join(here.server.folder, `${namespace}.yaml`);

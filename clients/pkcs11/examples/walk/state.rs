@@ -1,6 +1,6 @@
 //! A module that was initialised, its keys, and operations that can be begun.
 //!
-//! The server has `p256` (ECDSA on P-256), `gcm` (AES-256-GCM), `kwp` (AES-256-KWP), `leaves` (an AES key that may be
+//! The server has `p256` (ECDSA on P-256), `gcm` (AES-256-GCM), `wraps` (AES-256, for wrapping), `leaves` (an AES key that may be
 //! wrapped), `kem` (ML-KEM-768) and `base` (a generic secret).
 
 use std::cell::RefCell;
@@ -96,7 +96,7 @@ const NAMED: [(&str, CK_OBJECT_CLASS); 8] = [
     ("p256", CKO_PRIVATE_KEY),
     ("p256", CKO_PUBLIC_KEY),
     ("gcm", CKO_SECRET_KEY),
-    ("kwp", CKO_SECRET_KEY),
+    ("wraps", CKO_SECRET_KEY),
     ("leaves", CKO_SECRET_KEY),
     ("kem", CKO_PUBLIC_KEY),
     ("kem", CKO_PRIVATE_KEY),
