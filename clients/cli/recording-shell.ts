@@ -1,5 +1,5 @@
 /** A shell for tests: streams that remember, an empty environment, a folder of its own, and a client made of stand-ins or a real one. */
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable, Writable } from "node:stream";
@@ -24,7 +24,17 @@ export interface Scene {
   readonly client?: { readonly [M in keyof Keystead]?: (...args: never[]) => unknown } | "real";
 }
 
-export const newFolder = (): string => mkdtempSync(join(tmpdir(), "keystead-cli-"));
+const folders: string[] = [];
+process.once("exit", () => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
+/** A folder of a test's own; it goes with the test process. */
+export function newFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "keystead-cli-"));
+  folders.push(folder);
+  return folder;
+}
 
 function recorder(isTTY: boolean): Writable & { text(): Buffer; isTTY: boolean } {
   const pieces: Buffer[] = [];

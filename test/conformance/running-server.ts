@@ -56,9 +56,15 @@ export interface RunningServer {
   stop(): Promise<number | null>;
 }
 
-/** A folder of a test's own, which processes of other users may enter. */
+const folders: string[] = [];
+process.once("exit", () => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
+/** A folder of a test's own, which processes of other users may enter; it goes with the test process. */
 export function newFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "keystead-conformance-"));
+  folders.push(folder);
   chmodSync(folder, 0o755);
   return folder;
 }
