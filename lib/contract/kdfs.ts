@@ -18,7 +18,8 @@ export type KdfParameter =
   | "memoryKib"
   | "parallelism"
   | "cost"
-  | "blockSize";
+  | "blockSize"
+  | "withoutCounter";
 
 export interface KdfRow {
   /** Enum value in proto/hsm/hsm.proto. */
@@ -73,6 +74,39 @@ export const KDFS = Object.freeze({
     spec: "SP 800-108 Rev. 1 §4.1",
     from: ["secret key"],
     reads: ["label", "context", "info"],
+    bounds: "secret keys of 16, 24 or 32 bytes (AES)",
+  },
+  feedback_hmac: {
+    proto: "KDF_FEEDBACK_HMAC",
+    ckm: "CKM_SP800_108_FEEDBACK_KDF",
+    spec: "SP 800-108 Rev. 1 §4.2",
+    from: ["secret key"],
+    reads: ["digest", "label", "context", "info", "salt", "withoutCounter"],
+    bounds:
+      "secret keys of 14 bytes and more; SHA-256 by default; label and context, or info as the whole fixed input; the salt is the IV, none by default",
+  },
+  feedback_cmac: {
+    proto: "KDF_FEEDBACK_CMAC",
+    ckm: "CKM_SP800_108_FEEDBACK_KDF",
+    spec: "SP 800-108 Rev. 1 §4.2",
+    from: ["secret key"],
+    reads: ["label", "context", "info", "salt", "withoutCounter"],
+    bounds: "secret keys of 16, 24 or 32 bytes (AES); the salt is the IV, none by default",
+  },
+  pipeline_hmac: {
+    proto: "KDF_PIPELINE_HMAC",
+    ckm: "CKM_SP800_108_DOUBLE_PIPELINE_KDF",
+    spec: "SP 800-108 Rev. 1 §4.3",
+    from: ["secret key"],
+    reads: ["digest", "label", "context", "info", "withoutCounter"],
+    bounds: "secret keys of 14 bytes and more; SHA-256 by default; label and context, or info as the whole fixed input",
+  },
+  pipeline_cmac: {
+    proto: "KDF_PIPELINE_CMAC",
+    ckm: "CKM_SP800_108_DOUBLE_PIPELINE_KDF",
+    spec: "SP 800-108 Rev. 1 §4.3",
+    from: ["secret key"],
+    reads: ["label", "context", "info", "withoutCounter"],
     bounds: "secret keys of 16, 24 or 32 bytes (AES)",
   },
   blake3: {

@@ -295,6 +295,8 @@ test("every derivation from a secret key makes keys that the openssl command mak
   for (const [kdf, options] of [
     [Kdf.COUNTER_HMAC, ["mac:HMAC", "digest:SHA256"]],
     [Kdf.COUNTER_CMAC, ["mac:CMAC", "cipher:AES-256-CBC"]],
+    [Kdf.FEEDBACK_HMAC, ["mac:HMAC", "digest:SHA256", "mode:FEEDBACK"]],
+    [Kdf.FEEDBACK_CMAC, ["mac:CMAC", "cipher:AES-256-CBC", "mode:FEEDBACK"]],
   ] as const) {
     const flags = [...options, ...about].flatMap((option) => ["-kdfopt", option]);
     const expected = openssl(["kdf", "-binary", "-keylen", "32", ...flags, "KBKDF"]);
@@ -376,7 +378,7 @@ test("secrets derive secrets of a chosen length, and what a derivation cannot do
     await refused("MECHANISM_PARAM_INVALID", surface, deriveKey, { keyId: strong, derivation, asKey: { ...asKey, sizeBytes: 16 } });
     await refused("MECHANISM_PARAM_INVALID", surface, deriveKey, { keyId: strong, derivation, asKey: { algorithm: Algorithm.Ed25519 } });
     await refused("INVALID_REQUEST", surface, deriveKey, { keyId: strong, derivation: {}, asKey });
-    const small = { algorithm: Algorithm.GenericSecret, sizeBytes: 4 };
+    const small = { algorithm: Algorithm.HmacSha256, sizeBytes: 13 };
     await refused("MECHANISM_PARAM_INVALID", surface, deriveKey, { keyId: strong, derivation, asKey: small });
   }
 });

@@ -45,6 +45,7 @@ describe("keys through the module", { skip: skipModule }, () => {
 
   test("keys go under AES-GCM with associated data, with a nonce of the vault's", () => keys("authenticated"));
   test("both sides of an agreement derive one secret, and derivations are those of their specifications", () => keys("deriving"));
+  test("what SP 800-108 derives is what it says, with feedback and as double pipeline", () => keys("sp800"));
   test("what was encapsulated is decapsulated", () => keys("encapsulation"));
   test("secrets have the length that somebody wants, and HMAC keys a type of their own", () => keys("sizes"));
   test("bare data is signed by keys that name it, and by no other", () => keys("raw"));

@@ -117,6 +117,42 @@ test("BLAKE3 derive_key: every published case", async () => {
   assert.equal(cases.length, 35);
 });
 
+interface Sp800Case {
+  readonly file: string;
+  readonly count: number;
+  readonly mode: "feedback" | "pipeline";
+  readonly prf: string;
+  readonly counted: boolean;
+  readonly iv: string;
+  readonly key: string;
+  readonly fixed: string;
+  readonly output: string;
+}
+const SP800 = JSON.parse(readFileSync(new URL("sp800-108.json", import.meta.url), "utf8")) as { readonly cases: readonly Sp800Case[] };
+const CAVP_DIGESTS = { HMAC_SHA256: "SHA-256", HMAC_SHA384: "SHA-384", HMAC_SHA512: "SHA-512" } as const;
+
+for (const mode of ["feedback", "pipeline"] as const)
+  test(`${mode} mode: NIST CAVP's cases, with and without a counter`, async () => {
+    const cases = SP800.cases.filter((each) => each.mode === mode);
+    assert.deepEqual(new Set(cases.map(({ prf }) => prf)).size, 6);
+    assert.deepEqual(new Set(cases.map(({ counted }) => counted)).size, 2);
+    for (const { file, count, prf, counted, iv, key, fixed, output } of cases) {
+      const digest = CAVP_DIGESTS[prf as keyof typeof CAVP_DIGESTS] as DigestName | undefined;
+      const name: KdfName = `${mode}_${digest === undefined ? "cmac" : "hmac"}`;
+      const params: KdfParams = {
+        info: hex(fixed),
+        ...(digest === undefined ? {} : { digest }),
+        ...(iv === "" ? {} : { salt: hex(iv) }),
+        ...(counted ? {} : { withoutCounter: true }),
+      };
+      kdfs[name].check(params, key.length / 2, output.length / 2);
+      const derived = await derive(name, hex(key), params, output.length / 2);
+      assert.equal(derived.toString("hex"), output, `${file} ${prf} ${count}`);
+      // A derivation uses up nothing that is its caller's.
+      assert.deepEqual(await derive(name, hex(key), params, output.length / 2), derived);
+    }
+  });
+
 /** What `openssl kdf` derives. */
 const command = (size: number, ...options: readonly string[]): Buffer => {
   const name = options.at(-1) ?? "";
@@ -124,6 +160,8 @@ const command = (size: number, ...options: readonly string[]): Buffer => {
   return openssl(["kdf", "-binary", "-keylen", String(size), ...pairs, name]);
 };
 
+/** Bytes of an IV that openssl takes: as many as the function gives. */
+const kdfBlock = { "SHA-256": 32, "SHA-384": 48, "SHA-512": 64, "SHA3-256": 32 } as const;
 const DIGESTS = { "SHA-256": "SHA256", "SHA-384": "SHA384", "SHA-512": "SHA512", "SHA3-256": "SHA3-256" } as const;
 for (const [digest, name] of Object.entries(DIGESTS) as [keyof typeof DIGESTS & DigestName, string][]) {
   test(`openssl derives the same with ${digest}, for many lengths`, async () => {
@@ -140,6 +178,20 @@ for (const [digest, name] of Object.entries(DIGESTS) as [keyof typeof DIGESTS & 
       assert.deepEqual(
         await derive("counter_hmac", secret, { digest, label: salt, context: info }, size),
         command(size, "mac:HMAC", `hexkey:${key}`, `hexsalt:${hexSalt}`, ...about, "KBKDF"),
+      );
+      const before = { digest, label: salt, context: info, salt: Buffer.alloc(kdfBlock[digest], 5) };
+      assert.deepEqual(
+        await derive("feedback_hmac", secret, before, size),
+        command(
+          size,
+          "mac:HMAC",
+          "mode:FEEDBACK",
+          `hexseed:${before.salt.toString("hex")}`,
+          `hexkey:${key}`,
+          `hexsalt:${hexSalt}`,
+          ...about,
+          "KBKDF",
+        ),
       );
     }
   });
@@ -183,6 +235,7 @@ const EVERY: Required<KdfParams> = {
   parallelism: 1,
   cost: 2 ** 17,
   blockSize: 8,
+  withoutCounter: true,
 };
 /** What each function cannot do without. */
 const NEEDED: Readonly<Partial<Record<KdfName, KdfParams>>> = {
@@ -241,6 +294,10 @@ test("work that is too little or too much is refused, to the last unit", () => {
     ["blake3", { context: Buffer.from([0xc3, 0x28]) }],
     ["counter_hmac", { info: SALT, label: SALT }],
     ["counter_cmac", { info: SALT, context: SALT }],
+    ["counter_hmac", { withoutCounter: true }],
+    ["feedback_hmac", { info: SALT, label: SALT }],
+    ["pipeline_hmac", { salt: SALT }],
+    ["pipeline_cmac", { digest: "SHA-256" }],
   ];
   for (const [name, params] of refused)
     assert.throws(() => kdfs[name].check({ ...NEEDED[name], ...params }, 16, 32), PARAM, `${name} ${JSON.stringify(params)}`);
@@ -254,7 +311,8 @@ test("work that is too little or too much is refused, to the last unit", () => {
   ] as const satisfies readonly (readonly [KdfName, KdfParams])[])
     kdfs[name].check({ ...NEEDED[name], ...params }, 8, 32);
   assert.throws(() => kdfs.hkdf.check({}, 32, 255 * 32 + 1), PARAM);
-  assert.throws(() => kdfs.counter_cmac.check({}, 20, 32), PARAM);
+  for (const name of ["counter_cmac", "feedback_cmac", "pipeline_cmac"] as const) assert.throws(() => kdfs[name].check({}, 20, 32), PARAM);
+  for (const name of ["feedback_hmac", "pipeline_hmac"] as const) assert.throws(() => kdfs[name].check({}, 13, 32), PARAM);
 });
 
 test("Argon2id without room in the secure heap is refused for now, and not an internal error", () => {

@@ -18,6 +18,7 @@ export interface DerivationOptions {
   readonly parallelism?: number;
   readonly cost?: number;
   readonly blockSize?: number;
+  readonly withoutCounter?: boolean;
 }
 
 const number = (name: string): ((text: string) => number) => wholeNumber(name, 1, 2 ** 32 - 1);
@@ -27,7 +28,7 @@ export const derivationOptions = (command: Command, from: readonly string[]): Co
   command
     .option("--kdf <function>", `derive by ${functionsFrom(from).join(", ")}`)
     .option("--digest <digest>", `digest of the derivation: ${DIGEST_NAMES.join(", ")}`)
-    .option("--salt <hex>", "salt, hexadecimal")
+    .option("--salt <hex>", "salt, or IV of the feedback functions, hexadecimal")
     .option("--info <text>", "info: what the key is for; hex:... for bytes")
     .option("--label <text>", "label (SP 800-108); hex:... for bytes")
     .option("--context <text>", "context (SP 800-108, BLAKE3); hex:... for bytes")
@@ -35,7 +36,8 @@ export const derivationOptions = (command: Command, from: readonly string[]): Co
     .option("--memory-kib <number>", "memory (Argon2id)", number("--memory-kib"))
     .option("--parallelism <number>", "lanes (Argon2id) or p (scrypt)", number("--parallelism"))
     .option("--cost <number>", "N (scrypt)", number("--cost"))
-    .option("--block-size <number>", "r (scrypt)", number("--block-size"));
+    .option("--block-size <number>", "r (scrypt)", number("--block-size"))
+    .option("--without-counter", "no counter (feedback and pipeline functions)");
 
 const functionsFrom = (from: readonly string[]): KdfName[] =>
   KDF_NAMES.filter((name) => (KDFS[name].from as readonly string[]).some((source) => from.includes(source)));
@@ -65,5 +67,6 @@ export function derivationOf(options: DerivationOptions): KeyDerivation | undefi
     parallelism: options.parallelism,
     cost: options.cost,
     blockSize: options.blockSize,
+    withoutCounter: options.withoutCounter,
   };
 }

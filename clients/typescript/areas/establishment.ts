@@ -17,6 +17,8 @@ export interface KeyDerivation {
   readonly parallelism?: number | undefined;
   readonly cost?: number | undefined;
   readonly blockSize?: number | undefined;
+  /** feedback and pipeline functions: no counter. */
+  readonly withoutCounter?: boolean | undefined;
 }
 
 /** Exactly one of the two. `asBytes` needs the permission crypto:shared_secret, `asKey` key:create. */

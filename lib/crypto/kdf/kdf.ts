@@ -15,6 +15,8 @@ export interface KdfParams {
   readonly info?: Uint8Array;
   readonly label?: Uint8Array;
   readonly context?: Uint8Array;
+  /** SP 800-108, where a mode does without its counter. */
+  readonly withoutCounter?: boolean;
   /** Iterations of PBKDF2, passes of Argon2id. */
   readonly iterations?: number;
   readonly memoryKib?: number;

@@ -42,7 +42,8 @@ test("a secret that makes codes derives nothing that its codes give away", async
   const asKey = { algorithm: Algorithm.Aes256Gcm, exportable: ExportPolicy.PLAIN };
   const derived = (from: string, kdf: Kdf): Promise<{ key?: { keyId: string } | undefined }> =>
     ask(deriveKey, { keyId: from, derivation: { function: kdf, ...(kdf === Kdf.COUNTER_HMAC ? { info } : {}) }, asKey });
-  for (const kdf of [Kdf.COUNTER_HMAC, Kdf.PBKDF2, Kdf.SCRYPT]) assert.equal(await code(derived(keyId, kdf)), "KEY_USAGE_FORBIDS");
+  for (const kdf of [Kdf.COUNTER_HMAC, Kdf.FEEDBACK_HMAC, Kdf.PIPELINE_HMAC, Kdf.PBKDF2, Kdf.SCRYPT])
+    assert.equal(await code(derived(keyId, kdf)), "KEY_USAGE_FORBIDS");
   // Nor does a copy that makes none itself, which would do it for the key.
   assert.equal(await code(ask(copyKey, { keyId, usage: [Usage.DERIVE] })), "INVALID_REQUEST");
   assert.equal(await code(ask(copyKey, { keyId, usage: [Usage.MAC] })), "OK");

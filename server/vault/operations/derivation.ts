@@ -36,6 +36,7 @@ export function derivationOf(message: KeyDerivation, sources: readonly Source[])
     ...number("parallelism", message.parallelism),
     ...number("cost", message.cost),
     ...number("blockSize", message.blockSize),
+    ...(message.withoutCounter ? { withoutCounter: true } : {}),
   };
   return { name, params };
 }

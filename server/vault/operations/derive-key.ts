@@ -9,7 +9,7 @@ import { grantOf, handler } from "./handler.ts";
 import { grantWish, wishedKey } from "./secret-result.ts";
 
 /** Functions that are HMAC with the secret as its key, or little more: whoever computes codes with it computes what they derive. */
-const ARE_HMAC: ReadonlySet<KdfName> = new Set(["counter_hmac", "pbkdf2", "scrypt"]);
+const ARE_HMAC: ReadonlySet<KdfName> = new Set(["counter_hmac", "feedback_hmac", "pipeline_hmac", "pbkdf2", "scrypt"]);
 
 /** A managed key out of a generic secret. Nobody sees either. */
 export const deriveKey = handler(operation, async (invocation, context) => {

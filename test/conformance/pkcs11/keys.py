@@ -380,6 +380,11 @@ class CounterKdf(c.Structure):
     _fields_ = [("prf", c.c_ulong), ("count", c.c_ulong), ("pieces", c.c_void_p), ("more", c.c_ulong), ("keys", c.c_void_p)]
 
 
+class FeedbackKdf(c.Structure):
+    _fields_ = [("prf", c.c_ulong), ("count", c.c_ulong), ("pieces", c.c_void_p), ("iv_length", c.c_ulong), ("iv", c.c_void_p),
+                ("more", c.c_ulong), ("keys", c.c_void_p)]
+
+
 class CounterFormat(c.Structure):
     _fields_ = [("little", c.c_ubyte), ("bits", c.c_ulong)]
 
@@ -618,6 +623,58 @@ def deriving():
     assert read(handle, made, VALUE) == wanted, "SP 800-108"
     counter.bits = 16
     derive(handle, given(COUNTER_KDF, kdf, pieces), base, [*GENERIC, (VALUE_LENGTH, 32)], PARAMETER)
+    good("C_Finalize", NULL)
+
+
+def sp800():
+    """SP 800-108 with feedback and as double pipeline: what is derived is what the specification says, and other pieces are refused."""
+    import hmac
+    handle, key, about = begin(), b"\x0b" * 22, b"label\0context"
+    base = create(handle, [*GENERIC, (VALUE, key), (DERIVE, YES)])
+    text, first = c.create_string_buffer(about, 13), c.create_string_buffer(bytes(range(32)), 32)
+    counter, length = CounterFormat(0, 32), LengthFormat(1, 0, 32)
+    at = lambda structure: (c.cast(c.pointer(structure), c.c_void_p), c.sizeof(structure))
+    iteration, count, array, told = Piece(1, NULL, 0), Piece(2, *at(counter)), Piece(4, c.cast(text, c.c_void_p), 13), Piece(3, *at(length))
+
+    def how(mode, pieces, prf=0x251, iv=32):
+        own = (Piece * len(pieces))(*pieces)
+        place = c.cast(own, c.c_void_p)
+        made = FeedbackKdf(prf, len(pieces), place, iv, c.cast(first, c.c_void_p) if iv else NULL, 0, NULL) if mode == 0x3AD else (
+            CounterKdf(prf, len(pieces), place, 0, NULL))
+        return given(mode, made, own, counter, length, text, first)
+
+    def wanted(mode, counted, fixed, size, iv):
+        prf = lambda data: hmac.new(key, data, "sha256").digest()
+        out, before, number = b"", bytes(range(iv)) if mode == 0x3AD else fixed, 1
+        while len(out) < size:
+            if mode == 0x3AE:
+                before = prf(before)
+            block = prf(before + (number.to_bytes(4, "big") if counted else b"") + fixed)
+            before, out, number = block if mode == 0x3AD else before, out + block, number + 1
+        return out[:size]
+
+    for mode in (0x3AD, 0x3AE):
+        for counted in (True, False):
+            for ends in (True, False):
+                for iv in (32, 16, 0) if mode == 0x3AD else (0,):
+                    for size in (16, 32, 100):
+                        pieces = [iteration, *([count] if counted else []), array, *([told] if ends else [])]
+                        made = derive(handle, how(mode, pieces, iv=iv), base, [*GENERIC, *READABLE, (VALUE_LENGTH, size)])
+                        fixed = about + ((8 * size).to_bytes(4, "big") if ends else b"")
+                        assert read(handle, made, VALUE) == wanted(mode, counted, fixed, size, iv), f"{mode:#x} {counted} {ends} {iv} {size}"
+        for pieces in ([], [array], [count, iteration, array], [iteration, array, count], [iteration, count], [iteration, iteration, array],
+                       [iteration, count, count, array], [iteration, told, array], [Piece(1, *at(counter)), array]):
+            derive(handle, how(mode, pieces), base, [*GENERIC, (VALUE_LENGTH, 32)], PARAMETER)
+        derive(handle, how(mode, [iteration, array], prf=0x221), base, [*GENERIC, (VALUE_LENGTH, 32)], PARAMETER)
+    # The counter's own mode has no counter beside it.
+    derive(handle, how(COUNTER_KDF, [Piece(1, *at(counter)), count, array]), base, [*GENERIC, (VALUE_LENGTH, 32)], PARAMETER)
+    derive(handle, how(COUNTER_KDF, [iteration, array]), base, [*GENERIC, (VALUE_LENGTH, 32)], PARAMETER)
+    aes = create(handle, [*GENERIC, (VALUE, bytes(16)), (DERIVE, YES)])
+    for mode in (0x3AD, 0x3AE):
+        made = derive(handle, how(mode, [iteration, count, array], prf=0x108A), aes, [*GENERIC, *READABLE, (VALUE_LENGTH, 40)])
+        assert len(read(handle, made, VALUE)) == 40
+        signs = create(handle, [*GENERIC, (VALUE, key), (DERIVE, YES), (SIGN, YES)])
+        derive(handle, how(mode, [iteration, count, array]), signs, [*GENERIC, (VALUE_LENGTH, 32)], NOT_PERMITTED)
     good("C_Finalize", NULL)
 
 

@@ -6,7 +6,7 @@ use std::ptr;
 use cryptoki_sys::*;
 
 use super::memory::elements;
-use crate::crypto::mechanisms::{self, AEAD_TAG_BYTES, Asked, LONGEST_ASSOCIATED_DATA, Parameter, Shape};
+use crate::crypto::mechanisms::{self, AEAD_TAG_BYTES, Asked, KdfMode, LONGEST_ASSOCIATED_DATA, Parameter, Shape};
 use crate::error::{Answer, Refusal};
 use crate::trace;
 
@@ -88,7 +88,15 @@ unsafe fn parameter(mechanism: &CK_MECHANISM) -> Answer<Parameter> {
                 let known = |(salt, info)| Parameter::Hkdf { whole, hash: hkdf.prfHashMechanism, salt, info };
                 Ok(both.map_or(Parameter::Unknown, known))
             }),
-            Shape::CounterKdf => structure(mechanism, |kdf: CK_SP800_108_KDF_PARAMS| counter_kdf(&kdf)),
+            Shape::Sp800(mode @ KdfMode::Feedback) => structure(mechanism, |kdf: CK_SP800_108_FEEDBACK_KDF_PARAMS| {
+                let Some(iv) = bounded(kdf.pIV, kdf.ulIVLen)? else { return Ok(Parameter::Unknown) };
+                let pieces = (kdf.pDataParams.cast_const(), kdf.ulNumberOfDataParams);
+                sp800(mode, kdf.prfType, iv, pieces, kdf.ulAdditionalDerivedKeys)
+            }),
+            Shape::Sp800(mode) => structure(mechanism, |kdf: CK_SP800_108_KDF_PARAMS| {
+                let pieces = (kdf.pDataParams.cast_const(), kdf.ulNumberOfDataParams);
+                sp800(mode, kdf.prfType, vec![], pieces, kdf.ulAdditionalDerivedKeys)
+            }),
             Shape::Block => structure(mechanism, |block: [u8; 16]| Ok(Parameter::Block(block))),
             Shape::Ctr => structure(mechanism, |ctr: CK_AES_CTR_PARAMS| Ok(Parameter::Ctr { bits: ctr.ulCounterBits, counter: ctr.cb })),
             Shape::Gcm => {
@@ -116,36 +124,51 @@ unsafe fn bounded(start: *const u8, length: CK_ULONG) -> Answer<Option<Vec<u8>>>
     Ok(Some(bytes.to_vec()))
 }
 
-/// The pieces that a key derivation is given, where they are the ones the service puts together: the counter in front, 32
-/// bits and the largest byte first, then bytes, then perhaps the length.
-unsafe fn counter_kdf(kdf: &CK_SP800_108_KDF_PARAMS) -> Answer<Parameter> {
+/// The pieces that a key derivation is given, where they are the ones the service puts together: what changes from block to
+/// block in front (the counter, or the block before with a counter behind it or without), the counter of 32 bits and the
+/// largest byte first; then bytes, then perhaps the length.
+unsafe fn sp800(
+    mode: KdfMode,
+    prf: CK_MECHANISM_TYPE,
+    iv: Vec<u8>,
+    (start, count): (*const CK_PRF_DATA_PARAM, CK_ULONG),
+    more_keys: CK_ULONG,
+) -> Answer<Parameter> {
     /// More pieces than anybody puts together.
     const MOST: CK_ULONG = 64;
-    if kdf.ulNumberOfDataParams > MOST || kdf.ulAdditionalDerivedKeys != 0 {
+    if count > MOST || more_keys != 0 {
         return Ok(Parameter::Unknown);
     }
-    let invalid = |_| Refusal(CKR_MECHANISM_PARAM_INVALID);
     // SAFETY: the caller's promise, for the pieces and for what they point to.
-    let pieces = unsafe { elements(kdf.pDataParams, kdf.ulNumberOfDataParams) }.map_err(invalid)?;
-    let mut fixed: Option<Vec<u8>> = None;
-    let mut length_bits = 0;
+    let pieces = unsafe { elements(start, count) }.map_err(|_| Refusal(CKR_MECHANISM_PARAM_INVALID))?;
+    let (mut iterated, mut counted, mut length_bits) = (false, false, 0);
+    let mut before_length: Vec<u8> = vec![];
     for piece in pieces {
         let is = |bytes: usize| !piece.pValue.is_null() && usize::try_from(piece.ulValueLen) == Ok(bytes);
-        match (piece.type_, &mut fixed) {
-            (CK_SP800_108_ITERATION_VARIABLE, None) if is(size_of::<CK_SP800_108_COUNTER_FORMAT>()) => {
+        let in_front = before_length.is_empty() && length_bits == 0;
+        let is_counter = match (piece.type_, mode) {
+            (CK_SP800_108_ITERATION_VARIABLE, KdfMode::Counter) => !iterated,
+            (CK_SP800_108_COUNTER, KdfMode::Feedback | KdfMode::Pipeline) => iterated && !counted,
+            _ => false,
+        };
+        match piece.type_ {
+            _ if is_counter && in_front && is(size_of::<CK_SP800_108_COUNTER_FORMAT>()) => {
                 // SAFETY: not NULL, as long as the structure, and the caller's promise.
                 let counter = unsafe { ptr::read_unaligned(piece.pValue.cast::<CK_SP800_108_COUNTER_FORMAT>()) };
                 if counter.bLittleEndian != CK_FALSE || counter.ulWidthInBits != 32 {
                     return Ok(Parameter::Unknown);
                 }
-                fixed = Some(vec![]);
+                (iterated, counted) = (true, true);
             }
-            (CK_SP800_108_BYTE_ARRAY, Some(fixed)) if length_bits == 0 => {
+            CK_SP800_108_ITERATION_VARIABLE if mode != KdfMode::Counter && !iterated && in_front && piece.ulValueLen == 0 => {
+                iterated = true
+            }
+            CK_SP800_108_BYTE_ARRAY if iterated && length_bits == 0 => {
                 // SAFETY: the caller's promise.
                 let Some(bytes) = (unsafe { bounded(piece.pValue.cast(), piece.ulValueLen)? }) else { return Ok(Parameter::Unknown) };
-                fixed.extend(bytes);
+                before_length.extend(bytes);
             }
-            (CK_SP800_108_DKM_LENGTH, Some(_)) if length_bits == 0 && is(size_of::<CK_SP800_108_DKM_LENGTH_FORMAT>()) => {
+            CK_SP800_108_DKM_LENGTH if iterated && length_bits == 0 && is(size_of::<CK_SP800_108_DKM_LENGTH_FORMAT>()) => {
                 // SAFETY: as above.
                 let length = unsafe { ptr::read_unaligned(piece.pValue.cast::<CK_SP800_108_DKM_LENGTH_FORMAT>()) };
                 let known = length.dkmLengthMethod == CK_SP800_108_DKM_LENGTH_SUM_OF_KEYS && length.bLittleEndian == CK_FALSE;
@@ -157,7 +180,7 @@ unsafe fn counter_kdf(kdf: &CK_SP800_108_KDF_PARAMS) -> Answer<Parameter> {
             _ => return Ok(Parameter::Unknown),
         }
     }
-    Ok(fixed.map_or(Parameter::Unknown, |before_length| Parameter::CounterKdf { prf: kdf.prfType, before_length, length_bits }))
+    Ok(if iterated { Parameter::Sp800 { mode, prf, iv, counted, before_length, length_bits } } else { Parameter::Unknown })
 }
 
 unsafe fn aead(nonce: (*mut u8, CK_ULONG), data: (*mut u8, CK_ULONG), tag_bits: CK_ULONG, length: Option<usize>) -> Answer<Parameter> {

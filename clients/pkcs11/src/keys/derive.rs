@@ -10,7 +10,7 @@ use super::new_key::{NewKey, Templates};
 use super::wanted::Wanted;
 use crate::crypto::der;
 use crate::crypto::digests::Hash;
-use crate::crypto::mechanisms::{self, Asked, Mechanism, Parameter, Prf};
+use crate::crypto::mechanisms::{self, Asked, KdfMode, Mechanism, Parameter, Prf};
 use crate::error::{Answer, Refusal, refuse};
 use crate::module::{Made, Module};
 use crate::objects::object::{Half, Object};
@@ -114,11 +114,16 @@ fn derivation(parameter: &Parameter, bytes: usize) -> Answer<KeyDerivation> {
             info: info.clone(),
             ..Default::default()
         }),
-        Parameter::CounterKdf { prf, before_length, length_bits } => {
+        Parameter::Sp800 { mode, prf, iv, counted, before_length, length_bits } => {
             let prf = Prf::of(*prf).ok_or(Refusal(CKR_MECHANISM_PARAM_INVALID))?;
+            let (hmac, cmac) = match mode {
+                KdfMode::Counter => (Kdf::CounterHmac, Kdf::CounterCmac),
+                KdfMode::Feedback => (Kdf::FeedbackHmac, Kdf::FeedbackCmac),
+                KdfMode::Pipeline => (Kdf::PipelineHmac, Kdf::PipelineCmac),
+            };
             let (function, digest) = match prf {
-                Prf::Hmac(hash) => (Kdf::CounterHmac, hash.number()),
-                Prf::Cmac => (Kdf::CounterCmac, 0),
+                Prf::Hmac(hash) => (hmac, hash.number()),
+                Prf::Cmac => (cmac, 0),
             };
             let length = (8 * bytes as u64).to_be_bytes();
             let info = [before_length, &length[8 - *length_bits as usize / 8..]].concat();
@@ -126,7 +131,8 @@ fn derivation(parameter: &Parameter, bytes: usize) -> Answer<KeyDerivation> {
             if info.is_empty() {
                 return refuse(CKR_MECHANISM_PARAM_INVALID);
             }
-            Ok(KeyDerivation { function: function as i32, digest, info, ..Default::default() })
+            let (salt, without_counter) = (iv.clone(), !counted);
+            Ok(KeyDerivation { function: function as i32, digest, info, salt, without_counter, ..Default::default() })
         }
         _ => refuse(CKR_MECHANISM_PARAM_INVALID),
     }

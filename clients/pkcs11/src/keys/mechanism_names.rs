@@ -79,6 +79,8 @@ fn only(algorithm: &str) -> Rows {
         "GenericSecret" => &[
             (CKM_HKDF_DERIVE, &["hkdf"]),
             (CKM_SP800_108_COUNTER_KDF, &["counter_hmac", "counter_cmac"]),
+            (CKM_SP800_108_FEEDBACK_KDF, &["feedback_hmac", "feedback_cmac"]),
+            (CKM_SP800_108_DOUBLE_PIPELINE_KDF, &["pipeline_hmac", "pipeline_cmac"]),
             (CKM_SHA256_HMAC, &["HMAC-SHA-256"]),
             (CKM_SHA384_HMAC, &["HMAC-SHA-384"]),
             (CKM_SHA512_HMAC, &["HMAC-SHA-512"]),

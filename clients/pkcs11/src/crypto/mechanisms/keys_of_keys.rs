@@ -2,7 +2,7 @@
 
 use cryptoki_sys::*;
 
-use super::{Mechanism, Shape, Way};
+use super::{KdfMode, Mechanism, Shape, Way};
 
 const WRAPS: CK_FLAGS = CKF_WRAP | CKF_UNWRAP;
 
@@ -15,6 +15,10 @@ const fn row(
     way: Way,
 ) -> Mechanism {
     Mechanism { kind, flags, keys, sizes, shape, way, hash: None }
+}
+
+const fn sp800(kind: CK_MECHANISM_TYPE, mode: KdfMode) -> Mechanism {
+    row(kind, CKF_DERIVE, &[CKK_GENERIC_SECRET], (14, 512), Shape::Sp800(mode), Way::Sp800)
 }
 
 pub static ROWS: &[Mechanism] = &[
@@ -30,6 +34,8 @@ pub static ROWS: &[Mechanism] = &[
         Way::Agree,
     ),
     row(CKM_HKDF_DERIVE, CKF_DERIVE, &[CKK_GENERIC_SECRET], (14, 512), Shape::Hkdf, Way::Hkdf),
-    row(CKM_SP800_108_COUNTER_KDF, CKF_DERIVE, &[CKK_GENERIC_SECRET], (14, 512), Shape::CounterKdf, Way::CounterKdf),
+    sp800(CKM_SP800_108_COUNTER_KDF, KdfMode::Counter),
+    sp800(CKM_SP800_108_FEEDBACK_KDF, KdfMode::Feedback),
+    sp800(CKM_SP800_108_DOUBLE_PIPELINE_KDF, KdfMode::Pipeline),
     row(CKM_ML_KEM, CKF_ENCAPSULATE | CKF_DECAPSULATE, &[CKK_ML_KEM], (CKP_ML_KEM_512, CKP_ML_KEM_1024), Shape::None, Way::Encapsulate),
 ];

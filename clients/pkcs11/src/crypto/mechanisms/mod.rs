@@ -19,7 +19,7 @@ use cryptoki_sys::*;
 use crate::crypto::digests::Hash;
 use crate::error::{Answer, refuse};
 
-pub use parameter::{AEAD_NONCE_BYTES, AEAD_TAG_BYTES, LONGEST_ASSOCIATED_DATA, Parameter, Prf, Shape};
+pub use parameter::{AEAD_NONCE_BYTES, AEAD_TAG_BYTES, KdfMode, LONGEST_ASSOCIATED_DATA, Parameter, Prf, Shape};
 
 /// How a mechanism is performed. What only the flags need to tell apart (the directions) is one way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,8 +52,8 @@ pub enum Way {
     AesKwp,
     Agree,
     Hkdf,
-    /// SP 800-108 in counter mode.
-    CounterKdf,
+    /// SP 800-108, in any mode.
+    Sp800,
     Encapsulate,
 }
 

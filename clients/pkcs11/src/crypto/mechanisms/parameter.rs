@@ -46,8 +46,16 @@ pub enum Shape {
     Ecdh,
     /// `CK_HKDF_PARAMS`
     Hkdf,
-    /// `CK_SP800_108_KDF_PARAMS`
-    CounterKdf,
+    /// `CK_SP800_108_KDF_PARAMS`, or `CK_SP800_108_FEEDBACK_KDF_PARAMS`
+    Sp800(KdfMode),
+}
+
+/// The modes of SP 800-108.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KdfMode {
+    Counter,
+    Feedback,
+    Pipeline,
 }
 
 /// The pseudorandom function of SP 800-108, as it is named, and what it is given behind the counter.
@@ -113,9 +121,14 @@ pub enum Parameter {
         salt: Vec<u8>,
         info: Vec<u8>,
     },
-    CounterKdf {
+    Sp800 {
+        mode: KdfMode,
         prf: CK_MECHANISM_TYPE,
-        /// The fixed input, where the counter is of 32 bits and stands before it; the length stands at its end.
+        /// Of feedback, what stands before the first block.
+        iv: Vec<u8>,
+        /// Whether a counter stands before the fixed input, always of 32 bits.
+        counted: bool,
+        /// The fixed input; the length stands at its end.
         before_length: Vec<u8>,
         /// Bits of the number that says the length of what is derived; 0 = it does not stand there.
         length_bits: CK_ULONG,
@@ -171,7 +184,9 @@ impl Shape {
             (Shape::Hkdf, Parameter::Hkdf { whole, hash, salt, info }) => {
                 *whole && Hash::of_mechanism(*hash).is_some() && salt.len() <= 1024 && info.len() <= 4096
             }
-            (Shape::CounterKdf, Parameter::CounterKdf { prf, before_length, .. }) => Prf::of(*prf).is_some() && before_length.len() <= 4000,
+            (Shape::Sp800(own), Parameter::Sp800 { mode, prf, iv, before_length, .. }) => {
+                own == *mode && Prf::of(*prf).is_some() && iv.len() <= 1024 && before_length.len() <= 4000
+            }
             (Shape::Block, Parameter::Block(_)) => true,
             (Shape::Ctr, Parameter::Ctr { bits, .. }) => (1..=128).contains(bits),
             // The lengths that the service has: any other would be another cipher than its own.
