@@ -259,6 +259,15 @@ export const ATTRIBUTES = Object.freeze({
     meaning:
       "Each use of the private key needs a login of its own, good for that one request. For key pairs only; what the public half does needs none.",
   },
+  subject: {
+    pkcs11: "CKA_SUBJECT",
+    kind: "bytes",
+    atCreation: true,
+    change: "freely",
+    public: false,
+    indexed: "always",
+    meaning: "Whose key it is, as applications say it: a distinguished name in DER. Of key pairs only; the vault does not read it.",
+  },
 } satisfies Record<string, AttributeRow>);
 
 export type AttributeName = keyof typeof ATTRIBUTES;

@@ -43,6 +43,8 @@ describe("keys through the module", { skip: skipModule }, () => {
   test("a copy is another key of the same material, and never weaker", () => keys("copies"));
   test("keys go under keys and come back, and what cannot leave does not", () => keys("wrapping"));
 
+  test("a pair has a subject, which is found", () => keys("subjects"));
+
   test("keys go under AES-GCM with associated data, with a nonce of the vault's", () => keys("authenticated"));
   test("both sides of an agreement derive one secret, and derivations are those of their specifications", () => keys("deriving"));
   test("what SP 800-108 derives is what it says, with feedback and as double pipeline", () => keys("sp800"));

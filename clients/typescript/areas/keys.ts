@@ -97,6 +97,8 @@ export interface KeyAttributes {
   readonly destroyable?: boolean | undefined;
   /** Each use of the private half needs a login of its own. */
   readonly alwaysAuthenticate?: boolean | undefined;
+  /** Whose key it is, as applications say it; of key pairs only. */
+  readonly subject?: Uint8Array | undefined;
 }
 
 /** What is known of a key. Never its material. */

@@ -561,6 +561,7 @@ export const COMMENTS: Readonly<Record<string, string>> = {
   "hsm.KeyAttributes.sensitive": "CKA_SENSITIVE: the material is never shown in plain.",
   "hsm.KeyAttributes.size_bits": "CKA_MODULUS_BITS, or eight times CKA_VALUE_LEN, or the size of the curve.",
   "hsm.KeyAttributes.start_date": "CKA_START_DATE: when the key became, or by itself becomes, active.",
+  "hsm.KeyAttributes.subject": "CKA_SUBJECT: whose key it is, as applications say it: a distinguished name, DER. Of key pairs only; need not be unique.",
   "hsm.KeyAttributes.trusted": "CKA_TRUSTED: the key wraps keys that leave only under trusted ones. Written with the permission key:trust alone.",
   "hsm.KeyAttributes.usage": "CKA_SIGN, CKA_VERIFY, CKA_ENCRYPT, ...: every use that is permitted.",
   "hsm.KeyAttributes.wrap_with_trusted": "CKA_WRAP_WITH_TRUSTED: the key leaves only under a trusted key of the vault.",

@@ -74,6 +74,7 @@ test("every attribute whose row says so is filed, and nothing else: public ones 
     copyable: false,
     destroyable: false,
     alwaysAuthenticate: true,
+    subject: "3000",
     versions: [{ ...(BARE.versions[0] as KeyAttributes["versions"][0]), local: false }],
     endDate: 5,
     maxUses: 5,
@@ -101,6 +102,7 @@ test("law: a key that fits has every entry that is looked for", () => {
     copyable: fc.boolean(),
     destroyable: fc.boolean(),
     alwaysAuthenticate: fc.boolean(),
+    subject: fc.constantFrom("", "3000", "3001"),
     state: fc.constantFrom("active" as const, "revoked" as const, "destroyed" as const),
   });
   fc.assert(

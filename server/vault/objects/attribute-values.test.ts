@@ -90,6 +90,19 @@ test("wrap_with_trusted only becomes true and copyable only false; destroyable g
     assert.equal(write({ always_authenticate: value }), "INVALID_REQUEST: attributes.always_authenticate: is said when the key is made");
 });
 
+test("a subject is written freely, of a key that has a private half, and is found again", () => {
+  const pair: KeyAttributes = { ...KEY, algorithm: "Ed25519", usage: ["sign", "verify"] };
+  const somebodys = write({ subject: "3000" }, pair) as KeyAttributes;
+  assert.equal(attributeValues(somebodys).subject, "3000");
+  assert.equal(attributesMatch(somebodys, { subject: "3000" }), true);
+  assert.equal(attributesMatch(somebodys, { subject: "3001" }), false);
+  assert.equal((write({ subject: "" }, somebodys) as KeyAttributes).subject, "");
+  const secret: KeyAttributes = { ...KEY, algorithm: "AES-256-GCM", usage: ["encrypt", "decrypt"] };
+  assert.equal(write({ subject: "3000" }, secret), "INVALID_REQUEST: attributes.subject: is for keys that have a private half");
+  assert.equal(newLife("Ed25519", { subject: "3000" }, undefined, 0).subject, "3000");
+  assert.throws(() => newLife("AES-256-GCM", { subject: "3000" }, undefined, 0), { code: "INVALID_REQUEST" });
+});
+
 test("only a key that wraps and never leaves can be called trusted", () => {
   const wrapping: KeyAttributes = { ...KEY, algorithm: "AES-256-KW", usage: ["wrap", "unwrap"], exportable: "never" };
   assert.equal((write({ trusted: true }, wrapping) as KeyAttributes).trusted, true);

@@ -11,7 +11,7 @@ import type { KeyAttributes } from "./attributes.ts";
 import { requireTrustworthy } from "./key-rules.ts";
 import { requireState } from "./lifecycle.ts";
 
-/** Values by name; times are milliseconds since the epoch, `id` is hexadecimal. */
+/** Values by name; times are milliseconds since the epoch, `id` and `subject` are hexadecimal. */
 export interface AttributeValues {
   readonly label: string;
   readonly id: string;
@@ -36,6 +36,7 @@ export interface AttributeValues {
   readonly copyable: boolean;
   readonly destroyable: boolean;
   readonly always_authenticate: boolean;
+  readonly subject: string;
 }
 export type SomeAttributes = { readonly [N in AttributeName]?: AttributeValues[N] | undefined };
 
@@ -67,6 +68,7 @@ export function attributeValues(key: KeyAttributes): AttributeValues {
     copyable: key.copyable !== false,
     destroyable: key.destroyable !== false,
     always_authenticate: key.alwaysAuthenticate === true,
+    subject: key.subject ?? "",
   };
 }
 
@@ -97,6 +99,7 @@ export function withAttributes(keyId: string, before: KeyAttributes, wanted: Som
   if (names.length === 0) throw new HsmError("INVALID_REQUEST", "attributes: none is given");
   if (!before.modifiable) throw new HsmError("KEY_ATTRIBUTE_FORBIDS", `key '${keyId}' is not modifiable`);
   const values = attributeValues(before);
+  requireSubjectless(before.algorithm, wanted);
   for (const name of names) {
     const wrong = refusal(name, values, wanted, before, now);
     if (wrong !== undefined) throw new HsmError("INVALID_REQUEST", `attributes.${name}: ${wrong}`);
@@ -126,6 +129,7 @@ export function withAttributes(keyId: string, before: KeyAttributes, wanted: Som
     ...(wanted.wrap_with_trusted === undefined ? {} : { wrapWithTrusted: wanted.wrap_with_trusted }),
     ...(wanted.copyable === undefined ? {} : { copyable: wanted.copyable }),
     ...(wanted.destroyable === undefined ? {} : { destroyable: wanted.destroyable }),
+    ...(wanted.subject === undefined ? {} : { subject: wanted.subject }),
   };
   if (wanted.trusted === true) requireTrustworthy(after);
   return after;
@@ -187,6 +191,12 @@ function requireOrder(startDate: number | undefined, endDate: number | undefined
     throw new HsmError("INVALID_REQUEST", "attributes.end_date: must be after start_date");
 }
 
+/** @throws {HsmError} INVALID_REQUEST for a secret key that is to be somebody's: no object of PKCS#11 would show it */
+function requireSubjectless(algorithm: AlgorithmName, { subject = "" }: SomeAttributes): void {
+  if (subject !== "" && ALGORITHMS[algorithm].objectClass === "secret")
+    throw new HsmError("INVALID_REQUEST", "attributes.subject: is for keys that have a private half");
+}
+
 /** What a new key's attributes and state come to. */
 export interface NewLife {
   readonly state: "pre_activation" | "active";
@@ -203,6 +213,7 @@ export interface NewLife {
   readonly copyable?: boolean;
   readonly destroyable?: boolean;
   readonly alwaysAuthenticate?: boolean;
+  readonly subject?: string;
 }
 
 /**
@@ -226,6 +237,7 @@ export function newLife(
   requireOrder(wanted.start_date, wanted.end_date);
   if (wanted.always_authenticate === true && ALGORITHMS[algorithm].objectClass === "secret")
     throw new HsmError("INVALID_REQUEST", "attributes.always_authenticate: is for keys that have a private half");
+  requireSubjectless(algorithm, wanted);
   if (state === "active" && wanted.start_date !== undefined)
     throw new HsmError("INVALID_REQUEST", "attributes.start_date: the key is to be active at once");
   return {
@@ -244,5 +256,6 @@ export function newLife(
     ...(wanted.copyable === false ? { copyable: false } : {}),
     ...(wanted.destroyable === false ? { destroyable: false } : {}),
     ...(wanted.always_authenticate === true ? { alwaysAuthenticate: true } : {}),
+    ...(wanted.subject === undefined || wanted.subject === "" ? {} : { subject: wanted.subject }),
   };
 }

@@ -113,6 +113,8 @@ export interface KeyAttributes {
   readonly destroyable?: boolean;
   /** Each use of its private half needs a login of its own; false when left out. */
   readonly alwaysAuthenticate?: boolean;
+  /** CKA_SUBJECT, hexadecimal; none when left out. */
+  readonly subject?: string;
   /** The only ways it may be used, by canonical name; left out = every one it has. */
   readonly allowedMechanisms?: readonly string[];
   /** When it became, or by itself becomes, active. */

@@ -49,6 +49,7 @@ export function copyOf(source: KeyAttributes, open: OpenKey, wish: CopyWish, now
       copyable: wanted.copyable,
       destroyable: wanted.destroyable ?? source.destroyable,
       always_authenticate: wanted.always_authenticate ?? source.alwaysAuthenticate,
+      subject: wanted.subject ?? source.subject,
     },
     wish.state,
     now,

@@ -77,6 +77,8 @@ export interface NewKey {
   readonly copyable?: boolean;
   readonly destroyable?: boolean;
   readonly alwaysAuthenticate?: boolean;
+  /** CKA_SUBJECT, hexadecimal. */
+  readonly subject?: string;
   /** The key itself; stored, then forgotten. */
   readonly key: Key;
   readonly local: boolean;

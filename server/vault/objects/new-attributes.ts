@@ -46,6 +46,7 @@ export function newAttributes(key: NewKey, now: number): KeyAttributes {
     ...(key.copyable === undefined ? {} : { copyable: key.copyable }),
     ...(key.destroyable === undefined ? {} : { destroyable: key.destroyable }),
     ...(key.alwaysAuthenticate === undefined ? {} : { alwaysAuthenticate: key.alwaysAuthenticate }),
+    ...(key.subject === undefined ? {} : { subject: key.subject }),
   };
   if (key.trusted === true) requireTrustworthy(attributes);
   requireApart(attributes);

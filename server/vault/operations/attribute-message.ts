@@ -36,6 +36,7 @@ export function attributeMessage(key: KeyAttributes): MessageInitShape<typeof Ke
     copyable: values.copyable,
     destroyable: values.destroyable,
     alwaysAuthenticate: values.always_authenticate,
+    ...(values.subject === "" ? {} : { subject: Buffer.from(values.subject, "hex") }),
   };
 }
 
@@ -66,6 +67,7 @@ export function attributesOf(message: KeyAttributesMessage | undefined): SomeAtt
     copyable: message.copyable,
     destroyable: message.destroyable,
     always_authenticate: message.alwaysAuthenticate,
+    subject: message.subject === undefined ? undefined : Buffer.from(message.subject).toString("hex"),
   };
 }
 

@@ -174,7 +174,7 @@ def templates():
         (EC_GEN, curve, [(END, b"20300231")], VALUE_INVALID),
         (EC_GEN, curve, [(END, b"2030")], VALUE_INVALID),
         (EC_GEN, curve, [(0x109, YES)], VALUE_INVALID),
-        (EC_GEN, curve, [(0x101, b"a subject")], VALUE_INVALID),
+        (EC_GEN, curve, [(0x101, bytes(1025))], VALUE_INVALID),
         (EC_GEN, curve, [(ALLOWED, bytes(c.c_ulong(RSA_PKCS)))], VALUE_INVALID),
         (EC_GEN, curve, [(ALLOWED, b"")], VALUE_INVALID),
         (AES_GEN, curve, [], MECHANISM),
@@ -512,6 +512,31 @@ def wrapping():
     unwrap(handle, KWP, stays, wrapped, back, NOT_PERMITTED)
     unwrap(handle, KWP, 999_999, wrapped, back, 0xF0)
     unwrap(handle, KWP, aes, b"", back, 0x112)
+    good("C_Finalize", NULL)
+
+
+def subjects():
+    """A key is somebody's, as applications say it: written, changed, shown by both halves and found."""
+    handle, subject_ = begin(), 0x101
+    name = lambda text: bytes([0x30, len(text) + 11, 0x31, len(text) + 9, 0x30, len(text) + 7, 6, 3, 0x55, 4, 3, 0x0C, len(text)]) + text
+    alice, bob = name(b"alice"), name(b"bob")
+    public, private = pair(handle, EC_GEN, [(PARAMS, P256), (TOKEN, YES)], [(TOKEN, YES), (subject_, alice), (LABEL, b"hers")])
+    assert read(handle, public, subject_) == read(handle, private, subject_) == alice
+    assert sorted(find(handle, (subject_, alice))) == sorted((public, private))
+    assert find(handle, (subject_, alice), (CLASS, PRIVATE)) == [private] and find(handle, (subject_, bob)) == []
+    change(handle, private, (subject_, bob))
+    assert read(handle, public, subject_) == bob and find(handle, (subject_, alice)) == []
+    other = session()
+    assert sorted(find(other, (subject_, bob), (TOKEN, YES))) == sorted((public, private))
+    change(handle, private, (subject_, bytes(1025)), rv=VALUE_INVALID)
+    assert find(handle, (subject_, bytes(1025))) == []
+    change(handle, private, (subject_, b""))
+    assert read(handle, private, subject_) == b"" and find(handle, (subject_, bob)) == []
+    pair(handle, EC_GEN, [(PARAMS, P256), (subject_, alice)], [(subject_, bob)], INCONSISTENT)
+    secret(handle, AES_GEN, [(VALUE_LENGTH, 32), (subject_, alice)], INCONSISTENT)
+    point = read(handle, public, POINT)
+    alone = create(handle, [(CLASS, PUBLIC), (KEY_TYPE_OF, 3), (PARAMS, P256), (POINT, point), (subject_, alice)])
+    assert find(handle, (subject_, alice)) == [alone] and read(handle, alone, subject_) == alice
     good("C_Finalize", NULL)
 
 

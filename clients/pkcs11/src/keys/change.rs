@@ -44,6 +44,7 @@ pub fn changes(wanted: &Wanted, template: &Template, object: &Object) -> Answer<
         match *attribute {
             CKA_LABEL => changes.label = Some(String::from_utf8_lossy(value).into_owned()),
             CKA_ID => changes.id = Some(value.to_vec()),
+            CKA_SUBJECT => changes.subject = Some(value.to_vec()),
             CKA_START_DATE => changes.start_date = Some(dates::start(value)?.ok_or(Refusal(CKR_ATTRIBUTE_VALUE_INVALID))?),
             CKA_END_DATE => changes.end_date = Some(dates::end(value)?.ok_or(Refusal(CKR_ATTRIBUTE_VALUE_INVALID))?),
             CKA_SENSITIVE => changes.sensitive = truth,
@@ -125,6 +126,7 @@ impl Module {
         }
         attributes.label = changes.label.or(attributes.label.take());
         attributes.id = changes.id.or(attributes.id.take());
+        attributes.subject = changes.subject.or(attributes.subject.take());
         self.replace(object.renewed(key));
         Ok(())
     }

@@ -52,6 +52,7 @@ impl Module {
                 }
                 attributes.label = changes.label.or(attributes.label.take());
                 attributes.id = changes.id.or(attributes.id.take());
+                attributes.subject = changes.subject.or(attributes.subject.take());
                 if !changes.usage.is_empty() {
                     attributes.usage = changes.usage;
                 }

@@ -147,6 +147,7 @@ impl Module {
         let attributes = KeyAttributes {
             label: wanted.bytes(CKA_LABEL).map(|label| String::from_utf8_lossy(label).into_owned()),
             id: wanted.bytes(CKA_ID).map(<[u8]>::to_vec),
+            subject: wanted.bytes(CKA_SUBJECT).map(<[u8]>::to_vec),
             object_class: Some("private".to_owned()),
             key_type: key_type_name(key_type).map(str::to_owned),
             usage: usage.clone(),

@@ -64,7 +64,7 @@ static KNOWN: &[Known] = &[
     row(CKA_LOCAL, Kind::Truth, ALL, Giver::Token),
     row(CKA_KEY_GEN_MECHANISM, Kind::Number, ALL, Giver::Token),
     row(CKA_ALLOWED_MECHANISMS, Kind::Mechanisms, ALL, Giver::Caller),
-    row(CKA_SUBJECT, Kind::Bytes, PAIR, Giver::Nobody),
+    row(CKA_SUBJECT, Kind::Bytes, PAIR, Giver::Caller),
     row(CKA_PUBLIC_KEY_INFO, Kind::Bytes, PAIR, Giver::Way),
     row(CKA_ENCRYPT, Kind::Truth, OPEN, Giver::Caller),
     row(CKA_VERIFY, Kind::Truth, OPEN, Giver::Caller),

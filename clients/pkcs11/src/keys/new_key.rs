@@ -213,6 +213,7 @@ fn attributes(templates: &Templates, makes: Makes) -> Answer<KeyAttributes> {
     Ok(KeyAttributes {
         label: text.map(|label| String::from_utf8_lossy(&label).into_owned()),
         id: templates.bytes(CKA_ID)?.filter(|id| !id.is_empty()),
+        subject: templates.bytes(CKA_SUBJECT)?.filter(|subject| !subject.is_empty()),
         modifiable: templates.truth(CKA_MODIFIABLE)?,
         copyable: templates.truth(CKA_COPYABLE)?,
         destroyable: templates.truth(CKA_DESTROYABLE)?,

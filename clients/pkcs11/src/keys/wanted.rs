@@ -11,9 +11,10 @@ use crate::objects::object::Half;
 use crate::objects::template::Template;
 use crate::proto::Usage;
 
-/// Longest label in characters and longest id in bytes that the service keeps.
+/// Longest label in characters, longest id and longest subject in bytes that the service keeps.
 const LONGEST_LABEL: usize = 256;
 const LONGEST_ID: usize = 128;
+const LONGEST_SUBJECT: usize = 1024;
 
 /// A template that can be.
 pub struct Wanted<'a> {
@@ -44,7 +45,11 @@ impl<'a> Wanted<'a> {
                 Kind::Truth => matches!(***value, [CK_FALSE | CK_TRUE]),
                 Kind::Number => value.len() == size_of::<CK_ULONG>(),
                 Kind::Text => std::str::from_utf8(value).is_ok_and(|text| text.chars().count() <= LONGEST_LABEL),
-                Kind::Bytes => *attribute != CKA_ID || value.len() <= LONGEST_ID,
+                Kind::Bytes => match *attribute {
+                    CKA_ID => value.len() <= LONGEST_ID,
+                    CKA_SUBJECT => value.len() <= LONGEST_SUBJECT,
+                    _ => true,
+                },
                 Kind::Date => matches!(value.len(), 0 | 8),
                 Kind::Mechanisms => !value.is_empty() && value.len() % size_of::<CK_MECHANISM_TYPE>() == 0,
             };

@@ -40,7 +40,7 @@ pub fn value(object: &Object, slot: &Slot, kind: CK_ATTRIBUTE_TYPE) -> Answer<Ve
         CKA_PARAMETER_SET if object.half != Half::Secret => {
             number(set_of(object.key_type, object.key.algorithm).ok_or(Refusal(CKR_ATTRIBUTE_TYPE_INVALID))?)
         }
-        CKA_SUBJECT if object.half != Half::Secret => vec![],
+        CKA_SUBJECT if object.half != Half::Secret => attributes.subject.clone().unwrap_or_default(),
         CKA_VALUE if is_public && [CKK_ML_DSA, CKK_ML_KEM, CKK_SLH_DSA].contains(&object.key_type) => {
             object.public_key(slot)?.bits().ok_or(Refusal(CKR_DEVICE_ERROR))?.to_vec()
         }

@@ -17,6 +17,7 @@ const PER_PAGE: u32 = 1000;
 /// Of what the service takes: characters, and bytes.
 const LONGEST_LABEL: usize = 256;
 const LONGEST_ID: usize = 128;
+const LONGEST_SUBJECT: usize = 1024;
 
 /// Every object of the token itself that fits and may be seen now.
 pub fn find(index: usize, slot: &Slot, template: &Template) -> Answer<Vec<Object>> {
@@ -50,10 +51,12 @@ pub fn is_gone(key: &Key) -> bool {
 fn keys(slot: &Slot, view: &View, template: &Template) -> Answer<Vec<Key>> {
     let label = template.bytes(CKA_LABEL).filter(|label| !label.is_empty());
     let id = template.bytes(CKA_ID).filter(|id| !id.is_empty());
+    let subject = template.bytes(CKA_SUBJECT).filter(|subject| !subject.is_empty());
     let text = label.map(std::str::from_utf8);
-    // No key shows such a label or id, and the service would not take the question.
+    // No key shows such a label, id or subject, and the service would not take the question.
     if text.is_some_and(|text| text.map_or(0, |text| text.chars().count()) > LONGEST_LABEL || text.is_err())
         || id.is_some_and(|id| id.len() > LONGEST_ID)
+        || subject.is_some_and(|subject| subject.len() > LONGEST_SUBJECT)
     {
         return Ok(vec![]);
     }
@@ -63,7 +66,7 @@ fn keys(slot: &Slot, view: &View, template: &Template) -> Answer<Vec<Key>> {
     let algorithms = hmac.map_or(algorithms, |algorithm| vec![algorithm.into()]);
     let mut request = FindObjectsRequest {
         namespace: view.namespace.clone(),
-        r#match: Some(KeyAttributes { key_type, ..Default::default() }),
+        r#match: Some(KeyAttributes { key_type, subject: subject.map(<[u8]>::to_vec), ..Default::default() }),
         tags: view.tags.clone(),
         algorithms,
         shown_id: id.map(<[u8]>::to_vec),
