@@ -137,7 +137,7 @@ for (const [name, pad] of [
         details.add(String(answer.detail));
       }
       // Sound, but not the key it is said to be.
-      for (const other of [sizeBits === 128 ? "AES-192-GCM" : "AES-128-GCM", "HMAC-SHA-384", "Ed25519"] as const) {
+      for (const other of [sizeBits === 128 ? "AES-192-GCM" : "AES-128-GCM", "AES-256-XTS", "Ed25519"] as const) {
         const answer = await ask(surface, door, unwrapKey, { keyId, wrappedKey: theirs, asKey: { algorithm: algorithmNumber(other) } });
         refusedWith(answer, "DECRYPTION_FAILED", other);
         details.add(String(answer.detail));
