@@ -32,6 +32,7 @@ import { keys } from "./commands/keys.ts";
 import { login, logout } from "./commands/login.ts";
 import { mac } from "./commands/mac.ts";
 import { man } from "./commands/man.ts";
+import { metrics } from "./commands/metrics.ts";
 import { namespaces } from "./commands/namespaces.ts";
 import { objects } from "./commands/objects.ts";
 import { pkcs11 } from "./commands/pkcs11.ts";
@@ -61,7 +62,7 @@ import { whoami } from "./commands/whoami.ts";
 
 /** The commands under their headings in `--help`. */
 const REGISTER: readonly (readonly [heading: string, commands: readonly ((root: Command, run: Run) => void)[]])[] = [
-  ["Server:", [dev, server, init, config, status, alerts, seal, unseal, rekey]],
+  ["Server:", [dev, server, init, config, status, metrics, alerts, seal, unseal, rekey]],
   ["People and programs:", [login, logout, whoami, users, serviceAccounts, sessions]],
   ["Keys:", [keys, objects, namespaces, budgets]],
   ["Use of keys:", [sign, signDigest, signRaw, verify, csr, certificate, encrypt, decrypt, mac, dataKey, batch]],

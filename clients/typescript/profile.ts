@@ -22,6 +22,8 @@ export interface Profile {
   readonly issuer?: string;
   readonly audience?: string;
   readonly namespace?: string;
+  /** Where the metrics of the server are, as a URL (`keystead metrics`). */
+  readonly metrics?: string;
 }
 
 /** Every field, and whether its text is a path. */
@@ -34,6 +36,7 @@ const FIELDS: Readonly<Record<keyof Profile, "path" | "text">> = Object.freeze({
   issuer: "text",
   audience: "text",
   namespace: "text",
+  metrics: "text",
 });
 
 /**

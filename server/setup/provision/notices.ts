@@ -4,7 +4,7 @@ import type { EffectiveConfig } from "@keystead/contract/config";
 import type { Profile } from "./profile.ts";
 
 /** An address as it stands in a URL. */
-function origin(host: string, port: number): string {
+export function origin(host: string, port: number): string {
   return `${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 

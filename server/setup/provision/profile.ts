@@ -7,4 +7,6 @@ export interface Profile {
   readonly tokenKey: string;
   readonly issuer: string;
   readonly audience: string;
+  /** Where the metrics are; left out when they are off. */
+  readonly metrics?: string;
 }

@@ -11,7 +11,7 @@ import { LOCAL_TOKENS, PROVISIONED_FILES } from "../config/presets.ts";
 import { createFile, ensureFolder, readIfPresent, replaceFile } from "./durable-file.ts";
 import { folderInUse } from "./folder-in-use.ts";
 import { ensureAuthority, ensureLeaf } from "./local-authority.ts";
-import { noticesOf } from "./notices.ts";
+import { noticesOf, origin } from "./notices.ts";
 import type { Profile } from "./profile.ts";
 import { ensureTokenKey } from "./token-key.ts";
 
@@ -70,6 +70,9 @@ export async function provision(config: EffectiveConfig): Promise<EffectiveConfi
     key: credentials("admin-key.pem"),
     tokenKey: credentials("token-key.pem"),
     ...LOCAL_TOKENS,
+    ...(config.gateway.metrics === undefined
+      ? {}
+      : { metrics: `http://${origin(config.gateway.metrics.host, config.gateway.metrics.port)}/metrics` }),
   };
   const text = `${JSON.stringify(profile, null, 2)}\n`;
   if (readIfPresent(credentials("profile.json")) !== text) replaceFile(credentials("profile.json"), text);
