@@ -36,10 +36,19 @@ test("a histogram is told by count, mean and the bounds that half and 95 % stay 
   assert.deepEqual(
     readings.map(({ labels, ...rest }) => [{ ...labels }, rest]),
     [
-      [{ op: "sign" }, { name: "took_seconds", type: "histogram", value: 10, mean: 0.05, p50: 0.001, p95: Infinity }],
+      [{ op: "sign" }, { name: "took_seconds", type: "histogram", value: 10, mean: 0.05, quantiles: { 0.5: 0.001, 0.95: Infinity } }],
       [{ op: "none" }, { name: "took_seconds", type: "histogram", value: 0 }],
     ],
   );
+});
+
+test("a summary keeps the quantiles that the server computed", () => {
+  const [family, ...more] = parseMetrics(
+    '# TYPE t_seconds summary\nt_seconds{op="a",quantile="0.5"} 2\nt_seconds{op="a",quantile="0.99"} 3\nt_seconds_sum{op="a"} 8\nt_seconds_count{op="a"} 4\n',
+  );
+  assert.equal(more.length, 0);
+  const [reading] = readingsOf(family as never);
+  assert.deepEqual([reading?.value, reading?.mean, reading?.quantiles], [4, 2, { 0.5: 2, 0.99: 3 }]);
 });
 
 test("what is no metrics is refused, whatever it is, and never half read", () => {

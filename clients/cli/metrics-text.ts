@@ -55,7 +55,7 @@ export function parseMetrics(text: string): readonly Family[] {
   const families: { name: string; type: string; help: string; samples: Sample[] }[] = [];
   const familyOf = (name: string) => {
     const last = families.at(-1);
-    if (last !== undefined && (last.name === name || (last.type === "histogram" && name.replace(/_(bucket|sum|count)$/, "") === last.name)))
+    if (last !== undefined && (last.name === name || (SPREAD.has(last.type) && name.replace(/_(bucket|sum|count)$/, "") === last.name)))
       return last;
     const made = { name, type: "untyped", help: "", samples: [] };
     families.push(made);
@@ -80,34 +80,50 @@ export interface Reading {
   readonly name: string;
   readonly type: string;
   readonly labels: Readonly<Record<string, string>>;
-  /** The value; of a histogram how often something was observed. */
+  /** The value; of a histogram or summary how often something was observed. */
   readonly value: number;
-  /** Of a histogram that observed something: the mean, and what half and 95 % of the observations did not exceed. */
+  /** Of a histogram or summary that observed something. */
   readonly mean?: number;
-  readonly p50?: number;
-  readonly p95?: number;
+  /** What a share of the observations did not exceed, by the share: `0.5`. */
+  readonly quantiles?: Readonly<Record<string, number>>;
+}
+
+/** Types whose families have several series for each set of labels. */
+const SPREAD: ReadonlySet<string> = new Set(["histogram", "summary"]);
+/** The shares that are told of a histogram. */
+const SHARES = [0.5, 0.95] as const;
+
+interface Spread {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly buckets: [bound: number, seen: number][];
+  readonly quantiles: Record<string, number>;
+  sum: number;
+  count: number;
 }
 
 /**
- * Series as readings: a histogram is one for each set of labels.
+ * Series as readings: a histogram or a summary is one for each set of labels.
  *
- * A quantile is the upper bound of the bucket it falls into, so that it is never told as less than it is; it is infinite
- * beyond the last bound.
+ * A histogram's quantile is the upper bound of the bucket it falls into, so that it is never told as less than it is; it is
+ * infinite beyond the last bound. A summary's is the server's own.
  */
 export function readingsOf({ name, type, samples }: Family): readonly Reading[] {
-  if (type !== "histogram") return samples.map(({ labels, value }) => ({ name, type, labels, value }));
-  const groups = new Map<string, { labels: Record<string, string>; buckets: [number, number][]; sum: number; count: number }>();
+  if (!SPREAD.has(type)) return samples.map(({ labels, value }) => ({ name, type, labels, value }));
+  const groups = new Map<string, Spread>();
   for (const { name: series, labels, value } of samples) {
-    const { le, ...own } = labels;
+    const { le, quantile, ...own } = labels;
     const key = JSON.stringify(Object.entries(own).sort());
-    const group = groups.get(key) ?? { labels: own, buckets: [], sum: 0, count: 0 };
+    const group = groups.get(key) ?? { labels: own, buckets: [], quantiles: {}, sum: 0, count: 0 };
     groups.set(key, group);
     if (le !== undefined) group.buckets.push([le === "+Inf" ? Infinity : Number(le), value]);
+    else if (quantile !== undefined) group.quantiles[quantile] = value;
     else if (series.endsWith("_sum")) group.sum = value;
     else group.count = value;
   }
-  return [...groups.values()].map(({ labels, buckets, sum, count }) => {
-    const quantile = (share: number): number => buckets.find(([, seen]) => seen >= share * count)?.[0] ?? Infinity;
-    return { name, type, labels, value: count, ...(count > 0 ? { mean: sum / count, p50: quantile(0.5), p95: quantile(0.95) } : {}) };
+  return [...groups.values()].map(({ labels, buckets, quantiles, sum, count }) => {
+    if (count === 0) return { name, type, labels, value: count };
+    const bound = (share: number): number => buckets.find(([, seen]) => seen >= share * count)?.[0] ?? Infinity;
+    if (type === "histogram") for (const share of SHARES) quantiles[String(share)] = bound(share);
+    return { name, type, labels, value: count, mean: sum / count, quantiles };
   });
 }

@@ -31,7 +31,7 @@ test("all that is not zero is shown, or what a name says, as a table and as a do
   assert.equal(all.exit, 0);
   assert.match(
     all.out.toString(),
-    /^METRIC .*\nhsm_operations_total +operation=sign +7\nhsm_operation_duration_seconds +2 +mean 1\.5, half <= 0\.001, 95 % <= Infinity\n$/,
+    /^METRIC .*\nhsm_operations_total +operation=sign +7\nhsm_operation_duration_seconds +2 +mean 1\.5, 50 % <= 0\.001, 95 % <= Infinity\n$/,
   );
   const named = await runIn({ env: { KEYSTEAD_METRICS_URL: url } }, "metrics", "operations_total");
   assert.match(named.out.toString(), /operation=none +0\n/);

@@ -64,29 +64,32 @@ const keyOf = ({ name, labels }: Reading): string => JSON.stringify([name, Objec
 const numberText = (value: number): string =>
   Number.isInteger(value) || !Number.isFinite(value) ? String(value) : String(Number(value.toPrecision(4)));
 /** JSON has no infinity and nothing that is not a number: they are texts, as Prometheus writes them. */
+const inPrometheus = (value: number): number | string =>
+  Number.isFinite(value) ? value : Number.isNaN(value) ? "NaN" : value > 0 ? "+Inf" : "-Inf";
 const documentOf = (readings: readonly Reading[]): unknown => ({
-  metrics: readings.map((reading) =>
-    Object.fromEntries(
-      Object.entries(reading).map(([name, value]) => [
-        name,
-        typeof value === "number" && !Number.isFinite(value) ? inPrometheus(value) : value,
-      ]),
-    ),
-  ),
+  metrics: readings.map(({ value, quantiles, ...rest }) => ({
+    ...rest,
+    value: inPrometheus(value),
+    ...(quantiles === undefined
+      ? {}
+      : { quantiles: Object.fromEntries(Object.entries(quantiles).map(([share, bound]) => [share, inPrometheus(bound)])) }),
+  })),
 });
-const inPrometheus = (value: number): string => (Number.isNaN(value) ? "NaN" : value > 0 ? "+Inf" : "-Inf");
 const labelText = (labels: Reading["labels"]): string =>
   Object.entries(labels)
     .map(([name, value]) => `${name}=${value}`)
     .join(" ");
 
 function cells(reading: Reading, before: ReadonlyMap<string, number> | undefined, seconds: number): readonly string[] {
-  const { name, type, labels, value, mean, p50, p95 } = reading;
-  const counts = type === "counter" || type === "histogram";
+  const { name, type, labels, value, mean } = reading;
+  const counts = type !== "gauge" && type !== "untyped";
   const earlier = before?.get(keyOf(reading));
   // What is smaller than before was counted by a process that has been started anew.
   const rate = counts && earlier !== undefined && value >= earlier ? numberText((value - earlier) / seconds) : "";
-  const spread = mean === undefined ? "" : `mean ${numberText(mean)}, half <= ${numberText(p50 ?? 0)}, 95 % <= ${numberText(p95 ?? 0)}`;
+  const shares = Object.entries(reading.quantiles ?? {}).map(
+    ([share, bound]) => `${numberText(Number(share) * 100)} % <= ${numberText(bound)}`,
+  );
+  const spread = mean === undefined ? "" : [`mean ${numberText(mean)}`, ...shares].join(", ");
   return [name, labelText(labels), numberText(value), ...(before === undefined ? [] : [rate]), spread];
 }
 
@@ -95,7 +98,7 @@ export function metrics(root: Command, run: Run): void {
     usage: "metrics [name]",
     summary: "Show what the server counts and measures",
     notes:
-      "NAME is a series with or without hsm_, or a part of it with stars. With --watch the change per second stands beside the value. Quantiles are the bounds of the buckets they fall into.",
+      "NAME is a series with or without hsm_, or a part of it with stars. With --watch the change per second stands beside the value. A quantile of a histogram is the bound of the bucket it falls into.",
     examples: [
       "keystead metrics operations_total",
       "keystead metrics '*duration*' --watch",
