@@ -55,7 +55,7 @@ export function keysImport(parent: Command, run: Run): void {
             .option("--wrapped-by <key>", "the material is encrypted under this key of the vault, which may unwrap")
             .option(
               "--wrapping-version <number>",
-              "version of that key (default: the current one)",
+              "version of that key (default: the current one, then older ones)",
               wholeNumber("--wrapping-version", 1, 2 ** 32 - 1),
             ),
         ),

@@ -27,7 +27,11 @@ export function unwrap(root: Command, run: Run): void {
           newKeyOptions(
             textOptions(inOption(command, "file with the wrapped key"), "the wrapped key is")
               .option("--id <id>", "the new key's name (default: chosen by the vault)")
-              .option("--key-version <number>", "version of KEY (default: the current one)", wholeNumber("--key-version", 1, 2 ** 32 - 1)),
+              .option(
+                "--key-version <number>",
+                "version of KEY (default: the current one, then older ones)",
+                wholeNumber("--key-version", 1, 2 ** 32 - 1),
+              ),
           ),
         ),
       ),

@@ -36,6 +36,7 @@ export interface DecryptRequest extends KeyAddress {
   readonly digest?: DigestSpelling | undefined;
   readonly format?: CiphertextFormat | undefined;
   readonly nonce?: Uint8Array | undefined;
+  /** Of a raw ciphertext. Left out: the current version, then older ones where the mechanism authenticates. */
   readonly version?: number | undefined;
   /** The mode it was encrypted in, where it had to be named. */
   readonly mode?: CipherMode | undefined;

@@ -53,7 +53,7 @@ export interface UnwrapKeyRequest extends KeyAddress, Wrapping {
   readonly mode?: WrapMode | undefined;
   /** AES-GCM only: what it was wrapped with. */
   readonly associatedData?: Uint8Array | undefined;
-  /** Of the key that unwraps. */
+  /** Of the key that unwraps; left out: the current one, then older ones. */
   readonly version?: number | undefined;
   readonly attributes?: KeyAttributes | undefined;
   /** `staged` or `active`; active when left out, unless a start date lies ahead. */
