@@ -43,8 +43,7 @@ test("all that is not zero is shown, or what a name says, as a table and as a do
     labels: {},
     value: 2,
     mean: 1.5,
-    p50: 0.001,
-    p95: "+Inf",
+    quantiles: { 0.5: 0.001, 0.95: "+Inf" },
   });
 });
 
