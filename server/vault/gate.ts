@@ -31,6 +31,8 @@ export interface ApprovalDemand {
 export interface ApprovedRun {
   /** Of the pending request. */
   readonly id: string;
+  /** It came with a proof for one use of a key that asks for one. */
+  readonly proven: boolean;
   /** Digest of a message in the way the approved one was digested. */
   digestOf(message: Uint8Array): string;
   /**

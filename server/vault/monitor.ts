@@ -383,6 +383,7 @@ export class Monitor {
         keyId: draft.keyId,
         address: about.address,
         uses,
+        ...(about.approved?.proven === true ? { proven: true } : {}),
       };
       const deciding = this.#decide(asked, request, question);
       const grants = deciding instanceof Promise ? await deciding : deciding;

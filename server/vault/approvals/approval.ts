@@ -35,6 +35,8 @@ export interface StoredRequester {
   readonly defaultNamespace: string;
   /** When the second factor of the login was given, if one was. */
   readonly mfaAt?: number;
+  /** They proved once more who they are, for this one request: the proof was spent with it, and is good for its performance. */
+  readonly proven?: true;
   /** What the issuer of their token had said of them. */
   readonly vouched?: Vouched;
 }

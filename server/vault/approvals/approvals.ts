@@ -225,7 +225,10 @@ export class Approvals {
           .list<Approval>("approval")
           .filter(({ value: { state, expiresAt: until } }) => state === "pending" && until > createdAt);
         const own = waiting.filter(({ value: { requester: other } }) => other.id === principal.id);
-        const known = saltBytes > 0 ? undefined : own.find((other) => isSame(parseSubject(other.value.subject), subject));
+        const known =
+          saltBytes > 0
+            ? undefined
+            : own.find(({ value: other }) => other.requester.proven === requester.proven && isSame(parseSubject(other.subject), subject));
         if (known !== undefined) {
           heldId = known.id;
           return [];
@@ -263,7 +266,7 @@ export class Approvals {
       .slice(-SWEPT_AT_ONCE);
   }
 
-  #stored({ id, method, roles, namespaces, defaultNamespace, mfaAt, vouched }: Principal): StoredRequester {
+  #stored({ id, method, roles, namespaces, defaultNamespace, mfaAt, vouched, session }: Principal): StoredRequester {
     return {
       id,
       person: this.personOf({ id }),
@@ -272,6 +275,7 @@ export class Approvals {
       namespaces: namespaces === "all" ? "all" : [...namespaces],
       defaultNamespace,
       ...(mfaAt === undefined ? {} : { mfaAt }),
+      ...(session?.once === undefined ? {} : { proven: true }),
       ...(vouched === undefined ? {} : { vouched }),
     };
   }

@@ -2,12 +2,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { HsmError } from "@keystead/contract/errors";
+import { Algorithm } from "@keystead/contract/generated/hsm/hsm_pb";
 import { approveRequest } from "@keystead/contract/operations/approve-request";
 import { cancelRequest } from "@keystead/contract/operations/cancel-request";
 import { deleteKey } from "@keystead/contract/operations/delete-key";
 import { denyRequest } from "@keystead/contract/operations/deny-request";
+import { generateKey } from "@keystead/contract/operations/generate-key";
 import { getKey } from "@keystead/contract/operations/get-key";
 import { rotateKey } from "@keystead/contract/operations/rotate-key";
+import { sign } from "@keystead/contract/operations/sign";
 import { person } from "../testing/approvers.ts";
 import { ALICE, BOB, CAROL, RULE, document, finished, held, say, stateOf, vaultWith } from "./testing/dual-control.ts";
 
@@ -39,6 +42,27 @@ test("what is refused when it is performed has failed, says why, and is not trie
   await vault.reopen();
   await vault.approvals.tick();
   assert.equal((await vault.events("DeleteKey")).length, 2);
+});
+
+test("a request that came with a proof for one use of its key is performed with it, and one that came without is not", async () => {
+  const vault = await vaultWith([{ ...RULE, quorum: 1, operations: ["Sign"] }]);
+  await vault.ask(generateKey, { keyId: "asking", algorithm: Algorithm.Ed25519, attributes: { alwaysAuthenticate: true } });
+  const proven = { ...ALICE, session: { id: "s", ended: () => false, current: () => true, once: () => true } };
+  const request = { keyId: "asking", data: Buffer.from("x") };
+  const without = await held(vault, sign, request);
+  const first = await held(vault, sign, request, proven);
+  // The proof is of its own request: it is not lent to one that waits without.
+  assert.notEqual(first, without);
+  assert.equal(await held(vault, sign, request, proven), first);
+  for (const [id, state, outcome] of [
+    [without, "failed", "LOGIN_REQUIRED"],
+    [first, "done", "OK"],
+  ] as const) {
+    await vault.reopen();
+    await say(vault, BOB, id);
+    const after = await finished(vault, id);
+    assert.deepEqual([after.state, after.outcome], [state, outcome]);
+  }
 });
 
 test("rules that became stricter meanwhile are kept: what was approved by less is refused", async () => {

@@ -86,6 +86,7 @@ export class Performing {
       const message = fromBinary(operation.method.input, material.subarray(approval.saltBytes));
       const approved: ApprovedRun = {
         id,
+        proven: approval.requester.proven === true,
         digestOf: (bytes) => hash("sha256", Buffer.concat([salt, bytes]), "hex"),
         close: (outcome, detail, reply) => this.#close(id, operation, outcome, detail, reply),
       };

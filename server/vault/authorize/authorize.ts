@@ -46,6 +46,8 @@ export interface Question extends RequestFacts {
   readonly use?: KeyUse;
   /** It is an item of a batch. */
   readonly batched?: boolean;
+  /** It waited for approval, and came with a proof for one use of a key that asks for one. */
+  readonly proven?: boolean;
   /** Told of the grant that the decision rests on, where it does. */
   readonly uses?: Pick<CountedUses, "rests">;
 }
@@ -266,7 +268,9 @@ export class Authorizer {
       ...(bytes === undefined ? {} : { bytes }),
       mayUseRevoked: this.#mayUseRevoked(policy, question, facts),
       // One proof is for one use: a batch would make many of it.
-      ...(principal.session?.once === undefined || question.batched === true ? {} : { reauthenticated: true }),
+      ...((principal.session?.once !== undefined || question.proven === true) && question.batched !== true
+        ? { reauthenticated: true }
+        : {}),
     });
   }
 

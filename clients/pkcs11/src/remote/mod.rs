@@ -73,18 +73,29 @@ impl Remote {
     ///
     /// @errors the return value of the error code; `CKR_DEVICE_ERROR` when there is no answer in time.
     pub fn call<Q: Message, A: Message + Default>(&self, operation: &str, request: &Q, token: Option<&Token>) -> Answer<A> {
+        self.call_once(operation, request, token, token)
+    }
+
+    /// The same with a token that is good for one request: what became of one that waits is asked with another.
+    pub fn call_once<Q: Message, A: Message + Default>(
+        &self,
+        operation: &str,
+        request: &Q,
+        token: Option<&Token>,
+        asker: Option<&Token>,
+    ) -> Answer<A> {
         let body = Zeroizing::new(request.encode_to_vec());
-        let token = token.map(|token| token.as_str());
-        let answer = self.ask(operation, &body, token)?;
+        let [token, asker] = [token, asker].map(|token| token.map(|token| token.as_str()));
+        let answer = self.ask(operation, &body, token, asker)?;
         A::decode(answer.as_slice()).map_err(|_| Refusal(CKR_DEVICE_ERROR))
     }
 
-    fn ask(&self, operation: &str, body: &[u8], token: Option<&str>) -> Answer<Zeroizing<Vec<u8>>> {
+    fn ask(&self, operation: &str, body: &[u8], token: Option<&str>, asker: Option<&str>) -> Answer<Zeroizing<Vec<u8>>> {
         let name = LazyCell::new(|| held::name(operation, body));
         if self.held.any()
             && let Some(id) = self.held.id(&name)
         {
-            match self.fate(&id, token)? {
+            match self.fate(&id, asker)? {
                 Fate::Waits => {}
                 Fate::Answered(answer) => {
                     self.held.forget(&name);
@@ -99,7 +110,7 @@ impl Remote {
             Err(Failure { approval_id: Some(id), .. }) => id,
         };
         self.held.hold(*name, operation, &id);
-        match held::wait(self.approval_wait, || deadline::within_call(|| self.fate(&id, token)))? {
+        match held::wait(self.approval_wait, || deadline::within_call(|| self.fate(&id, asker)))? {
             Fate::Answered(answer) if !self.approval_wait.is_zero() => {
                 self.held.forget(&name);
                 Ok(answer)

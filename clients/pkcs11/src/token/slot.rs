@@ -104,7 +104,8 @@ impl Slot {
     pub fn call<Q: Message, A: Message + Default>(&self, operation: &str, request: &Q) -> Answer<A> {
         // What a session proved once more is spent with this request, whatever becomes of it.
         if let Some(once) = once::take(operation) {
-            return self.remote.call(operation, request, Some(&once));
+            let login = self.login_now();
+            return self.remote.call_once(operation, request, Some(&once), login.as_ref().map(|login| &login.access));
         }
         let login = self.login_now();
         let Some(login) = login else { return self.remote.call_as_process(operation, request) };
