@@ -163,6 +163,8 @@ pub struct Call<'a> {
     starts: Vec<usize>,
     words: Vec<usize>,
     memory: Vec<Box<[u8]>>,
+    /// Each in a place of its own: pointers to them are handed out while more come.
+    #[allow(clippy::vec_box)]
     mechanisms: Vec<Box<CK_MECHANISM>>,
     templates: Vec<Box<[CK_ATTRIBUTE]>>,
     outputs: Vec<(*const u8, Box<CK_ULONG>)>,
@@ -319,7 +321,7 @@ impl<'a> Call<'a> {
                 CKR_OK => told,
                 _ => 0,
             };
-            if answer == CKR_BUFFER_TOO_SMALL && (told < 2 || told > ROOM) {
+            if answer == CKR_BUFFER_TOO_SMALL && !(2..=ROOM).contains(&told) {
                 return Some(format!("too small, but {told} bytes would be needed"));
             }
             let asked = self.words.iter().all(|word| *word != *start as usize);

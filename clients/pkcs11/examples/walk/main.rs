@@ -138,7 +138,7 @@ pub fn check(state: &State, row: &Row, active: &[Operation], bads: &[(usize, Bad
         call.spoil(*place, *bad, state);
     }
     let expected = expected(row, active, bads);
-    let answer = state.library.call(row.name, &call.words());
+    let answer = state.library.call(row.name, call.words());
     let what = || format!("{} with {bads:?}, active {active:?}", row.name);
     if !expected.contains(&answer) {
         let names: Vec<String> = expected.iter().map(|rv| format!("{rv:#x}")).collect();

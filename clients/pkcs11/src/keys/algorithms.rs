@@ -270,7 +270,7 @@ mod tests {
     #[test]
     fn an_elliptic_key_signs_unless_it_is_only_to_derive() {
         let (sign, derive) = (For { sign: true, ..For::default() }, For { derive: true, ..For::default() });
-        let both = For { sign: true, derive: true, ..For::default() };
+        let both = For { sign: true, derive: true };
         let on = |params: &[u8], wanted| on_curve(CKK_EC, params, wanted).map(|made| made.algorithm);
         for wanted in [For::default(), sign, both] {
             assert_eq!(on(P256, wanted), Ok(Algorithm::EcdsaP256));

@@ -48,7 +48,7 @@ impl Becomes {
         let sized = algorithms::is_sized(self.new.makes.algorithm);
         let attributes = Some(self.new.attributes.clone());
         let size_bytes = if sized { self.bytes as u32 } else { 0 };
-        crate::proto::KeyTemplate { attributes, ..self.new.as_template(size_bytes) }
+        crate::proto::KeyTemplate { attributes, ..self.new.into_template(size_bytes) }
     }
 }
 

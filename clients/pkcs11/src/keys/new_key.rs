@@ -117,7 +117,7 @@ impl Templates<'_> {
             }
         } else {
             let ciphers = possible.contains(&Usage::Encrypt);
-            let data = possible.iter().filter(|usage| !WRAPPING.contains(usage) && !(ciphers && MACS.contains(usage)));
+            let data = possible.iter().filter(|usage| !(WRAPPING.contains(usage) || (ciphers && MACS.contains(usage))));
             usage = data.filter(|usage| !said.contains(usage)).copied().collect();
         }
         // A key that wraps others and opens them as data gives them away. Many applications ask for all of it, and few wrap.
@@ -181,7 +181,7 @@ impl NewKey {
     /// As what an established, derived or unwrapped secret becomes.
     ///
     /// @param size_bytes of a generic secret; 0 = the algorithm's own. Attributes of an unwrapped key go beside it.
-    pub fn as_template(self, size_bytes: u32) -> KeyTemplate {
+    pub fn into_template(self, size_bytes: u32) -> KeyTemplate {
         KeyTemplate {
             algorithm: self.makes.algorithm as i32,
             usage: self.usage,

@@ -134,7 +134,8 @@ mod tests {
     fn each_thing_that_a_template_can_get_wrong_has_its_own_answer() {
         let long = [b'x'; 257];
         let private = CKO_PRIVATE_KEY.to_ne_bytes();
-        let cases: &[(&[(CK_ATTRIBUTE_TYPE, &[u8])], CK_RV)] = &[
+        type Given<'a> = &'a [(CK_ATTRIBUTE_TYPE, &'a [u8])];
+        let cases: &[(Given, CK_RV)] = &[
             (&[(0x8000_0001, b"x")], CKR_ATTRIBUTE_TYPE_INVALID),
             (&[(CKA_MODULUS, b"x")], CKR_TEMPLATE_INCONSISTENT),
             (&[(CKA_VALUE, b"x")], CKR_TEMPLATE_INCONSISTENT),

@@ -152,7 +152,7 @@ fn unwrapped(mechanism: &Mechanism, how: &How, unwrapping: &Object, bytes: &[u8]
         namespace: unwrapping.key.namespace.clone(),
         key_id: unwrapping.key.key_id.clone(),
         wrapped_key: bytes.to_vec(),
-        as_key: Some(new.as_template(0)),
+        as_key: Some(new.into_template(0)),
         mechanism: how.mechanism as i32,
         digest: how.digest,
         mode: wrap_mode(mechanism.way, &unwrapping.key)? as i32,
