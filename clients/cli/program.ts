@@ -17,6 +17,7 @@ import { alerts } from "./commands/alerts.ts";
 import { budgets } from "./commands/budgets.ts";
 import { certificate } from "./commands/certificate.ts";
 import { completion } from "./commands/completion.ts";
+import { context } from "./commands/context.ts";
 import { csr } from "./commands/csr.ts";
 import { dataKey } from "./commands/data-key.ts";
 import { decapsulate } from "./commands/decapsulate.ts";
@@ -73,7 +74,7 @@ const REGISTER: readonly (readonly [heading: string, commands: readonly ((root: 
   ["Dual control:", [approvals]],
   ["Who may do what:", [scripts]],
   ["Proof:", [audit, sinks, store, selftest]],
-  ["This program:", [pkcs11, token, completion, man]],
+  ["This program:", [context, pkcs11, token, completion, man]],
 ];
 
 /** The command tree. `run` gets the exit status of the body that runs. */

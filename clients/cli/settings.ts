@@ -1,8 +1,8 @@
 /**
  * Where to connect and as whom: command line first, then KEYSTEAD_* variables, then a profile file.
  *
- * Without `--profile` the first profile that exists is taken: $KEYSTEAD_PROFILE, $KEYSTEAD_DATA/credentials,
- * ./data/credentials (what the development preset makes), ~/.config/keystead.
+ * Without `--profile` or `--context` the first profile that exists is taken: $KEYSTEAD_PROFILE, $KEYSTEAD_CONTEXT, the current
+ * context, $KEYSTEAD_DATA/credentials, ./data/credentials (what the development preset makes), ~/.config/keystead.
  */
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -10,10 +10,14 @@ import type { KeysteadOptions } from "@keystead/client/client";
 import { readProfile, type Profile } from "@keystead/client/profile";
 import type { GlobalOptions } from "./global-options.ts";
 import { readSecret, withoutLineEnding } from "./secret-reference.ts";
+import { currentContext, namedContextPath } from "./server-contexts.ts";
 import type { Shell } from "./shell.ts";
 import { usageError } from "./usage-error.ts";
 
 type Surroundings = Pick<Shell, "env" | "cwd" | "home">;
+
+/** What of the options chooses a profile. */
+export type ProfileChoice = Pick<GlobalOptions, "profile" | "context">;
 
 /** A variable that is set to something. */
 const variable = (shell: Surroundings, name: string): string | undefined => shell.env[name] || undefined;
@@ -29,13 +33,20 @@ export function profilePlaces(shell: Surroundings): readonly string[] {
 }
 
 /** Where the profile is that counts here: the named one, or the first that exists, or none. */
-export function profilePath(options: Pick<GlobalOptions, "profile">, shell: Surroundings): string | undefined {
-  const named = options.profile ?? variable(shell, "KEYSTEAD_PROFILE");
-  return named === undefined ? profilePlaces(shell).find((path) => existsSync(path)) : resolve(shell.cwd, named);
+export function profilePath(options: ProfileChoice, shell: Surroundings): string | undefined {
+  if (options.profile !== undefined && options.context !== undefined)
+    throw usageError("--profile and --context both say where and as whom");
+  const [file, context] =
+    options.profile === undefined && options.context === undefined
+      ? [variable(shell, "KEYSTEAD_PROFILE"), variable(shell, "KEYSTEAD_CONTEXT")]
+      : [options.profile, options.context];
+  if (file !== undefined) return resolve(shell.cwd, file);
+  const chosen = context ?? currentContext(shell);
+  return chosen === undefined ? profilePlaces(shell).find((path) => existsSync(path)) : namedContextPath(chosen, shell);
 }
 
 /** The profile that counts here, or undefined. */
-export function findProfile(options: Pick<GlobalOptions, "profile">, shell: Surroundings): Profile | undefined {
+export function findProfile(options: ProfileChoice, shell: Surroundings): Profile | undefined {
   const path = profilePath(options, shell);
   return path === undefined ? undefined : readProfile(path);
 }

@@ -10,8 +10,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Keystead, KeysteadOptions } from "@keystead/client/client";
 import type { SessionTokens } from "@keystead/client/shapes";
 import { HsmError } from "@keystead/client/names";
-import type { GlobalOptions } from "./global-options.ts";
-import { profilePath } from "./settings.ts";
+import { profilePath, type ProfileChoice } from "./settings.ts";
 import type { Shell } from "./shell.ts";
 import { usageError } from "./usage-error.ts";
 
@@ -30,7 +29,7 @@ const LOCK_WAIT_MS = 10_000;
 const LOCK_STALE_MS = 30_000;
 
 /** Beside the profile that counts here; in the home folder without one. */
-export function sessionPath(options: Pick<GlobalOptions, "profile">, shell: Shell): string {
+export function sessionPath(options: ProfileChoice, shell: Shell): string {
   const profile = profilePath(options, shell);
   return profile === undefined
     ? join(shell.home, ".config", "keystead", "session.json")
