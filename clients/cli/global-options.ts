@@ -8,7 +8,8 @@ export interface GlobalOptions {
   readonly ca?: string;
   readonly token?: string;
   readonly profile?: string;
-  readonly context?: string;
+  /** The name of a context. */
+  readonly on?: string;
   readonly namespace?: string;
   readonly output?: string;
   readonly json?: boolean;
@@ -26,7 +27,7 @@ export function addGlobalOptions(root: Command): Command {
     .option("--ca <file>", "PEM authorities the server must chain to (KEYSTEAD_CA)")
     .option("--token <ref>", "bearer token by reference: file:PATH, env:NAME or fd:N (KEYSTEAD_TOKEN)")
     .option("--profile <file>", "profile JSON with all of the above (KEYSTEAD_PROFILE)")
-    .option("--context <name>", "one of `keystead context list` (KEYSTEAD_CONTEXT)")
+    .option("--on <context>", "one of `keystead context list`: a server, and who you are there (KEYSTEAD_CONTEXT)")
     .option("--namespace <name>", "namespace of the keys (KEYSTEAD_NAMESPACE)")
     .option("--output <form>", "table, or one document for programs: json or yaml (KEYSTEAD_OUTPUT)")
     .option("--json", "the same as --output json")

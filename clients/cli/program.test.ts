@@ -85,6 +85,13 @@ test("every command has a summary, and help that ends in examples", async () => 
   }
 });
 
+test("no command has an option of every command a second time, with another meaning", () => {
+  // The program says its own version only where no command is named.
+  const globals = new Set(root.options.map(({ long }) => long).filter((long) => long !== "--version"));
+  for (const { command, path } of all)
+    for (const { long } of command.options) assert.equal(globals.has(long), false, `${path.join(" ")} ${long}`);
+});
+
 test("every example names its own command and only options that exist", () => {
   for (const { command, path } of leaves) {
     assert.ok(examplesOf(command).length > 0, path.join(" "));

@@ -57,10 +57,10 @@ test("what is said on the line counts before the environment, that before the cu
   assert.equal(await endpointOf({ cwd, env: { KEYSTEAD_CONTEXT: "two" } }), "https://two");
   assert.equal(await endpointOf({ cwd, env: { KEYSTEAD_CONTEXT: "two", KEYSTEAD_PROFILE: "mine.json" } }), "https://mine");
   assert.equal(
-    await endpointOf({ cwd, env: { KEYSTEAD_CONTEXT: "two", KEYSTEAD_PROFILE: "mine.json" } }, "--context", "three"),
+    await endpointOf({ cwd, env: { KEYSTEAD_CONTEXT: "two", KEYSTEAD_PROFILE: "mine.json" } }, "--on", "three"),
     "https://three",
   );
-  assert.equal(await endpointOf({ cwd }, "--context", "three", "--endpoint", "https://flag"), "https://flag");
+  assert.equal(await endpointOf({ cwd }, "--on", "three", "--endpoint", "https://flag"), "https://flag");
   await done(cwd, "use", "--none");
   assert.equal(await endpointOf({ cwd }), "https://data");
   await done(cwd, "use", "one");
@@ -101,8 +101,8 @@ test("wrong names, missing files, a second one of the name and two choices are m
     assert.equal(exit, 2, args.join(" "));
     assert.match(err, told);
   }
-  const both = await runIn({ client, cwd, env: NOWHERE }, "status", "--context", "one", "--profile", "x.json");
+  const both = await runIn({ client, cwd, env: NOWHERE }, "status", "--on", "one", "--profile", "x.json");
   assert.deepEqual([both.exit, both.connectedWith], [2, undefined]);
   await done(cwd, "add", "one", "--endpoint", "https://two", "--force");
-  assert.equal(await endpointOf({ cwd }, "--context", "one"), "https://two");
+  assert.equal(await endpointOf({ cwd }, "--on", "one"), "https://two");
 });

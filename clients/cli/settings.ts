@@ -1,7 +1,7 @@
 /**
  * Where to connect and as whom: command line first, then KEYSTEAD_* variables, then a profile file.
  *
- * Without `--profile` or `--context` the first profile that exists is taken: $KEYSTEAD_PROFILE, $KEYSTEAD_CONTEXT, the current
+ * Without `--profile` or `--on` the first profile that exists is taken: $KEYSTEAD_PROFILE, $KEYSTEAD_CONTEXT, the current
  * context, $KEYSTEAD_DATA/credentials, ./data/credentials (what the development preset makes), ~/.config/keystead.
  */
 import { existsSync, readFileSync } from "node:fs";
@@ -17,7 +17,7 @@ import { usageError } from "./usage-error.ts";
 type Surroundings = Pick<Shell, "env" | "cwd" | "home">;
 
 /** What of the options chooses a profile. */
-export type ProfileChoice = Pick<GlobalOptions, "profile" | "context">;
+export type ProfileChoice = Pick<GlobalOptions, "profile" | "on">;
 
 /** A variable that is set to something. */
 const variable = (shell: Surroundings, name: string): string | undefined => shell.env[name] || undefined;
@@ -34,12 +34,11 @@ export function profilePlaces(shell: Surroundings): readonly string[] {
 
 /** Where the profile is that counts here: the named one, or the first that exists, or none. */
 export function profilePath(options: ProfileChoice, shell: Surroundings): string | undefined {
-  if (options.profile !== undefined && options.context !== undefined)
-    throw usageError("--profile and --context both say where and as whom");
+  if (options.profile !== undefined && options.on !== undefined) throw usageError("--profile and --on both say where and as whom");
   const [file, context] =
-    options.profile === undefined && options.context === undefined
+    options.profile === undefined && options.on === undefined
       ? [variable(shell, "KEYSTEAD_PROFILE"), variable(shell, "KEYSTEAD_CONTEXT")]
-      : [options.profile, options.context];
+      : [options.profile, options.on];
   if (file !== undefined) return resolve(shell.cwd, file);
   const chosen = context ?? currentContext(shell);
   return chosen === undefined ? profilePlaces(shell).find((path) => existsSync(path)) : namedContextPath(chosen, shell);
