@@ -51,12 +51,16 @@ test("a name that is none, an address that is none, and an answer that is none a
   const url = await serving(context, ({ url: path }, response) => {
     if (path === "/metrics") response.end(TEXT);
     else if (path === "/page") response.end("<html></html>");
-    else response.writeHead(404).end();
+    else if (path === "/torn") {
+      response.write(TEXT);
+      response.destroy();
+    } else response.writeHead(404).end();
   });
   for (const [args, told] of [
     [["nothing", "--url", url], /no metric 'nothing'/],
     [["--url", url.replace("/metrics", "/page")], /not metrics/],
     [["--url", url.replace("/metrics", "/other")], /answered 404/],
+    [["--url", url.replace("/metrics", "/torn")], /cannot read/],
     [["--url", "http://127.0.0.1:1/metrics"], /cannot read/],
     [["--url", "file:///etc/passwd"], /not an http/],
     [[], /--url/],

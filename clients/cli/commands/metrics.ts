@@ -1,6 +1,7 @@
 /** `keystead metrics`: what the server counts and measures, once or again and again. */
 import { setTimeout } from "node:timers/promises";
 import type { Command } from "commander";
+import { HsmError } from "@keystead/client/names";
 import { leaf, type Run } from "../command-tree.ts";
 import type { Context } from "../context.ts";
 import { parseMetrics, readingsOf, type Reading } from "../metrics-text.ts";
@@ -24,7 +25,8 @@ const CLEAR_SCREEN = "\u001b[H\u001b[2J";
 
 /** Where the metrics are: said, or as the profile has it. */
 function addressOf(context: Context, options: Options): string {
-  const said = options.url ?? context.shell.env["KEYSTEAD_METRICS_URL"] ?? findProfile(context.options, context.shell)?.metrics;
+  const said =
+    options.url ?? (context.shell.env["KEYSTEAD_METRICS_URL"] || undefined) ?? findProfile(context.options, context.shell)?.metrics;
   if (said === undefined || said === "") throw usageError("where are the metrics? say --url, such as http://localhost:9090/metrics");
   if (!URL.canParse(said) || !/^https?:$/.test(new URL(said).protocol))
     throw usageError(`--url: '${said}' is not an http or https address`);
@@ -32,22 +34,22 @@ function addressOf(context: Context, options: Options): string {
 }
 
 async function read(address: string): Promise<string> {
-  let response: Response;
   try {
-    response = await fetch(address, { headers: { accept: "text/plain; version=0.0.4" }, signal: AbortSignal.timeout(TIMEOUT_MS) });
+    const response = await fetch(address, { headers: { accept: "text/plain; version=0.0.4" }, signal: AbortSignal.timeout(TIMEOUT_MS) });
+    if (!response.ok || response.body === null) throw usageError(`${address} answered ${response.status}`);
+    const pieces: Uint8Array[] = [];
+    let bytes = 0;
+    for await (const piece of response.body as AsyncIterable<Uint8Array>) {
+      bytes += piece.byteLength;
+      if (bytes > MOST_BYTES) throw usageError(`${address} does not end`);
+      pieces.push(piece);
+    }
+    return Buffer.concat(pieces).toString("utf8");
   } catch (error) {
+    if (error instanceof HsmError) throw error;
     const why = (error as { cause?: { code?: string } }).cause?.code ?? (error as Error).name;
     throw usageError(`cannot read ${address} (${why}); are the metrics on, and is it their port?`);
   }
-  if (!response.ok || response.body === null) throw usageError(`${address} answered ${response.status}`);
-  const pieces: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const piece of response.body as AsyncIterable<Uint8Array>) {
-    bytes += piece.byteLength;
-    if (bytes > MOST_BYTES) throw usageError(`${address} does not end`);
-    pieces.push(piece);
-  }
-  return Buffer.concat(pieces).toString("utf8");
 }
 
 /** `hsm_operations_total` by that name, by `operations_total`, or by a part with stars: `*operations*`. */
