@@ -1,3 +1,8 @@
+/**
+ * Both ends of a channel, over sockets that are slow, torn, flooded or lying.
+ *
+ * Long, because every case needs the same two ends and the same ways to disturb what is between them.
+ */
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, connect, type Socket } from "node:net";

@@ -1,6 +1,8 @@
 /**
  * Every algorithm, through every door, against strangers: what is signed, encrypted, computed or imported through one
  * surface is verified, decrypted, checked or exported through the others, and by the `openssl` command or node:crypto.
+ *
+ * Long, because what the strangers are asked differs by family, and all of it stands on the same keys and surfaces.
  */
 import assert from "node:assert/strict";
 import { createCipheriv, createDecipheriv, createHash, createHmac, createPrivateKey, createPublicKey, randomBytes } from "node:crypto";

@@ -2,6 +2,8 @@
  * What configuration does to a running server: each shipped file starts and answers, and each key that has an effect
  * from outside is changed and its effect observed. What a key does to the effective configuration alone is tested in
  * server/setup/config/keys.test.ts, which refuses a key without a row.
+ *
+ * Long, because it is one list: a key, and what is seen of it.
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";

@@ -1,6 +1,8 @@
 /**
  * Shared secrets through every door: what one surface makes, another takes apart, and a stranger (noble's own
  * implementations, the openssl command) agrees with both.
+ *
+ * Long, because every way to a shared secret is walked over the same surfaces and ends in the same kinds of keys.
  */
 import assert from "node:assert/strict";
 import {

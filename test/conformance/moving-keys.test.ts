@@ -3,6 +3,8 @@
  *
  * The stranger is the `openssl` command: it unwraps what is wrapped here and wraps what is unwrapped here, with AES-KW,
  * AES-KWP, RSA-OAEP and the two together. HPKE is held to its vectors (test/vectors/hpke.test.ts) and to itself here.
+ *
+ * Long, because each way out is tried with its way back in, over the same keys, surfaces and strangers.
  */
 import assert from "node:assert/strict";
 import { createDecipheriv, createPrivateKey, createPublicKey, randomBytes } from "node:crypto";

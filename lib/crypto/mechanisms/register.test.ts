@@ -1,5 +1,7 @@
 /**
  * The contract every mechanism keeps, walked over the register.
+ *
+ * Long, because a mechanism offers several of the same things, and what each must do is asked of all that offer it.
  */
 import assert from "node:assert/strict";
 import { randomBytes, type KeyObject } from "node:crypto";

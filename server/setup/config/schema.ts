@@ -3,6 +3,8 @@
  * flags, the reference page and the shipped presets are all read against this one table.
  *
  * Keys that no preset sets are optional here; all others have a value in every preset (see presets.ts).
+ *
+ * Long, because it is the one table.
  */
 import { z } from "zod";
 import { SELF_CHOSEN_CLAIMS, topClaim } from "@keystead/contract/claim-names";

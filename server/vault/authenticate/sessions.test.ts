@@ -1,4 +1,8 @@
-/** Sessions against a whole vault whose clock the test holds: tokens, refresh, binding, revocation, limits. */
+/**
+ * Sessions against a whole vault whose clock the test holds: tokens, refresh, binding, revocation, limits.
+ *
+ * Long, because all of it is one story told by one vault's clock, as sessions.ts is one idea.
+ */
 import assert from "node:assert/strict";
 import { createHmac, createPublicKey, generateKeyPairSync, hash, sign as signBytes, verify } from "node:crypto";
 import { after, before, test } from "node:test";

@@ -5,6 +5,8 @@
  * sessions, lockout and Argon2id are those of local users. A failed login has one answer after the same work, whatever was
  * wrong. A PIN must never be kept, logged or told; whoever hands one in wipes it.
  *
+ * Long, because what changes a token or a PIN must see and change the same three documents together.
+ *
  * @see PKCS#11 3.2 §5.5.7 to §5.5.9 (C_InitToken, C_InitPIN, C_SetPIN), §3.2 (CK_TOKEN_INFO)
  */
 import { HsmError } from "@keystead/contract/errors";

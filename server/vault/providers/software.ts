@@ -4,6 +4,8 @@
  * What takes under about 50 microseconds runs on the event loop, and so does an RSA-2048 signature when nothing else is
  * under way; RSA otherwise, P-384, P-521, key generation, large messages and most members of a batch go to the thread pool,
  * costly and cheap jobs behind a {@link Limiter} each.
+ *
+ * Long, because every use of a key is here: each is held to what the key allows and given its place by the same queues.
  */
 import { ALGORITHMS, type AlgorithmName } from "@keystead/contract/algorithms";
 import { HsmError } from "@keystead/contract/errors";
